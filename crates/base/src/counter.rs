@@ -1,0 +1,83 @@
+//! The counters of a worker: one table makes the shared-memory layout, `status` and `/metrics`.
+//!
+//! A row's position is its place in the scoreboard, so a running old worker and a newer `status`
+//! stay compatible only if rows are appended, never moved.
+
+/// Whether a value only grows or also falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CounterKind {
+    /// Only grows.
+    Counter,
+    /// Grows and falls.
+    Gauge,
+}
+
+macro_rules! counters {
+    ($($variant:ident $kind:ident $name:literal $help:literal;)+) => {
+        /// One value a worker reports, see the table in this file.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum Counter { $(#[doc = $help] $variant,)+ }
+
+        impl Counter {
+            /// All rows, in scoreboard order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Name without prefix, as in `menshen_NAME`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// One line on what it counts.
+            #[must_use]
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$variant => $help,)+ }
+            }
+
+            /// Counter or gauge.
+            #[must_use]
+            pub const fn kind(self) -> CounterKind {
+                match self { $(Self::$variant => CounterKind::$kind,)+ }
+            }
+        }
+    };
+}
+
+counters! {
+    ConnectionsOpen Gauge "connections_open" "connections held now";
+    ConnectionsAccepted Counter "connections_accepted_total" "connections accepted";
+    ConnectionsTls Counter "tls_handshakes_total" "TLS handshakes finished";
+    TlsResumed Counter "tls_resumed_total" "TLS handshakes that resumed a session";
+    TlsFailed Counter "tls_handshakes_failed_total" "TLS handshakes that failed or timed out";
+    Requests Counter "requests_total" "requests answered, all protocols";
+    RequestsH2 Counter "requests_h2_total" "requests answered over HTTP/2";
+    RequestsOpen Gauge "requests_open" "requests in flight now";
+    Status2xx Counter "responses_2xx_total" "answers with status 2xx";
+    Status3xx Counter "responses_3xx_total" "answers with status 3xx";
+    Status4xx Counter "responses_4xx_total" "answers with status 4xx";
+    Status5xx Counter "responses_5xx_total" "answers with status 5xx";
+    BytesIn Counter "received_bytes_total" "body bytes received";
+    BytesOut Counter "sent_bytes_total" "body bytes sent";
+    UploadsDone Counter "uploads_total" "files stored and acknowledged";
+    UploadsAborted Counter "uploads_aborted_total" "uploads that ended before they were whole";
+    DescriptorHits Counter "descriptor_cache_hits_total" "files found in the descriptor cache";
+    DescriptorMisses Counter "descriptor_cache_misses_total" "files opened anew";
+    LimitConnections Counter "limit_connections_total" "hits of connections_max";
+    LimitPerAddress Counter "limit_connections_per_address_total" "hits of connections_per_address_max";
+    LimitHandshake Counter "limit_handshake_seconds_total" "hits of handshake_seconds_max";
+    LimitHeadSeconds Counter "limit_head_seconds_total" "hits of head_seconds_max";
+    LimitHeadBytes Counter "limit_head_bytes_total" "hits of head_bytes_max or headers_max";
+    LimitTarget Counter "limit_target_bytes_total" "hits of target_bytes_max";
+    LimitIdle Counter "limit_idle_seconds_total" "kept connections closed after idle_seconds_max";
+    LimitStall Counter "limit_stall_seconds_total" "hits of stall_seconds_max while reading or sending a body";
+    LimitRate Counter "limit_rate_total" "hits of rate_bytes_per_second_min";
+    LimitUpload Counter "limit_upload_bytes_total" "hits of upload_bytes_max";
+    LimitParts Counter "limit_parts_total" "hits of parts_max or part_head_bytes_max";
+    LimitRanges Counter "limit_ranges_total" "hits of ranges_max";
+    LimitAuth Counter "limit_auth_failures_total" "hits of auth_failures_per_minute_max";
+    LimitH2 Counter "limit_h2_total" "HTTP/2 connections ended for flooding or resets";
+    AuthFailed Counter "auth_failed_total" "requests with a wrong token or session";
+    StorageFull Counter "storage_full_total" "uploads refused with 507";
+    LogDropped Counter "log_lines_dropped_total" "access-log lines that could not be written";
+}

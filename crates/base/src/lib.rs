@@ -1,0 +1,15 @@
+//! Words every menshen crate shares: findings, end reasons, counters, the pace of a transfer.
+//!
+//! This crate never touches a clock, a socket, a file or a thread; `no_std` keeps it so.
+#![no_std]
+
+extern crate alloc;
+
+pub mod counter;
+pub mod end;
+pub mod finding;
+pub mod pace;
+
+pub use counter::{Counter, CounterKind};
+pub use end::{EndReason, Phase, Who};
+pub use finding::{Confidence, Evidence, Finding, Severity};
