@@ -1,0 +1,19 @@
+//! The web door's protocol rules: HTTP/1.1 framing, targets and paths, ranges, conditionals,
+//! multipart, fields.
+//!
+//! This crate never touches a clock, a socket, a file or a thread; `no_std` keeps it so. Time comes
+//! in as an argument, bytes come in as slices. Whatever the bytes are, nothing here panics, and
+//! memory and work stay within the limits handed in.
+#![no_std]
+
+extern crate alloc;
+
+pub mod body;
+pub mod conditional;
+pub mod fields;
+pub mod fuzz;
+pub mod head;
+pub mod multipart;
+pub mod range;
+pub mod response;
+pub mod target;
