@@ -1,0 +1,206 @@
+//! The checked configuration as the rest of menshen sees it. Every value here is already valid.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything `menshen.toml` can say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// Folder for token, certificates, scoreboard and log; relative to the configuration file.
+    pub state: PathBuf,
+    /// User the workers become when menshen is started as root; `None`: the owner of `web.root`
+    /// unless that is root, else `nobody`.
+    pub user: Option<String>,
+    /// Worker processes; 0: one per processor.
+    pub workers: u32,
+    /// The web door.
+    pub web: Web,
+    /// Certificates.
+    pub tls: Tls,
+    /// The loopback listener for `/metrics`.
+    pub admin: Admin,
+    /// Named limits.
+    pub limits: Limits,
+}
+
+/// The web door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Web {
+    /// HTTPS addresses.
+    pub listen: Vec<SocketAddr>,
+    /// Plain-HTTP addresses; none by default.
+    pub plain_listen: Vec<SocketAddr>,
+    /// What plain HTTP does.
+    pub plain: PlainMode,
+    /// The folder that is served.
+    pub root: PathBuf,
+    /// Paths open without token.
+    pub public: Vec<PublicPath>,
+    /// Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Whether an upload is flushed to the disk before it is acknowledged.
+    pub durable: bool,
+    /// Whether HTTP/2 is offered.
+    pub http2: bool,
+    /// Where access-log lines go.
+    pub access_log: AccessLog,
+}
+
+/// What a plain-HTTP listener does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlainMode {
+    /// Answers 308 to the HTTPS address.
+    Redirect,
+    /// Serves files; for use behind a TLS load balancer or on loopback.
+    Serve,
+}
+
+/// A path prefix open without token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicPath {
+    /// Absolute, ends in `/`.
+    pub path: String,
+    /// What is open.
+    pub access: Access,
+}
+
+/// What is open without token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Download and list.
+    Read,
+    /// Download, list, upload, rename and delete.
+    Write,
+}
+
+/// An address with a prefix length, such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Base address.
+    pub address: IpAddr,
+    /// Prefix length in bits: 0..=32 or 0..=128.
+    pub prefix: u8,
+}
+
+/// Where access-log lines go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLog {
+    /// Nowhere.
+    Off,
+    /// To standard output.
+    Stdout,
+    /// To a file; relative to the state folder.
+    File(PathBuf),
+}
+
+/// Certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// PEM chain; `None` with `key`: the development CA issues one.
+    pub certificate: Option<PathBuf>,
+    /// PEM private key.
+    pub key: Option<PathBuf>,
+    /// Names and addresses the development certificate covers.
+    pub names: Vec<String>,
+}
+
+/// The loopback listener for `/metrics`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admin {
+    /// Loopback address; `None`: off.
+    pub listen: Option<SocketAddr>,
+    /// Whether the address was written in the file: then failing to bind it is an error.
+    pub explicit: bool,
+}
+
+/// Named limits; every name ends in its unit. Ranges and defaults are in [`crate::table`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the table holds the one description of each limit")]
+pub struct Limits {
+    pub connections_max: u32,
+    pub connections_per_address_max: u32,
+    pub handshake_seconds_max: u32,
+    pub head_seconds_max: u32,
+    pub idle_seconds_max: u32,
+    pub stall_seconds_max: u32,
+    pub rate_bytes_per_second_min: u32,
+    pub rate_grace_seconds: u32,
+    pub head_bytes_max: u32,
+    pub headers_max: u32,
+    pub target_bytes_max: u32,
+    pub upload_bytes_max: u64,
+    pub parts_max: u32,
+    pub part_head_bytes_max: u32,
+    pub ranges_max: u32,
+    pub listing_entries_max: u32,
+    pub descriptors_max: u32,
+    pub auth_failures_per_minute_max: u32,
+    pub session_seconds_max: u32,
+    pub h2_streams_max: u32,
+    pub h2_window_bytes_max: u32,
+    pub drain_seconds_max: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state: PathBuf::from(".menshen"),
+            user: None,
+            workers: 0,
+            web: Web::default(),
+            tls: Tls { certificate: None, key: None, names: vec!["localhost".into()] },
+            admin: Admin { listen: Some(([127, 0, 0, 1], 8444).into()), explicit: false },
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self {
+            listen: vec![([0, 0, 0, 0], 8443).into(), ([0u16; 8], 8443).into()],
+            plain_listen: Vec::new(),
+            plain: PlainMode::Redirect,
+            root: PathBuf::from("files"),
+            public: Vec::new(),
+            trusted_proxies: Vec::new(),
+            durable: true,
+            http2: true,
+            access_log: AccessLog::File(PathBuf::from("access.log")),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 0,
+            connections_per_address_max: 0,
+            handshake_seconds_max: 10,
+            head_seconds_max: 10,
+            idle_seconds_max: 75,
+            stall_seconds_max: 60,
+            rate_bytes_per_second_min: 100,
+            rate_grace_seconds: 20,
+            head_bytes_max: 32 * 1024,
+            headers_max: 100,
+            target_bytes_max: 8 * 1024,
+            upload_bytes_max: 0,
+            parts_max: 1000,
+            part_head_bytes_max: 8 * 1024,
+            ranges_max: 64,
+            listing_entries_max: 10_000,
+            descriptors_max: 1000,
+            auth_failures_per_minute_max: 30,
+            session_seconds_max: 7 * 24 * 3600,
+            h2_streams_max: 100,
+            h2_window_bytes_max: 4 << 20,
+            drain_seconds_max: 60,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a worker process is given over its pipe before it drops its rights.
+//!
+//! Descriptors are numbers of already inherited files: the worker opens nothing by path.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Config;
+
+/// Everything one worker needs; JSON on the pipe, written once, then the pipe is closed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WorkerSpec {
+    /// Place of this worker among those of its generation, from 0.
+    pub index: u32,
+    /// Counts reloads, from 1.
+    pub generation: u64,
+    /// Scoreboard slot this worker alone writes.
+    pub slot: u32,
+    /// Random hex word of this guard's life; spool files of other lives are leftovers.
+    pub instance: String,
+    /// The checked configuration.
+    pub config: Config,
+    /// Its own sockets, listening already.
+    pub listeners: Vec<ListenerSpec>,
+    /// The served folder, `O_DIRECTORY`.
+    pub root_fd: i32,
+    /// The scoreboard file, read-write.
+    pub scoreboard_fd: i32,
+    /// Access log, `O_APPEND`.
+    pub access_log_fd: Option<i32>,
+    /// Where one byte is written once the worker accepts connections.
+    pub ready_fd: i32,
+    /// User and group to become.
+    pub become_user: Option<(u32, u32)>,
+    /// `oom_score_adj` to write to itself before dropping rights.
+    pub oom_score_adj: Option<i32>,
+    /// Keys of this door.
+    pub secrets: Secrets,
+}
+
+/// One inherited socket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListenerSpec {
+    /// Descriptor number.
+    pub fd: i32,
+    /// What is spoken on it.
+    pub role: ListenerRole,
+    /// The bound address.
+    pub address: SocketAddr,
+}
+
+/// What is spoken on a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListenerRole {
+    /// TLS, HTTP/1.1 and HTTP/2.
+    Https,
+    /// Plain HTTP.
+    Plain,
+    /// `/metrics`, loopback only.
+    Admin,
+}
+
+/// Keys; `Debug` shows none of them.
+#[derive(Serialize, Deserialize)]
+pub struct Secrets {
+    /// PEM chain, leaf first.
+    pub certificate_pem: String,
+    /// PEM private key.
+    pub key_pem: String,
+    /// Root of the session-ticket keys, shared by all workers.
+    pub ticket_key: [u8; 32],
+    /// SHA-256 of the owner token; the token itself stays with the guard.
+    pub token_digest: [u8; 32],
+    /// Key of the session cookies.
+    pub cookie_key: [u8; 32],
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
