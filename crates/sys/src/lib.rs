@@ -1,0 +1,14 @@
+//! The only crate with unsafe code: inherited descriptors, the shared scoreboard, process rights,
+//! socket options the safe crates lack.
+//!
+//! Everything here is a thin, checked wrapper around one kernel interface; no policy, no protocol.
+
+pub mod inherit;
+pub mod process;
+pub mod queue;
+pub mod scoreboard;
+pub mod scratch;
+pub mod spawn;
+pub mod steer;
+
+pub use scoreboard::{ScoreView, Scoreboard, Slot, SlotState, TransferKind, TransferView};
