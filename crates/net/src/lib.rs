@@ -1,0 +1,15 @@
+//! Transports, deadlines and budgets for the doors: the one room that names tokio sockets and
+//! rustls connections.
+//!
+//! A worker is one thread, so nothing here is `Send`, nothing locks, and the large buffers are
+//! the worker's, not the connection's: bytes are received into a shared scratch, handled in the
+//! same call, and only what cannot be handled yet is kept.
+
+pub mod clock;
+pub mod gate;
+pub mod stream;
+pub mod watch;
+
+pub use gate::{Gate, GateRefusal, Pass};
+pub use stream::{AsyncStream, SendStep, Stream};
+pub use watch::{Breach, Watch, Watched};
