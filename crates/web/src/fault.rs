@@ -1,0 +1,97 @@
+//! What can go wrong while a request is carried out, sorted by fault, each with its status.
+//!
+//! A fault never carries a path of this machine or a secret: its text goes to the client.
+
+use menshen_web_core::multipart::MultipartError;
+use rustix::io::Errno;
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    // The client's.
+    #[error("no such file or directory")]
+    NotFound,
+    #[error("not allowed")]
+    Forbidden,
+    #[error("a name in the path is too long")]
+    NameTooLong,
+    #[error("the path is not acceptable: {0}")]
+    BadPath(&'static str),
+    #[error("there is something of that name already")]
+    Exists,
+    #[error("a directory is in the way")]
+    IsDirectory,
+    #[error("a part of the path is not a directory")]
+    NotDirectory,
+    #[error("the directory is not empty")]
+    NotEmpty,
+    #[error("the file is not what the request's conditions say")]
+    Precondition,
+    #[error("the content does not match its digest")]
+    Digest,
+    #[error("{0}")]
+    BadRequest(&'static str),
+    #[error("the content is larger than this server takes")]
+    TooLarge,
+    #[error("{0}")]
+    Form(MultipartError),
+    // This server's.
+    #[error("no space left for the file")]
+    Full,
+    #[error("too busy, try again")]
+    Busy,
+    #[error("the storage failed")]
+    Storage,
+}
+
+impl Fault {
+    /// The status that tells the client.
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::NotFound => 404,
+            Self::Forbidden => 403,
+            Self::NameTooLong | Self::BadPath(_) | Self::Digest | Self::BadRequest(_) => 400,
+            Self::Exists | Self::Precondition => 412,
+            Self::IsDirectory | Self::NotDirectory | Self::NotEmpty => 409,
+            Self::Form(error) if !error.is_limit() => 400,
+            Self::TooLarge | Self::Form(_) => 413,
+            Self::Full => 507,
+            Self::Busy => 503,
+            Self::Storage => 500,
+        }
+    }
+
+    /// What to do about it; empty when the text says all.
+    pub(crate) const fn hint(self) -> &'static str {
+        match self {
+            Self::NameTooLong => {
+                "A name may have up to 255 bytes; a Chinese character takes three."
+            }
+            Self::Full => "Free some space or ask the operator; nothing of this upload was kept.",
+            Self::Precondition => "Fetch the current version and try again.",
+            Self::Digest => "The bytes changed on the way; send them again.",
+            Self::NotEmpty => "Delete what is in it first.",
+            Self::TooLarge => "The limit is upload_bytes_max in menshen.toml.",
+            _ => "",
+        }
+    }
+
+    /// Sorts a system error.
+    pub(crate) fn from_errno(error: Errno) -> Self {
+        match error {
+            Errno::NOENT => Self::NotFound,
+            Errno::NOTDIR => Self::NotDirectory,
+            // XDEV and LOOP: the path would leave the folder. To the world it is not there.
+            Errno::XDEV | Errno::LOOP => Self::NotFound,
+            Errno::ACCESS | Errno::PERM | Errno::ROFS => Self::Forbidden,
+            Errno::NAMETOOLONG => Self::NameTooLong,
+            Errno::EXIST => Self::Exists,
+            Errno::ISDIR => Self::IsDirectory,
+            Errno::NOTEMPTY | Errno::BUSY => Self::NotEmpty,
+            Errno::INVAL => Self::BadPath("the file system refuses it"),
+            Errno::NOSPC | Errno::DQUOT | Errno::FBIG => Self::Full,
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM => Self::Busy,
+            _ => Self::Storage,
+        }
+    }
+}

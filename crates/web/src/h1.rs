@@ -1,0 +1,436 @@
+//! HTTP/1.1 on one connection: read a head, carry out its plan, answer, again.
+//!
+//! While a connection waits it holds no buffer: heads are parsed where they were received, bodies
+//! handed on where they were received, and only bytes that cannot be used yet are kept. Deadlines
+//! and rates are the watch's; when it ends the connection, a read or write here fails and the
+//! breach says why.
+//!
+//! How it fails: framing that is not exactly right is answered and the connection closed, since
+//! what follows has no known meaning. A body refused half-way is answered at once; then the rest
+//! is read and forgotten for a moment, so that the client sees the answer and not a reset.
+
+mod receive;
+mod send;
+
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use menshen_base::{Counter, EndReason, Phase, Who};
+use menshen_net::stream::RECORD_ROOM;
+use menshen_net::{Breach, SendStep, Stream, Watched, clock};
+use menshen_web_core::fields::Wanted;
+use menshen_web_core::head::{
+    Framing, HeadError, Method, Parsed, RequestHead, Version, parse_request,
+};
+
+use crate::ask::Ask;
+use crate::door::Door;
+use crate::fault::Fault;
+use crate::files::TICK_NS;
+use crate::log::{Line, Times};
+use crate::plan::{Patience, Plan};
+use crate::reply::Reply;
+use crate::scratch::with_scratch;
+
+/// What a listener does with requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Serve.
+    Serve,
+    /// Point to HTTPS.
+    Redirect,
+    /// Tell the counters.
+    Admin,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    door: Rc<Door>,
+    stream: Stream,
+    watched: Rc<Watched>,
+    peer: SocketAddr,
+    mode: Mode,
+    /// Bytes received and not used yet.
+    held: Vec<u8>,
+    /// Present size of steps over TLS; kept from answer to answer.
+    step: SendStep,
+    handshake_ms: i64,
+}
+
+/// One request, ready to be carried out.
+#[derive(Debug)]
+struct Request {
+    plan: Plan,
+    framing: Framing,
+    keep_alive: bool,
+    expect_continue: bool,
+    head_only: bool,
+    client: IpAddr,
+    /// Method and target for the log; empty when there is none.
+    label: Vec<u8>,
+    head_ms: i64,
+    started_us: u64,
+}
+
+/// What became of an attempt to read a head.
+#[derive(Debug)]
+enum Step {
+    More,
+    Tick,
+    Ready(Box<Request>),
+    Refused(HeadError),
+    Gone,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy)]
+struct Outcome {
+    status: u16,
+    bytes_in: u64,
+    bytes_out: u64,
+    body_ms: i64,
+    store_ms: i64,
+    end: EndReason,
+    /// Whether another request may follow.
+    again: bool,
+}
+
+impl Session {
+    pub(crate) fn new(
+        door: Rc<Door>,
+        stream: Stream,
+        watched: Rc<Watched>,
+        peer: SocketAddr,
+        mode: Mode,
+        handshake_ms: i64,
+    ) -> Self {
+        let step = SendStep::FIRST;
+        Self { door, stream, watched, peer, mode, held: Vec::new(), step, handshake_ms }
+    }
+
+    /// Serves requests until the connection ends.
+    pub(crate) async fn run(mut self) {
+        let mut first = true;
+        loop {
+            if first {
+                self.watched.enter(Phase::Head, self.door.limits.head_seconds_max);
+            } else if self.door.watch.draining() {
+                self.watched.enter(Phase::Idle, DRAIN_IDLE_SECONDS);
+            } else {
+                self.watched.enter(Phase::Idle, self.door.limits.idle_seconds_max);
+            }
+            first = false;
+            match self.next().await {
+                Ok(request) => {
+                    if !self.serve(request).await {
+                        break;
+                    }
+                }
+                Err(end) => {
+                    self.end_without_request(end).await;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Reads until a whole head is there.
+    async fn next(&mut self) -> Result<Box<Request>, Ending> {
+        let mut patience = Patience::Once;
+        let started_us = clock::micros();
+        let mut step = if self.held.is_empty() {
+            Step::More
+        } else {
+            let held = std::mem::take(&mut self.held);
+            self.examine(&held, patience, started_us)
+        };
+        loop {
+            match step {
+                Step::Ready(request) => return Ok(request),
+                Step::Refused(error) => return Err(Ending::Refused(error)),
+                Step::Gone => return Err(Ending::Gone),
+                Step::Tick => {
+                    // One tick of the clock that stamps files; see `Plan::Tick`.
+                    tokio::time::sleep(Duration::from_nanos(TICK_NS.unsigned_abs())).await;
+                    patience = Patience::Spent;
+                    let held = std::mem::take(&mut self.held);
+                    step = self.examine(&held, patience, started_us);
+                }
+                Step::More => step = self.receive_head(patience, started_us).await,
+            }
+        }
+    }
+
+    async fn receive_head(&mut self, patience: Patience, started_us: u64) -> Step {
+        poll_fn(|cx| {
+            with_scratch(|scratch| {
+                let room = &mut scratch.data()[..HEAD_RECV + RECORD_ROOM];
+                let n = match ready!(self.stream.poll_recv(cx, HEAD_RECV, room)) {
+                    Ok(0) | Err(_) => return Poll::Ready(Step::Gone),
+                    Ok(n) => n,
+                };
+                if self.watched.phase() == Phase::Idle {
+                    self.watched.enter(Phase::Head, self.door.limits.head_seconds_max);
+                }
+                if self.held.is_empty() {
+                    return Poll::Ready(self.examine(&room[..n], patience, started_us));
+                }
+                let mut held = std::mem::take(&mut self.held);
+                held.extend_from_slice(&room[..n]);
+                Poll::Ready(self.examine(&held, patience, started_us))
+            })
+        })
+        .await
+    }
+
+    /// Looks for a whole head in `bytes`; keeps what is not used.
+    fn examine(&mut self, bytes: &[u8], patience: Patience, started_us: u64) -> Step {
+        let (head, len) = match parse_request(bytes, &self.door.head_limits()) {
+            Ok(Parsed::Complete { head, len }) => (head, len),
+            Ok(Parsed::Partial) => {
+                self.held = bytes.to_vec();
+                return Step::More;
+            }
+            Err(error) => return Step::Refused(error),
+        };
+        let request = self.plan(&head, patience, started_us);
+        if matches!(request.plan, Plan::Tick) {
+            self.held = bytes.to_vec();
+            return Step::Tick;
+        }
+        if bytes.len() > len {
+            self.held = bytes[len..].to_vec();
+        }
+        Step::Ready(Box::new(request))
+    }
+
+    fn plan(&self, head: &RequestHead<'_>, patience: Patience, started_us: u64) -> Request {
+        let mut ask = Ask {
+            method: head.method,
+            target: head.target,
+            host: head.host,
+            headers: head,
+            interest: head.interest,
+            peer: self.peer.ip(),
+            length: match head.framing {
+                Framing::None => Some(0),
+                Framing::Length(n) => Some(n),
+                Framing::Chunked => None,
+            },
+        };
+        ask.peer = self.door.client_of(ask.peer, &ask);
+        let plan = match self.mode {
+            Mode::Serve => self.door.plan(&ask, patience),
+            Mode::Redirect => self.door.redirect(&ask).into(),
+            Mode::Admin => crate::metrics::answer(&ask, &self.door.shared.board.view()).into(),
+        };
+        let label = if self.door.log.wanted() {
+            [head.method_name.as_bytes(), b" ", head.target].concat()
+        } else {
+            Vec::new()
+        };
+        let now = clock::micros();
+        Request {
+            plan,
+            framing: head.framing,
+            // HTTP/1.0 clients get it too, said in the answer (RFC 9112 §9.3).
+            keep_alive: head.keep_alive && head.version >= Version::Http10,
+            expect_continue: head.expect_continue,
+            head_only: head.method == Method::Head,
+            client: ask.peer,
+            label,
+            head_ms: millis(now.saturating_sub(started_us)),
+            started_us: now,
+        }
+    }
+
+    /// Carries a request out; whether another may follow.
+    async fn serve(&mut self, request: Box<Request>) -> bool {
+        let door = Rc::clone(&self.door);
+        door.slot.add(Counter::RequestsOpen, 1);
+        let Request {
+            plan,
+            framing,
+            keep_alive,
+            expect_continue,
+            head_only,
+            client,
+            label,
+            head_ms,
+            started_us,
+        } = *request;
+        let keep_alive = keep_alive && !door.watch.draining();
+        let mut ways =
+            Ways { framing, keep_alive, expect_continue, head_only, body_left: has_body(framing) };
+        let outcome = match plan {
+            Plan::Reply(reply) => self.answer(*reply, &mut ways).await,
+            Plan::File(answer) => self.answer_file(answer, &mut ways).await,
+            Plan::Job(job, wanted) => {
+                let shared = std::sync::Arc::clone(&door.shared);
+                self.watched.enter(Phase::Store, 0);
+                let store_us = clock::micros();
+                let reply = tokio::task::spawn_blocking(move || job.run(&shared, wanted))
+                    .await
+                    .unwrap_or_else(|_| Reply::fault(Fault::Storage, wanted));
+                let mut outcome = self.answer(reply, &mut ways).await;
+                outcome.store_ms = millis(clock::micros().saturating_sub(store_us));
+                outcome
+            }
+            Plan::Receive(sink) => self.receive(sink, &label, &mut ways).await,
+            Plan::Tick => self.answer(Reply::fault(Fault::Busy, Wanted::Either), &mut ways).await,
+        };
+        door.slot.sub(Counter::RequestsOpen, 1);
+        door.count_status(outcome.status);
+        if door.log.wanted() {
+            let total = millis(clock::micros().saturating_sub(started_us));
+            let spent = outcome.body_ms.max(0) + outcome.store_ms.max(0);
+            let times = Times {
+                handshake: self.handshake_ms,
+                head: head_ms,
+                body: outcome.body_ms,
+                store: outcome.store_ms,
+                send: (total - spent).max(0),
+            };
+            let Outcome { status, bytes_in, bytes_out, end, .. } = outcome;
+            let line = Line {
+                client,
+                protocol: "h1",
+                request: &label,
+                status,
+                bytes_in,
+                bytes_out,
+                times,
+                end,
+            };
+            door.log.add(&line);
+        }
+        self.handshake_ms = -1;
+        if outcome.again {
+            return true;
+        }
+        self.linger(ways.body_left).await;
+        false
+    }
+
+    /// Ends a connection on which no (further) request came.
+    async fn end_without_request(&mut self, ending: Ending) {
+        let breach = self.watched.breach();
+        let (reply, end) = match (ending, breach) {
+            (Ending::Refused(error), _) => {
+                match error.status() {
+                    414 => self.door.slot.add(Counter::LimitTarget, 1),
+                    431 => self.door.slot.add(Counter::LimitHeadBytes, 1),
+                    _ => {}
+                }
+                let reply = Reply::trouble(error.status(), error.reason(), "", Wanted::Either);
+                (Some(reply), EndReason::new(Who::Client, Phase::Head))
+            }
+            (Ending::Gone, Some(Breach::Deadline(Phase::Head))) => {
+                let text = "the request head took too long";
+                let reply = Reply::trouble(408, text, "", Wanted::Either);
+                (Some(reply), EndReason::new(Who::Limit, Phase::Head))
+            }
+            (Ending::Gone, None) if !self.held.is_empty() => {
+                (None, EndReason::new(Who::Client, Phase::Head))
+            }
+            // An idle connection that ends is no event.
+            _ => {
+                self.stream.finish();
+                return;
+            }
+        };
+        let status = reply.as_ref().map_or(0, |reply| reply.status);
+        if let Some(reply) = reply {
+            let mut ways = Ways {
+                framing: Framing::None,
+                keep_alive: false,
+                expect_continue: false,
+                head_only: false,
+                body_left: true,
+            };
+            self.answer(reply, &mut ways).await;
+            self.door.count_status(status);
+            self.linger(true).await;
+        }
+        let times = Times { handshake: self.handshake_ms, ..Times::NONE };
+        let client = self.peer.ip();
+        let line = Line {
+            client,
+            protocol: "h1",
+            request: b"",
+            status,
+            bytes_in: 0,
+            bytes_out: 0,
+            times,
+            end,
+        };
+        self.door.log.add(&line);
+    }
+
+    /// Says goodbye so that the client reads our last answer: FIN first, then, if it may still be
+    /// sending, its bytes are read and forgotten for a moment; a reset would destroy the answer.
+    async fn linger(&mut self, unread: bool) {
+        self.stream.finish();
+        if !unread {
+            return;
+        }
+        self.watched.enter(Phase::Idle, LINGER_SECONDS);
+        let mut left = LINGER_BYTES;
+        while left > 0 {
+            let got = poll_fn(|cx| {
+                with_scratch(|scratch| self.stream.poll_recv(cx, BODY_RECV, scratch.data()))
+            })
+            .await;
+            match got {
+                Ok(n) if n > 0 => left = left.saturating_sub(n),
+                _ => return,
+            }
+        }
+    }
+
+    /// Why the connection could not go on in `phase`.
+    fn end_reason(&self, phase: Phase) -> EndReason {
+        match self.watched.breach() {
+            Some(Breach::Drain) => EndReason::new(Who::Operator, phase),
+            Some(_) => EndReason::new(Who::Limit, phase),
+            None => EndReason::new(Who::Client, phase),
+        }
+    }
+}
+
+/// How the present request is to be answered and what is left of it.
+#[derive(Debug, Clone, Copy)]
+struct Ways {
+    framing: Framing,
+    keep_alive: bool,
+    expect_continue: bool,
+    head_only: bool,
+    /// Whether bytes of the body may still come.
+    body_left: bool,
+}
+
+/// Why no request came.
+#[derive(Debug)]
+enum Ending {
+    Refused(HeadError),
+    Gone,
+}
+
+fn has_body(framing: Framing) -> bool {
+    !matches!(framing, Framing::None | Framing::Length(0))
+}
+
+fn millis(us: u64) -> i64 {
+    i64::try_from(us / 1000).unwrap_or(i64::MAX)
+}
+
+const HEAD_RECV: usize = 16 << 10;
+const BODY_RECV: usize = 256 << 10;
+/// While draining, how long an idle connection may still send a last request.
+const DRAIN_IDLE_SECONDS: u32 = 1;
+const LINGER_SECONDS: u32 = 2;
+const LINGER_BYTES: usize = 4 << 20;

@@ -1,0 +1,197 @@
+//! Receiving request bodies over HTTP/1.1.
+
+use std::future::poll_fn;
+use std::task::{Poll, ready};
+
+use menshen_base::{Counter, EndReason, Phase, Who};
+use menshen_net::clock;
+use menshen_sys::TransferKind;
+use menshen_web_core::body::{BodyDecoder, BodyError, End};
+use menshen_web_core::fields::Wanted;
+use menshen_web_core::head::Framing;
+use menshen_web_core::response::CONTINUE;
+
+use super::{BODY_RECV, Outcome, Session, Ways, has_body, millis};
+use crate::door::Transfer;
+use crate::fault::Fault;
+use crate::reply::Reply;
+use crate::scratch::with_scratch;
+use crate::sink::Sink;
+
+/// Why a body did not become whole.
+#[derive(Debug)]
+enum Broken {
+    /// Its destination refused it.
+    Fault(Fault),
+    /// Its framing is wrong.
+    Framing(BodyError),
+    /// The client or the watch ended it.
+    Gone,
+}
+
+impl Session {
+    /// Receives a body into `sink`, stores it, answers.
+    pub(super) async fn receive(&mut self, sink: Sink, label: &[u8], ways: &mut Ways) -> Outcome {
+        let total = match ways.framing {
+            Framing::Length(n) => Some(n),
+            Framing::None => Some(0),
+            Framing::Chunked => None,
+        };
+        let shown = label.split(|&b| b == b' ').nth(1).unwrap_or_default();
+        let transfer = self.door.transfer(TransferKind::Upload, total, shown);
+        let wanted = sink.wanted();
+        let begun_us = clock::micros();
+        let received = self.receive_into(sink, ways, &transfer).await;
+        let body_ms = millis(clock::micros().saturating_sub(begun_us));
+        let bytes_in = transfer.done();
+        drop(transfer);
+        let sink = match received {
+            Ok(sink) => sink,
+            Err(broken) => {
+                self.door.slot.add(Counter::UploadsAborted, 1);
+                let mut outcome = self.answer_broken(broken, wanted, ways).await;
+                (outcome.bytes_in, outcome.body_ms) = (bytes_in, body_ms);
+                return outcome;
+            }
+        };
+        self.watched.enter(Phase::Store, 0);
+        let store_us = clock::micros();
+        let stored = sink.finish(&self.door).await;
+        let store_ms = millis(clock::micros().saturating_sub(store_us));
+        let mut outcome = match stored {
+            Ok(reply) => self.answer(reply, ways).await,
+            Err((fault, wanted)) => {
+                self.door.count_fault(fault);
+                self.door.slot.add(Counter::UploadsAborted, 1);
+                let mut outcome = self.answer(Reply::fault(fault, wanted), ways).await;
+                if outcome.end == EndReason::DONE && matches!(fault, Fault::Storage | Fault::Full) {
+                    outcome.end = EndReason::new(Who::Local, Phase::Store);
+                }
+                outcome
+            }
+        };
+        (outcome.bytes_in, outcome.body_ms, outcome.store_ms) = (bytes_in, body_ms, store_ms);
+        outcome
+    }
+
+    async fn receive_into(
+        &mut self,
+        mut sink: Sink,
+        ways: &mut Ways,
+        transfer: &Transfer,
+    ) -> Result<Sink, Broken> {
+        if !has_body(ways.framing) {
+            return Ok(sink);
+        }
+        if ways.expect_continue && self.held.is_empty() {
+            self.send_all(CONTINUE).await.map_err(|_| Broken::Gone)?;
+        }
+        ways.expect_continue = false;
+        self.watched.enter_paced(Phase::Body, self.door.pace());
+        let mut decoder = BodyDecoder::new(ways.framing);
+        let held = std::mem::take(&mut self.held);
+        let mut done = self.take(&held, &mut decoder, &mut sink, transfer)?;
+        drop(held);
+        while !done {
+            done = poll_fn(|cx| {
+                with_scratch(|scratch| {
+                    let most = most_to_read(&decoder);
+                    let n = ready!(self.stream.poll_recv(cx, most, scratch.data()));
+                    let Ok(n @ 1..) = n else { return Poll::Ready(Err(Broken::Gone)) };
+                    self.watched.moved(n);
+                    Poll::Ready(self.take(&scratch.data()[..n], &mut decoder, &mut sink, transfer))
+                })
+            })
+            .await?;
+        }
+        ways.body_left = false;
+        Ok(sink)
+    }
+
+    /// Hands payload on; keeps what follows the body. True: the body is whole.
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        decoder: &mut BodyDecoder,
+        sink: &mut Sink,
+        transfer: &Transfer,
+    ) -> Result<bool, Broken> {
+        let mut at = 0;
+        let mut payload = 0;
+        let done = loop {
+            let input = &bytes[at..];
+            let decoded = decoder.decode(input).map_err(Broken::Framing)?;
+            let data = &input[decoded.data];
+            if !data.is_empty() {
+                payload += data.len();
+                sink.take(data).map_err(Broken::Fault)?;
+            }
+            at += decoded.consumed;
+            match decoded.end {
+                End::Done => break true,
+                End::More if decoded.consumed == 0 || at >= bytes.len() => break false,
+                End::More => {}
+            }
+        };
+        transfer.moved(payload as u64);
+        if done && at < bytes.len() {
+            self.held = bytes[at..].to_vec();
+        }
+        Ok(done)
+    }
+
+    async fn answer_broken(&mut self, broken: Broken, wanted: Wanted, ways: &mut Ways) -> Outcome {
+        let (reply, end) = match broken {
+            Broken::Fault(fault) => {
+                self.door.count_fault(fault);
+                let who = if fault.status() >= 500 { Who::Local } else { Who::Client };
+                (Reply::fault(fault, wanted), EndReason::new(who, Phase::Body))
+            }
+            Broken::Framing(error) => {
+                let reply = Reply::trouble(error.status(), error.reason(), "", wanted);
+                (reply, EndReason::new(Who::Client, Phase::Body))
+            }
+            Broken::Gone => {
+                let end = self.end_reason(Phase::Body);
+                if end.who == Who::Client {
+                    // Nobody is there to read an answer.
+                    let sent = Err(std::io::ErrorKind::BrokenPipe.into());
+                    return Outcome { end, ..self.outcome(0, 0, sent, ways) };
+                }
+                let text = "the request body came too slowly";
+                (Reply::trouble(408, text, "", wanted), end)
+            }
+        };
+        ways.keep_alive = false;
+        let outcome = self.answer(reply, ways).await;
+        Outcome { end, ..outcome }
+    }
+
+    /// Before an answer to a request whose body nobody wants: a small one is read and forgotten,
+    /// so that the connection can go on; otherwise the connection ends with the answer.
+    pub(super) async fn settle_body(&mut self, ways: &mut Ways, close: bool) {
+        if !ways.body_left {
+            ways.keep_alive &= !close;
+            return;
+        }
+        let small = matches!(ways.framing, Framing::Length(n) if n <= DISCARD_BYTES)
+            || ways.framing == Framing::Chunked;
+        // Without our 100 the client may send the body or not; nobody can tell what comes next.
+        if close || !ways.keep_alive || !small || ways.expect_continue {
+            ways.keep_alive = false;
+            return;
+        }
+        let transfer = self.door.transfer(TransferKind::Upload, None, b"");
+        let discarded = self.receive_into(Sink::Discard(DISCARD_BYTES), ways, &transfer).await;
+        ways.keep_alive &= discarded.is_ok();
+    }
+}
+
+/// With a known length no byte of a following request is taken, so nothing need be kept.
+fn most_to_read(decoder: &BodyDecoder) -> usize {
+    let left = decoder.remaining().and_then(|n| usize::try_from(n).ok());
+    left.map_or(BODY_RECV, |n| n.clamp(1, BODY_RECV))
+}
+
+/// A body that nobody wants is read up to so many bytes to keep the connection.
+const DISCARD_BYTES: u64 = 64 << 10;

@@ -1,0 +1,231 @@
+//! HTTP/2 on one connection, with the `h2` library underneath: framing, HPACK, flow control and
+//! its flood limits are the library's; plans, bodies and answers are the same as in HTTP/1.1.
+//!
+//! Windows start small and grow for connections that really upload, out of one budget per worker,
+//! so uploads are fast without letting a thousand idle connections promise gigabytes. A stream
+//! that stalls is ended alone; its siblings go on.
+//!
+//! How it fails: a connection that floods (resets, settings, empty frames) is ended by the library
+//! with `ENHANCE_YOUR_CALM`, which is counted.
+
+mod request;
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use h2::Reason;
+use h2::server::{Builder, Connection};
+use menshen_base::{Counter, EndReason, Phase, Who};
+use menshen_net::{AsyncStream, Stream, Watched};
+
+use crate::door::Door;
+use crate::log::{Line, Times};
+
+/// What the streams of one connection share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    door: Rc<Door>,
+    watched: Rc<Watched>,
+    peer: SocketAddr,
+    open: Cell<u32>,
+    uploaded: Cell<u64>,
+    handshake_ms: Cell<i64>,
+    /// Rung when an upload deserves larger windows.
+    grow: tokio::sync::Notify,
+}
+
+/// Serves an HTTP/2 connection until it ends.
+pub(crate) async fn run(
+    door: Rc<Door>,
+    stream: Stream,
+    watched: Rc<Watched>,
+    peer: SocketAddr,
+    handshake_ms: i64,
+) {
+    watched.enter(Phase::Head, door.limits.head_seconds_max);
+    let io = AsyncStream::new(stream, Rc::clone(&watched));
+    let Ok(mut connection) = builder(&door).handshake::<_, Bytes>(io).await else {
+        return;
+    };
+    watched.enter(Phase::Idle, door.limits.idle_seconds_max);
+    let shared = Rc::new(Shared {
+        door: Rc::clone(&door),
+        watched,
+        peer,
+        open: Cell::new(0),
+        uploaded: Cell::new(0),
+        handshake_ms: Cell::new(handshake_ms),
+        grow: tokio::sync::Notify::new(),
+    });
+    let mut windows = Windows { door: Rc::clone(&door), taken: 0 };
+    let mut leaving = false;
+    loop {
+        let drain = pin!(door.drain.notified());
+        let grow = pin!(shared.grow.notified());
+        match next(&mut connection, drain, grow).await {
+            Next::Stream(request, respond) => {
+                shared.begin();
+                let shared = Rc::clone(&shared);
+                tokio::task::spawn_local(async move {
+                    request::serve(&shared, *request, respond).await;
+                    shared.finish();
+                });
+            }
+            Next::Grow => windows.grow(&mut connection),
+            Next::Drain if !leaving => {
+                leaving = true;
+                connection.graceful_shutdown();
+            }
+            Next::Drain => {}
+            Next::End(error) => {
+                if let Some(error) = error {
+                    report(&shared, &error);
+                }
+                return;
+            }
+        }
+        if door.watch.draining() && !leaving {
+            leaving = true;
+            connection.graceful_shutdown();
+        }
+    }
+}
+
+impl Shared {
+    fn begin(&self) {
+        if self.open.replace(self.open.get() + 1) == 0 {
+            self.watched.enter_paced(Phase::Body, self.door.pace());
+        }
+        self.door.slot.add(Counter::RequestsOpen, 1);
+    }
+
+    fn finish(&self) {
+        self.open.set(self.open.get().saturating_sub(1));
+        if self.open.get() == 0 {
+            self.watched.enter(Phase::Idle, self.door.limits.idle_seconds_max);
+        }
+        self.door.slot.sub(Counter::RequestsOpen, 1);
+    }
+
+    /// Bytes of uploads arrived; large ones ring for larger windows.
+    fn uploaded(&self, bytes: usize) {
+        let before = self.uploaded.get();
+        self.uploaded.set(before + bytes as u64);
+        if before < GROW_AFTER_BYTES && self.uploaded.get() >= GROW_AFTER_BYTES {
+            self.grow.notify_one();
+        }
+    }
+}
+
+/// Window bytes taken from the worker's budget, given back at the end.
+struct Windows {
+    door: Rc<Door>,
+    taken: u64,
+}
+
+impl Windows {
+    fn grow(&mut self, connection: &mut Connection<AsyncStream, Bytes>) {
+        let size = self.door.limits.h2_window_bytes_max;
+        let budget = self.door.window_budget.get();
+        if self.taken > 0 || budget < u64::from(size) || size <= WINDOW_BYTES {
+            return;
+        }
+        self.taken = u64::from(size);
+        self.door.window_budget.set(budget - self.taken);
+        connection.set_target_window_size(size);
+        // A refusal only means that the old size stays.
+        let _ = connection.set_initial_window_size(size);
+    }
+}
+
+impl Drop for Windows {
+    fn drop(&mut self) {
+        self.door.window_budget.set(self.door.window_budget.get() + self.taken);
+    }
+}
+
+enum Next {
+    Stream(Box<http::Request<h2::RecvStream>>, h2::server::SendResponse<Bytes>),
+    Grow,
+    Drain,
+    End(Option<h2::Error>),
+}
+
+/// The next event of the connection; driving it is also what moves the bytes of its streams.
+async fn next(
+    connection: &mut Connection<AsyncStream, Bytes>,
+    mut drain: std::pin::Pin<&mut tokio::sync::futures::Notified<'_>>,
+    mut grow: std::pin::Pin<&mut tokio::sync::futures::Notified<'_>>,
+) -> Next {
+    poll_fn(|cx| {
+        if drain.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Next::Drain);
+        }
+        if grow.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Next::Grow);
+        }
+        connection.poll_accept(cx).map(|accepted| match accepted {
+            Some(Ok((request, respond))) => Next::Stream(Box::new(request), respond),
+            Some(Err(error)) => Next::End(Some(error)),
+            None => Next::End(None),
+        })
+    })
+    .await
+}
+
+/// Counts and logs a connection that ended badly.
+fn report(shared: &Shared, error: &h2::Error) {
+    let who = match error.reason() {
+        Some(Reason::ENHANCE_YOUR_CALM) => {
+            shared.door.slot.add(Counter::LimitH2, 1);
+            Who::Limit
+        }
+        _ if shared.watched.breach().is_some() => Who::Limit,
+        _ => Who::Client,
+    };
+    let request: &[u8] = match error.reason() {
+        Some(Reason::ENHANCE_YOUR_CALM) => b"(flood)",
+        Some(reason) if reason != Reason::NO_ERROR => b"(protocol error)",
+        // Connections are often just closed.
+        _ => return,
+    };
+    shared.door.log.add(&Line {
+        client: shared.peer.ip(),
+        protocol: "h2",
+        request,
+        status: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        times: Times::NONE,
+        end: EndReason::new(who, Phase::Head),
+    });
+}
+
+fn builder(door: &Door) -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_concurrent_streams(door.limits.h2_streams_max)
+        .max_header_list_size(door.limits.head_bytes_max)
+        .max_send_buffer_size(SEND_BUFFER_BYTES)
+        .max_concurrent_reset_streams(RESETS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(Some(LOCAL_RESETS_MAX));
+    builder
+}
+
+/// First window of a stream and of a connection, bytes.
+const WINDOW_BYTES: u32 = 256 << 10;
+/// Uploaded bytes after which a connection gets larger windows.
+const GROW_AFTER_BYTES: u64 = 512 << 10;
+/// Window bytes of all connections of a worker together.
+pub(crate) const WINDOW_BUDGET_BYTES: u64 = 128 << 20;
+const SEND_BUFFER_BYTES: usize = 256 << 10;
+const RESETS_MAX: usize = 20;
+const LOCAL_RESETS_MAX: usize = 256;

@@ -1,0 +1,76 @@
+//! Work that may wait for a disk and answers from memory: listing, deleting, renaming, making
+//! directories. It runs on a blocking thread, so a slow disk holds up nobody else.
+
+use menshen_web_core::fields::{Lang, Wanted};
+
+use crate::auth::Grant;
+use crate::door::Shared;
+use crate::fault::Fault;
+use crate::listing::Listing;
+use crate::page::Page;
+use crate::reply::{Body, Reply};
+use crate::root::{Expect, Replace};
+
+/// One piece of such work.
+#[derive(Debug)]
+pub(crate) enum Job {
+    ListJson { path: String, grant: Grant },
+    ListPage { path: String, grant: Grant, lang: Lang },
+    Remove { path: String, expect: Expect },
+    Rename { from: String, to: String, replace: Replace },
+    MakeFolder { path: String },
+}
+
+impl Job {
+    /// Does it.
+    pub(crate) fn run(self, shared: &Shared, wanted: Wanted) -> Reply {
+        self.attempt(shared).unwrap_or_else(|fault| Reply::fault(fault, wanted))
+    }
+
+    fn attempt(self, shared: &Shared) -> Result<Reply, Fault> {
+        let durable = shared.durable;
+        match self {
+            Self::ListJson { path, grant } => {
+                let listing = Listing::read(&shared.root, &path, word(grant), shared.entries_max)?;
+                Ok(Reply::new(200)
+                    .text("cache-control", "private, no-cache")
+                    .text("vary", "accept, accept-language, cookie, authorization")
+                    .text("x-content-type-options", "nosniff")
+                    .body("application/json", Body::Owned(listing.json())))
+            }
+            Self::ListPage { path, grant, lang } => {
+                let access = word(grant);
+                let listing = Listing::read(&shared.root, &path, access, shared.entries_max)?;
+                let rows = listing.rows();
+                Ok(Page { lang, path: &path, rows: &rows, state: "open", access }.reply())
+            }
+            Self::Remove { path, expect } => {
+                shared.root.remove(path.as_bytes(), &expect, durable)?;
+                shared.board.bump_path(path.as_bytes());
+                Ok(Reply::new(204))
+            }
+            Self::Rename { from, to, replace } => {
+                let replaced =
+                    shared.root.rename(from.as_bytes(), to.as_bytes(), replace, durable)?;
+                // A directory takes all paths below it along.
+                shared.board.bump_all_paths();
+                Ok(Reply::new(if replaced { 204 } else { 201 }))
+            }
+            Self::MakeFolder { path } => {
+                match shared.root.make_folder(path.as_bytes(), durable) {
+                    // RFC 4918 §9.3.1: MKCOL on something that exists.
+                    Err(Fault::Exists) => Ok(Reply::new(405).text("allow", "GET, HEAD, DELETE")),
+                    made => made.map(|()| Reply::new(201)),
+                }
+            }
+        }
+    }
+}
+
+/// The word of a grant in listings.
+pub(crate) const fn word(grant: Grant) -> &'static str {
+    match grant {
+        Grant::Read => "read",
+        Grant::Write => "write",
+    }
+}

@@ -1,0 +1,35 @@
+//! The web door: files over HTTPS.
+//!
+//! A worker is one process with one thread of connections. A request's way: [`worker`] accepts,
+//! [`h1`] or [`h2`] reads its head, `plan` decides, `sink` takes a body, `files` and `job` answer.
+//! Only `root` and `spool` touch the file system, always beneath one directory descriptor.
+
+mod ask;
+mod auth;
+mod door;
+mod fault;
+mod files;
+mod h1;
+mod h2;
+mod job;
+mod listing;
+mod log;
+mod metrics;
+mod page;
+mod plan;
+mod reply;
+mod root;
+mod scratch;
+mod sink;
+mod spool;
+mod time;
+mod worker;
+
+use std::process::ExitCode;
+
+/// Runs a worker of this door: takes over what the guard left open, drops rights, serves until
+/// told to drain. Exit status 0 after a drain, 111 when it could not begin.
+#[must_use]
+pub fn run(spec: menshen_config::WorkerSpec) -> ExitCode {
+    worker::run(spec)
+}

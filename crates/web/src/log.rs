@@ -1,0 +1,147 @@
+//! The access log: one line for each request or failed session, ending in its end reason.
+//!
+//! Lines gather in memory and are written about once a second or when 32 KiB are there, with one
+//! append each, so that workers never mix within a line. A log that cannot be written costs lines
+//! (counted), never a request. Values from clients are escaped: no control character gets through.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+
+use menshen_base::{Counter, EndReason};
+use menshen_net::clock;
+use menshen_sys::Slot;
+
+use crate::time::rfc3339;
+
+/// Where lines go.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: Option<OwnedFd>,
+    slot: Slot,
+    worker: String,
+    lines: RefCell<Vec<u8>>,
+}
+
+/// What one line says.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    pub(crate) client: IpAddr,
+    /// `h1`, `h2`; `tls` for a failed handshake.
+    pub(crate) protocol: &'static str,
+    pub(crate) request: &'a [u8],
+    /// 0 when nothing was answered.
+    pub(crate) status: u16,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) times: Times,
+    pub(crate) end: EndReason,
+}
+
+/// Milliseconds of the phases; -1 for one that was never reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) handshake: i64,
+    pub(crate) head: i64,
+    pub(crate) body: i64,
+    pub(crate) store: i64,
+    pub(crate) send: i64,
+}
+
+impl Times {
+    /// Nothing reached yet.
+    pub(crate) const NONE: Self = Self { handshake: -1, head: -1, body: -1, store: -1, send: -1 };
+}
+
+impl Log {
+    pub(crate) fn new(file: Option<OwnedFd>, slot: Slot, worker: String) -> Self {
+        Self { file, slot, worker, lines: RefCell::new(Vec::new()) }
+    }
+
+    /// Whether lines are wanted at all: then a request's text must be kept.
+    pub(crate) fn wanted(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Adds a line.
+    pub(crate) fn add(&self, line: &Line<'_>) {
+        if self.file.is_none() {
+            return;
+        }
+        let mut lines = self.lines.borrow_mut();
+        let now = clock::unix_ms();
+        let seconds = rfc3339(i64::try_from(now / 1000).unwrap_or(0));
+        let seconds = seconds.strip_suffix('Z').unwrap_or(&seconds);
+        let Times { handshake, head, body, store, send } = line.times;
+        let mut request = String::new();
+        escape(line.request, &mut request);
+        let text = format!(
+            "{seconds}.{:03}Z {} {} {} \"{request}\" {} in={} out={} \
+             ms={handshake}/{head}/{body}/{store}/{send} end={}\n",
+            now % 1000,
+            self.worker,
+            line.client,
+            line.protocol,
+            line.status,
+            line.bytes_in,
+            line.bytes_out,
+            line.end,
+        );
+        lines.extend_from_slice(text.as_bytes());
+        let full = lines.len() >= FLUSH_BYTES;
+        drop(lines);
+        if full {
+            self.flush();
+        }
+    }
+
+    /// Writes what has gathered.
+    pub(crate) fn flush(&self) {
+        let Some(file) = &self.file else { return };
+        let mut lines = self.lines.borrow_mut();
+        if lines.is_empty() {
+            return;
+        }
+        // A full disk or a broken pipe must not stop the door; the loss is counted.
+        if rustix::io::write(file, &lines) != Ok(lines.len()) {
+            let lost = lines.iter().filter(|&&b| b == b'\n').count();
+            self.slot.add(Counter::LogDropped, lost as u64);
+        }
+        lines.clear();
+    }
+}
+
+/// Appends bytes of a client: quotes, backslashes, control bytes and broken UTF-8 as `\xNN`.
+fn escape(bytes: &[u8], out: &mut String) {
+    use std::fmt::Write;
+    let cut = &bytes[..bytes.len().min(REQUEST_BYTES)];
+    for chunk in cut.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() || c == '"' || c == '\\' || is_bidi(c) {
+                let mut buf = [0; 4];
+                for byte in c.encode_utf8(&mut buf).bytes() {
+                    let _ = write!(out, "\\x{byte:02x}");
+                }
+            } else {
+                out.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    if cut.len() < bytes.len() {
+        out.push('…');
+    }
+}
+
+/// Characters that turn the reading direction and so disguise what stands in a line.
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+const FLUSH_BYTES: usize = 32 << 10;
+const REQUEST_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests;

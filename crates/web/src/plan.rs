@@ -1,0 +1,497 @@
+//! From a request's head to what will be done: routing, authorisation, conditions, ranges.
+//!
+//! Everything here is decided while the head is still borrowed from the receive buffer; what comes
+//! out owns little. Authorisation comes before any look at the disk, so a stranger cannot learn
+//! which names exist.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use menshen_base::Counter;
+use menshen_net::clock;
+use menshen_web_core::conditional::{Outcome, Purpose, Validators, evaluate, range_applies};
+use menshen_web_core::fields::{Digests, Lang, Wanted, language, wanted_digest};
+use menshen_web_core::head::{Interest, Method};
+use menshen_web_core::multipart::{Multipart, MultipartLimits, boundary_of};
+use menshen_web_core::range::{self, ByteRange, Ranges};
+use menshen_web_core::target::{SafePath, decode_path, encode_path, split};
+
+use crate::ask::Ask;
+use crate::auth::{Authority, Grant, Refusal};
+use crate::door::Door;
+use crate::fault::Fault;
+use crate::files::{FileEntry, Found, etag_of};
+use crate::job::Job;
+use crate::page::{self, Page};
+use crate::reply::Reply;
+use crate::root::{Expect, Kind, Replace, Seen, kind_of};
+use crate::sink::{Form, Put, Sink};
+
+/// What will be done.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// Answer from memory.
+    Reply(Box<Reply>),
+    /// Send a file, or say something about it.
+    File(FileAnswer),
+    /// Wait for one tick of the file system's clock, then plan again: the file changed so
+    /// recently that its tag would be weak.
+    Tick,
+    /// Receive a body.
+    Receive(Sink),
+    /// Work on a blocking thread.
+    Job(Box<Job>, Wanted),
+}
+
+/// An answer about a file.
+#[derive(Debug)]
+pub(crate) struct FileAnswer {
+    pub(crate) file: Rc<FileEntry>,
+    pub(crate) span: Span,
+}
+
+/// How much of the file.
+#[derive(Debug)]
+pub(crate) enum Span {
+    Whole,
+    NotModified,
+    PreconditionFailed,
+    Unsatisfiable,
+    One(ByteRange),
+    Many(Vec<ByteRange>),
+}
+
+/// Whether the caller would wait a tick for a strong tag, or has waited already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Once,
+    Spent,
+}
+
+impl Door {
+    /// Plans the answer to `ask`.
+    pub(crate) fn plan(&self, ask: &Ask<'_>, patience: Patience) -> Plan {
+        match self.route(ask, patience) {
+            Ok(plan) => plan,
+            Err(Stop::Fault(fault)) => Reply::fault(fault, ask.wanted()).into(),
+            Err(Stop::Refusal(refusal)) => self.refuse(refusal, ask).into(),
+            Err(Stop::Reply(reply)) => (*reply).into(),
+        }
+    }
+
+    fn route(&self, ask: &Ask<'_>, patience: Patience) -> Result<Plan, Stop> {
+        let (raw, _query) = split(ask.target);
+        if matches!(ask.method, Method::Connect | Method::Trace | Method::Patch | Method::Other) {
+            return Err(not_allowed(ask));
+        }
+        if ask.method == Method::Options {
+            return Ok(Reply::new(204).text("allow", ALLOWED).into());
+        }
+        if let Some(name) = raw.strip_prefix(OWN) {
+            return self.own(ask, name);
+        }
+        let path = decode_path(raw).map_err(|error| {
+            use menshen_web_core::target::PathError;
+            match error {
+                PathError::NameTooLong | PathError::TooLong => Fault::NameTooLong,
+                PathError::Reserved => Fault::NotFound,
+                other => Fault::BadPath(other.reason()),
+            }
+        })?;
+        match ask.method {
+            Method::Get | Method::Head => self.get(ask, &path, patience),
+            Method::Put => self.put(ask, &path),
+            Method::Post => self.post(ask, &path),
+            Method::Delete => self.delete(ask, &path),
+            Method::Move => self.rename(ask, &path),
+            Method::Mkcol => {
+                self.may(ask, &path, Grant::Write)?;
+                Ok(Plan::Job(
+                    Box::new(Job::MakeFolder { path: path.as_str().into() }),
+                    ask.wanted(),
+                ))
+            }
+            _ => Err(not_allowed(ask)),
+        }
+    }
+
+    /// The door's own paths: the page's parts and the session.
+    fn own(&self, ask: &Ask<'_>, name: &[u8]) -> Result<Plan, Stop> {
+        if let Some(part) = name.strip_prefix(b"page/").and_then(page::part) {
+            if !matches!(ask.method, Method::Get | Method::Head) {
+                return Err(not_allowed(ask));
+            }
+            let current = Validators {
+                etag: part.etag().as_bytes(),
+                etag_strength: menshen_web_core::conditional::Strength::Strong,
+                mtime_unix_s: 0,
+                mtime_strength: menshen_web_core::conditional::Strength::Weak,
+            };
+            let unchanged = ask.interest.has(Interest::IF_NONE_MATCH)
+                && evaluate(ask.headers, Purpose::Read, Some(&current)) == Outcome::NotModified;
+            return Ok(if unchanged { part.not_modified() } else { part.reply() }.into());
+        }
+        if name != b"session" {
+            return Err(Fault::NotFound.into());
+        }
+        match ask.method {
+            Method::Post => {
+                let now = clock::unix_s();
+                self.authority.token(ask, now)?;
+                let cookie = self.authority.session_begin(now);
+                Ok(Reply::new(204).with("set-cookie", cookie.into_bytes()).into())
+            }
+            Method::Delete => {
+                let cookie = Authority::session_end();
+                Ok(Reply::new(204).with("set-cookie", cookie.into_bytes()).into())
+            }
+            _ => Err(not_allowed(ask)),
+        }
+    }
+
+    fn get(&self, ask: &Ask<'_>, path: &SafePath<'_>, patience: Patience) -> Result<Plan, Stop> {
+        let judged = self.judge(ask, path);
+        if path.is_dir() {
+            return self.list(ask, path, judged);
+        }
+        judged?;
+        match self.files.open(&self.shared.root, path.as_str().as_bytes())? {
+            Found::File(file) if file.too_fresh() && patience == Patience::Once => Ok(Plan::Tick),
+            Found::File(file) => Ok(self.file(ask, file)),
+            Found::Directory => {
+                let mut location = Vec::new();
+                encode_path(path.as_str().as_bytes(), &mut location);
+                location.push(b'/');
+                Ok(Reply::new(308).with("location", location).into())
+            }
+        }
+    }
+
+    fn list(
+        &self,
+        ask: &Ask<'_>,
+        path: &SafePath<'_>,
+        judged: Result<Grant, Stop>,
+    ) -> Result<Plan, Stop> {
+        let text = path.as_str();
+        if ask.wanted() != Wanted::Html {
+            let job = Job::ListJson { path: text.into(), grant: judged? };
+            return Ok(Plan::Job(Box::new(job), ask.wanted()));
+        }
+        let lang = ask.headers.get("accept-language").map_or(Lang::En, language);
+        match judged {
+            Ok(grant) => {
+                let job = Job::ListPage { path: text.into(), grant, lang };
+                Ok(Plan::Job(Box::new(job), Wanted::Html))
+            }
+            // The page itself is no secret: it asks for the token. Nothing is said of the path.
+            Err(Stop::Refusal(_)) => {
+                Ok(Page { lang, path: text, rows: "", state: "locked", access: "read" }
+                    .reply()
+                    .into())
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    /// Conditions and ranges of a read.
+    fn file(&self, ask: &Ask<'_>, file: Rc<FileEntry>) -> Plan {
+        if !ask.interest.has(Interest::CONDITIONS.with(Interest::RANGE)) {
+            return Plan::File(FileAnswer { file, span: Span::Whole });
+        }
+        let current = file.validators(clock::unix_s());
+        let span = match evaluate(ask.headers, Purpose::Read, Some(&current)) {
+            Outcome::NotModified => Span::NotModified,
+            Outcome::PreconditionFailed => Span::PreconditionFailed,
+            Outcome::Proceed => self.span(ask, &file, &current),
+        };
+        Plan::File(FileAnswer { file, span })
+    }
+
+    fn span(&self, ask: &Ask<'_>, file: &FileEntry, current: &Validators<'_>) -> Span {
+        let mut lines = 0;
+        let mut ranges = Ranges::Whole;
+        let most = usize::try_from(self.limits.ranges_max).unwrap_or(usize::MAX);
+        ask.headers.for_each("range", &mut |line| {
+            lines += 1;
+            ranges = range::parse(line, file.size, most);
+        });
+        // RFC 9110 §14.2: a Range field counts for GET only, and twice makes no sense.
+        if lines != 1 || ask.method != Method::Get || !range_applies(ask.headers, current) {
+            return Span::Whole;
+        }
+        match ranges {
+            Ranges::Whole => Span::Whole,
+            Ranges::TooMany => {
+                self.slot.add(Counter::LimitRanges, 1);
+                Span::Whole
+            }
+            Ranges::Unsatisfiable => Span::Unsatisfiable,
+            Ranges::One(range) => Span::One(range),
+            Ranges::Many(ranges) => Span::Many(ranges),
+        }
+    }
+
+    fn put(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
+        self.may(ask, path, Grant::Write)?;
+        if path.is_dir() {
+            return Err(Fault::IsDirectory.into());
+        }
+        if ask.interest.has(Interest::CONTENT_RANGE) {
+            // RFC 9110 §14.4: storing a part as if it were the whole would lose data.
+            return Err(Fault::BadRequest("partial PUT (Content-Range) is not supported").into());
+        }
+        if ask.interest.has(Interest::CONTENT_ENCODING) {
+            return Err(Reply::trouble(
+                415,
+                "content encodings are not supported",
+                "Send the file as it is.",
+                ask.wanted(),
+            )
+            .into());
+        }
+        let expect = self.expectation(ask, path, Existing::File)?;
+        let mut promised = Digests::default();
+        let mut broken = false;
+        for name in ["repr-digest", "content-digest"] {
+            ask.headers.for_each(name, &mut |line| broken |= promised.add_line(line).is_err());
+        }
+        if broken {
+            return Err(Fault::BadRequest("a digest field is malformed").into());
+        }
+        let wants = ask.headers.get("want-repr-digest").and_then(wanted_digest);
+        let largest = self.limits.upload_bytes_max;
+        let spool = &self.shared.spool;
+        let upload = spool
+            .begin(path.as_str().as_bytes(), ask.length, largest, promised, wants)
+            .inspect_err(|&fault| self.count_fault(fault))?;
+        let put = Put { upload, expect, wanted: ask.wanted() };
+        Ok(Plan::Receive(Sink::Put(Box::new(put))))
+    }
+
+    fn post(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
+        self.may(ask, path, Grant::Write)?;
+        if !path.is_dir() {
+            return Err(not_allowed(ask));
+        }
+        let kind = ask.headers.get("content-type").unwrap_or_default();
+        let essence = kind.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
+        if !essence.eq_ignore_ascii_case(b"multipart/form-data") {
+            let hint = "Use multipart/form-data here, or PUT with the file's name.";
+            return Err(Reply::trouble(415, "not a form", hint, ask.wanted()).into());
+        }
+        let boundary = boundary_of(kind)
+            .map_err(|_| Fault::BadRequest("the form's boundary is missing or malformed"))?;
+        let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        let limits = MultipartLimits {
+            parts_max: size(self.limits.parts_max),
+            part_head_bytes_max: size(self.limits.part_head_bytes_max),
+        };
+        let form = Form {
+            shared: Arc::clone(&self.shared),
+            parser: Multipart::new(&boundary, limits),
+            folder: path.as_str().into(),
+            largest: self.limits.upload_bytes_max,
+            wanted: ask.wanted(),
+            current: None,
+            done: Vec::new(),
+        };
+        Ok(Plan::Receive(Sink::Form(Box::new(form))))
+    }
+
+    fn delete(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
+        self.may(ask, path, Grant::Write)?;
+        let expect = self.expectation(ask, path, Existing::Any)?;
+        let job = Job::Remove { path: path.as_str().into(), expect };
+        Ok(Plan::Job(Box::new(job), ask.wanted()))
+    }
+
+    fn rename(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
+        self.may(ask, path, Grant::Write)?;
+        let destination = ask
+            .headers
+            .get("destination")
+            .ok_or(Fault::BadRequest("MOVE needs a Destination field"))?;
+        let target = destination_path(destination, ask.host)
+            .ok_or(Fault::BadRequest("the Destination is not on this server"))?;
+        let to = decode_path(target).map_err(|error| Fault::BadPath(error.reason()))?;
+        self.may(ask, &to, Grant::Write)?;
+        let replace = match ask.headers.get("overwrite") {
+            Some(b"F" | b"f") => Replace::Never,
+            _ => Replace::Allowed,
+        };
+        let job = Job::Rename { from: path.as_str().into(), to: to.as_str().into(), replace };
+        Ok(Plan::Job(Box::new(job), ask.wanted()))
+    }
+
+    /// Conditions of a write, as what must still hold when it takes effect.
+    fn expectation(
+        &self,
+        ask: &Ask<'_>,
+        path: &SafePath<'_>,
+        existing: Existing,
+    ) -> Result<Expect, Stop> {
+        let conditional = ask.interest.has(Interest::CONDITIONS);
+        if !conditional && existing == Existing::Any {
+            return Ok(Expect::Anything);
+        }
+        let stat = self.shared.root.look(path.as_str().as_bytes())?;
+        if existing == Existing::File && stat.as_ref().and_then(kind_of) == Some(Kind::Directory) {
+            return Err(Fault::IsDirectory.into());
+        }
+        if !conditional {
+            return Ok(Expect::Anything);
+        }
+        let etag = stat.as_ref().map(etag_of);
+        let current = etag.as_ref().zip(stat.as_ref()).map(|(etag, stat)| Validators {
+            etag: etag.opaque(),
+            etag_strength: menshen_web_core::conditional::Strength::Strong,
+            mtime_unix_s: stat.st_mtime,
+            mtime_strength: menshen_web_core::conditional::Strength::Weak,
+        });
+        if evaluate(ask.headers, Purpose::Write, current.as_ref()) != Outcome::Proceed {
+            return Err(Fault::Precondition.into());
+        }
+        Ok(match &stat {
+            None => Expect::Nothing,
+            Some(stat) => Expect::Same(Some(Seen::of(stat))),
+        })
+    }
+
+    fn judge(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Grant, Stop> {
+        Ok(self.authority.judge(ask, path.as_str().as_bytes(), clock::unix_s())?)
+    }
+
+    fn may(&self, ask: &Ask<'_>, path: &SafePath<'_>, needed: Grant) -> Result<(), Stop> {
+        let grant = self.judge(ask, path)?;
+        if needed == Grant::Write && grant == Grant::Read {
+            // Readable by anybody, and nobody said who they are.
+            return Err(Refusal::Missing.into());
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, refusal: Refusal, ask: &Ask<'_>) -> Reply {
+        let wanted = ask.wanted();
+        let hint = "Send the owner token as `Authorization: Bearer TOKEN`; \
+                    menshen prints it at its start.";
+        let reply = match refusal {
+            Refusal::Missing => Reply::trouble(401, "no token", hint, wanted),
+            Refusal::Wrong => {
+                self.slot.add(Counter::AuthFailed, 1);
+                Reply::trouble(401, "wrong token", hint, wanted)
+            }
+            Refusal::TooMany { retry_after_s } => {
+                self.slot.add(Counter::LimitAuth, 1);
+                let text = "too many wrong tokens from this address";
+                return Reply::trouble(429, text, "Wait, then try again.", wanted)
+                    .with("retry-after", retry_after_s.to_string().into_bytes());
+            }
+            Refusal::ForeignSite => {
+                return Reply::trouble(403, "the request came from another site", "", wanted);
+            }
+        };
+        // Browsers would open a password box for Basic; other clients need to be told of it.
+        let from_page = ask.interest.has(Interest::SEC_FETCH_SITE.with(Interest::ORIGIN));
+        let challenge = if from_page {
+            "Bearer realm=\"menshen\""
+        } else {
+            "Bearer realm=\"menshen\", Basic realm=\"menshen\", charset=\"UTF-8\""
+        };
+        reply.text("www-authenticate", challenge)
+    }
+
+    /// Counts limits that a fault stands for.
+    pub(crate) fn count_fault(&self, fault: Fault) {
+        match fault {
+            Fault::TooLarge => self.slot.add(Counter::LimitUpload, 1),
+            Fault::Full => self.slot.add(Counter::StorageFull, 1),
+            Fault::Form(error) if error.is_limit() => self.slot.add(Counter::LimitParts, 1),
+            _ => {}
+        }
+    }
+
+    /// The redirect of a plain-HTTP listener to the HTTPS one.
+    pub(crate) fn redirect(&self, ask: &Ask<'_>) -> Reply {
+        let (host, _port) = menshen_web_core::head::host_parts(ask.host);
+        if host.is_empty() {
+            return Reply::fault(Fault::BadRequest("no host to redirect to"), Wanted::Either);
+        }
+        let mut location = b"https://".to_vec();
+        location.extend_from_slice(host);
+        if self.https_port != 443 {
+            location.extend_from_slice(format!(":{}", self.https_port).as_bytes());
+        }
+        location.extend_from_slice(ask.target);
+        Reply::new(308).with("location", location)
+    }
+
+    /// The client behind a peer, for HTTP requests.
+    pub(crate) fn client_of(&self, peer: IpAddr, ask: &Ask<'_>) -> IpAddr {
+        if self.trusted.is_empty() { peer } else { self.client(peer, ask.headers) }
+    }
+}
+
+/// What may be in the way of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Existing {
+    File,
+    Any,
+}
+
+/// Why planning stopped early.
+#[derive(Debug)]
+enum Stop {
+    Fault(Fault),
+    Refusal(Refusal),
+    Reply(Box<Reply>),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl From<Reply> for Stop {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(Box::new(reply))
+    }
+}
+
+impl From<Reply> for Plan {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(Box::new(reply))
+    }
+}
+
+fn not_allowed(ask: &Ask<'_>) -> Stop {
+    Reply::trouble(405, "the method is not allowed here", "", ask.wanted())
+        .text("allow", ALLOWED)
+        .into()
+}
+
+/// The path of a Destination: a path, or a URL of this very host.
+fn destination_path<'d>(destination: &'d [u8], host: &[u8]) -> Option<&'d [u8]> {
+    if destination.starts_with(b"/") {
+        return Some(split(destination).0);
+    }
+    let rest =
+        destination.strip_prefix(b"https://").or_else(|| destination.strip_prefix(b"http://"))?;
+    let slash = rest.iter().position(|&b| b == b'/')?;
+    let (authority, path) = rest.split_at(slash);
+    authority.eq_ignore_ascii_case(host).then(|| split(path).0)
+}
+
+const OWN: &[u8] = b"/.menshen/";
+const ALLOWED: &str = "GET, HEAD, PUT, POST, DELETE, MOVE, MKCOL, OPTIONS";
+
+#[cfg(test)]
+mod tests;

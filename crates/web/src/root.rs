@@ -1,0 +1,285 @@
+//! The served folder: every path is resolved by the kernel beneath one directory descriptor.
+//!
+//! Nothing here takes an absolute path or follows anything out of the folder: `openat2` with
+//! `RESOLVE_BENEATH` refuses `..` and symbolic links that leave it, also when somebody swaps a
+//! directory while we look. Paths come in decoded and checked ([`menshen_web_core::target`]).
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, Stat, flock, fstat,
+    mkdirat, openat2, renameat_with, statat, unlinkat,
+};
+use rustix::io::Errno;
+
+use crate::fault::Fault;
+
+/// The served folder.
+#[derive(Debug)]
+pub(crate) struct Root {
+    dir: OwnedFd,
+    pub(crate) device: u64,
+}
+
+/// An open regular file or directory.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) fd: OwnedFd,
+    pub(crate) stat: Stat,
+}
+
+/// What a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Directory,
+}
+
+impl Root {
+    pub(crate) fn new(dir: OwnedFd) -> io::Result<Self> {
+        let device = fstat(&dir)?.st_dev;
+        Ok(Self { dir, device })
+    }
+
+    /// Opens a file or directory for reading. Special files are `NotFound`: to the world they are
+    /// not there.
+    pub(crate) fn open(&self, path: &[u8]) -> Result<Opened, Fault> {
+        // NONBLOCK: a FIFO must not hang the worker before it is seen to be one.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let fd = self.open_beneath(path, flags)?;
+        let stat = fstat(&fd).map_err(Fault::from_errno)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile | FileType::Directory => Ok(Opened { fd, stat }),
+            _ => Err(Fault::NotFound),
+        }
+    }
+
+    /// What is at `path`, without opening it; `None` when nothing is.
+    pub(crate) fn look(&self, path: &[u8]) -> Result<Option<Stat>, Fault> {
+        match self.open_beneath(path, OFlags::PATH | OFlags::CLOEXEC) {
+            Ok(fd) => fstat(&fd).map(Some).map_err(Fault::from_errno),
+            Err(Fault::NotFound) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The folder that holds `path`, and the last name. `Err(NotFound)` when it does not exist.
+    pub(crate) fn parent<'p>(&self, path: &'p [u8]) -> Result<(OwnedFd, &'p [u8]), Fault> {
+        let (folder, name) = split_last(path).ok_or(Fault::Forbidden)?;
+        Ok((self.folder(folder)?, name))
+    }
+
+    /// Like [`Self::parent`], making what is missing. The new folders are flushed when `durable`.
+    pub(crate) fn parent_made<'p>(
+        &self,
+        path: &'p [u8],
+        durable: bool,
+    ) -> Result<(OwnedFd, &'p [u8]), Fault> {
+        match self.parent(path) {
+            Err(Fault::NotFound) => {}
+            found => return found,
+        }
+        let (folder, name) = split_last(path).ok_or(Fault::Forbidden)?;
+        let mut at = self.folder(b"")?;
+        for segment in folder.split(|&b| b == b'/').filter(|s| !s.is_empty()) {
+            match mkdirat(&at, segment, Mode::from_raw_mode(0o777)) {
+                Ok(()) if durable => rustix::fs::fsync(&at).map_err(Fault::from_errno)?,
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(Fault::from_errno(error)),
+            }
+            at = beneath(&at, segment, FOLDER)?;
+        }
+        Ok((at, name))
+    }
+
+    /// The deepest folder on the way to `path` that exists.
+    pub(crate) fn nearest_folder(&self, path: &[u8]) -> Result<OwnedFd, Fault> {
+        let mut folder = split_last(path).map_or(&b""[..], |(folder, _)| folder);
+        loop {
+            match self.folder(folder) {
+                Err(Fault::NotFound) if !folder.is_empty() => {
+                    folder = split_last(folder).map_or(&b""[..], |(up, _)| up);
+                }
+                found => return found,
+            }
+        }
+    }
+
+    /// Removes a file, or an empty directory; only in the state `expect` names, if it names one.
+    pub(crate) fn remove(&self, path: &[u8], expect: &Expect, durable: bool) -> Result<(), Fault> {
+        let (folder, name) = self.parent(path)?;
+        let lock = Lock::take(&folder);
+        let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::from_errno)?;
+        if let Expect::Same(seen) = expect
+            && Some(Seen::of(&stat)) != *seen
+        {
+            return Err(Fault::Precondition);
+        }
+        let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        let flags = if is_dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        unlinkat(&folder, name, flags).map_err(Fault::from_errno)?;
+        drop(lock);
+        if durable {
+            rustix::fs::fsync(&folder).map_err(Fault::from_errno)?;
+        }
+        Ok(())
+    }
+
+    /// Renames; `Err(Exists)` when `to` is taken and must not be replaced. Returns whether
+    /// something was replaced.
+    pub(crate) fn rename(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        replace: Replace,
+        durable: bool,
+    ) -> Result<bool, Fault> {
+        let (from_folder, from_name) = self.parent(from)?;
+        let (to_folder, to_name) = self.parent_made(to, durable)?;
+        let taken = statat(&to_folder, to_name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+        let flags = match replace {
+            Replace::Never => RenameFlags::NOREPLACE,
+            Replace::Allowed => RenameFlags::empty(),
+        };
+        renameat_with(&from_folder, from_name, &to_folder, to_name, flags)
+            .map_err(Fault::from_errno)?;
+        if durable {
+            rustix::fs::fsync(&to_folder).map_err(Fault::from_errno)?;
+            rustix::fs::fsync(&from_folder).map_err(Fault::from_errno)?;
+        }
+        Ok(taken)
+    }
+
+    /// Makes one directory.
+    pub(crate) fn make_folder(&self, path: &[u8], durable: bool) -> Result<(), Fault> {
+        let (folder, name) = self.parent_made(path, durable)?;
+        mkdirat(&folder, name, Mode::from_raw_mode(0o777)).map_err(Fault::from_errno)?;
+        if durable {
+            rustix::fs::fsync(&folder).map_err(Fault::from_errno)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes an unprivileged writer may still store in the file system of the folder.
+    pub(crate) fn bytes_free(folder: impl AsFd) -> u64 {
+        rustix::fs::fstatvfs(folder)
+            .map_or(u64::MAX, |vfs| vfs.f_bavail.saturating_mul(vfs.f_frsize))
+    }
+
+    fn folder(&self, path: &[u8]) -> Result<OwnedFd, Fault> {
+        self.open_beneath(path, FOLDER)
+    }
+
+    fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Fault> {
+        beneath(&self.dir, trimmed(path), flags)
+    }
+}
+
+/// Whether an existing target may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replace {
+    Allowed,
+    Never,
+}
+
+/// What must still be true of a target when it is replaced or removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expect {
+    /// Anything.
+    Anything,
+    /// Nothing may be there (`If-None-Match: *`).
+    Nothing,
+    /// Exactly this state, as seen when the request's conditions held.
+    Same(Option<Seen>),
+}
+
+/// Identity and state of a file, as far as conditions can see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    inode: u64,
+    size: i64,
+    mtime: (i64, u64),
+}
+
+impl Seen {
+    /// What conditions can see of a file.
+    pub(crate) const fn of(stat: &Stat) -> Self {
+        Self { inode: stat.st_ino, size: stat.st_size, mtime: (stat.st_mtime, stat.st_mtime_nsec) }
+    }
+}
+
+/// An advisory lock on a folder, given back on drop: two writers with conditions on one file must
+/// see each other. Held for a look and a rename, never while waiting for a disk.
+#[derive(Debug)]
+pub(crate) struct Lock<'f> {
+    folder: &'f OwnedFd,
+}
+
+impl<'f> Lock<'f> {
+    pub(crate) fn take(folder: &'f OwnedFd) -> Self {
+        // File systems without locks (some network ones) are left to their own order.
+        let _ = flock(folder, FlockOperation::LockExclusive);
+        Self { folder }
+    }
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        let _ = flock(self.folder, FlockOperation::Unlock);
+    }
+}
+
+/// Makes (if missing) and opens a folder for our own use directly below `dir`.
+pub(crate) fn own_folder(dir: impl AsFd, name: &str) -> Result<OwnedFd, Fault> {
+    match mkdirat(&dir, name, Mode::from_raw_mode(0o700)) {
+        Ok(()) | Err(Errno::EXIST) => beneath(dir, name.as_bytes(), FOLDER),
+        Err(error) => Err(Fault::from_errno(error)),
+    }
+}
+
+/// The kind of file a mode stands for; `None` for anything but files and directories.
+pub(crate) fn kind_of(stat: &Stat) -> Option<Kind> {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Some(Kind::File),
+        FileType::Directory => Some(Kind::Directory),
+        _ => None,
+    }
+}
+
+fn beneath(dir: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Fault> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let path = if path.is_empty() { b"." } else { path };
+    for _ in 0..RACE_TRIES {
+        match openat2(&dir, path, flags, Mode::empty(), resolve) {
+            // A rename somewhere on the way made the kernel unsure; it asks us to look again.
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(fd) => return Ok(fd),
+            Err(error) => return Err(Fault::from_errno(error)),
+        }
+    }
+    Err(Fault::Busy)
+}
+
+fn trimmed(path: &[u8]) -> &[u8] {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    path.strip_suffix(b"/").unwrap_or(path)
+}
+
+/// Folder part and last name of a checked path; `None` for the root itself.
+fn split_last(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let path = trimmed(path);
+    if path.is_empty() {
+        return None;
+    }
+    match path.iter().rposition(|&b| b == b'/') {
+        Some(at) => Some((&path[..at], &path[at + 1..])),
+        None => Some((b"", path)),
+    }
+}
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const RACE_TRIES: u32 = 16;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,366 @@
+//! The spool and uploads: bytes rest under a name nobody can ask for until they are whole.
+//!
+//! An upload is written to the spool folder of the target's own file system, checked, flushed,
+//! and only then renamed to its name; the folder is flushed before the client hears of success.
+//! So at every instant the target is either the old file or the new one, and a worker that dies
+//! leaves only spool files, which the next worker collects.
+//!
+//! How it fails: disk full or a failing disk while writing (the spool file is removed, the target
+//! untouched); kill -9 (leftover spool file, collected by name: instance and process id); power
+//! loss between rename and the folder's flush (either old or new, never acknowledged).
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use aws_lc_rs::digest;
+use menshen_web_core::fields::{Algorithm, Digests, write_digest};
+use rustix::fs::{
+    AtFlags, FallocateFlags, Mode, OFlags, RenameFlags, Stat, fallocate, fdatasync, fstat, fstatfs,
+    fsync, ftruncate, openat, renameat_with, statat, unlinkat,
+};
+use rustix::io::Errno;
+
+use crate::fault::Fault;
+use crate::root::{Expect, Kind, Lock, Root, Seen, kind_of, own_folder};
+
+/// The spool of one worker.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    root: Arc<Root>,
+    folder: Arc<OwnedFd>,
+    reserves: bool,
+    prefix: String,
+    next: AtomicU64,
+    durable: bool,
+}
+
+/// An unfinished upload; dropping it removes its bytes.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    /// `None` once parked: whole, checked, and waiting for its name.
+    file: Option<OwnedFd>,
+    place: Place,
+    path: Vec<u8>,
+    written: u64,
+    reserved: u64,
+    expected: Option<u64>,
+    reserves: bool,
+    largest: u64,
+    digests: Digesting,
+    digest: Option<Vec<u8>>,
+}
+
+/// A finished upload.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) stat: Stat,
+    pub(crate) replaced: bool,
+    /// Field value for `Repr-Digest`, when the client wanted one.
+    pub(crate) digest: Option<Vec<u8>>,
+}
+
+/// Running digests, only those somebody asked for: hashing costs more than receiving.
+#[derive(Default)]
+struct Digesting {
+    promised: Digests,
+    wanted: Option<Algorithm>,
+    sha256: Option<Box<digest::Context>>,
+    sha512: Option<Box<digest::Context>>,
+}
+
+/// Where the spool file is.
+#[derive(Debug)]
+struct Place {
+    folder: Arc<OwnedFd>,
+    name: String,
+    kept: bool,
+}
+
+impl Spool {
+    /// Opens the spool of `root`; `instance` names this life of the guard.
+    pub(crate) fn open(root: Arc<Root>, instance: &str, durable: bool) -> Result<Self, Fault> {
+        let folder = own_folder(root.nearest_folder(b"/x")?, SPOOL)?;
+        let reserves = reserves(&folder);
+        let prefix = format!("{instance}-{}-", std::process::id());
+        Ok(Self {
+            root,
+            folder: Arc::new(folder),
+            reserves,
+            prefix,
+            next: AtomicU64::new(0),
+            durable,
+        })
+    }
+
+    /// Removes what earlier lives and dead workers left; returns how many files.
+    pub(crate) fn collect(&self, instance: &str) -> usize {
+        collect(&self.folder, instance)
+    }
+
+    /// Begins an upload of `path`. `expected` is the length when known: what cannot fit is refused
+    /// before a byte of it is read. `largest` is the limit in bytes, 0 for none.
+    pub(crate) fn begin(
+        &self,
+        path: &[u8],
+        expected: Option<u64>,
+        largest: u64,
+        promised: Digests,
+        wanted: Option<Algorithm>,
+    ) -> Result<Upload, Fault> {
+        let largest = if largest == 0 { u64::MAX } else { largest };
+        if expected.is_some_and(|n| n > largest) {
+            return Err(Fault::TooLarge);
+        }
+        let (folder, reserves) = self.folder_for(path)?;
+        if expected.is_some_and(|n| n >= RESERVE_MIN && n > Root::bytes_free(&*folder)) {
+            return Err(Fault::Full);
+        }
+        let name = format!("{}{}", self.prefix, self.next.fetch_add(1, Relaxed));
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = openat(&*folder, name.as_str(), flags, Mode::from_raw_mode(0o666))
+            .map_err(Fault::from_errno)?;
+        let digests = Digesting::new(promised, wanted);
+        let place = Place { folder, name, kept: false };
+        let (path, written, reserved) = (path.to_vec(), 0, 0);
+        let file = Some(file);
+        Ok(Upload {
+            file,
+            place,
+            path,
+            written,
+            reserved,
+            expected,
+            reserves,
+            largest,
+            digests,
+            digest: None,
+        })
+    }
+
+    /// Checks, flushes and renames; blocks on the disk, so it runs on a blocking thread when
+    /// `durable`.
+    pub(crate) fn publish(&self, mut upload: Upload, expect: &Expect) -> Result<Published, Fault> {
+        let file = upload.whole()?;
+        if self.durable {
+            fdatasync(&file).map_err(Fault::from_errno)?;
+        }
+        let (folder, name) = self.root.parent_made(&upload.path, self.durable)?;
+        let replaced = {
+            let _lock = Lock::take(&folder);
+            take_name(&upload.place, &folder, name, expect)?
+        };
+        upload.place.kept = true;
+        if self.durable {
+            fsync(&folder).map_err(Fault::from_errno)?;
+        }
+        let stat = fstat(&file).map_err(Fault::from_errno)?;
+        Ok(Published { stat, replaced, digest: upload.digest.take() })
+    }
+
+    /// The spool on the file system of `path`'s folder: a rename must not cross file systems.
+    fn folder_for(&self, path: &[u8]) -> Result<(Arc<OwnedFd>, bool), Fault> {
+        let nearest = self.root.nearest_folder(path)?;
+        let device = fstat(&nearest).map_err(Fault::from_errno)?.st_dev;
+        if device == self.root.device {
+            return Ok((Arc::clone(&self.folder), self.reserves));
+        }
+        let folder = own_folder(&nearest, SPOOL)?;
+        let reserves = reserves(&folder);
+        Ok((Arc::new(folder), reserves))
+    }
+}
+
+impl Upload {
+    /// Appends bytes.
+    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+        let after = self.written.saturating_add(bytes.len() as u64);
+        if after > self.largest {
+            return Err(Fault::TooLarge);
+        }
+        self.reserve(after);
+        self.digests.update(bytes);
+        let file = self.file.as_ref().ok_or(Fault::Storage)?;
+        while !bytes.is_empty() {
+            match rustix::io::write(file, bytes) {
+                Ok(0) => return Err(Fault::Storage),
+                Ok(n) => bytes = &bytes[n..],
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Fault::from_errno(error)),
+            }
+        }
+        self.written = after;
+        Ok(())
+    }
+
+    /// The path it is for.
+    pub(crate) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// Reserves blocks ahead in large pieces, so that the file system allocates once. Failure is
+    /// no fault: the write itself will tell.
+    fn reserve(&mut self, after: u64) {
+        let (Some(expected), Some(file)) = (self.expected, &self.file) else { return };
+        if !self.reserves || after <= self.reserved || expected < RESERVE_MIN {
+            return;
+        }
+        let to = expected.min(self.reserved.saturating_add(RESERVE_STEP));
+        let kept = fallocate(file, FallocateFlags::KEEP_SIZE, self.reserved, to - self.reserved);
+        self.reserves = kept.is_ok();
+        self.reserved = to;
+    }
+
+    /// Checks that all of it came and closes the file: one form may bring many files, and an open
+    /// descriptor is dearer than a name.
+    pub(crate) fn park(&mut self) -> Result<(), Fault> {
+        if let Some(file) = self.file.take() {
+            self.check(&file)?;
+        }
+        Ok(())
+    }
+
+    /// The checked file, open.
+    fn whole(&mut self) -> Result<OwnedFd, Fault> {
+        if let Some(file) = self.file.take() {
+            self.check(&file)?;
+            return Ok(file);
+        }
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        openat(&*self.place.folder, self.place.name.as_str(), flags, Mode::empty())
+            .map_err(Fault::from_errno)
+    }
+
+    fn check(&mut self, file: &OwnedFd) -> Result<(), Fault> {
+        if self.expected.is_some_and(|n| n != self.written) {
+            return Err(Fault::BadRequest("the content is shorter than announced"));
+        }
+        if self.reserved > self.written {
+            ftruncate(file, self.written).map_err(Fault::from_errno)?;
+        }
+        self.digest = std::mem::take(&mut self.digests).finish()?;
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Whatever goes wrong here is collected at the next start.
+            let _ = unlinkat(&*self.folder, self.name.as_str(), AtFlags::empty());
+        }
+    }
+}
+
+impl Digesting {
+    fn new(promised: Digests, wanted: Option<Algorithm>) -> Self {
+        let start = |algorithm| Some(Box::new(digest::Context::new(algorithm)));
+        let needs = |algorithm, promised: bool| promised || wanted == Some(algorithm);
+        Self {
+            sha256: needs(Algorithm::Sha256, promised.sha256.is_some())
+                .then(|| start(&digest::SHA256))
+                .flatten(),
+            sha512: needs(Algorithm::Sha512, promised.sha512.is_some())
+                .then(|| start(&digest::SHA512))
+                .flatten(),
+            promised,
+            wanted,
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        for context in [&mut self.sha256, &mut self.sha512].into_iter().flatten() {
+            context.update(bytes);
+        }
+    }
+
+    /// Compares with what was promised; returns the field value of what was wanted.
+    fn finish(self) -> Result<Option<Vec<u8>>, Fault> {
+        let sha256 = self.sha256.map(|context| context.finish());
+        let sha512 = self.sha512.map(|context| context.finish());
+        let differs = |made: &Option<digest::Digest>, promised: Option<&[u8]>| {
+            promised.is_some_and(|p| made.as_ref().map(AsRef::as_ref) != Some(p))
+        };
+        if differs(&sha256, self.promised.sha256.as_ref().map(<[u8; 32]>::as_slice))
+            || differs(&sha512, self.promised.sha512.as_ref().map(<[u8; 64]>::as_slice))
+        {
+            return Err(Fault::Digest);
+        }
+        Ok(self.wanted.and_then(|algorithm| {
+            let made = if algorithm == Algorithm::Sha256 { sha256 } else { sha512 }?;
+            let mut line = Vec::new();
+            write_digest(algorithm, made.as_ref(), &mut line);
+            Some(line)
+        }))
+    }
+}
+
+impl std::fmt::Debug for Digesting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Digesting").field("promised", &self.promised).finish_non_exhaustive()
+    }
+}
+
+fn take_name(place: &Place, folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result<bool, Fault> {
+    let current = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Some(stat),
+        Err(Errno::NOENT) => None,
+        Err(error) => return Err(Fault::from_errno(error)),
+    };
+    if current.as_ref().and_then(kind_of) == Some(Kind::Directory) {
+        return Err(Fault::IsDirectory);
+    }
+    if let Expect::Same(seen) = expect
+        && current.as_ref().map(Seen::of) != *seen
+    {
+        return Err(Fault::Precondition);
+    }
+    let flags = match expect {
+        Expect::Nothing => RenameFlags::NOREPLACE,
+        _ => RenameFlags::empty(),
+    };
+    match renameat_with(&*place.folder, place.name.as_str(), folder, name, flags) {
+        Ok(()) => Ok(current.is_some()),
+        Err(Errno::EXIST) => Err(Fault::Precondition),
+        Err(error) => Err(Fault::from_errno(error)),
+    }
+}
+
+/// Whether reserving blocks ahead pays: it does on disks, not where memory is the disk.
+fn reserves(folder: impl AsFd) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    const RAMFS: i64 = 0x8584_58f6;
+    fstatfs(folder).is_ok_and(|fs| ![TMPFS, RAMFS].contains(&i64::from(fs.f_type)))
+}
+
+/// Unlinks spool files of other instances and of processes that are gone.
+fn collect(folder: &OwnedFd, instance: &str) -> usize {
+    let Ok(entries) = rustix::fs::Dir::read_from(folder) else { return 0 };
+    let mut removed = 0;
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_bytes();
+        if name.starts_with(b".") || is_live(name, instance) {
+            continue;
+        }
+        removed += usize::from(unlinkat(folder, name, AtFlags::empty()).is_ok());
+    }
+    removed
+}
+
+fn is_live(name: &[u8], instance: &str) -> bool {
+    let Ok(name) = std::str::from_utf8(name) else { return false };
+    let mut words = name.split('-');
+    let ours = words.next() == Some(instance);
+    let pid =
+        words.next().and_then(|word| word.parse().ok()).and_then(rustix::process::Pid::from_raw);
+    ours && pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+/// Name of the spool folder; reserved, so no request can name it.
+pub(crate) const SPOOL: &str = ".menshen-spool";
+const RESERVE_MIN: u64 = 128 << 10;
+const RESERVE_STEP: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests;

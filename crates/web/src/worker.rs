@@ -1,0 +1,373 @@
+//! A worker's life: take over what the guard left open, drop rights, serve, drain, end.
+//!
+//! It opens nothing by path and binds nothing; it can be killed at any moment without losing an
+//! acknowledged byte. How it fails: out of descriptors (accepting pauses, counted), the guard dies
+//! (the kernel sends SIGTERM, the worker drains).
+
+use std::fs::File;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use menshen_base::{Counter, EndReason, Phase, Who};
+use menshen_config::{ListenerRole, PlainMode, WorkerSpec};
+use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch, clock};
+use menshen_sys::process::{Rights, become_worker};
+use menshen_sys::{Scoreboard, SlotState, inherit};
+use rustls::{ServerConfig, ServerConnection};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::auth::Authority;
+use crate::door::{Door, Shared};
+use crate::files::Files;
+use crate::h1::{Mode, Session};
+use crate::h2;
+use crate::log::{Line, Log, Times};
+use crate::root::Root;
+use crate::spool::Spool;
+
+/// Why a worker could not begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("could not {0}")]
+    Local(&'static str, #[source] Box<dyn std::error::Error>),
+}
+
+/// Runs a worker to its end.
+pub(crate) fn run(spec: WorkerSpec) -> ExitCode {
+    match begin(spec) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            let text = format!("menshen: worker {error}: {}\n", source.unwrap_or_default());
+            // Standard error may be gone; there is nobody else to tell.
+            let _ = std::io::stderr().write_all(text.as_bytes());
+            ExitCode::from(111)
+        }
+    }
+}
+
+struct Listening {
+    listener: StdListener,
+    role: ListenerRole,
+}
+
+struct Acceptor {
+    door: Rc<Door>,
+    gate: Rc<Gate>,
+    tls: Arc<ServerConfig>,
+    plain: Mode,
+}
+
+fn begin(spec: WorkerSpec) -> Result<(), StartError> {
+    let fail = |what| move |error: std::io::Error| StartError::Local(what, error.into());
+    let rights = Rights { user: spec.become_user, oom_score_adj: spec.oom_score_adj };
+    let mut listening = Vec::new();
+    for listener in &spec.listeners {
+        let fd = inherit::adopt(listener.fd).map_err(fail("take over a socket"))?;
+        listening.push(Listening { listener: StdListener::from(fd), role: listener.role });
+    }
+    let root = inherit::adopt(spec.root_fd).map_err(fail("take over the served folder"))?;
+    let board = inherit::adopt(spec.scoreboard_fd)
+        .and_then(Scoreboard::from_file)
+        .map_err(fail("map the scoreboard"))?;
+    let log =
+        spec.access_log_fd.map(inherit::adopt).transpose().map_err(fail("take over the log"))?;
+    let mut ready = File::from(inherit::adopt(spec.ready_fd).map_err(fail("take over the pipe"))?);
+    become_worker(&rights).map_err(|error| StartError::Local("drop rights", error.into()))?;
+    let tls =
+        tls_config(&spec).map_err(|error| StartError::Local("load the certificate", error))?;
+
+    let descriptors = raise_descriptors();
+    let slot = board.slot(usize::try_from(spec.slot).unwrap_or(0));
+    slot.set_pid(std::process::id());
+    let root = Arc::new(Root::new(root).map_err(fail("look at the served folder"))?);
+    let spool = Spool::open(Arc::clone(&root), &spec.instance, spec.config.web.durable)
+        .map_err(|fault| StartError::Local("open the spool in the served folder", fault.into()))?;
+    spool.collect(&spec.instance);
+
+    let limits = spec.config.limits.clone();
+    let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let shared = Arc::new(Shared {
+        root,
+        spool,
+        board,
+        durable: spec.config.web.durable,
+        entries_max: size(limits.listing_entries_max),
+    });
+    let authority = Authority::new(
+        &spec.secrets,
+        spec.config.web.public.clone(),
+        limits.session_seconds_max,
+        limits.auth_failures_per_minute_max,
+    );
+    let gate = gate(&limits, descriptors);
+    let door = Rc::new(Door {
+        files: Files::new(board, slot, size(limits.descriptors_max)),
+        log: Log::new(log, slot, format!("web/{}", spec.index)),
+        https_port: https_port(&spec),
+        trusted: spec.config.web.trusted_proxies.clone(),
+        watch: Rc::new(Watch::default()),
+        drain: tokio::sync::Notify::new(),
+        places: Door::all_places(),
+        date: <_>::default(),
+        boundaries: <_>::default(),
+        window_budget: std::cell::Cell::new(h2::WINDOW_BUDGET_BYTES),
+        limits,
+        slot,
+        shared,
+        authority,
+    });
+    let plain = match spec.config.web.plain {
+        PlainMode::Redirect => Mode::Redirect,
+        PlainMode::Serve => Mode::Serve,
+    };
+    let acceptor = Rc::new(Acceptor { door, gate, tls: Arc::new(tls), plain });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build()
+        .map_err(fail("start the event loop"))?;
+    drop(spec);
+    tokio::task::LocalSet::new().block_on(&runtime, async move {
+        serve(&acceptor, listening, &mut ready).await.map_err(fail("accept connections"))
+    })
+}
+
+async fn serve(
+    acceptor: &Rc<Acceptor>,
+    listening: Vec<Listening>,
+    ready: &mut File,
+) -> std::io::Result<()> {
+    let door = Rc::clone(&acceptor.door);
+    let mut terminate = signal(SignalKind::terminate())?;
+    // A key press reaches the whole process group; what happens then is the guard's to say.
+    let _interrupt = signal(SignalKind::interrupt())?;
+    let _hangup = signal(SignalKind::hangup())?;
+    let mut loops = Vec::new();
+    for Listening { listener, role } in listening {
+        listener.set_nonblocking(true)?;
+        let listener = Rc::new(TcpListener::from_std(listener)?);
+        let task = accept(Rc::clone(acceptor), Rc::clone(&listener), role);
+        loops.push((tokio::task::spawn_local(task), listener, role));
+    }
+    tokio::task::spawn_local(Rc::clone(&door.watch).run({
+        let door = Rc::clone(&door);
+        move |breach| count_breach(&door, breach)
+    }));
+    tokio::task::spawn_local(housekeeping(Rc::clone(&door)));
+    door.slot.set_state(SlotState::Ready);
+    ready.write_all(b"+")?;
+
+    terminate.recv().await;
+    door.slot.set_state(SlotState::Draining);
+    for (task, listener, role) in loops {
+        task.abort();
+        // What the kernel has accepted for this socket is ours to serve.
+        while let Ok((socket, peer)) = accept_now(&listener) {
+            acceptor.admit(socket, peer, role);
+        }
+    }
+    door.watch.drain(DRAIN_IDLE_MS);
+    door.drain.notify_waiters();
+    let deadline = Instant::now() + Duration::from_secs(u64::from(door.limits.drain_seconds_max));
+    while acceptor.gate.open() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(DRAIN_LOOK_MS)).await;
+    }
+    door.log.flush();
+    door.slot.set_state(SlotState::Ended);
+    Ok(())
+}
+
+async fn accept(acceptor: Rc<Acceptor>, listener: Rc<TcpListener>, role: ListenerRole) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => acceptor.admit(socket, peer, role),
+            // Out of descriptors or memory: connections wait in the queue until some end.
+            Err(error) if is_shortage(&error) => {
+                acceptor.door.slot.add(Counter::LimitConnections, 1);
+                tokio::time::sleep(Duration::from_millis(SHORTAGE_MS)).await;
+            }
+            // The connection was gone before we took it.
+            Err(_) => {}
+        }
+    }
+}
+
+fn accept_now(listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
+    use rustix::net::{SocketFlags, accept_with};
+    let fd = accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    let socket = std::net::TcpStream::from(fd);
+    let peer = socket.peer_addr()?;
+    Ok((TcpStream::from_std(socket)?, peer))
+}
+
+impl Acceptor {
+    /// Lets a connection in, or closes it.
+    fn admit(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr, role: ListenerRole) {
+        let slot = &self.door.slot;
+        slot.add(Counter::ConnectionsAccepted, 1);
+        let pass = match self.gate.enter(peer.ip()) {
+            Ok(pass) => pass,
+            Err(GateRefusal::Full) => return slot.add(Counter::LimitConnections, 1),
+            Err(GateRefusal::Address) => return slot.add(Counter::LimitPerAddress, 1),
+        };
+        slot.add(Counter::ConnectionsOpen, 1);
+        let _ = socket.set_nodelay(true);
+        tokio::task::spawn_local(Rc::clone(self).connection(socket, peer, role, pass));
+    }
+
+    async fn connection(
+        self: Rc<Self>,
+        socket: TcpStream,
+        peer: SocketAddr,
+        role: ListenerRole,
+        pass: Pass,
+    ) {
+        let door = Rc::clone(&self.door);
+        let socket = Rc::new(socket);
+        let watched = door.watch.add(Rc::clone(&socket));
+        match role {
+            ListenerRole::Https => self.secure(socket, Rc::clone(&watched), peer).await,
+            ListenerRole::Plain | ListenerRole::Admin => {
+                let mode = if role == ListenerRole::Admin { Mode::Admin } else { self.plain };
+                let stream = Stream::new(socket, None);
+                Session::new(Rc::clone(&door), stream, watched, peer, mode, -1).run().await;
+            }
+        }
+        door.slot.sub(Counter::ConnectionsOpen, 1);
+        drop(pass);
+    }
+
+    async fn secure(
+        &self,
+        socket: Rc<TcpStream>,
+        watched: Rc<menshen_net::Watched>,
+        peer: SocketAddr,
+    ) {
+        let door = &self.door;
+        let Ok(tls) = ServerConnection::new(Arc::clone(&self.tls)) else { return };
+        watched.enter(Phase::Handshake, door.limits.handshake_seconds_max);
+        let begun_us = clock::micros();
+        let mut stream = Stream::new(socket, Some(tls));
+        let shaken = stream.handshake().await;
+        let handshake_ms =
+            i64::try_from(clock::micros().saturating_sub(begun_us) / 1000).unwrap_or(0);
+        if shaken.is_err() {
+            door.slot.add(Counter::TlsFailed, 1);
+            let who = if watched.breach().is_some() { Who::Limit } else { Who::Client };
+            let times = Times { handshake: handshake_ms, ..Times::NONE };
+            let end = EndReason::new(who, Phase::Handshake);
+            let client = peer.ip();
+            let line = Line {
+                client,
+                protocol: "tls",
+                request: b"",
+                status: 0,
+                bytes_in: 0,
+                bytes_out: 0,
+                times,
+                end,
+            };
+            return door.log.add(&line);
+        }
+        door.slot.add(Counter::ConnectionsTls, 1);
+        let kind = stream.tls().and_then(|tls| tls.handshake_kind());
+        if kind == Some(rustls::HandshakeKind::Resumed) {
+            door.slot.add(Counter::TlsResumed, 1);
+        }
+        if stream.tls().and_then(|tls| tls.alpn_protocol()) == Some(b"h2") {
+            // Boxed: the few HTTP/2 connections must not make every connection's task as large.
+            Box::pin(h2::run(Rc::clone(door), stream, watched, peer, handshake_ms)).await;
+        } else {
+            Session::new(Rc::clone(door), stream, watched, peer, Mode::Serve, handshake_ms)
+                .run()
+                .await;
+        }
+    }
+}
+
+async fn housekeeping(door: Rc<Door>) {
+    let mut ticks: u32 = 0;
+    loop {
+        tokio::time::sleep(Duration::from_millis(LOG_FLUSH_MS)).await;
+        door.log.flush();
+        ticks = ticks.wrapping_add(1);
+        if ticks.is_multiple_of(IDLE_FILE_TICKS) {
+            door.files.close_idle();
+        }
+    }
+}
+
+fn count_breach(door: &Door, breach: Breach) {
+    let counter = match breach {
+        Breach::Deadline(Phase::Handshake) => Counter::LimitHandshake,
+        Breach::Deadline(Phase::Idle) => Counter::LimitIdle,
+        Breach::Deadline(_) => Counter::LimitHeadSeconds,
+        Breach::Stall(_) => Counter::LimitStall,
+        Breach::Rate(_) => Counter::LimitRate,
+        Breach::Drain => return,
+    };
+    door.slot.add(counter, 1);
+}
+
+fn tls_config(spec: &WorkerSpec) -> Result<ServerConfig, Box<dyn std::error::Error>> {
+    let alpn: &[&[u8]] = if spec.config.web.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+    let secrets = &spec.secrets;
+    let config = menshen_tls::server_config(
+        secrets.certificate_pem.as_bytes(),
+        secrets.key_pem.as_bytes(),
+        &secrets.ticket_key,
+        alpn,
+    )?;
+    Ok(config)
+}
+
+/// Raises the descriptor limit as far as allowed; returns what it is then.
+fn raise_descriptors() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // Refused or not, what holds is read again.
+    let _ = setrlimit(Resource::Nofile, raised);
+    getrlimit(Resource::Nofile).current.unwrap_or(DESCRIPTORS_UNLIMITED)
+}
+
+/// Automatic limits leave each connection a second descriptor for its file.
+fn gate(limits: &menshen_config::Limits, descriptors: u64) -> Rc<Gate> {
+    let kept = u64::from(limits.descriptors_max) + DESCRIPTORS_KEPT;
+    let automatic = descriptors.saturating_sub(kept).max(DESCRIPTORS_KEPT) / 2;
+    let open_max = match limits.connections_max {
+        0 => u32::try_from(automatic).unwrap_or(u32::MAX),
+        set => set,
+    };
+    let per_address_max = match limits.connections_per_address_max {
+        0 => (open_max / 4).max(256),
+        set => set,
+    };
+    Gate::new(open_max, per_address_max)
+}
+
+fn https_port(spec: &WorkerSpec) -> u16 {
+    let https = spec.listeners.iter().find(|listener| listener.role == ListenerRole::Https);
+    https.map_or(443, |listener| listener.address.port())
+}
+
+fn is_shortage(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    error.raw_os_error().is_some_and(|code| shortages.iter().any(|e| e.raw_os_error() == code))
+}
+
+const BLOCKING_THREADS_MAX: usize = 16;
+const DESCRIPTORS_KEPT: u64 = 64;
+const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
+const DRAIN_IDLE_MS: u64 = 1000;
+const DRAIN_LOOK_MS: u64 = 20;
+const IDLE_FILE_TICKS: u32 = 10;
+const LOG_FLUSH_MS: u64 = 1000;
+const SHORTAGE_MS: u64 = 50;
