@@ -1,0 +1,236 @@
+//! What is printed once the door is open: how to get in, who answers where, what is protected.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use menshen_config::{AccessLog, Config, ListenerRole, PlainMode};
+use menshen_tls::Outcome;
+
+use crate::generation::{Generation, Trust};
+use crate::log;
+use crate::memory::Protection;
+use crate::sockets::{Door, Sharing};
+
+/// Whether the owner token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenShown<'a> {
+    /// In the link.
+    Yes(&'a str),
+    /// Only where it lies: the output is somebody's log.
+    No,
+}
+
+/// The print as text, each line ended.
+pub(crate) fn text(
+    generation: &Generation,
+    protection: &Protection,
+    token: TokenShown<'_>,
+    started_ms: u128,
+) -> String {
+    let paint = Paint { on: std::io::stdout().is_terminal() && no_color_unset() };
+    let mut out = String::new();
+    let config = &generation.config;
+    let version = env!("CARGO_PKG_VERSION");
+    let open = paint.bold("the door is open");
+    let _ = writeln!(out, "menshen {version} · {open} (after {started_ms} ms)");
+    let mut row = |label: &str, text: &str| {
+        let _ = writeln!(out, "  {}{text}", paint.dim(&format!("{label:<10}")));
+    };
+    match token {
+        TokenShown::Yes(token) => {
+            let link = format!("{}/#token={token}", base_url(generation));
+            row("open", &paint.bold(&link));
+            row("", "(owner link; the same token as `Authorization: Bearer …`)");
+        }
+        TokenShown::No => {
+            row("open", &format!("{}/", base_url(generation)));
+            row("", &format!("(owner token in {})", config.state.join("owner-token").display()));
+        }
+    }
+    row("files", &config.web.root.display().to_string());
+    for (role, label) in [(ListenerRole::Https, "port"), (ListenerRole::Plain, "plain")] {
+        let doors: Vec<&Door> = generation.doors.iter().filter(|d| d.role == role).collect();
+        port_rows(&mut row, label, &doors, config, generation.workers);
+    }
+    trust_rows(&mut row, &generation.certificate.trust);
+    let (memory, hint) = protection.text();
+    row("memory", &memory);
+    if let Some(hint) = hint {
+        row("", &format!("hint: {hint}"));
+    }
+    if let Some(account) = &generation.account {
+        row("workers", &format!("run as user {} ({})", account.name, account.uid));
+    }
+    row("state", &format!("{}  ({})", config.state.display(), state_contents(config)));
+    if let Some(admin) = generation.doors.iter().find(|door| door.role == ListenerRole::Admin) {
+        row("metrics", &format!("http://{}/metrics", admin.bound));
+    }
+    for finding in &generation.findings {
+        let _ = writeln!(out, "{}", paint.bold(&log::finding_text(finding)));
+    }
+    out
+}
+
+/// The address a browser on this machine should use.
+fn base_url(generation: &Generation) -> String {
+    let by_role = |role| generation.doors.iter().find(move |door| door.role == role);
+    let (scheme, door, usual) = match (by_role(ListenerRole::Https), by_role(ListenerRole::Plain)) {
+        (Some(door), _) => ("https", door, 443),
+        (None, Some(door)) => ("http", door, 80),
+        (None, None) => return "https://localhost".to_owned(),
+    };
+    let names = match &generation.certificate.trust {
+        Trust::Development { names, .. } | Trust::Given { names, .. } => names,
+    };
+    let local = door.bound.ip().is_unspecified() || door.bound.ip().is_loopback();
+    let host = match names.iter().find(|name| !name.starts_with('*')) {
+        Some(name) if local && scheme == "https" => match name.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) => format!("[{address}]"),
+            _ => name.clone(),
+        },
+        _ if door.bound.ip().is_unspecified() => "localhost".to_owned(),
+        _ => match door.bound {
+            SocketAddr::V4(address) => address.ip().to_string(),
+            SocketAddr::V6(address) => format!("[{}]", address.ip()),
+        },
+    };
+    match door.bound.port() {
+        port if port == usual => format!("{scheme}://{host}"),
+        port => format!("{scheme}://{host}:{port}"),
+    }
+}
+
+/// One row per port, and under it one per address with the family and how to try it.
+fn port_rows(
+    row: &mut impl FnMut(&str, &str),
+    label: &str,
+    doors: &[&Door],
+    config: &Config,
+    workers: u32,
+) {
+    let mut ports: Vec<u16> = doors.iter().map(|door| door.bound.port()).collect();
+    ports.dedup();
+    for port in ports {
+        let here: Vec<&&Door> = doors.iter().filter(|door| door.bound.port() == port).collect();
+        let shared = match (here.iter().any(|door| door.sharing == Sharing::Activated), workers) {
+            (true, _) => format!("{port} from the service manager, {}", plural(workers)),
+            (false, 1) => format!("{port} served by 1 worker"),
+            (false, _) => format!("{port} shared by {} (SO_REUSEPORT)", plural(workers)),
+        };
+        let does = match (label, config.web.plain) {
+            ("plain", PlainMode::Redirect) => ", redirects to HTTPS",
+            ("plain", PlainMode::Serve) => ", serves files without TLS",
+            _ => "",
+        };
+        row(label, &format!("{shared}{does}"));
+        for door in &here {
+            let alone = !here.iter().any(|other| other.bound.is_ipv4() != door.bound.is_ipv4());
+            row("", &family(door.bound, alone));
+        }
+    }
+}
+
+fn family(address: SocketAddr, alone: bool) -> String {
+    let (text, port) = (address.to_string(), address.port());
+    let reach = if address.ip().is_loopback() { ", only from this machine" } else { "" };
+    match (address, alone) {
+        (SocketAddr::V4(_), false) => format!("IPv4 {text}  answers `nc -4`{reach}"),
+        (SocketAddr::V4(_), true) => {
+            format!("IPv4 {text}  answers `nc -4`, not `nc -6`: no IPv6 address on {port}{reach}")
+        }
+        (SocketAddr::V6(_), false) => {
+            format!("IPv6 {text}  answers `nc -6` (IPv6 only; IPv4 has its own socket){reach}")
+        }
+        (SocketAddr::V6(_), true) => format!(
+            "IPv6 {text}  answers `nc -6`, not `nc -4`: IPv6 only and no IPv4 address on \
+             {port}{reach}"
+        ),
+    }
+}
+
+fn trust_rows(row: &mut impl FnMut(&str, &str), trust: &Trust) {
+    match trust {
+        Trust::Development { ca, names, issued } => {
+            let new = if *issued == Outcome::Kept { "" } else { " (new: import it once)" };
+            row("trust", &format!("{}{new}", short(ca)));
+            row("", &format!("development CA, good only for {}", names.join(", ")));
+        }
+        Trust::Given { file, names } => {
+            row("trust", &format!("{}  made out to {}", short(file), names.join(", ")));
+        }
+    }
+}
+
+fn state_contents(config: &Config) -> String {
+    let mut parts = vec!["token", "scoreboard"];
+    if config.tls.certificate.is_none() {
+        parts.insert(1, "certificates");
+    }
+    if matches!(&config.web.access_log, AccessLog::File(path) if path.starts_with(&config.state)) {
+        parts.push("access log");
+    }
+    parts.join(", ")
+}
+
+/// Relative to the current folder where it lies in it.
+fn short(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let inside = here.as_ref().and_then(|here| path.strip_prefix(here).ok());
+    inside.unwrap_or(path).display().to_string()
+}
+
+fn plural(workers: u32) -> String {
+    if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") }
+}
+
+fn no_color_unset() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    fn wrap(&self, code: &str, text: &str) -> String {
+        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    fn dim(&self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The lines an operator with `nc` in hand needs.
+    use super::*;
+
+    #[test]
+    fn every_address_says_which_family_answers() {
+        let table = [
+            ("0.0.0.0:1", false, "IPv4 0.0.0.0:1  answers `nc -4`"),
+            ("[::]:1", false, "IPv6 [::]:1  answers `nc -6` (IPv6 only; IPv4 has its own socket)"),
+            (
+                "127.0.0.1:1",
+                true,
+                "IPv4 127.0.0.1:1  answers `nc -4`, not `nc -6`: no IPv6 address on 1, only from \
+                 this machine",
+            ),
+            (
+                "[::]:1",
+                true,
+                "IPv6 [::]:1  answers `nc -6`, not `nc -4`: IPv6 only and no IPv4 address on 1",
+            ),
+        ];
+        for (address, alone, text) in table {
+            assert_eq!(family(address.parse().unwrap(), alone), text);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A generation: one configuration with everything its workers are given. The next one is prepared
+//! whole beside the current one, so a failure on the way changes nothing.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use menshen_base::{Finding, Severity};
+use menshen_config::Config;
+use menshen_sys::scoreboard::SLOTS_MAX;
+use menshen_tls::{Outcome, dev_ca, load_pair};
+
+use crate::account::{self, Account};
+use crate::error::GuardError;
+use crate::folders;
+use crate::sockets::{Door, open_doors};
+
+/// One configuration with its sockets, files and keys.
+pub(crate) struct Generation {
+    /// Counts from 1.
+    pub(crate) number: u64,
+    pub(crate) config: Config,
+    pub(crate) workers: u32,
+    pub(crate) doors: Vec<Door>,
+    pub(crate) root: OwnedFd,
+    pub(crate) access_log: Option<OwnedFd>,
+    pub(crate) account: Option<Account>,
+    pub(crate) certificate: Certificate,
+    /// Open questions of this configuration.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// The certificate in use.
+pub(crate) struct Certificate {
+    pub(crate) chain_pem: String,
+    pub(crate) key_pem: String,
+    pub(crate) trust: Trust,
+}
+
+/// Where the certificate comes from.
+#[derive(Debug)]
+pub(crate) enum Trust {
+    /// The development CA in this file; whether it is a new one.
+    Development { ca: PathBuf, names: Vec<String>, issued: Outcome },
+    /// The operator's file.
+    Given { file: PathBuf, names: Vec<String> },
+}
+
+impl Generation {
+    /// Opens and makes everything `config` needs. `current` is the generation being replaced, or
+    /// at the start the sockets handed over by the service manager.
+    pub(crate) fn prepare(
+        config: Config,
+        number: u64,
+        current: &[Door],
+        serving: u32,
+    ) -> Result<Self, GuardError> {
+        let mut findings = Vec::new();
+        let workers = worker_count(&config, &mut findings);
+        let account = rustix::process::geteuid()
+            .is_root()
+            .then(|| account::choose(config.user.as_deref(), &config.web.root))
+            .transpose()?;
+        let certificate = certificate(&config, &mut findings)?;
+        let (root, about_root) = folders::open_root(&config.web.root, account.as_ref())?;
+        findings.extend(about_root);
+        let access_log = folders::open_access_log(&config.web.access_log)?;
+        // Last, since only this step shows outside.
+        let (doors, about_doors) = open_doors(&config, workers, current, serving)?;
+        findings.extend(about_doors);
+        Ok(Self {
+            number,
+            config,
+            workers,
+            doors,
+            root,
+            access_log,
+            account,
+            certificate,
+            findings,
+        })
+    }
+
+    /// Steers new connections to this generation's workers, where the sockets outnumber them or
+    /// did so for `before` workers.
+    pub(crate) fn steer(&self, before: u32) -> Result<(), GuardError> {
+        for door in &self.doors {
+            let more = door.made() > usize::try_from(self.workers).unwrap_or(usize::MAX);
+            if more || before != self.workers {
+                door.steer(self.workers).map_err(|source| GuardError::LocalSystem {
+                    action: "steer connections to the workers",
+                    source,
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Unix seconds now.
+pub(crate) fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.ok().and_then(|time| i64::try_from(time.as_secs()).ok()).unwrap_or(0)
+}
+
+fn worker_count(config: &Config, findings: &mut Vec<Finding>) -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let wanted = match config.workers {
+        0 => u32::try_from(cores).unwrap_or(WORKERS_MAX),
+        given => given,
+    };
+    if config.workers > WORKERS_MAX {
+        findings.push(
+            Finding::new(
+                "workers-cut",
+                Severity::Warning,
+                "workers",
+                format!("{wanted} workers are more than {WORKERS_MAX}, which are started"),
+            )
+            .hint("two generations have to fit into the scoreboard during a reload"),
+        );
+    }
+    wanted.clamp(1, WORKERS_MAX)
+}
+
+fn certificate(config: &Config, findings: &mut Vec<Finding>) -> Result<Certificate, GuardError> {
+    let (Some(file), Some(key)) = (&config.tls.certificate, &config.tls.key) else {
+        let made = dev_ca::ensure(&config.state, &config.tls.names, unix_now())?;
+        let mut names = config.tls.names.clone();
+        for loopback in ["127.0.0.1", "::1"] {
+            if names.iter().all(|name| name != loopback) {
+                names.push(loopback.to_owned());
+            }
+        }
+        let trust = Trust::Development { ca: made.ca_path, names, issued: made.ca };
+        return Ok(Certificate { chain_pem: made.chain_pem, key_pem: made.key_pem, trust });
+    };
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|source| GuardError::LocalFile {
+            action: "read",
+            path: path.clone(),
+            source,
+        })
+    };
+    let (chain_pem, key_pem) = (read(file)?, read(key)?);
+    let loaded = load_pair(chain_pem.as_bytes(), key_pem.as_bytes(), unix_now())?;
+    findings.extend(loaded.findings);
+    let trust = Trust::Given { file: file.clone(), names: loaded.names };
+    Ok(Certificate { chain_pem, key_pem, trust })
+}
+
+/// Two generations fit into the scoreboard.
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+const WORKERS_MAX: u32 = (SLOTS_MAX / 2) as u32;

@@ -1,0 +1,282 @@
+//! The guard's life: start, one poll loop, stop.
+//!
+//! Everything happens on one thread, in the order of one loop: signals, ended workers, ready
+//! workers, moments that came.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use menshen_config::Colour;
+use menshen_sys::Scoreboard;
+use menshen_sys::process::{ignore_terminal_stops, stdin_from_null};
+use menshen_sys::scoreboard::HeaderWord;
+use menshen_sys::spawn::seal_descriptors;
+use menshen_tls::{Outcome, dev_ca, ensure_token};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::announce::{self, TokenShown};
+use crate::error::GuardError;
+use crate::folders::{StateLock, scoreboard_path};
+use crate::generation::{Generation, Trust, unix_now};
+use crate::memory::{self, Protection};
+use crate::settings::{self, Source};
+use crate::signals::{Asked, Signals};
+use crate::sockets::activation;
+use crate::worker::{Home, Worker, unix_millis};
+use crate::{log, notify};
+use crew::Seat;
+
+mod crew;
+mod reload;
+
+/// What `menshen serve` was asked for.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// The configuration, read again at each reload.
+    pub source: Source,
+    /// What is printed once the door is open.
+    pub print: Print,
+}
+
+/// What is printed once the door is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Print {
+    /// The owner link and how the door can be reached.
+    Full,
+    /// Nothing but warnings.
+    Quiet,
+}
+
+/// Opens the door and keeps it open until `SIGTERM` or `SIGINT`.
+///
+/// The exit code is 0 after a stop that was asked for, else that of the error, which has been
+/// printed.
+#[must_use]
+pub fn serve(options: ServeOptions) -> ExitCode {
+    let ended = Guard::start(options).and_then(Guard::run);
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::to_stderr(&format!("{}\n", error.render()));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+struct Guard {
+    options: ServeOptions,
+    began: Instant,
+    signals: Signals,
+    _state: StateLock,
+    home: Home,
+    board: Scoreboard,
+    protection: Protection,
+    /// What is served now.
+    current: Generation,
+    /// Prepared and started, not all ready yet.
+    pending: Option<Generation>,
+    /// Number of the last generation tried.
+    last_number: u64,
+    /// One per worker of the current generation.
+    seats: Vec<Seat>,
+    workers: Vec<Worker>,
+    reload_wanted: bool,
+    opened: bool,
+    stopping: bool,
+    /// Why the guard ends by itself.
+    fatal: Option<GuardError>,
+    certificate_check: Instant,
+}
+
+impl Guard {
+    fn start(options: ServeOptions) -> Result<Self, GuardError> {
+        let began = Instant::now();
+        let system = |action| move |source| GuardError::LocalSystem { action, source };
+        ignore_terminal_stops();
+        let signals = Signals::install().map_err(system("install signal handlers"))?;
+        stdin_from_null().map_err(system("open /dev/null"))?;
+        seal_descriptors().map_err(system("read /proc/self/fd"))?;
+        raise_descriptor_limit();
+        let activated = activation::take()?;
+        let settings = settings::load(&options.source, Colour::Plain)?;
+        log::to_stderr(&settings.warnings);
+        let config = settings.config;
+        let state = StateLock::take(&config.state)?;
+        let token = ensure_token(&config.state)?;
+        let protection = memory::protect();
+        let current = Generation::prepare(config, 1, &activated, 0)?;
+        let path = scoreboard_path(&current.config.state);
+        let (board, scoreboard) = Scoreboard::create(&path)
+            .map_err(|source| GuardError::LocalFile { action: "create", path, source })?;
+        board.set_header(HeaderWord::GuardPid, u64::from(std::process::id()));
+        board.set_header(HeaderWord::StartedUnixMs, unix_millis());
+        board.set_header(HeaderWord::Generation, 1);
+        let home = Home {
+            instance: random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
+            ticket_key: random()?,
+            token,
+            scoreboard,
+            oom_score_adj: protection.scores.workers,
+        };
+        let mut guard = Self {
+            options,
+            began,
+            signals,
+            _state: state,
+            home,
+            board,
+            protection,
+            last_number: current.number,
+            current,
+            pending: None,
+            seats: Vec::new(),
+            workers: Vec::new(),
+            reload_wanted: false,
+            opened: false,
+            stopping: false,
+            fatal: None,
+            certificate_check: began + DAY,
+        };
+        guard.fill_seats(began);
+        Ok(guard)
+    }
+
+    fn run(mut self) -> Result<(), GuardError> {
+        while !(self.stopping && self.workers.is_empty()) {
+            self.wait();
+            let now = Instant::now();
+            let asked = self.signals.take();
+            self.collect_ended(now);
+            self.welcome_ready(now);
+            self.obey(asked, now);
+            self.keep_times(now);
+        }
+        self.fatal.map_or(Ok(()), Err)
+    }
+
+    /// Sleeps until a signal, a ready worker, or the next moment something is due.
+    fn wait(&self) {
+        let ready = self.workers.iter().filter_map(Worker::ready_fd);
+        let mut fds: Vec<PollFd<'_>> = std::iter::once(self.signals.wake_fd())
+            .chain(ready)
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        let due = self.workers.iter().filter_map(Worker::deadline);
+        let due = due.chain(self.seats.iter().filter_map(|seat| seat.start_at));
+        let due = due.chain([self.certificate_check]).min();
+        let pause = due.map_or(DAY, |due| due.saturating_duration_since(Instant::now()));
+        // Rounded up, or the loop would spin through the last millisecond.
+        let pause = Timespec::try_from(pause + Duration::from_millis(1)).ok();
+        // Interrupted or not, the loop looks at everything anyway.
+        let _ = poll(&mut fds, pause.as_ref());
+    }
+
+    fn obey(&mut self, asked: Asked, now: Instant) {
+        if self.stopping && asked.interrupt {
+            log::event("interrupted again; ending at once");
+            self.workers.iter_mut().for_each(|worker| worker.kill(now));
+        } else if asked.stop || asked.interrupt {
+            self.begin_stop(now, "stopping: waiting for open transfers to end");
+        }
+        self.reload_wanted |= asked.reload;
+        if self.reload_wanted && self.opened && !self.stopping && self.pending.is_none() {
+            self.reload_wanted = false;
+            self.begin_reload();
+        }
+    }
+
+    fn keep_times(&mut self, now: Instant) {
+        self.look_after_workers(now);
+        if now >= self.certificate_check {
+            self.certificate_check = now + DAY;
+            self.renew_certificate();
+        }
+    }
+
+    fn begin_stop(&mut self, now: Instant, why: &str) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        log::event(why);
+        self.board.set_header(HeaderWord::Stopping, 1);
+        notify::stopping();
+        self.pending = None;
+        self.seats.clear();
+        let patience = self.patience();
+        self.workers.iter_mut().for_each(|worker| worker.drain(now, patience));
+        // From here on only the workers hold the sockets: as soon as they stop accepting, new
+        // connections are refused instead of waiting in a queue nobody serves.
+        self.current.doors.clear();
+    }
+
+    /// The door is open: everybody may know.
+    fn open(&mut self) {
+        self.opened = true;
+        notify::ready(&self.status_line());
+        if self.options.print == Print::Full {
+            let token = if notify::under_service_manager() {
+                TokenShown::No
+            } else {
+                TokenShown::Yes(self.home.token.expose())
+            };
+            let started_ms = self.began.elapsed().as_millis();
+            let text = announce::text(&self.current, &self.protection, token, started_ms);
+            log::to_stdout(&text);
+        } else {
+            self.log_findings();
+        }
+    }
+
+    fn status_line(&self) -> String {
+        let generation = &self.current;
+        format!("{} workers, generation {}", generation.workers, generation.number)
+    }
+
+    fn log_findings(&self) {
+        for finding in &self.current.findings {
+            log::event(&log::finding_text(finding));
+        }
+    }
+
+    /// A development certificate near its end is replaced by way of a reload.
+    fn renew_certificate(&mut self) {
+        let config = &self.current.config;
+        if !matches!(self.current.certificate.trust, Trust::Development { .. }) || self.stopping {
+            return;
+        }
+        match dev_ca::ensure(&config.state, &config.tls.names, unix_now()) {
+            Ok(made) => self.reload_wanted |= made.leaf != Outcome::Kept,
+            Err(error) => log::event(&GuardError::from(error).render()),
+        }
+    }
+
+    /// How long a draining worker is waited for: its own limit and a little more.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(u64::from(self.current.config.limits.drain_seconds_max) + 2)
+    }
+}
+
+/// Workers inherit the limit; each connection and each open file needs a descriptor.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Refused, it stays as it is, and the workers count with what there is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+fn random<const N: usize>() -> Result<[u8; N], GuardError> {
+    let mut bytes = [0; N];
+    let got = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
+    match got {
+        Ok(count) if count == N => Ok(bytes),
+        Ok(_) => Err(GuardError::LocalSystem {
+            action: "get random bytes",
+            source: std::io::ErrorKind::UnexpectedEof.into(),
+        }),
+        Err(error) => {
+            Err(GuardError::LocalSystem { action: "get random bytes", source: error.into() })
+        }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,99 @@
+//! Reload: the next generation is prepared and started beside the current one and takes over when
+//! all of it is ready; until then any failure leaves everything as it is.
+
+use std::time::Instant;
+
+use menshen_config::Colour;
+use menshen_sys::scoreboard::{HeaderWord, SlotState};
+
+use super::Guard;
+use crate::error::GuardError;
+use crate::generation::Generation;
+use crate::{log, notify, settings};
+
+impl Guard {
+    pub(super) fn begin_reload(&mut self) {
+        notify::reloading();
+        let generation = match self.prepare_next() {
+            Ok(generation) => generation,
+            Err(error) => return self.refuse(&error.render()),
+        };
+        self.last_number = generation.number;
+        for index in 0..generation.workers {
+            match self.start_worker(&generation, index) {
+                Ok(worker) => self.workers.push(worker),
+                Err(error) => {
+                    self.pending = Some(generation);
+                    let reason = format!("worker web/{index} could not be started: {error}");
+                    return self.abort_reload(&reason, Instant::now());
+                }
+            }
+        }
+        self.pending = Some(generation);
+    }
+
+    /// The next generation takes over; the old workers finish what they have.
+    pub(super) fn commit_reload(&mut self, now: Instant) {
+        let Some(next) = self.pending.take() else { return };
+        let patience = self.patience();
+        let old = std::mem::replace(&mut self.current, next);
+        if let Err(error) = self.current.steer(old.workers) {
+            // Each socket has a worker all the same; only the shares are uneven.
+            log::event(&error.render());
+        }
+        self.seats = vec![super::Seat::default(); self.current.workers.try_into().unwrap_or(0)];
+        for place in 0..self.workers.len() {
+            let worker = &self.workers[place];
+            if worker.generation != self.current.number {
+                self.slot_of(worker).set_state(SlotState::Draining);
+                self.workers[place].drain(now, patience);
+            }
+        }
+        // Addresses no longer wanted lose their sockets here, and in the old workers as they
+        // stop accepting.
+        drop(old);
+        self.count_up(HeaderWord::ReloadsDone);
+        self.board.set_header(HeaderWord::Generation, self.current.number);
+        log::event(&format!("configuration reloaded: {}", self.status_line()));
+        self.log_findings();
+        notify::ready(&self.status_line());
+    }
+
+    /// Ends the workers of the next generation; the current one goes on.
+    pub(super) fn abort_reload(&mut self, reason: &str, now: Instant) {
+        let Some(next) = self.pending.take() else { return };
+        for worker in self.workers.iter_mut().filter(|w| w.generation == next.number) {
+            worker.asked = true;
+            worker.kill(now);
+        }
+        self.refuse(reason);
+    }
+
+    fn prepare_next(&self) -> Result<Generation, GuardError> {
+        let settings = settings::load(&self.options.source, Colour::Plain)?;
+        if settings.config.state != self.current.config.state {
+            return Err(GuardError::ConfigNeedsRestart { key: "state" });
+        }
+        log::to_stderr(&settings.warnings);
+        let (number, serving) = (self.last_number + 1, self.current.workers);
+        let next = Generation::prepare(settings.config, number, &self.current.doors, serving)?;
+        let room = self.free_slots().count();
+        if usize::try_from(next.workers).is_ok_and(|needed| needed > room) {
+            let detail = format!("{room} places are left, {} are needed", next.workers);
+            return Err(GuardError::LocalDraining { detail });
+        }
+        Ok(next)
+    }
+
+    fn refuse(&self, reason: &str) {
+        log::event(&format!("reload refused, nothing changed\n{reason}"));
+        // The text first: whoever sees the count move reads it.
+        self.board.set_text(reason);
+        self.count_up(HeaderWord::ReloadsRefused);
+        notify::ready(&self.status_line());
+    }
+
+    pub(super) fn count_up(&self, word: HeaderWord) {
+        self.board.set_header(word, self.board.view().header(word) + 1);
+    }
+}

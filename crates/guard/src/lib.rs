@@ -1,0 +1,26 @@
+//! The guard: the process that owns the sockets and the workers, starts them, replaces them without
+//! losing a connection, and is the last one the kernel kills.
+//!
+//! One process, one poll loop, no async runtime. It parses no untrusted bytes: of its workers it
+//! reads one ready byte and their wait statuses, of clients nothing. It runs with the rights it was
+//! started with; the workers give theirs up (`menshen_sys::process`).
+
+mod account;
+mod announce;
+mod error;
+mod folders;
+mod generation;
+mod guard;
+mod holder;
+mod log;
+mod memory;
+mod notify;
+mod settings;
+mod signals;
+mod sockets;
+mod worker;
+
+pub use error::GuardError;
+pub use folders::{ask_reload, running_guard, scoreboard_path};
+pub use guard::{Print, ServeOptions, serve};
+pub use settings::{Settings, Source, load};

@@ -1,0 +1,73 @@
+//! The signals the guard listens to, as flags and a pipe that wakes its one poll loop.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+
+/// Flags set by signal handlers.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    wake: UnixStream,
+    reload: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    interrupt: Arc<AtomicBool>,
+}
+
+/// What was asked for since the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// `SIGHUP`, or `SIGUSR1`, which log rotation sends: a reload opens the log anew.
+    pub(crate) reload: bool,
+    /// `SIGTERM`.
+    pub(crate) stop: bool,
+    /// `SIGINT`.
+    pub(crate) interrupt: bool,
+}
+
+impl Signals {
+    /// Installs the handlers.
+    pub(crate) fn install() -> io::Result<Self> {
+        let (wake, sender) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        let flags =
+            Self { wake, reload: Arc::default(), stop: Arc::default(), interrupt: Arc::default() };
+        let rows = [
+            (SIGHUP, Some(&flags.reload)),
+            (SIGUSR1, Some(&flags.reload)),
+            (SIGTERM, Some(&flags.stop)),
+            (SIGINT, Some(&flags.interrupt)),
+            (SIGCHLD, None),
+        ];
+        for (signal, flag) in rows {
+            if let Some(flag) = flag {
+                // The flag first: handlers run in the order of registration, and a loop that was
+                // woken must find it.
+                signal_hook::flag::register(signal, Arc::clone(flag))?;
+            }
+            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
+        }
+        Ok(flags)
+    }
+
+    /// Becomes readable when a signal came.
+    pub(crate) fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// What was asked for since the last call. `SIGCHLD` only wakes: the caller waits for children
+    /// each time.
+    pub(crate) fn take(&self) -> Asked {
+        let mut drained = [0; 64];
+        while matches!((&self.wake).read(&mut drained), Ok(count) if count > 0) {}
+        let take = |flag: &AtomicBool| flag.swap(false, Ordering::Relaxed);
+        Asked {
+            reload: take(&self.reload),
+            stop: take(&self.stop),
+            interrupt: take(&self.interrupt),
+        }
+    }
+}

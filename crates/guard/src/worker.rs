@@ -1,0 +1,191 @@
+//! A worker as the guard sees it: a process id, a slot of the scoreboard and one byte that says it
+//! is ready. Nothing else a worker writes is ever read.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use menshen_config::{ListenerSpec, Secrets, WorkerSpec};
+use menshen_sys::Slot;
+use menshen_sys::spawn::{Plan, spawn};
+use menshen_tls::Token;
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::generation::Generation;
+use crate::notify;
+
+/// What all workers of this guard share, for its whole life.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) instance: String,
+    pub(crate) ticket_key: [u8; 32],
+    pub(crate) token: Token,
+    pub(crate) scoreboard: File,
+    pub(crate) oom_score_adj: Option<i32>,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) pid: Pid,
+    pub(crate) index: u32,
+    pub(crate) generation: u64,
+    pub(crate) slot: u32,
+    pub(crate) started: Instant,
+    pub(crate) state: State,
+    /// Whether its end was asked for.
+    pub(crate) asked: bool,
+}
+
+/// Where it is in its life.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Waits for the byte on this pipe, until the moment; `None`: it was closed without one.
+    Starting { ready: Option<OwnedFd>, until: Instant },
+    /// Accepts connections.
+    Ready,
+    /// Was asked to end; is killed at the moment.
+    Draining { until: Instant },
+}
+
+impl Worker {
+    /// Starts worker `index` of `generation`.
+    pub(crate) fn start(
+        home: &Home,
+        generation: &Generation,
+        index: u32,
+        number: u32,
+        slot: Slot,
+    ) -> io::Result<Self> {
+        let (ready, ready_write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let mut keep = vec![home.scoreboard.as_fd(), generation.root.as_fd(), ready_write.as_fd()];
+        keep.extend(generation.access_log.as_ref().map(AsFd::as_fd));
+        let mut listeners = Vec::new();
+        for door in &generation.doors {
+            for socket in door.sockets_of(index, generation.workers) {
+                let fd = socket.as_raw_fd();
+                listeners.push(ListenerSpec { fd, role: door.role, address: door.bound });
+                keep.push(socket);
+            }
+        }
+        let spec = WorkerSpec {
+            index,
+            generation: generation.number,
+            slot: number,
+            instance: home.instance.clone(),
+            config: generation.config.clone(),
+            listeners,
+            root_fd: generation.root.as_raw_fd(),
+            scoreboard_fd: home.scoreboard.as_raw_fd(),
+            access_log_fd: generation.access_log.as_ref().map(AsRawFd::as_raw_fd),
+            ready_fd: ready_write.as_raw_fd(),
+            become_user: generation.account.as_ref().map(|account| (account.uid, account.gid)),
+            oom_score_adj: home.oom_score_adj,
+            secrets: Secrets {
+                certificate_pem: generation.certificate.chain_pem.clone(),
+                key_pem: generation.certificate.key_pem.clone(),
+                ticket_key: home.ticket_key,
+                token_digest: home.token.digest(),
+                cookie_key: home.token.cookie_key(),
+            },
+        };
+        let started = Instant::now();
+        slot.reset(index, generation.number, unix_millis());
+        let pid = spawn(Plan {
+            program: Path::new("/proc/self/exe"),
+            argv0: &format!("menshen: web/{index}"),
+            arguments: &["worker"],
+            stdin: handed_over(&spec)?,
+            keep: &keep,
+            hide: notify::VARIABLES,
+        })?;
+        slot.set_pid(pid.as_raw_nonzero().get().unsigned_abs());
+        let state = State::Starting { ready: Some(ready), until: started + START_MAX };
+        let generation = generation.number;
+        Ok(Self { pid, index, generation, slot: number, started, state, asked: false })
+    }
+
+    /// Asks it to finish what it has; after `patience` it is killed.
+    pub(crate) fn drain(&mut self, now: Instant, patience: Duration) {
+        self.asked = true;
+        if !matches!(self.state, State::Draining { .. }) {
+            self.signal(Signal::TERM);
+            self.state = State::Draining { until: now + patience };
+        }
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self, now: Instant) {
+        self.signal(Signal::KILL);
+        // Should the kernel take its time, the next look is not before this moment.
+        self.state = State::Draining { until: now + Duration::from_secs(1) };
+    }
+
+    /// When the guard has to look after it again without being woken.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Starting { until, .. } | State::Draining { until } => Some(until),
+            State::Ready => None,
+        }
+    }
+
+    /// The pipe to wait on for its ready byte.
+    pub(crate) fn ready_fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.state {
+            State::Starting { ready, .. } => ready.as_ref().map(AsFd::as_fd),
+            _ => None,
+        }
+    }
+
+    /// Whether its ready byte came just now.
+    pub(crate) fn became_ready(&mut self) -> bool {
+        let State::Starting { ready, .. } = &mut self.state else { return false };
+        let mut byte = [0];
+        match ready.as_ref().map(|pipe| rustix::io::read(pipe, &mut byte)) {
+            Some(Ok(1)) => {
+                self.state = State::Ready;
+                true
+            }
+            Some(Err(Errno::AGAIN | Errno::INTR)) | None => false,
+            // Closed without a byte: it died, which its wait status tells, or it never will be
+            // ready, which its deadline tells.
+            Some(_) => {
+                *ready = None;
+                false
+            }
+        }
+    }
+
+    /// `web/0 (pid 123)`.
+    pub(crate) fn name(&self) -> String {
+        format!("web/{} (pid {})", self.index, self.pid.as_raw_nonzero())
+    }
+
+    fn signal(&self, signal: Signal) {
+        // It may be gone and not waited for yet; the number cannot be another's before that.
+        let _ = kill_process(self.pid, signal);
+    }
+}
+
+/// The specification as a file in memory, to be read to its end: unlike a pipe it takes any length
+/// without waiting for the reader.
+fn handed_over(spec: &WorkerSpec) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create("worker-spec", MemfdFlags::CLOEXEC)?);
+    file.write_all(&serde_json::to_vec(spec)?)?;
+    io::Seek::rewind(&mut file)?;
+    Ok(file.into())
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_millis() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.ok().and_then(|time| u64::try_from(time.as_millis()).ok()).unwrap_or(0)
+}
+
+/// How long a worker may take to get ready.
+pub(crate) const START_MAX: Duration = Duration::from_secs(10);

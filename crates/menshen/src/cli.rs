@@ -1,0 +1,158 @@
+//! Commands, options and their help. What they do is in the file of each command.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use menshen_guard::Source;
+
+/// The front door of a Linux server: an HTTPS file service on processes that share one port.
+#[derive(Debug, Parser)]
+#[command(name = "menshen", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 fine, 1 the answer is no, 2 usage or configuration, \
+    100 permanent failure, 111 another try can help.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(ServeArguments),
+    Check(CheckArguments),
+    Reload(ReloadArguments),
+    Status(StatusArguments),
+    /// Print a configuration file with every key, its default and what it means
+    Sample,
+    /// Serve as a worker; started by the guard only
+    #[command(hide = true)]
+    Worker,
+}
+
+/// Open the door: serve files over HTTPS until SIGTERM or Ctrl-C
+///
+/// Without a configuration file everything has a default: the folder ./files on port 8443, IPv4 and
+/// IPv6, with a certificate of an own development CA and a token for the owner, both kept in
+/// ./.menshen. The link to open is printed once all workers are ready.
+///
+/// SIGHUP reads the configuration again; `menshen reload` does the same and tells the outcome.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Configuration file [default: ./menshen.toml, else /etc/menshen/menshen.toml, else none]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// HTTPS address, instead of web.listen; can be repeated. `:8443` means IPv4 and IPv6
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
+    listen: Vec<Listen>,
+    /// Folder to serve, instead of web.root
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Print nothing but warnings
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// Say everything that is wrong with a configuration file
+///
+/// Exit code 0: fine; 1: only warnings; 2: errors. Nothing is started or changed.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// File to check [default: ./menshen.toml, else /etc/menshen/menshen.toml]
+    pub(crate) file: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Make a running menshen take its changed configuration
+///
+/// The file is checked first; a bad one is reported and changes nothing (exit code 2). Then the
+/// running guard is told, and its answer is waited for: open transfers go on, no connection is lost.
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArguments {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Show workers, transfers and limits of a running menshen
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which menshen is meant.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Configuration file [default: ./menshen.toml, else /etc/menshen/menshen.toml, else none]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// State folder [default: what the configuration says, else ./.menshen]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// The addresses of one `--listen`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listen(Vec<SocketAddr>);
+
+impl ServeArguments {
+    /// Where the configuration comes from.
+    pub(crate) fn source(self) -> Source {
+        Source {
+            file: self.config.or_else(default_file),
+            listen: self.listen.into_iter().flat_map(|listen| listen.0).collect(),
+            root: self.root,
+        }
+    }
+}
+
+impl Place {
+    /// Where the configuration comes from.
+    pub(crate) fn source(&self) -> Source {
+        Source { file: self.config.clone().or_else(default_file), ..Source::default() }
+    }
+}
+
+/// The configuration file that is used unless one is named.
+pub(crate) fn default_file() -> Option<PathBuf> {
+    DEFAULT_FILES.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned)
+}
+
+fn parse_listen(text: &str) -> Result<Listen, String> {
+    if let Some(port) = text.strip_prefix(':') {
+        let port: u16 = port.parse().map_err(|_| format!("\"{port}\" is not a port"))?;
+        let both = [(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()];
+        return Ok(Listen(both.to_vec()));
+    }
+    let form = "an address is like 0.0.0.0:8443, [::]:8443 or :8443";
+    text.parse().map(|address| Listen(vec![address])).map_err(|_| form.to_owned())
+}
+
+const DEFAULT_FILES: [&str; 2] = ["menshen.toml", "/etc/menshen/menshen.toml"];
+
+#[cfg(test)]
+mod tests {
+    //! Addresses of the command line.
+    use super::*;
+
+    #[test]
+    fn a_bare_port_means_both_families() {
+        let both = parse_listen(":8443").unwrap().0;
+        let text: Vec<String> = both.iter().map(ToString::to_string).collect();
+        assert_eq!(text, ["0.0.0.0:8443", "[::]:8443"]);
+        assert_eq!(parse_listen("127.0.0.1:1").unwrap().0, [([127, 0, 0, 1], 1).into()]);
+        for bad in ["", ":", ":70000", "8443", "localhost:1", "::1:8443x"] {
+            assert!(parse_listen(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

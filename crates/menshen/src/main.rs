@@ -1,0 +1,36 @@
+//! The command line: which part of menshen runs. Each command is one file; nothing is decided here.
+
+mod check;
+mod cli;
+mod out;
+mod reload;
+mod sample;
+mod serve;
+mod status;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Sample => sample::run(),
+        Command::Worker => worker::run(),
+    }
+}
+
+/// The answer is no, or something was found.
+const EXIT_NO: u8 = 1;
+/// Wrong usage or configuration.
+const EXIT_CONFIG: u8 = 2;
+/// It failed and would fail again.
+const EXIT_PERMANENT: u8 = 100;
+/// It failed; another try can help.
+const EXIT_RETRY: u8 = 111;
