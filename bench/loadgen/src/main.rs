@@ -1,0 +1,66 @@
+//! Cheap HTTP/1.1 load client for loopback: downloads, uploads, multipart forms, TLS handshakes,
+//! and thousands of held connections.
+//!
+//! Prints one JSON line. It measures and does not test: see the README beside this crate for what
+//! it cannot see. It must never be pointed at a server of somebody else.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command: output is its result")]
+
+mod conn;
+mod exec;
+mod head;
+mod hold;
+mod job;
+mod options;
+mod record;
+mod tls;
+
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use options::{Mode, Options};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("loadgen: {message}\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    raise_descriptor_limit();
+    match options.mode()? {
+        Mode::HoldUpload | Mode::HoldDownload => hold::run(&options),
+        mode => Rc::new(job::Job::new(&options, mode)?).run(&options),
+    }
+}
+
+/// As far as is allowed without rights; too few descriptors show as errors of single connections.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        eprintln!("loadgen: could not raise the descriptor limit: {error}");
+    }
+}
+
+const USAGE: &str = "\
+usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download] [addr=127.0.0.1] [port=8100]
+               [path=/1k] [c=1] [secs=2] [n=0] [size=1048576] [tls=0|1] [cipher=AES_128|AES_256]
+               [resume=0|1] [cr=0|1] [first=4096] [trickle=1024]
+  mode=get      download PATH on c kept-alive connections
+  mode=put      PUT size bytes to PATH + 'u' + connection number
+  mode=form     POST size bytes as one multipart/form-data file part named f to PATH
+  mode=connect  a new connection for every GET of PATH
+  mode=hold-upload, hold-download
+                c connections that move `first` bytes and then `trickle` bytes a second; after
+                secs seconds prints its line, and holds on until its standard input ends
+  n=N           start no more after N requests in all (with c=1: exactly N); 0: only the time
+                counts; what is in flight at the end is finished
+  cr=1          leave carriage returns in the upload bytes (the default replaces them)";

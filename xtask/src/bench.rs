@@ -1,0 +1,208 @@
+//! Measures menshen beside nginx on one machine, interleaved, as CPU time per request.
+//!
+//! The method in short: server on one processor, client on another, runs in the order A B C A B C,
+//! medians; the main figure is the CPU time of all the server's processes per request, since it
+//! hardly moves when neighbours take the processor away. Only loopback is contacted. It must never
+//! leave a losing row out.
+
+mod case;
+mod lab;
+mod load;
+mod machine;
+mod memory;
+mod menshen;
+mod nginx;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::{Args, ValueEnum};
+
+use crate::{shell, workspace};
+use case::Case;
+use lab::Lab;
+use report::{Report, Row};
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The set of cases.
+    set: Set,
+    /// One round of 0.2 s each, fewer connections, and no case of 256 MiB or more.
+    #[arg(long)]
+    short: bool,
+    /// Rounds of every case; the median counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of one run, where the case does not count requests instead.
+    #[arg(long, default_value_t = 0.6)]
+    secs: f64,
+    /// Only cases whose name contains this.
+    #[arg(long, default_value = "")]
+    filter: String,
+    /// Only this server; then there are no ratios.
+    #[arg(long)]
+    only: Option<Only>,
+    /// A short neutral word for this machine, part of the folder's name.
+    #[arg(long, default_value = "local")]
+    host: String,
+    /// Folder for the result instead of bench/runs/DATE-HOST.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// A set of cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Set {
+    /// Files of 1 KiB to 1 GiB, plain and over TLS, and full handshakes.
+    Downloads,
+    /// Full handshakes alone.
+    Handshake,
+    /// PUT and multipart forms, to memory and to disk.
+    Uploads,
+    /// Memory per held connection.
+    Memory,
+}
+
+/// One of the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    /// This project.
+    Menshen,
+    /// The rival.
+    Nginx,
+}
+
+/// Builds the programs, measures, prints the table and writes it to the run's folder.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
+    let host_ok = options.host.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if options.host.is_empty() || !host_ok {
+        return Err("--host takes letters, digits and hyphens".to_owned());
+    }
+    build(options)?;
+    let (date, time) = shell::utc_now();
+    let root = workspace::repository_root()?;
+    let default = root.join("bench/runs").join(format!("{date}-{}", options.host));
+    let folder = options.out.clone().unwrap_or(default);
+    let lab = Lab::new(&workspace::target_folder()?)?;
+    let machine = machine::describe(&lab, &root);
+    let title = format!("{}, {date} {time} UTC", options.set.name());
+    let mut report = Report::create(&folder, &title)?;
+    let rows = match options.set {
+        Set::Memory => memory::measure(options, &lab, &mut report)?,
+        _ => measure(options, &lab, &mut report)?,
+    };
+    report.finish(&rows, &command_line(options), &machine, &configurations(options, &lab))?;
+    println!("\nwritten to {}", folder.strip_prefix(&root).unwrap_or(&folder).display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Names of all sets, as promises may cite them.
+pub(crate) fn names() -> Vec<&'static str> {
+    Set::value_variants().iter().map(|set| set.name()).collect()
+}
+
+impl Set {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Downloads => "downloads",
+            Self::Handshake => "handshake",
+            Self::Uploads => "uploads",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+impl Options {
+    /// Whether this server takes part.
+    fn wants(&self, only: Only) -> bool {
+        self.only.is_none_or(|wanted| wanted == only)
+    }
+
+    /// Rounds of a case.
+    const fn rounds(&self) -> usize {
+        if self.short { 1 } else { self.rounds }
+    }
+
+    /// Seconds of one run.
+    const fn secs(&self) -> f64 {
+        if self.short { 0.2 } else { self.secs }
+    }
+}
+
+fn measure(options: &Options, lab: &Lab, report: &mut Report) -> Result<Vec<Row>, String> {
+    let cases: Vec<Case> = match options.set {
+        Set::Uploads => case::uploads(lab),
+        Set::Handshake => case::handshakes(lab),
+        _ => case::downloads(lab),
+    };
+    let cases: Vec<Case> = cases
+        .into_iter()
+        .filter(|case| case.name.contains(&options.filter) && !(options.short && case.is_large))
+        .map(|case| case.only(|target| options.wants(target.only())))
+        .filter(|case| !case.targets.is_empty())
+        .collect();
+    if cases.is_empty() {
+        return Err(format!("no case contains {:?}", options.filter));
+    }
+    let servers = load::Servers::start(lab, &cases)?;
+    let mut rows = Vec::new();
+    for case in &cases {
+        let samples = load::run_case(options, lab, &servers, case, report)?;
+        rows.extend(report::rows_of(case, &samples));
+        report::print_case(case, &samples);
+    }
+    Ok(rows)
+}
+
+fn build(options: &Options) -> Result<(), String> {
+    let mut command = Command::new("cargo");
+    command.current_dir(workspace::repository_root()?);
+    command.args(["build", "--quiet", "--release", "--package", "loadgen"]);
+    if options.wants(Only::Menshen) {
+        command.args(["--package", "menshen"]);
+    }
+    shell::run(&mut command)
+}
+
+/// The command that repeats this run.
+fn command_line(options: &Options) -> String {
+    let mut line = format!("cargo xtask bench {}", options.set.name());
+    if options.short {
+        line += " --short";
+    } else {
+        line += &format!(" --rounds {} --secs {}", options.rounds, options.secs);
+    }
+    if !options.filter.is_empty() {
+        line += &format!(" --filter {:?}", options.filter);
+    }
+    match options.only {
+        Some(Only::Menshen) => line += " --only menshen",
+        Some(Only::Nginx) => line += " --only nginx",
+        None => {}
+    }
+    line + &format!(" --host {}", options.host)
+}
+
+/// The configurations measured, by file name, without the paths of this machine.
+fn configurations(options: &Options, lab: &Lab) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    if options.wants(Only::Nginx) {
+        files.push(("nginx.conf".to_owned(), nginx::configuration(lab, 1)));
+        files.push(("php-fpm.conf".to_owned(), nginx::fpm_configuration(lab)));
+    }
+    if options.wants(Only::Menshen) {
+        let store = lab::Store::Files;
+        files.push(("menshen.toml".to_owned(), menshen::configuration(lab, store, 1)));
+    }
+    files.into_iter().map(|(name, text)| (name, neutral(lab, &text))).collect()
+}
+
+fn neutral(lab: &Lab, text: &str) -> String {
+    let shown = |path: &Path| path.display().to_string();
+    text.replace(&shown(&lab.disk), "DISK").replace(&shown(&lab.ram), "RAM")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! Medians, ratios and verdicts, on the screen and in the run's folder.
+//!
+//! Every case gives a row, also where it falls short. A folder that exists is added to, so a
+//! result is never replaced by a better one of the same day.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::case::{Case, Part};
+use super::load::Sample;
+
+/// One line of the summary: menshen against one rival.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    /// The case.
+    pub(crate) case: String,
+    /// What was measured, of whom.
+    pub(crate) ours: String,
+    /// The rival, and which setting of it.
+    pub(crate) against: String,
+    /// Above 1 menshen needs less.
+    pub(crate) ratio: f64,
+    /// Our rate divided by the rival's; None where rates mean nothing.
+    pub(crate) rate_ratio: Option<f64>,
+    /// Least ratio wanted; None where there is nothing like for like.
+    pub(crate) goal: Option<f64>,
+    /// Connections that failed, on either side.
+    pub(crate) errors: f64,
+}
+
+/// The files of one run.
+#[derive(Debug)]
+pub(crate) struct Report {
+    folder: PathBuf,
+    title: String,
+    raw: File,
+}
+
+impl Report {
+    /// Opens the folder's raw file, so that samples are kept even if the run ends early.
+    pub(crate) fn create(folder: &Path, title: &str) -> Result<Self, String> {
+        let open = || {
+            fs::create_dir_all(folder)?;
+            let path = folder.join("raw.csv");
+            let is_new = !path.exists();
+            let mut raw = OpenOptions::new().create(true).append(true).open(path)?;
+            if is_new {
+                writeln!(raw, "{RAW_HEADING}")?;
+            }
+            Ok(raw)
+        };
+        let raw = open().map_err(|e: std::io::Error| failed(folder, &e))?;
+        Ok(Self { folder: folder.to_path_buf(), title: title.to_owned(), raw })
+    }
+
+    /// Keeps one sample.
+    pub(crate) fn raw(
+        &mut self,
+        case: &str,
+        target: &str,
+        round: usize,
+        sample: &Sample,
+    ) -> Result<(), String> {
+        let cells = [
+            format!("{:?}", self.title),
+            format!("{case:?}"),
+            format!("{target:?}"),
+            round.to_string(),
+            sample.requests.to_string(),
+            format!("{:.4}", sample.secs),
+            format!("{:.1}", sample.rate),
+            format!("{:.1}", sample.megabytes),
+            format!("{:.2}", sample.cpu_us),
+            sample.p50_us.to_string(),
+            sample.p99_us.to_string(),
+            sample.errors.to_string(),
+        ];
+        self.raw_line(&cells.join(","))
+    }
+
+    /// Keeps one memory reading: KiB of private memory for each of the connections held.
+    pub(crate) fn raw_memory(
+        &mut self,
+        case: &str,
+        target: &str,
+        round: usize,
+        (held, kib): (f64, f64),
+    ) -> Result<(), String> {
+        let title = &self.title;
+        let line = format!("{title:?},{case:?},{target:?},{round},{held},,,,,,,,{kib:.3}");
+        self.raw_line(&line)
+    }
+
+    /// Prints the summary and writes it, with how it came about, to the folder.
+    pub(crate) fn finish(
+        &self,
+        rows: &[Row],
+        command: &str,
+        machine: &str,
+        configurations: &[(String, String)],
+    ) -> Result<(), String> {
+        let table = table(rows);
+        println!("\n{table}");
+        let title = &self.title;
+        let summary = format!("## {title}\n\n{table}\n{}\n", verdict(rows));
+        let about = format!(
+            "## {title}\n\n    {command}\n\n{machine}\nConfigurations: {}.\n\n{METHOD}\n",
+            configurations.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+        );
+        self.append("summary.md", "# Summary\n\n", &summary)?;
+        self.append("README.md", "# Benchmark runs of one day on one machine\n\n", &about)?;
+        for (name, text) in configurations {
+            let path = self.folder.join(name);
+            fs::write(&path, text).map_err(|e| failed(&path, &e))?;
+        }
+        Ok(())
+    }
+
+    fn raw_line(&mut self, line: &str) -> Result<(), String> {
+        writeln!(self.raw, "{line}").map_err(|e| failed(&self.folder, &e))
+    }
+
+    fn append(&self, name: &str, heading: &str, text: &str) -> Result<(), String> {
+        let path = self.folder.join(name);
+        let old = fs::read_to_string(&path).unwrap_or_else(|_| heading.to_owned());
+        fs::write(&path, old + text).map_err(|e| failed(&path, &e))
+    }
+}
+
+/// The rows of a case: each rival against ours, then ours that does more against the default.
+pub(crate) fn rows_of(case: &Case, samples: &[Vec<Sample>]) -> Vec<Row> {
+    let with = || case.targets.iter().zip(samples);
+    let Some((ours, our_samples)) = with().find(|(t, _)| matches!(t.part, Part::Ours(_))) else {
+        return Vec::new();
+    };
+    let row = |label: &str, own: &[Sample], against: &str, rival: &[Sample], goal| Row {
+        case: case.name.to_owned(),
+        ours: label.to_owned(),
+        against: against.to_owned(),
+        ratio: median(rival, |s| s.cpu_us) / median(own, |s| s.cpu_us),
+        rate_ratio: Some(median(own, |s| s.rate) / median(rival, |s| s.rate)),
+        goal,
+        errors: own.iter().chain(rival).map(|sample| sample.errors).sum(),
+    };
+    let mut rows = Vec::new();
+    for (target, rival) in with() {
+        let goal = match target.part {
+            Part::Default => case.goal_default,
+            Part::Tuned => case.goal_tuned,
+            Part::Ours(_) | Part::OursAlone(_) => continue,
+        };
+        rows.push(row(ours.label, our_samples, target.label, rival, Some(goal)));
+    }
+    let default = with().find(|(target, _)| target.part == Part::Default);
+    for (target, own) in with().filter(|(t, _)| matches!(t.part, Part::OursAlone(_))) {
+        let against = default.map(|(default, rival)| (default.label, rival));
+        rows.extend(against.map(|(label, rival)| row(target.label, own, label, rival, None)));
+    }
+    rows
+}
+
+/// Shows a case as soon as it is done.
+pub(crate) fn print_case(case: &Case, samples: &[Vec<Sample>]) {
+    println!("\n{}", case.name);
+    for (target, samples) in case.targets.iter().zip(samples) {
+        let cpu = median(samples, |s| s.cpu_us);
+        let least = samples.iter().map(|s| s.cpu_us).fold(f64::INFINITY, f64::min);
+        let most = samples.iter().map(|s| s.cpu_us).fold(0.0, f64::max);
+        println!(
+            "  {:<40} {cpu:>11.2} us CPU/request (spread {:>3.0} %) {:>10.1} req/s {:>8.1} MB/s \
+             p99 {:>7.0} us, {} errors",
+            target.label,
+            (most - least) / cpu * 100.0,
+            median(samples, |s| s.rate),
+            median(samples, |s| s.megabytes),
+            median(samples, |s| s.p99_us),
+            samples.iter().map(|s| s.errors).sum::<f64>(),
+        );
+    }
+}
+
+/// The middle value, or the mean of the two in the middle; 0 without any.
+pub(crate) fn median<T>(samples: &[T], value: impl Fn(&T) -> f64) -> f64 {
+    let mut values: Vec<f64> = samples.iter().map(value).collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut text =
+        "| case | ours | against | ratio | rate | goal | |\n|---|---|---|---|---|---|---|\n"
+            .to_owned();
+    for row in rows {
+        let goal = row.goal.map_or_else(|| "-".to_owned(), |goal| format!("{goal:.1}"));
+        let rate = row.rate_ratio.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2}"));
+        text += &format!(
+            "| {} | {} | {} | {:.2} | {rate} | {goal} | {} |\n",
+            row.case,
+            row.ours,
+            row.against,
+            row.ratio,
+            row.verdict()
+        );
+    }
+    text
+}
+
+fn verdict(rows: &[Row]) -> String {
+    let count = |word| rows.iter().filter(|row| row.verdict() == word).count();
+    format!("{} met, {} not met, {} with errors.", count(MET), count(NOT_MET), count(ERRORS))
+}
+
+impl Row {
+    fn verdict(&self) -> &'static str {
+        match self.goal {
+            _ if self.errors > 0.0 => ERRORS,
+            None => "own row",
+            Some(goal) if self.ratio >= goal => MET,
+            Some(_) => NOT_MET,
+        }
+    }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> String {
+    format!("could not write {}: {error}", path.display())
+}
+
+const MET: &str = "met";
+const NOT_MET: &str = "not met";
+const ERRORS: &str = "connections failed";
+const RAW_HEADING: &str = "run,case,target,round,requests,secs,requests_per_s,MB_per_s,\
+                           cpu_us_per_request,p50_us,p99_us,errors,private_KiB_per_connection";
+const METHOD: &str = "\
+- **ratio**: the rival's processor time per request divided by ours, medians over the rounds;
+  above 1 menshen needs less. Processor time is the `schedstat` of all threads of all processes
+  of a server: guard and workers, nginx's master and workers, and for forms PHP-FPM with them.
+  In memory rows the ratio is the goal's bound, or the rival's figure, divided by ours.
+- **rate**: our requests per second divided by the rival's. A hint: neighbours take the
+  processor away.
+- Servers on processor 0 with one worker (memory rows: two), the client on processor 1, runs
+  interleaved A B C A B C.
+- Differences below about 15 % are noise. Requests in flight when the time is up are finished and
+  counted, so processor time and count belong together.
+- TLS 1.3, AES-256-GCM, X25519, ECDSA P-256 on all sides; HTTP/1.1; no access log on either side.
+- Not comparable: nginx never flushes an upload, so like-for-like rows run menshen with
+  `durable = false`, and durable uploads are rows of their own. nginx is Debian's with its
+  OpenSSL. Loopback has no loss and no latency. For forms, nginx replays the body into PHP, which
+  moves the file; menshen stores it itself.
+";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Everything a change has to pass, one step after the other.
+//!
+//! A step is a program or a check with a name; it must never depend on what an earlier step left
+//! behind, except the release build.
+
+mod browser;
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use clap::Args;
+
+use crate::shell::{find, run as run_command};
+use crate::{tidy, workspace};
+
+/// What to run.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Only formatting, lints, tidy and tests: no release build, browser or benchmark.
+    #[arg(long)]
+    short: bool,
+    /// Run the other steps after one has failed.
+    #[arg(long)]
+    keep_going: bool,
+}
+
+/// Runs the steps; ends with 1 when one fails.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
+    let steps: Vec<&Step> = STEPS.iter().filter(|step| !options.short || step.in_short).collect();
+    let after_failure =
+        if options.keep_going { AfterFailure::KeepGoing } else { AfterFailure::Stop };
+    let result = run_steps(&steps, after_failure);
+    if !result.not_run.is_empty() {
+        println!("\nnot run: {}", result.not_run.join(", "));
+    }
+    println!("\n{} passed, {} failed", result.passed, result.failed);
+    Ok(if result.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Names of all steps, as promises may cite them.
+pub(crate) fn step_names() -> Vec<&'static str> {
+    STEPS.iter().map(|step| step.name).collect()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AfterFailure {
+    Stop,
+    KeepGoing,
+}
+
+/// How the steps went.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    passed: usize,
+    failed: usize,
+    not_run: Vec<&'static str>,
+}
+
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    in_short: bool,
+    run: fn() -> Result<(), String>,
+}
+
+fn run_steps(steps: &[&Step], after_failure: AfterFailure) -> Outcome {
+    let mut outcome = Outcome::default();
+    for step in steps {
+        if outcome.failed > 0 && after_failure == AfterFailure::Stop {
+            outcome.not_run.push(step.name);
+            continue;
+        }
+        println!("\n== {}: {}", step.name, step.about);
+        let start = Instant::now();
+        let result = (step.run)();
+        let secs = start.elapsed().as_secs_f64();
+        match result {
+            Ok(()) => {
+                outcome.passed += 1;
+                println!("== {}: passed in {secs:.1} s", step.name);
+            }
+            Err(message) => {
+                outcome.failed += 1;
+                println!("== {}: failed in {secs:.1} s: {message}", step.name);
+            }
+        }
+    }
+    outcome
+}
+
+fn format() -> Result<(), String> {
+    cargo(&["fmt", "--all", "--check"])
+}
+
+fn clippy() -> Result<(), String> {
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn tidy() -> Result<(), String> {
+    match tidy::run()? {
+        code if code == ExitCode::SUCCESS => Ok(()),
+        _ => Err("see above".to_owned()),
+    }
+}
+
+fn test() -> Result<(), String> {
+    if find("cargo-nextest").is_some() {
+        // nextest leaves documentation tests to cargo.
+        cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])?;
+        cargo(&["test", "--workspace", "--doc", "--quiet"])
+    } else {
+        cargo(&["test", "--workspace", "--no-fail-fast"])
+    }
+}
+
+fn build() -> Result<(), String> {
+    cargo(&["build", "--release", "--package", "menshen", "--package", "loadgen"])
+}
+
+fn bench() -> Result<(), String> {
+    let target = workspace::target_folder()?;
+    let out = target.join("bench-smoke").display().to_string();
+    for name in ["downloads", "uploads"] {
+        cargo(&["xtask", "bench", name, "--short", "--out", &out])?;
+    }
+    Ok(())
+}
+
+/// Cargo in the repository, with missing peers made a failure.
+fn cargo(args: &[&str]) -> Result<(), String> {
+    let mut command = Command::new("cargo");
+    command.current_dir(workspace::repository_root()?).args(args);
+    run_command(command.env("MENSHEN_REQUIRE_PEERS", "1"))
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "fmt", about: "formatting", in_short: true, run: format },
+    Step { name: "clippy", about: "lints, all targets", in_short: true, run: clippy },
+    Step { name: "tidy", about: "arrows, sizes, links, promises", in_short: true, run: tidy },
+    Step {
+        name: "test",
+        about: "unit, property, golden, corpus, live processes and real peers",
+        in_short: true,
+        run: test,
+    },
+    Step { name: "build", about: "the released program", in_short: false, run: build },
+    Step {
+        name: "browser",
+        about: "Chromium through the page of the released program",
+        in_short: false,
+        run: browser::run,
+    },
+    Step {
+        name: "bench",
+        about: "the benchmarks run and give a table; no thresholds",
+        in_short: false,
+        run: bench,
+    },
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! The project's own commands: `tidy`, `ci`, `bench`.
+//!
+//! They start other programs and read files; nothing of them is part of the product, and no
+//! product crate may depend on this one.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command: output is its result")]
+
+mod bench;
+mod ci;
+mod server;
+mod shell;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Commands for working on menshen.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Checks what the compiler does not: arrows between crates, sizes, links, promises.
+    Tidy,
+    /// Runs everything a change has to pass.
+    Ci(ci::Options),
+    /// Measures menshen beside nginx on this machine, and writes the result to bench/runs/.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Tidy => tidy::run(),
+        Command::Ci(options) => ci::run(&options),
+        Command::Bench(options) => bench::run(&options),
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

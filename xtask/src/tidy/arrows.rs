@@ -1,0 +1,101 @@
+//! Which crate may use which: the arrows of ARCHITECTURE.md, and the rooms of external crates.
+//!
+//! The table is the rule. A crate that is not in it is a problem, so that a new one is placed by
+//! decision and never by accident.
+
+use super::Problem;
+use crate::workspace::{Dependency, Package, UseCase};
+
+/// Problems with what the packages depend on.
+pub(crate) fn check(packages: &[Package]) -> Vec<Problem> {
+    let own = |name: &str| packages.iter().any(|package| package.name == name);
+    let mut problems = Vec::new();
+    for package in packages {
+        for dependency in &package.dependencies {
+            let message = if own(&dependency.name) {
+                own_edge(package, dependency)
+            } else {
+                external_edge(package, dependency)
+            };
+            let manifest = package.folder.join("Cargo.toml");
+            problems.extend(message.map(|message| Problem::new(manifest, 0, message)));
+        }
+        if package.folder.starts_with("crates") && allowed(&short(&package.name)).is_none() {
+            let message = format!(
+                "{} has no row in the table of arrows; add one to xtask/src/tidy/arrows.rs",
+                package.name
+            );
+            problems.push(Problem::new(package.folder.join("Cargo.toml"), 0, message));
+        }
+    }
+    problems
+}
+
+fn own_edge(package: &Package, dependency: &Dependency) -> Option<String> {
+    let (from, to) = (short(&package.name), short(&dependency.name));
+    let for_tests = dependency.use_case == UseCase::Test;
+    // The program's tests run the whole product, so they may reach everywhere.
+    if for_tests && (to == "testkit" || from == "menshen") {
+        return None;
+    }
+    let allowed = allowed(&from).unwrap_or_default();
+    let list = if allowed.is_empty() { "nothing of ours".to_owned() } else { allowed.join(", ") };
+    (!allowed.contains(&to.as_str()))
+        .then(|| format!("arrow {from} -> {to} is not allowed; {from} may use {list}"))
+}
+
+fn external_edge(package: &Package, dependency: &Dependency) -> Option<String> {
+    if !package.folder.starts_with("crates") || dependency.use_case == UseCase::Test {
+        return None;
+    }
+    let (_, rooms) = ROOMS.iter().find(|(name, _)| *name == dependency.name)?;
+    let from = short(&package.name);
+    let list = if rooms.is_empty() { "nowhere".to_owned() } else { rooms.join(", ") };
+    (!rooms.contains(&from.as_str()))
+        .then(|| format!("{from} uses {}, which is allowed in: {list}", dependency.name))
+}
+
+/// What a crate of ours may use of ours; None when it has no row.
+fn allowed(short_name: &str) -> Option<&'static [&'static str]> {
+    ARROWS.iter().find(|(from, _)| *from == short_name).map(|(_, to)| *to)
+}
+
+/// The name without the prefix all library crates have.
+fn short(name: &str) -> String {
+    name.strip_prefix("menshen-").unwrap_or(name).to_owned()
+}
+
+/// From a crate to those it may use.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("config", &["base"]),
+    ("web-core", &["base"]),
+    ("sql-core", &["base"]),
+    ("tunnel-core", &["base"]),
+    ("guard-core", &["base"]),
+    ("explain-core", &["base", "web-core", "sql-core", "tunnel-core", "guard-core"]),
+    ("sys", &["base"]),
+    ("net", &["base", "sys"]),
+    ("tls", &["base", "sys"]),
+    ("web", &["base", "web-core", "net", "sys", "config", "tls"]),
+    ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
+    ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
+    ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
+    ("explain", &["base", "explain-core", "net", "sys", "config"]),
+    ("menshen", &["base", "config", "sys", "tls", "web", "sql", "tunnel", "guard", "explain"]),
+    ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
+    ("testkit", &["base", "sys", "net"]),
+];
+
+/// External crates that only some of ours may name in the product.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("tokio", &["net", "web", "sql", "tunnel"]),
+    ("rustls", &["net", "tls", "web"]),
+    ("h2", &["net", "web"]),
+    ("clap", &["menshen"]),
+    // System calls go through rustix, whose types carry the kernel's rules.
+    ("libc", &[]),
+];
+
+#[cfg(test)]
+mod tests;
