@@ -10,7 +10,7 @@
 //! loss between rename and the folder's flush (either old or new, never acknowledged).
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aws_lc_rs::digest;
@@ -28,12 +28,15 @@ use crate::root::{Expect, Kind, Lock, Root, Seen, kind_of, own_folder};
 #[derive(Debug)]
 pub(crate) struct Spool {
     root: Arc<Root>,
-    folder: Arc<OwnedFd>,
-    reserves: bool,
+    /// Opened at the start, or by the first upload when the folder was read-only then.
+    folder: OnceLock<SpoolFolder>,
     prefix: String,
     next: AtomicU64,
     durable: bool,
 }
+
+/// A spool folder, and whether reserving blocks pays there.
+type SpoolFolder = (Arc<OwnedFd>, bool);
 
 /// An unfinished upload; dropping it removes its bytes.
 #[derive(Debug)]
@@ -79,23 +82,18 @@ struct Place {
 
 impl Spool {
     /// Opens the spool of `root`; `instance` names this life of the guard.
-    pub(crate) fn open(root: Arc<Root>, instance: &str, durable: bool) -> Result<Self, Fault> {
-        let folder = own_folder(root.nearest_folder(b"/x")?, SPOOL)?;
-        let reserves = reserves(&folder);
+    pub(crate) fn open(root: Arc<Root>, instance: &str, durable: bool) -> Self {
         let prefix = format!("{instance}-{}-", std::process::id());
-        Ok(Self {
-            root,
-            folder: Arc::new(folder),
-            reserves,
-            prefix,
-            next: AtomicU64::new(0),
-            durable,
-        })
+        let next = AtomicU64::new(0);
+        let spool = Self { root, folder: OnceLock::new(), prefix, next, durable };
+        // A folder that cannot be written is still served; its uploads are refused one by one.
+        let _ = spool.own();
+        spool
     }
 
     /// Removes what earlier lives and dead workers left; returns how many files.
     pub(crate) fn collect(&self, instance: &str) -> usize {
-        collect(&self.folder, instance)
+        self.folder.get().map_or(0, |(folder, _)| collect(folder, instance))
     }
 
     /// Begins an upload of `path`. `expected` is the length when known: what cannot fit is refused
@@ -160,15 +158,25 @@ impl Spool {
     }
 
     /// The spool on the file system of `path`'s folder: a rename must not cross file systems.
-    fn folder_for(&self, path: &[u8]) -> Result<(Arc<OwnedFd>, bool), Fault> {
+    fn folder_for(&self, path: &[u8]) -> Result<SpoolFolder, Fault> {
         let nearest = self.root.nearest_folder(path)?;
         let device = fstat(&nearest).map_err(Fault::from_errno)?.st_dev;
         if device == self.root.device {
-            return Ok((Arc::clone(&self.folder), self.reserves));
+            return self.own();
         }
         let folder = own_folder(&nearest, SPOOL)?;
         let reserves = reserves(&folder);
         Ok((Arc::new(folder), reserves))
+    }
+
+    /// The spool on the file system of the served folder itself.
+    fn own(&self) -> Result<SpoolFolder, Fault> {
+        if let Some(folder) = self.folder.get() {
+            return Ok(folder.clone());
+        }
+        let folder = own_folder(self.root.nearest_folder(b"/")?, SPOOL)?;
+        let reserves = reserves(&folder);
+        Ok(self.folder.get_or_init(|| (Arc::new(folder), reserves)).clone())
     }
 }
 

@@ -86,8 +86,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     let slot = board.slot(usize::try_from(spec.slot).unwrap_or(0));
     slot.set_pid(std::process::id());
     let root = Arc::new(Root::new(root).map_err(fail("look at the served folder"))?);
-    let spool = Spool::open(Arc::clone(&root), &spec.instance, spec.config.web.durable)
-        .map_err(|fault| StartError::Local("open the spool in the served folder", fault.into()))?;
+    let spool = Spool::open(Arc::clone(&root), &spec.instance, spec.config.web.durable);
     spool.collect(&spec.instance);
 
     let limits = spec.config.limits.clone();
