@@ -29,7 +29,8 @@ pub enum GuardError {
         source: io::Error,
     },
     /// The served folder given on the command line and the state folder overlap.
-    #[error("the served folder {} and the state folder {} overlap", root.display(), state.display())]
+    #[error("the served folder {} and the state folder {} overlap",
+        root.display(), state.display())]
     ConfigOverlap {
         /// The served folder.
         root: PathBuf,
@@ -61,7 +62,10 @@ pub enum GuardError {
     },
     /// No address is left to listen on.
     #[error("no address is left to listen on")]
-    ConfigNoAddress,
+    ConfigNoAddress {
+        /// What happened to those that were configured.
+        detail: String,
+    },
     /// An address could not be bound.
     #[error("could not bind {door} on \"{address}\": {}", reason(source))]
     LocalBind {
@@ -151,6 +155,7 @@ impl GuardError {
             Self::LocalRunning { .. } => {
                 "`menshen status` shows it; a second instance needs its own `state` folder"
             }
+            Self::LocalWorkers { .. } => "the lines above say why each of them ended",
             Self::LocalDraining { .. } => {
                 "try again when they are done, or lower `limits.drain_seconds_max`"
             }

@@ -1,7 +1,7 @@
 //! The guard's life: start, one poll loop, stop.
 //!
-//! Everything happens on one thread, in the order of one loop: signals, ended workers, ready
-//! workers, moments that came.
+//! Everything happens on one thread, in the order of one loop: ended workers, ready workers,
+//! moments that came, what signals ask for.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -148,8 +148,8 @@ impl Guard {
             let asked = self.signals.take();
             self.collect_ended(now);
             self.welcome_ready(now);
-            self.obey(asked, now);
             self.keep_times(now);
+            self.obey(asked, now);
         }
         self.fatal.map_or(Ok(()), Err)
     }
@@ -228,8 +228,9 @@ impl Guard {
     }
 
     fn status_line(&self) -> String {
-        let generation = &self.current;
-        format!("{} workers, generation {}", generation.workers, generation.number)
+        let (workers, number) = (self.current.workers, self.current.number);
+        let plural = if workers == 1 { "" } else { "s" };
+        format!("{workers} worker{plural}, generation {number}")
     }
 
     fn log_findings(&self) {

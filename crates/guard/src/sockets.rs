@@ -151,7 +151,9 @@ pub(crate) fn open_doors(
         }
     }
     if doors.iter().all(|door| door.role == ListenerRole::Admin) {
-        return Err(GuardError::ConfigNoAddress);
+        let lost = findings.iter().map(|about| format!("{}: {}", about.subject, about.claim));
+        let detail = lost.collect::<Vec<_>>().join("; ");
+        return Err(GuardError::ConfigNoAddress { detail });
     }
     Ok((doors, findings))
 }
@@ -233,13 +235,14 @@ fn tolerate(
     let errno = Errno::from_io_error(&error);
     let no_ipv6 = address.is_ipv6()
         && (errno == Some(Errno::AFNOSUPPORT)
-            || errno == Some(Errno::ADDRNOTAVAIL) && address.ip().is_unspecified());
+            || errno == Some(Errno::ADDRNOTAVAIL)
+                && (address.ip().is_unspecified() || address.ip().is_loopback()));
     if no_ipv6 {
         let finding = Finding::new(
             "ipv6-unavailable",
             Severity::Warning,
             address.to_string(),
-            "this kernel has no IPv6; `nc -6` will not be answered",
+            "there is no IPv6 here; `nc -6` will not be answered",
         );
         return Ok(finding.evidence("bind", "socket(2)", error.to_string()));
     }

@@ -67,7 +67,7 @@ pub(crate) struct CheckArguments {
 /// Make a running menshen take its changed configuration
 ///
 /// The file is checked first; a bad one is reported and changes nothing (exit code 2). Then the
-/// running guard is told, and its answer is waited for: open transfers go on, no connection is lost.
+/// running guard is told and its answer waited for: open transfers go on, no connection is lost.
 #[derive(Debug, Args)]
 pub(crate) struct ReloadArguments {
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! `menshen reload`: checks the file, asks the guard, waits for what becomes of it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -82,6 +83,14 @@ pub(crate) fn state_of(place: &Place) -> Result<PathBuf, ExitCode> {
 /// The guard that holds this state folder and its scoreboard; complains if there is none.
 pub(crate) fn find(state: &Path) -> Result<(u32, ScoreView), ExitCode> {
     let Some(pid) = running_guard(state) else {
+        if std::fs::read_dir(state).is_err_and(|e| e.kind() == ErrorKind::PermissionDenied) {
+            out::complain(&format!(
+                "menshen: may not look into the state folder {}\n  hint: run this as root or as \
+                 the user who started menshen",
+                state.display()
+            ));
+            return Err(ExitCode::from(EXIT_PERMANENT));
+        }
         out::complain(&format!(
             "menshen: not running\n  detail: no guard holds the state folder {}\n  hint: start it \
              with `menshen serve`, or name its folder with --state",

@@ -1,4 +1,5 @@
 //! The guard on a live menshen: crashes, reloads, stops, and what workers are given.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 #[path = "support/live.rs"]
 mod live;
@@ -166,11 +167,13 @@ fn fewer_and_more_workers_under_load_lose_no_connection() {
     let live = Live::start("workers = 4");
     let load = Load::start(live.plain, 4);
     for count in [2, 1, 3, 5, 1, 4, 2] {
+        let slow = Download::start(live.plain);
         let output = live.reload(&format!("workers = {count}"));
         assert_eq!(output.status.code(), Some(0), "{count}: {output:?}");
         let before = load.done();
         wait_for("load on the new workers", || load.done() > before + 100);
         assert_eq!(live.workers(SlotState::Ready).len(), count);
+        assert_eq!(slow.finish(), BIG_BYTES, "begun before the change to {count}");
     }
     let (done, failures) = load.end();
     eprintln!("7 changes, {done} requests, {} failures", failures.len());
@@ -216,20 +219,13 @@ fn a_second_instance_is_refused() {
 #[test]
 fn sigterm_lets_a_slow_download_finish() {
     let mut live = Live::start("workers = 2");
-    let mut stream = TcpStream::connect(live.plain).unwrap();
-    ask(&mut stream, "/big.bin").unwrap();
-    let mut first = [0; 65_536];
-    stream.read_exact(&mut first).unwrap();
+    let slow = Download::start(live.plain);
     live.signal(Signal::TERM);
     wait_for("new connections to be refused", || TcpStream::connect(live.plain).is_err());
     assert_eq!(live.header(HeaderWord::Stopping), 1);
     std::thread::sleep(Duration::from_millis(300));
     assert!(live.child.try_wait().unwrap().is_none(), "the guard did not wait");
-    let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).unwrap();
-    let head = first.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
-    let body = u64::try_from(first.len() - head + rest.len()).unwrap();
-    assert_eq!(body, BIG_BYTES);
+    assert_eq!(slow.finish(), BIG_BYTES);
     assert_eq!(live.ended(Duration::from_secs(5)).code(), Some(0));
     assert!(!live.path(".menshen/guard.pid").exists());
     let output = live.run(&["status"]);
@@ -240,9 +236,7 @@ fn sigterm_lets_a_slow_download_finish() {
 #[test]
 fn a_second_interrupt_ends_at_once() {
     let mut live = Live::start("workers = 1");
-    let mut stream = TcpStream::connect(live.plain).unwrap();
-    ask(&mut stream, "/big.bin").unwrap();
-    stream.read_exact(&mut [0; 1024]).unwrap();
+    let _slow = Download::start(live.plain);
     live.signal(Signal::INT);
     wait_for("the stop", || live.log().contains("stopping"));
     std::thread::sleep(Duration::from_millis(100));
@@ -274,7 +268,12 @@ fn the_start_up_takes_little_time_and_says_how_to_get_in() {
     let token = std::fs::read_to_string(live.path(".menshen/owner-token")).unwrap();
     let link = format!("https://localhost:{}/#token={}", live.https.unwrap().port(), token.trim());
     assert!(print.contains(&link), "{print}");
-    for part in ["shared by 2 workers", "answers `nc -4`", "answers `nc -6`", "out-of-memory"] {
+    let ipv6 = if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        "answers `nc -6` (IPv6 only"
+    } else {
+        "there is no IPv6 here"
+    };
+    for part in ["shared by 2 workers", "answers `nc -4`", ipv6, "out-of-memory"] {
         assert!(print.contains(part), "{part}: {print}");
     }
     let quiet = folder("workers = 1");
@@ -296,4 +295,27 @@ fn the_start_up_takes_little_time_and_says_how_to_get_in() {
 fn kill(slot: &Slot, signal: Signal) {
     let pid = i32::try_from(slot.pid()).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+/// A download of `big.bin` that has begun; more of it is left than the buffers hold.
+struct Download {
+    stream: TcpStream,
+    begun: Vec<u8>,
+}
+
+impl Download {
+    fn start(address: std::net::SocketAddr) -> Self {
+        let mut stream = TcpStream::connect(address).unwrap();
+        ask(&mut stream, "/big.bin").unwrap();
+        let mut begun = vec![0; 65_536];
+        stream.read_exact(&mut begun).unwrap();
+        Self { stream, begun }
+    }
+
+    /// Reads the rest; bytes of the body in all.
+    fn finish(mut self) -> u64 {
+        let head = self.begun.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        self.stream.read_to_end(&mut self.begun).unwrap();
+        u64::try_from(self.begun.len() - head).unwrap()
+    }
 }

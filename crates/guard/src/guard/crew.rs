@@ -165,6 +165,8 @@ impl Guard {
 
     fn give_up_unless_open(&mut self, hopeless: bool, detail: String, now: Instant) {
         if hopeless && !self.opened && !self.stopping {
+            // One of them may well be the cause.
+            self.log_findings();
             self.fatal = Some(GuardError::LocalWorkers { detail });
             self.begin_stop(now, "giving up: the workers do not get ready");
         }

@@ -34,8 +34,12 @@ fn spread(door: &Door) -> Vec<usize> {
 
 #[test]
 fn port_zero_is_one_port_for_all_sockets_and_both_families() {
-    let doors = doors(&config(&["127.0.0.1:0", "[::1]:0"]), 3, &[], 0);
-    assert_eq!(doors.len(), 2);
+    let (doors, findings) = open_doors(&config(&["127.0.0.1:0", "[::1]:0"]), 3, &[], 0).unwrap();
+    if TcpListener::bind("[::1]:0").is_err() {
+        assert_eq!((doors.len(), findings[0].code), (1, "ipv6-unavailable"));
+        return;
+    }
+    assert_eq!((doors.len(), findings.len()), (2, 0));
     assert_ne!(doors[0].bound.port(), 0);
     assert_eq!(doors[0].bound.port(), doors[1].bound.port());
     assert_eq!((doors[0].made(), doors[1].made()), (3, 3));
@@ -108,7 +112,7 @@ fn an_address_of_no_interface_says_so() {
     let error = open_doors(&config(&["192.0.2.1:0"]), 1, &[], 0).unwrap_err();
     assert!(error.render().contains("no interface has the address 192.0.2.1"), "{error}");
     let error = open_doors(&config(&[]), 1, &[], 0).unwrap_err();
-    assert!(matches!(error, GuardError::ConfigNoAddress));
+    assert!(matches!(error, GuardError::ConfigNoAddress { .. }));
 }
 
 #[test]
