@@ -28,6 +28,8 @@ pub struct Plan<'a> {
     pub keep: &'a [BorrowedFd<'a>],
     /// Environment variables the child does not get.
     pub hide: &'a [&'a str],
+    /// Environment variables the child gets unless they are set already.
+    pub set: &'a [(&'a str, &'a str)],
 }
 
 /// Starts the program in a process group of its own, so that `Ctrl-C` and a closing terminal reach
@@ -43,6 +45,11 @@ pub fn spawn(plan: Plan<'_>) -> io::Result<Pid> {
     command.stdin(Stdio::from(plan.stdin)).process_group(0);
     for name in plan.hide {
         command.env_remove(name);
+    }
+    for (name, value) in plan.set {
+        if std::env::var_os(name).is_none() {
+            command.env(name, value);
+        }
     }
     let prepare = move || {
         for &number in &keep {

@@ -21,6 +21,7 @@ fn run(script: &str, keep: &[BorrowedFd<'_>]) -> i32 {
         stdin: stdin.into(),
         keep,
         hide: &["CARGO_MANIFEST_DIR"],
+        set: &[],
     };
     let pid = spawn(plan).unwrap();
     let (_, status) = waitpid(Some(pid), WaitOptions::empty()).unwrap().unwrap();
@@ -58,6 +59,7 @@ fn a_missing_program_is_an_error_here() {
         stdin,
         keep: &[],
         hide: &[],
+        set: &[],
     };
     assert_eq!(spawn(plan).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
