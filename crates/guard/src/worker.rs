@@ -103,7 +103,7 @@ impl Worker {
             stdin: handed_over(&spec)?,
             keep: &keep,
             hide: notify::VARIABLES,
-            set: ALLOCATOR,
+            set: LIBC_TUNABLES,
         })?;
         slot.set_pid(pid.as_raw_nonzero().get().unsigned_abs());
         let state = State::Starting { ready: Some(ready), until: started + START_MAX };
@@ -191,8 +191,15 @@ pub(crate) fn unix_millis() -> u64 {
 /// How long a worker may take to get ready.
 pub(crate) const START_MAX: Duration = Duration::from_secs(10);
 
-/// glibc gives memory back to the kernel whenever 128 KiB at the end of the heap are free, and a
-/// step of a TLS download is 512 KiB: without this every step would fault its pages in anew (a
-/// quarter of the processor time of a large download, measured).
-const ALLOCATOR: &[(&str, &str)] =
-    &[("GLIBC_TUNABLES", "glibc.malloc.trim_threshold=8388608:glibc.malloc.arena_max=2")];
+/// How glibc shall behave in a worker; both were measured, docs/decisions/0003 has the figures.
+///
+/// - It gives memory back whenever 128 KiB at the end of the heap are free, and a step of a TLS
+///   download is 512 KiB: every step would fault its pages in anew.
+/// - It copies large pieces with `rep movsb`, which on some processors is ten times slower when
+///   the destination lies 1-16 bytes past the source modulo the page size, as it does for TLS
+///   records behind their 5-byte header.
+const LIBC_TUNABLES: &[(&str, &str)] = &[(
+    "GLIBC_TUNABLES",
+    "glibc.malloc.trim_threshold=8388608:glibc.malloc.arena_max=2:\
+     glibc.cpu.x86_rep_movsb_threshold=1000000000",
+)];
