@@ -23,4 +23,4 @@ mod worker;
 pub use error::GuardError;
 pub use folders::{ask_reload, running_guard, scoreboard_path};
 pub use guard::{Print, ServeOptions, serve};
-pub use settings::{Settings, Source, load};
+pub use settings::{Settings, Source, default_file, load};

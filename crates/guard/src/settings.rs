@@ -12,7 +12,7 @@ use crate::error::GuardError;
 /// Where the configuration comes from, kept for every reload.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
-    /// The file; `None`: defaults.
+    /// The file; `None`: whichever of [`default_file`] is there when it is read, else defaults.
     pub file: Option<PathBuf>,
     /// HTTPS addresses that replace those of the file.
     pub listen: Vec<SocketAddr>,
@@ -36,7 +36,7 @@ pub struct Settings {
 pub fn load(source: &Source, colour: Colour) -> Result<Settings, GuardError> {
     let here = std::path::absolute(".")
         .map_err(|source| GuardError::LocalSystem { action: "find the current folder", source })?;
-    let (mut config, warnings, base) = match &source.file {
+    let (mut config, warnings, base) = match &source.file.clone().or_else(default_file) {
         None => (Config::default(), String::new(), here.clone()),
         Some(path) => {
             let checked = check(&read(path)?, &path.display().to_string(), colour);
@@ -64,6 +64,13 @@ pub fn load(source: &Source, colour: Colour) -> Result<Settings, GuardError> {
     Ok(Settings { config, warnings })
 }
 
+/// The configuration file that is used unless one is named: `menshen.toml` in the current folder,
+/// then `/etc/menshen/menshen.toml`.
+#[must_use]
+pub fn default_file() -> Option<PathBuf> {
+    DEFAULT_FILES.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned)
+}
+
 /// The file, or as much of it as shows that it is too long.
 fn read(path: &Path) -> Result<Vec<u8>, GuardError> {
     let mut bytes = Vec::new();
@@ -89,6 +96,8 @@ fn make_absolute(config: &mut Config, base: &Path) {
 fn clean(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
+
+const DEFAULT_FILES: [&str; 2] = ["menshen.toml", "/etc/menshen/menshen.toml"];
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,9 @@ use menshen_base::Severity;
 use menshen_config::{Problem, TEXT_BYTES_MAX, check};
 use serde::Serialize;
 
-use crate::cli::{CheckArguments, default_file};
+use menshen_guard::default_file;
+
+use crate::cli::CheckArguments;
 use crate::{EXIT_CONFIG, EXIT_NO, out};
 
 /// What `--json` prints; field names stay as they are.

@@ -1,7 +1,7 @@
 //! Commands, options and their help. What they do is in the file of each command.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use menshen_guard::Source;
@@ -103,7 +103,7 @@ impl ServeArguments {
     /// Where the configuration comes from.
     pub(crate) fn source(self) -> Source {
         Source {
-            file: self.config.or_else(default_file),
+            file: self.config,
             listen: self.listen.into_iter().flat_map(|listen| listen.0).collect(),
             root: self.root,
         }
@@ -113,13 +113,8 @@ impl ServeArguments {
 impl Place {
     /// Where the configuration comes from.
     pub(crate) fn source(&self) -> Source {
-        Source { file: self.config.clone().or_else(default_file), ..Source::default() }
+        Source { file: self.config.clone(), ..Source::default() }
     }
-}
-
-/// The configuration file that is used unless one is named.
-pub(crate) fn default_file() -> Option<PathBuf> {
-    DEFAULT_FILES.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned)
 }
 
 fn parse_listen(text: &str) -> Result<Listen, String> {
@@ -131,8 +126,6 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
     let form = "an address is like 0.0.0.0:8443, [::]:8443 or :8443";
     text.parse().map(|address| Listen(vec![address])).map_err(|_| form.to_owned())
 }
-
-const DEFAULT_FILES: [&str; 2] = ["menshen.toml", "/etc/menshen/menshen.toml"];
 
 #[cfg(test)]
 mod tests {

@@ -146,6 +146,19 @@ fn a_reload_opens_new_addresses_and_closes_old_ones() {
 }
 
 #[test]
+fn a_file_made_after_the_start_takes_effect() {
+    let folder = folder("");
+    std::fs::remove_file(folder.path().join("menshen.toml")).unwrap();
+    let arguments = ["serve", "--listen", "127.0.0.1:0"];
+    let command = command(folder.path(), &arguments);
+    let live = Live::start_command(folder, command);
+    std::fs::write(live.path("menshen.toml"), "workers = 3\n").unwrap();
+    let output = live.run(&["reload"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(live.workers(SlotState::Ready).iter().filter(|s| s.generation() == 2).count(), 3);
+}
+
+#[test]
 fn reload_under_load_loses_no_connection() {
     let live = Live::start("workers = 2");
     let load = Load::start(live.plain, 4);
