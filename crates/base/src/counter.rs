@@ -64,13 +64,15 @@ counters! {
     DescriptorHits Counter "descriptor_cache_hits_total" "files found in the descriptor cache";
     DescriptorMisses Counter "descriptor_cache_misses_total" "files opened anew";
     LimitConnections Counter "limit_connections_total" "hits of connections_max";
-    LimitPerAddress Counter "limit_connections_per_address_total" "hits of connections_per_address_max";
+    LimitPerAddress Counter "limit_connections_per_address_total"
+        "hits of connections_per_address_max";
     LimitHandshake Counter "limit_handshake_seconds_total" "hits of handshake_seconds_max";
     LimitHeadSeconds Counter "limit_head_seconds_total" "hits of head_seconds_max";
     LimitHeadBytes Counter "limit_head_bytes_total" "hits of head_bytes_max or headers_max";
     LimitTarget Counter "limit_target_bytes_total" "hits of target_bytes_max";
     LimitIdle Counter "limit_idle_seconds_total" "kept connections closed after idle_seconds_max";
-    LimitStall Counter "limit_stall_seconds_total" "hits of stall_seconds_max while reading or sending a body";
+    LimitStall Counter "limit_stall_seconds_total"
+        "hits of stall_seconds_max while reading or sending a body";
     LimitRate Counter "limit_rate_total" "hits of rate_bytes_per_second_min";
     LimitUpload Counter "limit_upload_bytes_total" "hits of upload_bytes_max";
     LimitParts Counter "limit_parts_total" "hits of parts_max or part_head_bytes_max";

@@ -6,8 +6,9 @@
 //! against it: begin a new [`Pace`] after it.
 //!
 //! For downloads, bytes handed to the kernel say little: a socket buffer of megabytes fills at once
-//! and then drains for minutes at a modest but healthy rate. Feed [`Pace::moved`] with what the peer
-//! has taken (sent minus still unsent in the socket), or a healthy slow reader will look stalled.
+//! and then drains for minutes at a modest but healthy rate. Feed [`Pace::moved`] with what the
+//! peer has taken (sent minus still unsent in the socket), or a healthy slow reader will look
+//! stalled.
 
 /// What is too slow. The three rules of a door; shared by all its sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -296,7 +296,9 @@ const WEB: &[Row] = &[
         default: "[]",
         example: "[\"10.0.0.0/8\", \"::1\"]",
         help: "networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed",
-        detail: "Without them the address of the connection counts.",
+        detail: "Without them the address of the connection counts. On a plain-HTTP address, a \
+                 proxy's word that its client came by `https` means serving, also in `redirect` \
+                 mode; that it came by `http` means a redirect.",
         counter: None,
         tried: &["set_real_ip_from", "real_ip", "proxies", "trusted"],
     },

@@ -1,3 +1,5 @@
+//! Tests of the whole crate, from text to configuration.
+
 use crate::{Colour, check};
 
 #[test]

@@ -29,7 +29,8 @@ pub enum GateRefusal {
 #[derive(Debug)]
 pub struct Pass {
     gate: Rc<Gate>,
-    address: IpAddr,
+    /// `None` for proxies, whose connections are many clients'.
+    address: Option<IpAddr>,
 }
 
 impl Gate {
@@ -66,18 +67,32 @@ impl Gate {
         }
         *count += 1;
         self.open.set(self.open.get() + 1);
-        Ok(Pass { gate: Rc::clone(self), address })
+        Ok(Pass { gate: Rc::clone(self), address: Some(address) })
+    }
+
+    /// Lets a connection of a trusted proxy in: behind it are many clients, so only the limit of
+    /// all connections counts.
+    ///
+    /// # Errors
+    /// [`GateRefusal::Full`].
+    pub fn enter_proxy(self: &Rc<Self>) -> Result<Pass, GateRefusal> {
+        if self.open.get() >= self.open_max {
+            return Err(GateRefusal::Full);
+        }
+        self.open.set(self.open.get() + 1);
+        Ok(Pass { gate: Rc::clone(self), address: None })
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
         self.gate.open.set(self.gate.open.get().saturating_sub(1));
+        let Some(address) = self.address else { return };
         let mut addresses = self.gate.addresses.borrow_mut();
-        if let Some(count) = addresses.get_mut(&self.address) {
+        if let Some(count) = addresses.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
-                addresses.remove(&self.address);
+                addresses.remove(&address);
             }
         }
     }

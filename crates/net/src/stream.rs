@@ -8,9 +8,10 @@
 //! How it fails: a peer that stops reading leaves one step of ciphertext here, so steps begin
 //! small and shrink at the first refusal ([`SendStep`]).
 
+mod async_stream;
+
 use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -19,8 +20,10 @@ use rustix::fs::sendfile;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::ServerConnection;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+pub use async_stream::AsyncStream;
 
 /// One client connection.
 #[derive(Debug)]
@@ -34,16 +37,6 @@ pub struct Stream {
 #[derive(Debug, Clone, Copy)]
 pub struct SendStep {
     bytes: usize,
-}
-
-/// A stream as tokio's traits want it, for the HTTP/2 library.
-#[derive(Debug)]
-pub struct AsyncStream {
-    /// The connection.
-    stream: Stream,
-    watched: Rc<crate::Watched>,
-    held: Vec<u8>,
-    held_from: usize,
 }
 
 impl Stream {
@@ -102,7 +95,7 @@ impl Stream {
     /// Receives up to `most` bytes into `out`; 0 is the end of the stream.
     ///
     /// `out` must be at least [`RECORD_ROOM`] longer than `most`, so that what TLS still holds of
-    /// an unfinished record fits in too.
+    /// an unfinished record fits in too. TLS may bring more than `most`, never more than `out`.
     ///
     /// # Errors
     /// What the socket said, or `InvalidData` for broken TLS.
@@ -115,10 +108,13 @@ impl Stream {
         debug_assert!(out.len() >= most + RECORD_ROOM, "no room for a held record");
         let Self { socket, tls, .. } = self;
         let Some(tls) = tls else { return poll_socket_read(socket, cx, &mut out[..most]) };
-        let held = read_plain(tls, out)?;
-        if held > 0 {
+        let (held, ended) = read_plain(tls, out)?;
+        if held > 0 || ended {
             return Poll::Ready(Ok(held));
         }
+        // Ciphertext is longer than what is in it: asking for the last few bytes of a body alone
+        // would take a call for each piece of their record.
+        let most = most.max(CIPHER_READ_MIN).min(out.len().saturating_sub(RECORD_ROOM)).max(1);
         loop {
             let fed = ready!(with_cipher(|cipher| {
                 let most = most.min(cipher.len());
@@ -170,12 +166,7 @@ impl Stream {
     /// Whether the socket wants more: false once [`UNSENT_LOW_BYTES`] lie in it unsent. Asked
     /// before a large step, it keeps a stalled reader from costing one.
     pub fn poll_hungry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.watches_unsent {
-            self.watches_unsent = true;
-            let unsent = u32::try_from(UNSENT_LOW_BYTES).unwrap_or(u32::MAX);
-            // Without the option (before Linux 3.12) the socket is hungry until it is full.
-            let _ = SockRef::from(&*self.socket).set_tcp_notsent_lowat(unsent);
-        }
+        self.limit_unsent();
         loop {
             ready!(self.socket.poll_write_ready(cx))?;
             let asked = self.socket.try_io(Interest::WRITABLE, || {
@@ -186,6 +177,15 @@ impl Stream {
             if let Some(done) = settle(asked) {
                 return Poll::Ready(done.map(|_| ()));
             }
+        }
+    }
+
+    fn limit_unsent(&mut self) {
+        if !self.watches_unsent {
+            self.watches_unsent = true;
+            let unsent = u32::try_from(UNSENT_LOW_BYTES).unwrap_or(u32::MAX);
+            // Without the option (before Linux 3.12) the socket is hungry until it is full.
+            let _ = SockRef::from(&*self.socket).set_tcp_notsent_lowat(unsent);
         }
     }
 
@@ -220,9 +220,15 @@ impl Stream {
     /// Tells the peer that nothing more will be sent (TLS close_notify, then FIN).
     pub fn finish(&mut self) {
         if let Some(tls) = &mut self.tls {
+            if self.watches_unsent {
+                // 0 is the system's own value: without it a slow reader's last bytes would leave
+                // no room for the farewell, and the end would look like a cut.
+                let _ = SockRef::from(&*self.socket).set_tcp_notsent_lowat(0);
+            }
             tls.send_close_notify();
-            // One try: a peer that does not read gets no farewell.
-            let _ = tls.write_tls(&mut SocketWriter { socket: &self.socket });
+            // One try: a peer that does not read gets no farewell. Not through the runtime, which
+            // may still believe what it last heard of the socket.
+            let _ = tls.write_tls(&mut Farewell { socket: &self.socket });
         }
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
@@ -249,102 +255,6 @@ impl SendStep {
     }
 }
 
-impl AsyncRead for AsyncStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let got = match &mut this.stream.tls {
-            None => ready!(poll_socket_read(&this.stream.socket, cx, buf.initialize_unfilled()))?,
-            Some(_) => ready!(this.poll_read_tls(cx, buf.initialize_unfilled()))?,
-        };
-        this.watched.moved(got);
-        buf.advance(got);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncStream {
-    /// Wraps a connection whose handshake is done.
-    #[must_use]
-    pub fn new(stream: Stream, watched: Rc<crate::Watched>) -> Self {
-        Self { stream, watched, held: Vec::new(), held_from: 0 }
-    }
-
-    /// Like [`Stream::poll_recv`], for a buffer of any size: what does not fit is held here.
-    fn poll_read_tls(&mut self, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.held_from == self.held.len() {
-            let Self { stream, held, held_from, .. } = self;
-            ready!(PLAIN.with_borrow_mut(|plain| {
-                stream.poll_recv(cx, ASYNC_READ, plain).map_ok(|n| {
-                    let now = n.min(out.len());
-                    out[..now].copy_from_slice(&plain[..now]);
-                    *held = plain[now..n].to_vec();
-                    *held_from = 0;
-                    now
-                })
-            }))
-            .map_or_else(|error| Poll::Ready(Err(error)), |n| Poll::Ready(Ok(n)))
-        } else {
-            let rest = &self.held[self.held_from..];
-            let now = rest.len().min(out.len());
-            out[..now].copy_from_slice(&rest[..now]);
-            self.held_from += now;
-            Poll::Ready(Ok(now))
-        }
-    }
-}
-
-impl AsyncWrite for AsyncStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let sent = ready!(this.stream.poll_send(cx, buf, SendFlags::NOSIGNAL))?;
-        this.watched.moved(sent);
-        Poll::Ready(Ok(sent))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let Stream { socket, tls, .. } = &mut this.stream;
-        let sent = match tls {
-            Some(tls) => {
-                ready!(poll_write_tls(socket, tls, cx))?;
-                let taken = tls.writer().write_vectored(bufs)?;
-                let _ = poll_write_tls(socket, tls, cx)?;
-                taken
-            }
-            None => ready!(poll_socket_send_vectored(socket, cx, bufs))?,
-        };
-        this.watched.moved(sent);
-        Poll::Ready(Ok(sent))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().stream.poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        ready!(this.stream.poll_flush(cx))?;
-        this.stream.finish();
-        Poll::Ready(Ok(()))
-    }
-}
-
 /// A synchronous writer over the socket, for rustls.
 struct SocketWriter<'a> {
     socket: &'a TcpStream,
@@ -357,6 +267,21 @@ impl Write for SocketWriter<'_> {
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.socket.try_write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A writer that asks the socket itself.
+struct Farewell<'a> {
+    socket: &'a TcpStream,
+}
+
+impl Write for Farewell<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(send(self.socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -380,7 +305,7 @@ fn feed(
             .process_new_packets()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         if !out.is_empty() {
-            got += read_plain(tls, &mut out[got..])?;
+            got += read_plain(tls, &mut out[got..])?.0;
         }
         if state.peer_has_closed() {
             return Ok((got, true));
@@ -389,17 +314,18 @@ fn feed(
     Ok((got, false))
 }
 
-fn read_plain(tls: &mut ServerConnection, out: &mut [u8]) -> io::Result<usize> {
+/// Takes decrypted bytes; returns how many, and whether the peer's side ends behind them.
+fn read_plain(tls: &mut ServerConnection, out: &mut [u8]) -> io::Result<(usize, bool)> {
     let mut got = 0;
     while got < out.len() {
         match tls.reader().read(&mut out[got..]) {
-            Ok(0) => break,
+            Ok(0) => return Ok((got, true)),
             Ok(n) => got += n,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) => return Err(error),
         }
     }
-    Ok(got)
+    Ok((got, false))
 }
 
 fn poll_write_tls(
@@ -459,19 +385,6 @@ fn poll_socket_send(
     }
 }
 
-fn poll_socket_send_vectored(
-    socket: &TcpStream,
-    cx: &mut Context<'_>,
-    bufs: &[IoSlice<'_>],
-) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(socket.poll_write_ready(cx))?;
-        if let Some(done) = settle(socket.try_write_vectored(bufs)) {
-            return Poll::Ready(done);
-        }
-    }
-}
-
 /// `None`: try again once the socket is ready.
 fn settle(outcome: io::Result<usize>) -> Option<io::Result<usize>> {
     match outcome {
@@ -490,17 +403,19 @@ fn with_cipher<R>(use_it: impl FnOnce(&mut [u8]) -> R) -> R {
 
 thread_local! {
     static CIPHER: RefCell<Vec<u8>> = RefCell::new(vec![0; CIPHER_BYTES]);
-    static PLAIN: RefCell<Vec<u8>> = RefCell::new(vec![0; ASYNC_READ + RECORD_ROOM]);
 }
 
 /// Most that rustls may hold of unfinished and undelivered records, bytes.
 pub const RECORD_ROOM: usize = 2 * 16_640;
 
 /// Unsent bytes in a socket from which on it is not hungry.
-pub const UNSENT_LOW_BYTES: usize = 128 << 10;
+pub const UNSENT_LOW_BYTES: usize = 512 << 10;
 
 const CIPHER_BYTES: usize = 256 << 10;
+const CIPHER_READ_MIN: usize = 16 << 10;
 const HANDSHAKE_READ: usize = 4096;
-const ASYNC_READ: usize = 64 << 10;
 const STEP_MIN: usize = 64 << 10;
 const STEP_MAX: usize = 512 << 10;
+
+#[cfg(test)]
+mod tests;

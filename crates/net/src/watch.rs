@@ -2,6 +2,10 @@
 //!
 //! A connection costs a few stores per event, no timer. When it is too slow the sweep shuts its
 //! socket down, which wakes the task that waits on it; the task asks [`Watched::breach`] why.
+//! A connection that was ended may still answer (408) or flush what it has, as long as its peer
+//! takes that: one that enters a new phase is judged anew, any other is reset once
+//! [`FAREWELL_MS`] pass in which nothing more was delivered. So no peer can hold it for ever.
+//!
 //! How it fails: a deadline is noticed up to one sweep interval late. That is accepted.
 
 use std::cell::{Cell, RefCell};
@@ -31,8 +35,9 @@ pub struct Watched {
     deadline_ms: Cell<u64>,
     /// The judge of the present body.
     pace: RefCell<Option<(Pace, PaceLimits)>>,
-    /// Bytes moved in this phase, and how many of them the judge has heard of.
-    moved: Cell<u64>,
+    /// Bytes received and sent in this phase, and how many of both the judge has heard of.
+    received: Cell<u64>,
+    sent: Cell<u64>,
     judged: Cell<u64>,
     breach: Cell<Option<Breach>>,
 }
@@ -58,7 +63,8 @@ impl Watch {
             phase: Cell::new(Phase::Handshake),
             deadline_ms: Cell::new(NEVER),
             pace: RefCell::new(None),
-            moved: Cell::new(0),
+            received: Cell::new(0),
+            sent: Cell::new(0),
             judged: Cell::new(0),
             breach: Cell::new(None),
         });
@@ -84,12 +90,15 @@ impl Watch {
     }
 
     /// Judges every connection once; calls `on_breach` for each it ends.
-    pub fn sweep(&self, mut on_breach: impl FnMut(Breach)) {
-        let now = coarse_ms();
+    pub fn sweep(&self, on_breach: impl FnMut(Breach)) {
+        self.sweep_at(coarse_ms(), on_breach);
+    }
+
+    fn sweep_at(&self, now: u64, mut on_breach: impl FnMut(Breach)) {
         self.all.borrow_mut().retain(|weak| {
             let Some(watched) = weak.upgrade() else { return false };
             if let Some(breach) = watched.judge(now, self.draining.get()) {
-                watched.end(breach);
+                watched.end(breach, now);
                 on_breach(breach);
             }
             true
@@ -114,20 +123,28 @@ impl Watched {
         let deadline = if seconds == 0 { NEVER } else { coarse_ms() + u64::from(seconds) * 1000 };
         self.deadline_ms.set(deadline);
         self.pace.take();
+        self.breach.set(None);
     }
 
     /// Enters a phase in which bytes must keep moving.
     pub fn enter_paced(&self, phase: Phase, limits: PaceLimits) {
         self.phase.set(phase);
         self.deadline_ms.set(NEVER);
-        self.moved.set(0);
+        self.breach.set(None);
+        self.received.set(0);
+        self.sent.set(0);
         self.judged.set(0);
         self.pace.replace(Some((Pace::new(coarse_ms(), &limits), limits)));
     }
 
-    /// Bytes moved in the present phase.
-    pub fn moved(&self, bytes: usize) {
-        self.moved.set(self.moved.get() + bytes as u64);
+    /// Bytes received in the present phase.
+    pub fn received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
+    }
+
+    /// Bytes handed to the socket in the present phase; they count once the peer has them.
+    pub fn sent(&self, bytes: usize) {
+        self.sent.set(self.sent.get() + bytes as u64);
     }
 
     /// The present phase.
@@ -136,7 +153,7 @@ impl Watched {
         self.phase.get()
     }
 
-    /// Why the sweep ended this connection, if it did.
+    /// Why the sweep ended this connection in the present phase, if it did.
     #[must_use]
     pub fn breach(&self) -> Option<Breach> {
         self.breach.get()
@@ -144,6 +161,7 @@ impl Watched {
 
     fn judge(&self, now: u64, draining: bool) -> Option<Breach> {
         if self.breach.get().is_some() {
+            self.judge_farewell(now);
             return None;
         }
         let phase = self.phase.get();
@@ -153,7 +171,7 @@ impl Watched {
         }
         let mut judge = self.pace.borrow_mut();
         let (pace, limits) = judge.as_mut()?;
-        let taken = self.taken(phase);
+        let taken = self.taken();
         pace.moved(taken.saturating_sub(self.judged.get()));
         self.judged.set(taken.max(self.judged.get()));
         pace.judge(now, limits).map(|breach| match breach {
@@ -163,28 +181,47 @@ impl Watched {
     }
 
     /// Bytes the peer has really moved: what lies in our socket is not yet its merit.
-    fn taken(&self, phase: Phase) -> u64 {
-        let moved = self.moved.get();
-        if phase != Phase::Send {
-            return moved;
-        }
-        moved.saturating_sub(unacknowledged_bytes(&self.socket).unwrap_or(0))
+    fn taken(&self) -> u64 {
+        self.received.get() + self.delivered()
+    }
+
+    fn delivered(&self) -> u64 {
+        let sent = self.sent.get();
+        let waiting = if sent == 0 { 0 } else { unacknowledged_bytes(&self.socket).unwrap_or(0) };
+        sent.saturating_sub(waiting)
     }
 
     /// Wakes the connection's task. A reader can still answer (408), so only its reading side is
     /// shut; a peer that does not take its answer is reset, which frees the kernel's buffers.
-    fn end(&self, breach: Breach) {
+    fn end(&self, breach: Breach, now: u64) {
         self.breach.set(Some(breach));
-        let sending = matches!(
-            breach,
-            Breach::Deadline(Phase::Send) | Breach::Stall(Phase::Send) | Breach::Rate(Phase::Send)
-        );
-        let how = if sending { Shutdown::Both } else { Shutdown::Read };
-        if sending {
-            // Failure means the socket is already gone.
-            let _ = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
+        if self.phase.get() == Phase::Send {
+            return self.reset();
         }
-        let _ = shutdown(&self.socket, how);
+        self.deadline_ms.set(now + FAREWELL_MS);
+        self.judged.set(self.delivered());
+        // Failure means the socket is already gone.
+        let _ = shutdown(&self.socket, Shutdown::Read);
+    }
+
+    fn judge_farewell(&self, now: u64) {
+        if now < self.deadline_ms.get() {
+            return;
+        }
+        let delivered = self.delivered();
+        if delivered > self.judged.get() {
+            self.judged.set(delivered);
+            self.deadline_ms.set(now + FAREWELL_MS);
+        } else {
+            self.reset();
+        }
+    }
+
+    fn reset(&self) {
+        self.deadline_ms.set(NEVER);
+        // Failure means the socket is already gone.
+        let _ = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
+        let _ = shutdown(&self.socket, Shutdown::Both);
     }
 }
 
@@ -192,3 +229,9 @@ const NEVER: u64 = u64::MAX;
 
 /// Interval of the sweep, milliseconds.
 pub const SWEEP_MS: u64 = 250;
+
+/// How long an ended connection may deliver nothing before it is reset, milliseconds.
+pub const FAREWELL_MS: u64 = 5000;
+
+#[cfg(test)]
+mod tests;

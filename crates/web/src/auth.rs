@@ -69,7 +69,15 @@ impl Authority {
         let rule = |rule: &&PublicPath| path.starts_with(rule.path.as_bytes());
         // The longest prefix wins, so a rule can narrow a wider one.
         let best = self.public.iter().filter(rule).max_by_key(|rule| rule.path.len())?;
-        Some(if best.access == Access::Write { Grant::Write } else { Grant::Read })
+        // Who may rename or delete a folder changes all that is in it, also what a narrower rule
+        // keeps from being written.
+        let folder = path.strip_suffix(b"/").unwrap_or(path);
+        let holds = |rule: &PublicPath| {
+            let below = rule.path.as_bytes().strip_prefix(folder);
+            rule.access == Access::Read && below.is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        let writable = best.access == Access::Write && !self.public.iter().any(holds);
+        Some(if writable { Grant::Write } else { Grant::Read })
     }
 
     /// What this request may do with `path`.
@@ -139,7 +147,8 @@ fn same_site(ask: &Ask<'_>) -> bool {
         return site == b"same-origin";
     }
     let Some(origin) = ask.headers.get("origin") else { return false };
-    let host = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
+    // Our cookie is only ever sent from secure pages; one of http:// may be anybody's on the way.
+    let host = origin.strip_prefix(b"https://");
     host.is_some_and(|host| host.eq_ignore_ascii_case(ask.host))
 }
 

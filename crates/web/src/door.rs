@@ -159,7 +159,8 @@ impl Door {
         RefCell::new((0..TRANSFERS_MAX).rev().collect())
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether `address` is a trusted proxy.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| contains(network, address))
     }
 }

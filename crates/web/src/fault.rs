@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     NotDirectory,
     #[error("the directory is not empty")]
     NotEmpty,
+    #[error("the two names are on different file systems")]
+    OtherFileSystem,
     #[error("the file is not what the request's conditions say")]
     Precondition,
     #[error("the content does not match its digest")]
@@ -52,7 +54,7 @@ impl Fault {
             Self::Forbidden => 403,
             Self::NameTooLong | Self::BadPath(_) | Self::Digest | Self::BadRequest(_) => 400,
             Self::Exists | Self::Precondition => 412,
-            Self::IsDirectory | Self::NotDirectory | Self::NotEmpty => 409,
+            Self::IsDirectory | Self::NotDirectory | Self::NotEmpty | Self::OtherFileSystem => 409,
             Self::Form(error) if !error.is_limit() => 400,
             Self::TooLarge | Self::Form(_) => 413,
             Self::Full => 507,
@@ -79,7 +81,8 @@ impl Fault {
     /// Sorts a system error.
     pub(crate) fn from_errno(error: Errno) -> Self {
         match error {
-            Errno::NOENT => Self::NotFound,
+            // NXIO and NODEV: a socket, or a device without a driver.
+            Errno::NOENT | Errno::NXIO | Errno::NODEV => Self::NotFound,
             Errno::NOTDIR => Self::NotDirectory,
             // XDEV and LOOP: the path would leave the folder. To the world it is not there.
             Errno::XDEV | Errno::LOOP => Self::NotFound,

@@ -35,6 +35,8 @@ pub(crate) struct FileEntry {
     strength: Strength,
     mtime_s: i64,
     seen: Seen,
+    /// Changes also with rights, which `seen` does not show.
+    changed: (i64, u64),
     version: Cell<u64>,
     checked_ms: Cell<u64>,
     used: Cell<bool>,
@@ -119,8 +121,12 @@ impl FileEntry {
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let mtime_ns = mtime_ns(stat);
         let etag = file_etag(stat.st_ino, size, mtime_ns);
-        let now_ns = i64::try_from(clock::unix_ms()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        let strength = Strength::of_time(mtime_ns, now_ns, TICK_NS);
+        let now_ns = clock::unix_ns();
+        // A time in the future is no sign of a change just now: whoever writes sets the present.
+        let strength = match now_ns.saturating_sub(mtime_ns) {
+            age if age < -TICK_NS => Strength::Strong,
+            _ => Strength::of_time(mtime_ns, now_ns, TICK_NS),
+        };
         let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
         let media_type = media_type(name);
         let mut entry = Self {
@@ -133,6 +139,7 @@ impl FileEntry {
             strength,
             mtime_s: stat.st_mtime,
             seen: Seen::of(stat),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
             version: Cell::new(0),
             checked_ms: Cell::new(0),
             used: Cell::new(true),
@@ -146,7 +153,7 @@ impl FileEntry {
             ("etag", etag.header_value(strength)),
             ("last-modified", &http_date(stat.st_mtime)),
             ("accept-ranges", b"bytes"),
-            ("cache-control", b"private, no-cache"),
+            ("cache-control", CACHE_CONTROL.as_bytes()),
             ("x-content-type-options", b"nosniff"),
             ("content-security-policy", b"sandbox; default-src 'none'"),
             ("cross-origin-resource-policy", b"same-origin"),
@@ -185,6 +192,11 @@ impl FileEntry {
         })
     }
 
+    /// The entity tag as a field value.
+    pub(crate) fn etag(&self) -> &[u8] {
+        self.etag.header_value(self.strength)
+    }
+
     /// For the conditions of a request.
     pub(crate) fn validators(&self, now_unix: u64) -> Validators<'_> {
         let now = i64::try_from(now_unix).unwrap_or(i64::MAX);
@@ -204,7 +216,9 @@ impl FileEntry {
     }
 
     fn still_is(&self, now: Result<Option<Stat>, Fault>) -> bool {
-        now.ok().flatten().is_some_and(|stat| Seen::of(&stat) == self.seen)
+        now.ok().flatten().is_some_and(|stat| {
+            Seen::of(&stat) == self.seen && (stat.st_ctime, stat.st_ctime_nsec) == self.changed
+        })
     }
 }
 
@@ -217,6 +231,9 @@ pub(crate) fn etag_of(stat: &Stat) -> EtagText {
 fn mtime_ns(stat: &Stat) -> i64 {
     stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64)
 }
+
+/// Contents may be stored by the client alone, and asked about before each use.
+pub(crate) const CACHE_CONTROL: &str = "private, no-cache";
 
 /// How long an entry is believed without a look, milliseconds.
 const TRUST_MS: u64 = 1000;

@@ -5,6 +5,9 @@
 //! and rates are the watch's; when it ends the connection, a read or write here fails and the
 //! breach says why.
 //!
+//! A connection that always has something to do gives way to the others after every request and
+//! every few megabytes.
+//!
 //! How it fails: framing that is not exactly right is answered and the connection closed, since
 //! what follows has no known meaning. A body refused half-way is answered at once; then the rest
 //! is read and forgotten for a moment, so that the client sees the answer and not a reset.
@@ -31,7 +34,7 @@ use crate::door::Door;
 use crate::fault::Fault;
 use crate::files::TICK_NS;
 use crate::log::{Line, Times};
-use crate::plan::{Patience, Plan};
+use crate::plan::{Patience, Plan, redirect};
 use crate::reply::Reply;
 use crate::scratch::with_scratch;
 
@@ -59,6 +62,8 @@ pub(crate) struct Session {
     /// Present size of steps over TLS; kept from answer to answer.
     step: SendStep,
     handshake_ms: i64,
+    /// When the first byte of the present head was there; 0 while none is.
+    head_us: u64,
 }
 
 /// One request, ready to be carried out.
@@ -67,6 +72,7 @@ struct Request {
     plan: Plan,
     framing: Framing,
     keep_alive: bool,
+    version: Version,
     expect_continue: bool,
     head_only: bool,
     client: IpAddr,
@@ -109,7 +115,8 @@ impl Session {
         handshake_ms: i64,
     ) -> Self {
         let step = SendStep::FIRST;
-        Self { door, stream, watched, peer, mode, held: Vec::new(), step, handshake_ms }
+        let (held, head_us) = (Vec::new(), 0);
+        Self { door, stream, watched, peer, mode, held, step, handshake_ms, head_us }
     }
 
     /// Serves requests until the connection ends.
@@ -129,6 +136,8 @@ impl Session {
                     if !self.serve(request).await {
                         break;
                     }
+                    // Requests that came in one piece are no reason to be served in one piece.
+                    tokio::task::consume_budget().await;
                 }
                 Err(end) => {
                     self.end_without_request(end).await;
@@ -141,12 +150,13 @@ impl Session {
     /// Reads until a whole head is there.
     async fn next(&mut self) -> Result<Box<Request>, Ending> {
         let mut patience = Patience::Once;
-        let started_us = clock::micros();
         let mut step = if self.held.is_empty() {
+            self.head_us = 0;
             Step::More
         } else {
+            self.begin_head();
             let held = std::mem::take(&mut self.held);
-            self.examine(&held, patience, started_us)
+            self.examine(&held, patience)
         };
         loop {
             match step {
@@ -158,14 +168,22 @@ impl Session {
                     tokio::time::sleep(Duration::from_nanos(TICK_NS.unsigned_abs())).await;
                     patience = Patience::Spent;
                     let held = std::mem::take(&mut self.held);
-                    step = self.examine(&held, patience, started_us);
+                    step = self.examine(&held, patience);
                 }
-                Step::More => step = self.receive_head(patience, started_us).await,
+                Step::More => step = self.receive_head(patience).await,
             }
         }
     }
 
-    async fn receive_head(&mut self, patience: Patience, started_us: u64) -> Step {
+    /// The first byte of a head is there.
+    fn begin_head(&mut self) {
+        self.head_us = clock::micros();
+        if self.watched.phase() == Phase::Idle {
+            self.watched.enter(Phase::Head, self.door.limits.head_seconds_max);
+        }
+    }
+
+    async fn receive_head(&mut self, patience: Patience) -> Step {
         poll_fn(|cx| {
             with_scratch(|scratch| {
                 let room = &mut scratch.data()[..HEAD_RECV + RECORD_ROOM];
@@ -173,22 +191,28 @@ impl Session {
                     Ok(0) | Err(_) => return Poll::Ready(Step::Gone),
                     Ok(n) => n,
                 };
-                if self.watched.phase() == Phase::Idle {
-                    self.watched.enter(Phase::Head, self.door.limits.head_seconds_max);
+                if self.head_us == 0 {
+                    self.begin_head();
                 }
                 if self.held.is_empty() {
-                    return Poll::Ready(self.examine(&room[..n], patience, started_us));
+                    return Poll::Ready(self.examine(&room[..n], patience));
                 }
-                let mut held = std::mem::take(&mut self.held);
-                held.extend_from_slice(&room[..n]);
-                Poll::Ready(self.examine(&held, patience, started_us))
+                self.held.extend_from_slice(&room[..n]);
+                // Only a line end can complete a head. Parsing it anew for every byte of a long
+                // line would let a few kilobytes cost a second.
+                let whole = self.held.len() > self.door.head_limits().head_bytes_max;
+                if !whole && !room[..n].contains(&b'\n') {
+                    return Poll::Ready(Step::More);
+                }
+                let held = std::mem::take(&mut self.held);
+                Poll::Ready(self.examine(&held, patience))
             })
         })
         .await
     }
 
     /// Looks for a whole head in `bytes`; keeps what is not used.
-    fn examine(&mut self, bytes: &[u8], patience: Patience, started_us: u64) -> Step {
+    fn examine(&mut self, bytes: &[u8], patience: Patience) -> Step {
         let (head, len) = match parse_request(bytes, &self.door.head_limits()) {
             Ok(Parsed::Complete { head, len }) => (head, len),
             Ok(Parsed::Partial) => {
@@ -197,7 +221,7 @@ impl Session {
             }
             Err(error) => return Step::Refused(error),
         };
-        let request = self.plan(&head, patience, started_us);
+        let request = self.plan(&head, patience);
         if matches!(request.plan, Plan::Tick) {
             self.held = bytes.to_vec();
             return Step::Tick;
@@ -208,7 +232,22 @@ impl Session {
         Step::Ready(Box::new(request))
     }
 
-    fn plan(&self, head: &RequestHead<'_>, patience: Patience, started_us: u64) -> Request {
+    /// How the client reached a trusted proxy in front of this plain listener.
+    fn forwarded(&self, head: &RequestHead<'_>) -> Option<Forwarded> {
+        if self.stream.tls().is_some() || !self.door.trusts(self.peer.ip()) {
+            return None;
+        }
+        let proto = head.get("x-forwarded-proto")?;
+        if proto.eq_ignore_ascii_case(b"https") {
+            Some(Forwarded::Https)
+        } else if proto.eq_ignore_ascii_case(b"http") {
+            Some(Forwarded::Http)
+        } else {
+            None
+        }
+    }
+
+    fn plan(&self, head: &RequestHead<'_>, patience: Patience) -> Request {
         let mut ask = Ask {
             method: head.method,
             target: head.target,
@@ -223,10 +262,12 @@ impl Session {
             },
         };
         ask.peer = self.door.client_of(ask.peer, &ask);
-        let plan = match self.mode {
-            Mode::Serve => self.door.plan(&ask, patience),
-            Mode::Redirect => self.door.redirect(&ask).into(),
-            Mode::Admin => crate::metrics::answer(&ask, &self.door.shared.board.view()).into(),
+        let plan = match (self.mode, self.forwarded(head)) {
+            (Mode::Admin, _) => crate::metrics::answer(&ask, &self.door.shared.board.view()).into(),
+            // TLS ended at the proxy, or should have: its own HTTPS port is the usual one.
+            (_, Some(Forwarded::Http)) => redirect(&ask, HTTPS_PORT).into(),
+            (Mode::Serve, _) | (_, Some(Forwarded::Https)) => self.door.plan(&ask, patience),
+            (Mode::Redirect, None) => redirect(&ask, self.door.https_port).into(),
         };
         let label = if self.door.log.wanted() {
             [head.method_name.as_bytes(), b" ", head.target].concat()
@@ -237,13 +278,13 @@ impl Session {
         Request {
             plan,
             framing: head.framing,
-            // HTTP/1.0 clients get it too, said in the answer (RFC 9112 §9.3).
-            keep_alive: head.keep_alive && head.version >= Version::Http10,
+            keep_alive: head.keep_alive,
+            version: head.version,
             expect_continue: head.expect_continue,
             head_only: head.method == Method::Head,
             client: ask.peer,
             label,
-            head_ms: millis(now.saturating_sub(started_us)),
+            head_ms: millis(now.saturating_sub(self.head_us)),
             started_us: now,
         }
     }
@@ -256,6 +297,7 @@ impl Session {
             plan,
             framing,
             keep_alive,
+            version,
             expect_continue,
             head_only,
             client,
@@ -264,8 +306,8 @@ impl Session {
             started_us,
         } = *request;
         let keep_alive = keep_alive && !door.watch.draining();
-        let mut ways =
-            Ways { framing, keep_alive, expect_continue, head_only, body_left: has_body(framing) };
+        let body_left = has_body(framing);
+        let mut ways = Ways { framing, keep_alive, version, expect_continue, head_only, body_left };
         let outcome = match plan {
             Plan::Reply(reply) => self.answer(*reply, &mut ways).await,
             Plan::File(answer) => self.answer_file(answer, &mut ways).await,
@@ -280,7 +322,7 @@ impl Session {
                 outcome.store_ms = millis(clock::micros().saturating_sub(store_us));
                 outcome
             }
-            Plan::Receive(sink) => self.receive(sink, &label, &mut ways).await,
+            Plan::Receive(sink) => self.receive(sink, &mut ways).await,
             Plan::Tick => self.answer(Reply::fault(Fault::Busy, Wanted::Either), &mut ways).await,
         };
         door.slot.sub(Counter::RequestsOpen, 1);
@@ -312,7 +354,8 @@ impl Session {
         if outcome.again {
             return true;
         }
-        self.linger(ways.body_left).await;
+        // What was asked after the last answer would turn our goodbye into a reset as well.
+        self.linger(ways.body_left || !self.held.is_empty() || door.watch.draining()).await;
         false
     }
 
@@ -328,6 +371,11 @@ impl Session {
                 }
                 let reply = Reply::trouble(error.status(), error.reason(), "", Wanted::Either);
                 (Some(reply), EndReason::new(Who::Client, Phase::Head))
+            }
+            // Not a byte came: browsers open connections ahead, and would show a 408 to nobody's
+            // question as the answer to their next.
+            (Ending::Gone, Some(Breach::Deadline(Phase::Head))) if self.held.is_empty() => {
+                (None, EndReason::new(Who::Limit, Phase::Head))
             }
             (Ending::Gone, Some(Breach::Deadline(Phase::Head))) => {
                 let text = "the request head took too long";
@@ -348,6 +396,7 @@ impl Session {
             let mut ways = Ways {
                 framing: Framing::None,
                 keep_alive: false,
+                version: Version::Http11,
                 expect_continue: false,
                 head_only: false,
                 body_left: true,
@@ -355,6 +404,8 @@ impl Session {
             self.answer(reply, &mut ways).await;
             self.door.count_status(status);
             self.linger(true).await;
+        } else {
+            self.stream.finish();
         }
         let times = Times { handshake: self.handshake_ms, ..Times::NONE };
         let client = self.peer.ip();
@@ -378,18 +429,22 @@ impl Session {
         if !unread {
             return;
         }
-        self.watched.enter(Phase::Idle, LINGER_SECONDS);
-        let mut left = LINGER_BYTES;
-        while left > 0 {
-            let got = poll_fn(|cx| {
-                with_scratch(|scratch| self.stream.poll_recv(cx, BODY_RECV, scratch.data()))
-            })
-            .await;
-            match got {
-                Ok(n) if n > 0 => left = left.saturating_sub(n),
-                _ => return,
+        self.watched.enter(Phase::Idle, 0);
+        let rest = async {
+            let mut left = LINGER_BYTES;
+            while left > 0 {
+                let got = poll_fn(|cx| {
+                    with_scratch(|scratch| self.stream.poll_recv(cx, BODY_RECV, scratch.data()))
+                })
+                .await;
+                match got {
+                    Ok(n) if n > 0 => left = left.saturating_sub(n),
+                    _ => return,
+                }
             }
-        }
+        };
+        // Whoever is not done by then gets a reset.
+        let _ = tokio::time::timeout(Duration::from_secs(LINGER_SECONDS), rest).await;
     }
 
     /// Why the connection could not go on in `phase`.
@@ -407,10 +462,32 @@ impl Session {
 struct Ways {
     framing: Framing,
     keep_alive: bool,
+    version: Version,
     expect_continue: bool,
     head_only: bool,
     /// Whether bytes of the body may still come.
     body_left: bool,
+}
+
+/// Counts what a connection moves without having to wait, so that it gives way now and then.
+#[derive(Debug, Default)]
+struct Turn(usize);
+
+impl Turn {
+    async fn moved(&mut self, bytes: usize) {
+        self.0 += bytes;
+        if self.0 >= TURN_BYTES {
+            self.0 = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// The scheme of `X-Forwarded-Proto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forwarded {
+    Http,
+    Https,
 }
 
 /// Why no request came.
@@ -428,9 +505,15 @@ fn millis(us: u64) -> i64 {
     i64::try_from(us / 1000).unwrap_or(i64::MAX)
 }
 
+const HTTPS_PORT: u16 = 443;
 const HEAD_RECV: usize = 16 << 10;
 const BODY_RECV: usize = 256 << 10;
 /// While draining, how long an idle connection may still send a last request.
 const DRAIN_IDLE_SECONDS: u32 = 1;
-const LINGER_SECONDS: u32 = 2;
+const LINGER_SECONDS: u64 = 2;
 const LINGER_BYTES: usize = 4 << 20;
+/// Bytes one connection moves before the others have their turn; about two milliseconds.
+const TURN_BYTES: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,9 @@ pub(crate) struct Shared {
     door: Rc<Door>,
     watched: Rc<Watched>,
     peer: SocketAddr,
+    /// Streams being served, and how many of them wait for the file system.
     open: Cell<u32>,
+    storing: Cell<u32>,
     uploaded: Cell<u64>,
     handshake_ms: Cell<i64>,
     /// Rung when an upload deserves larger windows.
@@ -58,6 +60,7 @@ pub(crate) async fn run(
         watched,
         peer,
         open: Cell::new(0),
+        storing: Cell::new(0),
         uploaded: Cell::new(0),
         handshake_ms: Cell::new(handshake_ms),
         grow: tokio::sync::Notify::new(),
@@ -98,18 +101,35 @@ pub(crate) async fn run(
 
 impl Shared {
     fn begin(&self) {
-        if self.open.replace(self.open.get() + 1) == 0 {
-            self.watched.enter_paced(Phase::Body, self.door.pace());
-        }
+        self.open.set(self.open.get() + 1);
+        self.settle();
         self.door.slot.add(Counter::RequestsOpen, 1);
     }
 
     fn finish(&self) {
         self.open.set(self.open.get().saturating_sub(1));
-        if self.open.get() == 0 {
-            self.watched.enter(Phase::Idle, self.door.limits.idle_seconds_max);
-        }
+        self.settle();
         self.door.slot.sub(Counter::RequestsOpen, 1);
+    }
+
+    /// A stream waits for the file system until the guard is dropped.
+    fn store(self: &Rc<Self>) -> Storing {
+        self.storing.set(self.storing.get() + 1);
+        self.settle();
+        Storing { shared: Rc::clone(self) }
+    }
+
+    /// The phase that the streams together make: when all wait for the disk, the peer has nothing
+    /// to move and is not blamed for it.
+    fn settle(&self) {
+        let limits = &self.door.limits;
+        match self.open.get() {
+            0 if self.door.watch.draining() => self.watched.enter(Phase::Idle, DRAIN_IDLE_SECONDS),
+            0 => self.watched.enter(Phase::Idle, limits.idle_seconds_max),
+            open if open == self.storing.get() => self.watched.enter(Phase::Store, 0),
+            _ if self.watched.phase() == Phase::Body => {}
+            _ => self.watched.enter_paced(Phase::Body, self.door.pace()),
+        }
     }
 
     /// Bytes of uploads arrived; large ones ring for larger windows.
@@ -119,6 +139,19 @@ impl Shared {
         if before < GROW_AFTER_BYTES && self.uploaded.get() >= GROW_AFTER_BYTES {
             self.grow.notify_one();
         }
+    }
+}
+
+/// One stream's wait for the file system.
+#[derive(Debug)]
+struct Storing {
+    shared: Rc<Shared>,
+}
+
+impl Drop for Storing {
+    fn drop(&mut self) {
+        self.shared.storing.set(self.shared.storing.get().saturating_sub(1));
+        self.shared.settle();
     }
 }
 
@@ -226,6 +259,9 @@ const WINDOW_BYTES: u32 = 256 << 10;
 const GROW_AFTER_BYTES: u64 = 512 << 10;
 /// Window bytes of all connections of a worker together.
 pub(crate) const WINDOW_BUDGET_BYTES: u64 = 128 << 20;
-const SEND_BUFFER_BYTES: usize = 256 << 10;
+/// Most that a stream holds of what its peer does not take, bytes; a stalled reader costs this.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+/// While draining, how long a connection without streams may still answer our farewell.
+const DRAIN_IDLE_SECONDS: u32 = 1;
 const RESETS_MAX: usize = 20;
 const LOCAL_RESETS_MAX: usize = 256;

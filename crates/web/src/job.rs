@@ -17,7 +17,7 @@ pub(crate) enum Job {
     ListJson { path: String, grant: Grant },
     ListPage { path: String, grant: Grant, lang: Lang },
     Remove { path: String, expect: Expect },
-    Rename { from: String, to: String, replace: Replace },
+    Rename { from: String, expect: Expect, to: String, replace: Replace },
     MakeFolder { path: String },
 }
 
@@ -49,9 +49,9 @@ impl Job {
                 shared.board.bump_path(path.as_bytes());
                 Ok(Reply::new(204))
             }
-            Self::Rename { from, to, replace } => {
-                let replaced =
-                    shared.root.rename(from.as_bytes(), to.as_bytes(), replace, durable)?;
+            Self::Rename { from, expect, to, replace } => {
+                let (from, to) = (from.as_bytes(), to.as_bytes());
+                let replaced = shared.root.rename(from, &expect, to, replace, durable)?;
                 // A directory takes all paths below it along.
                 shared.board.bump_all_paths();
                 Ok(Reply::new(if replaced { 204 } else { 201 }))

@@ -9,6 +9,8 @@ mod auth;
 mod door;
 mod fault;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod h1;
 mod h2;
 mod job;

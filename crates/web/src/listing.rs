@@ -104,7 +104,8 @@ impl Listing {
             let size = entry.size.map(|n| n.to_string()).unwrap_or_default();
             let _ = write!(
                 out,
-                "<tr><td><a href=\"./{link}{slash}\">{}{slash}</a></td><td>{size}</td><td>{}</td></tr>",
+                "<tr><td><a href=\"./{link}{slash}\">{}{slash}</a></td>\
+                 <td>{size}</td><td>{}</td></tr>",
                 html(&entry.name),
                 entry.modified,
             );

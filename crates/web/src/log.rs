@@ -1,8 +1,10 @@
 //! The access log: one line for each request or failed session, ending in its end reason.
 //!
-//! Lines gather in memory and are written about once a second or when 32 KiB are there, with one
-//! append each, so that workers never mix within a line. A log that cannot be written costs lines
-//! (counted), never a request. Values from clients are escaped: no control character gets through.
+//! Lines gather in memory and are written about once a second or when 32 KiB are there: to a file
+//! with one append, to a pipe or terminal in pieces of whole lines that the kernel takes at once,
+//! so that workers never mix within a line. A log that cannot be written, or a reader that stopped
+//! reading, costs lines (counted), never a request. Values from clients are escaped: no control
+//! character gets through.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -11,6 +13,8 @@ use std::os::fd::OwnedFd;
 use menshen_base::{Counter, EndReason};
 use menshen_net::clock;
 use menshen_sys::Slot;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Stat, fstat};
 
 use crate::time::rfc3339;
 
@@ -18,9 +22,19 @@ use crate::time::rfc3339;
 #[derive(Debug)]
 pub(crate) struct Log {
     file: Option<OwnedFd>,
+    target: Target,
     slot: Slot,
     worker: String,
     lines: RefCell<Vec<u8>>,
+}
+
+/// What the log is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// A regular file, which takes everything at once.
+    File,
+    /// A pipe, socket or terminal, whose reader may stand still.
+    Stream,
 }
 
 /// What one line says.
@@ -55,7 +69,12 @@ impl Times {
 
 impl Log {
     pub(crate) fn new(file: Option<OwnedFd>, slot: Slot, worker: String) -> Self {
-        Self { file, slot, worker, lines: RefCell::new(Vec::new()) }
+        let regular = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let target = match file.as_ref().map(fstat) {
+            Some(Ok(stat)) if !regular(stat) => Target::Stream,
+            _ => Target::File,
+        };
+        Self { file, target, slot, worker, lines: RefCell::new(Vec::new()) }
     }
 
     /// Whether lines are wanted at all: then a request's text must be kept.
@@ -102,13 +121,34 @@ impl Log {
         if lines.is_empty() {
             return;
         }
-        // A full disk or a broken pipe must not stop the door; the loss is counted.
-        if rustix::io::write(file, &lines) != Ok(lines.len()) {
-            let lost = lines.iter().filter(|&&b| b == b'\n').count();
-            self.slot.add(Counter::LogDropped, lost as u64);
+        let most = if self.target == Target::File { usize::MAX } else { PIECE_BYTES };
+        for piece in pieces(&lines, most) {
+            // A full disk or a broken pipe must not stop the door; the loss is counted.
+            if !takes(file, self.target) || rustix::io::write(file, piece) != Ok(piece.len()) {
+                let lost = piece.iter().filter(|&&b| b == b'\n').count();
+                self.slot.add(Counter::LogDropped, lost as u64);
+            }
         }
         lines.clear();
     }
+}
+
+/// Whole lines, as many as fit into `most` bytes.
+fn pieces(mut lines: &[u8], most: usize) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let room = &lines[..lines.len().min(most)];
+        let end = room.iter().rposition(|&b| b == b'\n').map_or(room.len(), |at| at + 1);
+        let (piece, rest) = lines.split_at(end);
+        lines = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Whether a write of up to [`PIECE_BYTES`] returns at once.
+fn takes(file: &OwnedFd, target: Target) -> bool {
+    let mut fds = [PollFd::new(file, PollFlags::OUT)];
+    target == Target::File
+        || poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 /// Appends bytes of a client: quotes, backslashes, control bytes and broken UTF-8 as `\xNN`.
@@ -117,7 +157,7 @@ fn escape(bytes: &[u8], out: &mut String) {
     let cut = &bytes[..bytes.len().min(REQUEST_BYTES)];
     for chunk in cut.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c.is_control() || c == '"' || c == '\\' || is_bidi(c) {
+            if c.is_control() || c == '"' || c == '\\' || is_disguise(c) {
                 let mut buf = [0; 4];
                 for byte in c.encode_utf8(&mut buf).bytes() {
                     let _ = write!(out, "\\x{byte:02x}");
@@ -135,11 +175,15 @@ fn escape(bytes: &[u8], out: &mut String) {
     }
 }
 
-/// Characters that turn the reading direction and so disguise what stands in a line.
-fn is_bidi(c: char) -> bool {
+/// Characters that turn the reading direction or end a line for some readers, and so disguise
+/// what stands in it.
+fn is_disguise(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+        || matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}')
 }
 
+/// What a pipe takes whole once it takes anything (`PIPE_BUF`); a line is never longer.
+const PIECE_BYTES: usize = 4096;
 const FLUSH_BYTES: usize = 32 << 10;
 const REQUEST_BYTES: usize = 512;
 

@@ -4,36 +4,38 @@
 //! out owns little. Authorisation comes before any look at the disk, so a stranger cannot learn
 //! which names exist.
 
+mod file;
+
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use menshen_base::Counter;
 use menshen_net::clock;
-use menshen_web_core::conditional::{Outcome, Purpose, Validators, evaluate, range_applies};
+use menshen_web_core::conditional::{Outcome, Purpose, Validators, evaluate};
 use menshen_web_core::fields::{Digests, Lang, Wanted, language, wanted_digest};
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::multipart::{Multipart, MultipartLimits, boundary_of};
-use menshen_web_core::range::{self, ByteRange, Ranges};
 use menshen_web_core::target::{SafePath, decode_path, encode_path, split};
 
 use crate::ask::Ask;
 use crate::auth::{Authority, Grant, Refusal};
 use crate::door::Door;
 use crate::fault::Fault;
-use crate::files::{FileEntry, Found, etag_of};
+use crate::files::{Found, etag_of};
 use crate::job::Job;
 use crate::page::{self, Page};
 use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
 
+pub(crate) use file::{FileAnswer, Span};
+
 /// What will be done.
 #[derive(Debug)]
 pub(crate) enum Plan {
     /// Answer from memory.
     Reply(Box<Reply>),
-    /// Send a file, or say something about it.
+    /// Send a file or a part of it.
     File(FileAnswer),
     /// Wait for one tick of the file system's clock, then plan again: the file changed so
     /// recently that its tag would be weak.
@@ -42,24 +44,6 @@ pub(crate) enum Plan {
     Receive(Sink),
     /// Work on a blocking thread.
     Job(Box<Job>, Wanted),
-}
-
-/// An answer about a file.
-#[derive(Debug)]
-pub(crate) struct FileAnswer {
-    pub(crate) file: Rc<FileEntry>,
-    pub(crate) span: Span,
-}
-
-/// How much of the file.
-#[derive(Debug)]
-pub(crate) enum Span {
-    Whole,
-    NotModified,
-    PreconditionFailed,
-    Unsatisfiable,
-    One(ByteRange),
-    Many(Vec<ByteRange>),
 }
 
 /// Whether the caller would wait a tick for a strong tag, or has waited already.
@@ -83,7 +67,7 @@ impl Door {
     fn route(&self, ask: &Ask<'_>, patience: Patience) -> Result<Plan, Stop> {
         let (raw, _query) = split(ask.target);
         if matches!(ask.method, Method::Connect | Method::Trace | Method::Patch | Method::Other) {
-            return Err(not_allowed(ask));
+            return Err(not_allowed(ask, ALLOWED));
         }
         if ask.method == Method::Options {
             return Ok(Reply::new(204).text("allow", ALLOWED).into());
@@ -112,7 +96,7 @@ impl Door {
                     ask.wanted(),
                 ))
             }
-            _ => Err(not_allowed(ask)),
+            _ => Err(not_allowed(ask, ALLOWED)),
         }
     }
 
@@ -120,7 +104,7 @@ impl Door {
     fn own(&self, ask: &Ask<'_>, name: &[u8]) -> Result<Plan, Stop> {
         if let Some(part) = name.strip_prefix(b"page/").and_then(page::part) {
             if !matches!(ask.method, Method::Get | Method::Head) {
-                return Err(not_allowed(ask));
+                return Err(not_allowed(ask, "GET, HEAD"));
             }
             let current = Validators {
                 etag: part.etag().as_bytes(),
@@ -146,7 +130,7 @@ impl Door {
                 let cookie = Authority::session_end();
                 Ok(Reply::new(204).with("set-cookie", cookie.into_bytes()).into())
             }
-            _ => Err(not_allowed(ask)),
+            _ => Err(not_allowed(ask, "POST, DELETE")),
         }
     }
 
@@ -163,7 +147,9 @@ impl Door {
                 let mut location = Vec::new();
                 encode_path(path.as_str().as_bytes(), &mut location);
                 location.push(b'/');
-                Ok(Reply::new(308).with("location", location).into())
+                // Not for ever: the name may be a file's tomorrow.
+                let reply = Reply::new(308).text("cache-control", "private, no-cache");
+                Ok(reply.with("location", location).into())
             }
         }
     }
@@ -192,44 +178,6 @@ impl Door {
                     .into())
             }
             Err(stop) => Err(stop),
-        }
-    }
-
-    /// Conditions and ranges of a read.
-    fn file(&self, ask: &Ask<'_>, file: Rc<FileEntry>) -> Plan {
-        if !ask.interest.has(Interest::CONDITIONS.with(Interest::RANGE)) {
-            return Plan::File(FileAnswer { file, span: Span::Whole });
-        }
-        let current = file.validators(clock::unix_s());
-        let span = match evaluate(ask.headers, Purpose::Read, Some(&current)) {
-            Outcome::NotModified => Span::NotModified,
-            Outcome::PreconditionFailed => Span::PreconditionFailed,
-            Outcome::Proceed => self.span(ask, &file, &current),
-        };
-        Plan::File(FileAnswer { file, span })
-    }
-
-    fn span(&self, ask: &Ask<'_>, file: &FileEntry, current: &Validators<'_>) -> Span {
-        let mut lines = 0;
-        let mut ranges = Ranges::Whole;
-        let most = usize::try_from(self.limits.ranges_max).unwrap_or(usize::MAX);
-        ask.headers.for_each("range", &mut |line| {
-            lines += 1;
-            ranges = range::parse(line, file.size, most);
-        });
-        // RFC 9110 §14.2: a Range field counts for GET only, and twice makes no sense.
-        if lines != 1 || ask.method != Method::Get || !range_applies(ask.headers, current) {
-            return Span::Whole;
-        }
-        match ranges {
-            Ranges::Whole => Span::Whole,
-            Ranges::TooMany => {
-                self.slot.add(Counter::LimitRanges, 1);
-                Span::Whole
-            }
-            Ranges::Unsatisfiable => Span::Unsatisfiable,
-            Ranges::One(range) => Span::One(range),
-            Ranges::Many(ranges) => Span::Many(ranges),
         }
     }
 
@@ -273,7 +221,7 @@ impl Door {
     fn post(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
         self.may(ask, path, Grant::Write)?;
         if !path.is_dir() {
-            return Err(not_allowed(ask));
+            return Err(not_allowed(ask, ALLOWED_FILE));
         }
         let kind = ask.headers.get("content-type").unwrap_or_default();
         let essence = kind.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
@@ -321,7 +269,9 @@ impl Door {
             Some(b"F" | b"f") => Replace::Never,
             _ => Replace::Allowed,
         };
-        let job = Job::Rename { from: path.as_str().into(), to: to.as_str().into(), replace };
+        let expect = self.expectation(ask, path, Existing::Any)?;
+        let (from, to) = (path.as_str().into(), to.as_str().into());
+        let job = Job::Rename { from, expect, to, replace };
         Ok(Plan::Job(Box::new(job), ask.wanted()))
     }
 
@@ -412,25 +362,26 @@ impl Door {
         }
     }
 
-    /// The redirect of a plain-HTTP listener to the HTTPS one.
-    pub(crate) fn redirect(&self, ask: &Ask<'_>) -> Reply {
-        let (host, _port) = menshen_web_core::head::host_parts(ask.host);
-        if host.is_empty() {
-            return Reply::fault(Fault::BadRequest("no host to redirect to"), Wanted::Either);
-        }
-        let mut location = b"https://".to_vec();
-        location.extend_from_slice(host);
-        if self.https_port != 443 {
-            location.extend_from_slice(format!(":{}", self.https_port).as_bytes());
-        }
-        location.extend_from_slice(ask.target);
-        Reply::new(308).with("location", location)
-    }
-
     /// The client behind a peer, for HTTP requests.
     pub(crate) fn client_of(&self, peer: IpAddr, ask: &Ask<'_>) -> IpAddr {
         if self.trusted.is_empty() { peer } else { self.client(peer, ask.headers) }
     }
+}
+
+/// The redirect of a plain-HTTP listener to HTTPS on `port`.
+pub(crate) fn redirect(ask: &Ask<'_>, port: u16) -> Reply {
+    let (host, _port) = menshen_web_core::head::host_parts(ask.host);
+    if host.is_empty() {
+        return Reply::fault(Fault::BadRequest("no host to redirect to"), Wanted::Either);
+    }
+    let mut location = b"https://".to_vec();
+    location.extend_from_slice(host);
+    if port != 443 {
+        location.extend_from_slice(format!(":{port}").as_bytes());
+    }
+    // `*` and an authority are no paths.
+    location.extend_from_slice(if ask.target.starts_with(b"/") { ask.target } else { b"/" });
+    Reply::new(308).with("location", location)
 }
 
 /// What may be in the way of a write.
@@ -472,9 +423,9 @@ impl From<Reply> for Plan {
     }
 }
 
-fn not_allowed(ask: &Ask<'_>) -> Stop {
+fn not_allowed(ask: &Ask<'_>, allowed: &'static str) -> Stop {
     Reply::trouble(405, "the method is not allowed here", "", ask.wanted())
-        .text("allow", ALLOWED)
+        .text("allow", allowed)
         .into()
 }
 
@@ -492,6 +443,7 @@ fn destination_path<'d>(destination: &'d [u8], host: &[u8]) -> Option<&'d [u8]> 
 
 const OWN: &[u8] = b"/.menshen/";
 const ALLOWED: &str = "GET, HEAD, PUT, POST, DELETE, MOVE, MKCOL, OPTIONS";
+const ALLOWED_FILE: &str = "GET, HEAD, PUT, DELETE, MOVE, MKCOL, OPTIONS";
 
 #[cfg(test)]
 mod tests;

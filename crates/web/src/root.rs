@@ -8,18 +8,28 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, Stat, flock, fstat,
-    mkdirat, openat2, renameat_with, statat, unlinkat,
+    AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, Stat, StatxFlags,
+    flock, fstat, mkdirat, openat2, renameat_with, statat, statx, unlinkat,
 };
 use rustix::io::Errno;
 
 use crate::fault::Fault;
+use crate::spool::SPOOL;
 
 /// The served folder.
 #[derive(Debug)]
 pub(crate) struct Root {
     dir: OwnedFd,
-    pub(crate) device: u64,
+    pub(crate) mount: Mount,
+}
+
+/// Where a rename can reach: the same file system under the same mount. Two mounts of one file
+/// system are two places to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mount {
+    device: (u32, u32),
+    /// 0 where the kernel does not tell (before Linux 5.8).
+    id: u64,
 }
 
 /// An open regular file or directory.
@@ -38,8 +48,8 @@ pub(crate) enum Kind {
 
 impl Root {
     pub(crate) fn new(dir: OwnedFd) -> io::Result<Self> {
-        let device = fstat(&dir)?.st_dev;
-        Ok(Self { dir, device })
+        let mount = Mount::of(&dir)?;
+        Ok(Self { dir, mount })
     }
 
     /// Opens a file or directory for reading. Special files are `NotFound`: to the world they are
@@ -82,15 +92,32 @@ impl Root {
         }
         let (folder, name) = split_last(path).ok_or(Fault::Forbidden)?;
         let mut at = self.folder(b"")?;
-        for segment in folder.split(|&b| b == b'/').filter(|s| !s.is_empty()) {
+        for end in segment_ends(folder) {
+            let segment = folder[..end].rsplit(|&b| b == b'/').next().unwrap_or_default();
             match mkdirat(&at, segment, Mode::from_raw_mode(0o777)) {
-                Ok(()) if durable => rustix::fs::fsync(&at).map_err(Fault::from_errno)?,
+                // Also one that somebody else made just now and may not have flushed yet.
+                Ok(()) | Err(Errno::EXIST) if durable => {
+                    rustix::fs::fsync(&at).map_err(Fault::from_errno)?;
+                }
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(Fault::from_errno(error)),
             }
-            at = beneath(&at, segment, FOLDER)?;
+            // From the top each time: a link may lead up and down again inside the folder.
+            at = self.folder(&folder[..end])?;
         }
         Ok((at, name))
+    }
+
+    /// The first folder on the way to `path` that lies on `mount`.
+    pub(crate) fn mount_top(&self, path: &[u8], mount: Mount) -> Result<OwnedFd, Fault> {
+        let folder = split_last(path).map_or(&b""[..], |(folder, _)| folder);
+        for end in segment_ends(folder) {
+            let at = self.folder(&folder[..end])?;
+            if Mount::of(&at).is_ok_and(|found| found == mount) {
+                return Ok(at);
+            }
+        }
+        Err(Fault::NotFound)
     }
 
     /// The deepest folder on the way to `path` that exists.
@@ -110,15 +137,19 @@ impl Root {
     pub(crate) fn remove(&self, path: &[u8], expect: &Expect, durable: bool) -> Result<(), Fault> {
         let (folder, name) = self.parent(path)?;
         let lock = Lock::take(&folder);
-        let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::from_errno)?;
-        if let Expect::Same(seen) = expect
-            && Some(Seen::of(&stat)) != *seen
-        {
-            return Err(Fault::Precondition);
-        }
+        let stat = named(&folder, name, path, expect)?;
         let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         let flags = if is_dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
-        unlinkat(&folder, name, flags).map_err(Fault::from_errno)?;
+        match unlinkat(&folder, name, flags) {
+            // Perhaps there is nothing in it but an empty spool of ours, which nobody can see.
+            Err(Errno::NOTEMPTY) => {
+                let inside = beneath(&folder, name, FOLDER)?;
+                unlinkat(&inside, SPOOL, AtFlags::REMOVEDIR).map_err(|_| Fault::NotEmpty)?;
+                unlinkat(&folder, name, flags)
+            }
+            removed => removed,
+        }
+        .map_err(Fault::from_errno)?;
         drop(lock);
         if durable {
             rustix::fs::fsync(&folder).map_err(Fault::from_errno)?;
@@ -126,24 +157,34 @@ impl Root {
         Ok(())
     }
 
-    /// Renames; `Err(Exists)` when `to` is taken and must not be replaced. Returns whether
-    /// something was replaced.
+    /// Renames, only in the state `expect` names, if it names one; `Err(Exists)` when `to` is
+    /// taken and must not be replaced. Returns whether something was replaced.
     pub(crate) fn rename(
         &self,
         from: &[u8],
+        expect: &Expect,
         to: &[u8],
         replace: Replace,
         durable: bool,
     ) -> Result<bool, Fault> {
         let (from_folder, from_name) = self.parent(from)?;
+        // Before folders are made for something that is not there.
+        named(&from_folder, from_name, from, expect)?;
         let (to_folder, to_name) = self.parent_made(to, durable)?;
+        let lock = Lock::take(&from_folder);
+        named(&from_folder, from_name, from, expect)?;
         let taken = statat(&to_folder, to_name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
         let flags = match replace {
             Replace::Never => RenameFlags::NOREPLACE,
             Replace::Allowed => RenameFlags::empty(),
         };
-        renameat_with(&from_folder, from_name, &to_folder, to_name, flags)
-            .map_err(Fault::from_errno)?;
+        renameat_with(&from_folder, from_name, &to_folder, to_name, flags).map_err(|error| {
+            match error {
+                Errno::XDEV => Fault::OtherFileSystem,
+                error => Fault::from_errno(error),
+            }
+        })?;
+        drop(lock);
         if durable {
             rustix::fs::fsync(&to_folder).map_err(Fault::from_errno)?;
             rustix::fs::fsync(&from_folder).map_err(Fault::from_errno)?;
@@ -173,6 +214,16 @@ impl Root {
 
     fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Fault> {
         beneath(&self.dir, trimmed(path), flags)
+    }
+}
+
+impl Mount {
+    /// Where an open folder lies.
+    pub(crate) fn of(folder: impl AsFd) -> io::Result<Self> {
+        let told = statx(&folder, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
+        let known = StatxFlags::from_bits_retain(told.stx_mask).contains(StatxFlags::MNT_ID);
+        let id = if known { told.stx_mnt_id } else { 0 };
+        Ok(Self { device: (told.stx_dev_major, told.stx_dev_minor), id })
     }
 }
 
@@ -238,6 +289,21 @@ pub(crate) fn own_folder(dir: impl AsFd, name: &str) -> Result<OwnedFd, Fault> {
     }
 }
 
+/// What stands under the last name of `path`, in the state `expect` names. A path that ends in a
+/// slash names a directory and nothing else.
+fn named(folder: &OwnedFd, name: &[u8], path: &[u8], expect: &Expect) -> Result<Stat, Fault> {
+    let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::from_errno)?;
+    if let Expect::Same(seen) = expect
+        && Some(Seen::of(&stat)) != *seen
+    {
+        return Err(Fault::Precondition);
+    }
+    if path.ends_with(b"/") && kind_of(&stat) != Some(Kind::Directory) {
+        return Err(Fault::NotDirectory);
+    }
+    Ok(stat)
+}
+
 /// The kind of file a mode stands for; `None` for anything but files and directories.
 pub(crate) fn kind_of(stat: &Stat) -> Option<Kind> {
     match FileType::from_raw_mode(stat.st_mode) {
@@ -264,6 +330,12 @@ fn beneath(dir: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Fault>
 fn trimmed(path: &[u8]) -> &[u8] {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     path.strip_suffix(b"/").unwrap_or(path)
+}
+
+/// Where each segment of a folder's path ends; none for the root.
+fn segment_ends(folder: &[u8]) -> impl Iterator<Item = usize> {
+    let inner = folder.iter().enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| at);
+    inner.chain([folder.len()]).filter(|&end| end > 0)
 }
 
 /// Folder part and last name of a checked path; `None` for the root itself.

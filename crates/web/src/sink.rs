@@ -92,6 +92,15 @@ impl Sink {
         }
     }
 
+    /// What is written to, for `menshen status`.
+    pub(crate) fn path(&self) -> &[u8] {
+        match self {
+            Self::Put(put) => put.upload.path(),
+            Self::Form(form) => form.folder.as_bytes(),
+            Self::Discard(_) => b"",
+        }
+    }
+
     /// What form of error the client reads.
     pub(crate) const fn wanted(&self) -> Wanted {
         match self {
@@ -187,9 +196,10 @@ async fn publish(
         let mut all = Vec::with_capacity(uploads.len());
         for (upload, expect) in uploads {
             let path = upload.path().to_vec();
-            let published = shared.spool.publish(upload, &expect)?;
+            let published = shared.spool.publish(upload, &expect);
+            // Also after a fault: it may have come behind the rename.
             shared.board.bump_path(&path);
-            all.push((path, published));
+            all.push((path, published?));
         }
         Ok(all)
     };

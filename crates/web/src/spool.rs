@@ -9,9 +9,10 @@
 //! untouched); kill -9 (leftover spool file, collected by name: instance and process id); power
 //! loss between rename and the folder's flush (either old or new, never acknowledged).
 
+use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_lc_rs::digest;
 use menshen_web_core::fields::{Algorithm, Digests, write_digest};
@@ -22,12 +23,15 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::fault::Fault;
-use crate::root::{Expect, Kind, Lock, Root, Seen, kind_of, own_folder};
+use crate::root::{Expect, Kind, Lock, Mount, Root, Seen, kind_of, own_folder};
 
 /// The spool of one worker.
 #[derive(Debug)]
 pub(crate) struct Spool {
     root: Arc<Root>,
+    instance: String,
+    /// Spool folders elsewhere that were already looked through for leftovers: device and inode.
+    collected: Mutex<HashSet<(u64, u64)>>,
     /// Opened at the start, or by the first upload when the folder was read-only then.
     folder: OnceLock<SpoolFolder>,
     prefix: String,
@@ -85,15 +89,23 @@ impl Spool {
     pub(crate) fn open(root: Arc<Root>, instance: &str, durable: bool) -> Self {
         let prefix = format!("{instance}-{}-", std::process::id());
         let next = AtomicU64::new(0);
-        let spool = Self { root, folder: OnceLock::new(), prefix, next, durable };
+        let spool = Self {
+            root,
+            instance: instance.into(),
+            collected: Mutex::default(),
+            folder: OnceLock::new(),
+            prefix,
+            next,
+            durable,
+        };
         // A folder that cannot be written is still served; its uploads are refused one by one.
         let _ = spool.own();
         spool
     }
 
     /// Removes what earlier lives and dead workers left; returns how many files.
-    pub(crate) fn collect(&self, instance: &str) -> usize {
-        self.folder.get().map_or(0, |(folder, _)| collect(folder, instance))
+    pub(crate) fn collect(&self) -> usize {
+        self.folder.get().map_or(0, |(folder, _)| collect(folder, &self.instance))
     }
 
     /// Begins an upload of `path`. `expected` is the length when known: what cannot fit is refused
@@ -114,11 +126,7 @@ impl Spool {
         if expected.is_some_and(|n| n >= RESERVE_MIN && n > Root::bytes_free(&*folder)) {
             return Err(Fault::Full);
         }
-        let name = format!("{}{}", self.prefix, self.next.fetch_add(1, Relaxed));
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let file = openat(&*folder, name.as_str(), flags, Mode::from_raw_mode(0o666))
-            .map_err(Fault::from_errno)?;
+        let (file, name) = self.create(&folder)?;
         let digests = Digesting::new(promised, wanted);
         let place = Place { folder, name, kept: false };
         let (path, written, reserved) = (path.to_vec(), 0, 0);
@@ -157,14 +165,51 @@ impl Spool {
         Ok(Published { stat, replaced, digest: upload.digest.take() })
     }
 
-    /// The spool on the file system of `path`'s folder: a rename must not cross file systems.
+    /// A new file of a name nobody has.
+    fn create(&self, folder: &OwnedFd) -> Result<(OwnedFd, String), Fault> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        for _ in 0..NAME_TRIES {
+            let name = format!("{}{}", self.prefix, self.next.fetch_add(1, Relaxed));
+            match openat(folder, name.as_str(), flags, Mode::from_raw_mode(0o666)) {
+                Ok(file) => return Ok((file, name)),
+                // Left by a process that had our number before us.
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(Fault::from_errno(error)),
+            }
+        }
+        Err(Fault::Busy)
+    }
+
+    /// The spool from which a rename reaches `path`: the one in the served folder, else one at the
+    /// top of `path`'s own mount, else, where those cannot be written, one next to it.
     fn folder_for(&self, path: &[u8]) -> Result<SpoolFolder, Fault> {
         let nearest = self.root.nearest_folder(path)?;
-        let device = fstat(&nearest).map_err(Fault::from_errno)?.st_dev;
-        if device == self.root.device {
-            return self.own();
+        let mount = Mount::of(&nearest).map_err(|_| Fault::Storage)?;
+        if mount == self.root.mount {
+            if let Ok(own) = self.own() {
+                return Ok(own);
+            }
+        } else if let Ok(top) = self.root.mount_top(path, mount)
+            && let Ok(folder) = own_folder(top, SPOOL)
+        {
+            return self.elsewhere(folder);
         }
-        let folder = own_folder(&nearest, SPOOL)?;
+        self.elsewhere(own_folder(&nearest, SPOOL)?)
+    }
+
+    /// A spool outside the served folder's own; at its first use it is cleared of leftovers. It
+    /// is not kept open, which would keep its file system from being unmounted.
+    fn elsewhere(&self, folder: OwnedFd) -> Result<SpoolFolder, Fault> {
+        let stat = fstat(&folder).map_err(Fault::from_errno)?;
+        if let Ok(mut collected) = self.collected.lock() {
+            if collected.len() >= COLLECTED_MAX {
+                collected.clear();
+            }
+            if collected.insert((stat.st_dev, stat.st_ino)) {
+                collect(&folder, &self.instance);
+            }
+        }
         let reserves = reserves(&folder);
         Ok((Arc::new(folder), reserves))
     }
@@ -249,6 +294,22 @@ impl Upload {
         }
         self.digest = std::mem::take(&mut self.digests).finish()?;
         Ok(())
+    }
+}
+
+impl Drop for Upload {
+    /// Freeing a large file takes long enough to hold up other connections: another thread does it.
+    fn drop(&mut self) {
+        if self.place.kept || self.written < DROP_ASIDE_BYTES {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let folder = Arc::clone(&self.place.folder);
+        let name = std::mem::take(&mut self.place.name);
+        let place = Place { folder, name, kept: false };
+        self.place.kept = true;
+        let file = self.file.take();
+        runtime.spawn_blocking(move || drop((place, file)));
     }
 }
 
@@ -339,16 +400,16 @@ fn take_name(place: &Place, folder: &OwnedFd, name: &[u8], expect: &Expect) -> R
 fn reserves(folder: impl AsFd) -> bool {
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;
-    fstatfs(folder).is_ok_and(|fs| ![TMPFS, RAMFS].contains(&i64::from(fs.f_type)))
+    fstatfs(folder).is_ok_and(|fs| ![TMPFS, RAMFS].contains(&fs.f_type))
 }
 
-/// Unlinks spool files of other instances and of processes that are gone.
+/// Unlinks spool files of processes that are gone.
 fn collect(folder: &OwnedFd, instance: &str) -> usize {
     let Ok(entries) = rustix::fs::Dir::read_from(folder) else { return 0 };
     let mut removed = 0;
     for entry in entries.flatten() {
         let name = entry.file_name().to_bytes();
-        if name.starts_with(b".") || is_live(name, instance) {
+        if name.starts_with(b".") || is_live(folder, name, instance) {
             continue;
         }
         removed += usize::from(unlinkat(folder, name, AtFlags::empty()).is_ok());
@@ -356,17 +417,36 @@ fn collect(folder: &OwnedFd, instance: &str) -> usize {
     removed
 }
 
-fn is_live(name: &[u8], instance: &str) -> bool {
-    let Ok(name) = std::str::from_utf8(name) else { return false };
-    let mut words = name.split('-');
+/// Whether a process that still runs may be writing it. Workers of an earlier life of the guard
+/// may still drain; but their numbers may also be others' by now, so theirs must be in use.
+fn is_live(folder: &OwnedFd, name: &[u8], instance: &str) -> bool {
+    let Ok(text) = std::str::from_utf8(name) else { return false };
+    let mut words = text.split('-');
     let ours = words.next() == Some(instance);
-    let pid =
-        words.next().and_then(|word| word.parse().ok()).and_then(rustix::process::Pid::from_raw);
-    ours && pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH))
+    let pid = words.next().and_then(|word| word.parse().ok());
+    let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) else { return false };
+    if pid == rustix::process::getpid() {
+        // Whoever had our number in another life is gone.
+        return ours;
+    }
+    let runs = rustix::process::test_kill_process(pid) != Err(Errno::SRCH);
+    runs && (ours || is_fresh(folder, name, OTHERS_FRESH_S))
+}
+
+fn is_fresh(folder: &OwnedFd, name: &[u8], seconds: i64) -> bool {
+    let now = i64::try_from(menshen_net::clock::unix_s()).unwrap_or(i64::MAX);
+    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| now.saturating_sub(stat.st_mtime) < seconds)
 }
 
 /// Name of the spool folder; reserved, so no request can name it.
 pub(crate) const SPOOL: &str = ".menshen-spool";
+/// How long a worker of an earlier guard may rest on a file, seconds: more than it may drain.
+const OTHERS_FRESH_S: i64 = 3600;
+const NAME_TRIES: u32 = 64;
+const COLLECTED_MAX: usize = 1024;
+/// Unfinished uploads from this size on are removed on another thread, bytes.
+const DROP_ASIDE_BYTES: u64 = 16 << 20;
 const RESERVE_MIN: u64 = 128 << 10;
 const RESERVE_STEP: u64 = 1 << 30;
 

@@ -17,6 +17,7 @@ use menshen_config::{ListenerRole, PlainMode, WorkerSpec};
 use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch, clock};
 use menshen_sys::process::{Rights, become_worker};
 use menshen_sys::{Scoreboard, SlotState, inherit};
+use rustix::process::Signal;
 use rustls::{ServerConfig, ServerConnection};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -87,7 +88,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     slot.set_pid(std::process::id());
     let root = Arc::new(Root::new(root).map_err(fail("look at the served folder"))?);
     let spool = Spool::open(Arc::clone(&root), &spec.instance, spec.config.web.durable);
-    spool.collect(&spec.instance);
+    spool.collect();
 
     let limits = spec.config.limits.clone();
     let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
@@ -147,6 +148,8 @@ async fn serve(
     // A key press reaches the whole process group; what happens then is the guard's to say.
     let _interrupt = signal(SignalKind::interrupt())?;
     let _hangup = signal(SignalKind::hangup())?;
+    // A file size limit (`ulimit -f`) must fail the write that hits it, not end the worker.
+    let _file_too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     let mut loops = Vec::new();
     for Listening { listener, role } in listening {
         listener.set_nonblocking(true)?;
@@ -167,8 +170,13 @@ async fn serve(
     for (task, listener, role) in loops {
         task.abort();
         // What the kernel has accepted for this socket is ours to serve.
-        while let Ok((socket, peer)) = accept_now(&listener) {
-            acceptor.admit(socket, peer, role);
+        loop {
+            match accept_now(&listener) {
+                Ok((socket, peer)) => acceptor.admit(socket, peer, role),
+                // One that is gone already is no reason to forget those behind it.
+                Err(error) if is_gone(&error) => {}
+                Err(_) => break,
+            }
         }
     }
     door.watch.drain(DRAIN_IDLE_MS);
@@ -210,7 +218,12 @@ impl Acceptor {
     fn admit(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr, role: ListenerRole) {
         let slot = &self.door.slot;
         slot.add(Counter::ConnectionsAccepted, 1);
-        let pass = match self.gate.enter(peer.ip()) {
+        let entered = if self.door.trusts(peer.ip()) {
+            self.gate.enter_proxy()
+        } else {
+            self.gate.enter(peer.ip())
+        };
+        let pass = match entered {
             Ok(pass) => pass,
             Err(GateRefusal::Full) => return slot.add(Counter::LimitConnections, 1),
             Err(GateRefusal::Address) => return slot.add(Counter::LimitPerAddress, 1),
@@ -354,6 +367,11 @@ fn gate(limits: &menshen_config::Limits, descriptors: u64) -> Rc<Gate> {
 fn https_port(spec: &WorkerSpec) -> u16 {
     let https = spec.listeners.iter().find(|listener| listener.role == ListenerRole::Https);
     https.map_or(443, |listener| listener.address.port())
+}
+
+fn is_gone(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
+    [ConnectionAborted, ConnectionReset, Interrupted, NotConnected].contains(&error.kind())
 }
 
 fn is_shortage(error: &std::io::Error) -> bool {

@@ -1,3 +1,5 @@
+//! Tests of `nearest`.
+
 use super::{edits, nearest, same_name};
 
 fn distance(one: &str, other: &str) -> usize {

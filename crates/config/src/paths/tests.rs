@@ -1,3 +1,5 @@
+//! Tests of `paths`.
+
 use std::path::Path;
 
 use super::{Overlap, overlap};

@@ -1,3 +1,5 @@
+//! Tests of `problem`.
+
 use super::{Problems, code, position, quoted};
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of `render`.
+
 use menshen_base::Severity;
 
 use super::{Colour, render, summary};

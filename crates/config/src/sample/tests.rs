@@ -1,3 +1,5 @@
+//! Tests of `sample`.
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -29,3 +29,27 @@ fn one_address_cannot_take_all() {
     let _v4 = gate.enter(ip("192.0.2.1")).unwrap();
     assert_eq!(gate.enter(ip("::ffff:192.0.2.1")).unwrap_err(), GateRefusal::Address);
 }
+
+#[test]
+fn proxies_share_no_limit_of_one_address() {
+    let gate = Gate::new(3, 1);
+    let one = gate.enter(ip("192.0.2.1")).unwrap();
+    let proxied = [gate.enter_proxy().unwrap(), gate.enter_proxy().unwrap()];
+    assert_eq!(gate.enter_proxy().unwrap_err(), GateRefusal::Full);
+    assert_eq!(gate.open(), 3);
+    drop(proxied);
+    assert_eq!(gate.enter(ip("192.0.2.1")).unwrap_err(), GateRefusal::Address);
+    drop(one);
+    assert_eq!(gate.open(), 0);
+}
+
+#[test]
+fn a_refused_address_leaves_no_trace() {
+    let gate = Gate::new(10, 1);
+    let held = gate.enter(ip("192.0.2.1")).unwrap();
+    for _ in 0..5 {
+        gate.enter(ip("192.0.2.1")).unwrap_err();
+    }
+    drop(held);
+    assert!(gate.addresses.borrow().is_empty());
+}

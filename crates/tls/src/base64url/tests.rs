@@ -1,3 +1,5 @@
+//! Tests of `base64url`.
+
 use proptest::prelude::*;
 
 use super::{ENCODED_32, decode_32, encode, is_letter};

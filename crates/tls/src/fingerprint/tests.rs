@@ -1,3 +1,5 @@
+//! Tests of `fingerprint`.
+
 use super::fingerprint;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of `load`.
+
 use proptest::prelude::*;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384,

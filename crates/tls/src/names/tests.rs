@@ -1,3 +1,5 @@
+//! Tests of `names`.
+
 use super::{NAMES_MAX, Name, constraints, parse, permits, with_loopback};
 
 fn names(list: &[&str]) -> super::Names {

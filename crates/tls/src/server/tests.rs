@@ -1,3 +1,5 @@
+//! Tests of `server`.
+
 use std::sync::Arc;
 
 use rustls::version::{TLS12, TLS13};

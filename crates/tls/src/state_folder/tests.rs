@@ -1,3 +1,5 @@
+//! Tests of `state_folder`.
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -1,3 +1,5 @@
+//! Tests of `ticket`.
+
 use std::cell::Cell;
 
 use proptest::prelude::*;

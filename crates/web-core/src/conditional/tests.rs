@@ -1,3 +1,5 @@
+//! Tests of `conditional`.
+
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;

@@ -5,7 +5,7 @@ use core::net::Ipv6Addr;
 
 /// Whether `host` is a name, an IPv4 address or a bracketed IPv6 address, with an optional port.
 ///
-/// An empty name is refused. Letters, digits, `-`, `.` and `_` make a name.
+/// An empty name or label is refused. Letters, digits, `-`, `.` and `_` make a name.
 #[must_use]
 pub fn host_is_valid(host: &[u8]) -> bool {
     let (name, port) = cut(host);
@@ -18,7 +18,8 @@ pub fn host_is_valid(host: &[u8]) -> bool {
             name => name.len() <= NAME_BYTES_MAX
                 && name.iter().all(
                     |b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_'),
-                ),
+                )
+                && !has_empty_label(name),
         };
     name_is_valid && port.is_none_or(|digits| digits.is_empty() || number(digits).is_some())
 }
@@ -28,6 +29,11 @@ pub fn host_is_valid(host: &[u8]) -> bool {
 pub fn host_parts(host: &[u8]) -> (&[u8], Option<u16>) {
     let (name, port) = cut(host);
     (name, port.and_then(number))
+}
+
+/// Whether a dot has no label before it; the one at the very end may stand for the DNS root.
+fn has_empty_label(name: &[u8]) -> bool {
+    name.starts_with(b".") || name.windows(2).any(|two| two == b"..")
 }
 
 /// Name and the text after the colon that starts the port.

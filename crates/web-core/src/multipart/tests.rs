@@ -1,3 +1,5 @@
+//! Tests of `multipart`.
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;

@@ -1,3 +1,5 @@
+//! Tests of `range`.
+
 use alloc::format;
 use alloc::vec;
 

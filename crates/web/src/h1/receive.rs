@@ -11,7 +11,7 @@ use menshen_web_core::fields::Wanted;
 use menshen_web_core::head::Framing;
 use menshen_web_core::response::CONTINUE;
 
-use super::{BODY_RECV, Outcome, Session, Ways, has_body, millis};
+use super::{BODY_RECV, Outcome, Session, Turn, Ways, has_body, millis};
 use crate::door::Transfer;
 use crate::fault::Fault;
 use crate::reply::Reply;
@@ -31,14 +31,13 @@ enum Broken {
 
 impl Session {
     /// Receives a body into `sink`, stores it, answers.
-    pub(super) async fn receive(&mut self, sink: Sink, label: &[u8], ways: &mut Ways) -> Outcome {
+    pub(super) async fn receive(&mut self, sink: Sink, ways: &mut Ways) -> Outcome {
         let total = match ways.framing {
             Framing::Length(n) => Some(n),
             Framing::None => Some(0),
             Framing::Chunked => None,
         };
-        let shown = label.split(|&b| b == b' ').nth(1).unwrap_or_default();
-        let transfer = self.door.transfer(TransferKind::Upload, total, shown);
+        let transfer = self.door.transfer(TransferKind::Upload, total, sink.path());
         let wanted = sink.wanted();
         let begun_us = clock::micros();
         let received = self.receive_into(sink, ways, &transfer).await;
@@ -84,6 +83,7 @@ impl Session {
             return Ok(sink);
         }
         if ways.expect_continue && self.held.is_empty() {
+            self.watched.enter_paced(Phase::Send, self.door.pace());
             self.send_all(CONTINUE).await.map_err(|_| Broken::Gone)?;
         }
         ways.expect_continue = false;
@@ -92,17 +92,22 @@ impl Session {
         let held = std::mem::take(&mut self.held);
         let mut done = self.take(&held, &mut decoder, &mut sink, transfer)?;
         drop(held);
+        let mut turn = Turn::default();
         while !done {
-            done = poll_fn(|cx| {
+            let (whole, received) = poll_fn(|cx| {
                 with_scratch(|scratch| {
                     let most = most_to_read(&decoder);
                     let n = ready!(self.stream.poll_recv(cx, most, scratch.data()));
                     let Ok(n @ 1..) = n else { return Poll::Ready(Err(Broken::Gone)) };
-                    self.watched.moved(n);
-                    Poll::Ready(self.take(&scratch.data()[..n], &mut decoder, &mut sink, transfer))
+                    self.watched.received(n);
+                    let bytes = &scratch.data()[..n];
+                    let taken = self.take(bytes, &mut decoder, &mut sink, transfer);
+                    Poll::Ready(taken.map(|whole| (whole, n)))
                 })
             })
             .await?;
+            done = whole;
+            turn.moved(received).await;
         }
         ways.body_left = false;
         Ok(sink)

@@ -5,16 +5,15 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Poll, ready};
 
-use menshen_base::{EndReason, Phase, Who};
+use menshen_base::{Counter, EndReason, Phase, Who};
 use menshen_sys::TransferKind;
 use menshen_sys::scratch::HEAD_ROOM;
-use menshen_web_core::range::{
-    ByteRange, MultipartRanges, content_range, content_range_unsatisfied,
-};
+use menshen_web_core::head::Version;
+use menshen_web_core::range::{ByteRange, MultipartRanges, content_range};
 use menshen_web_core::response::ResponseHead;
 use rustix::net::SendFlags;
 
-use super::{Outcome, Session, Ways};
+use super::{Outcome, Session, Turn, Ways};
 use crate::door::{Door, Transfer};
 use crate::files::FileEntry;
 use crate::plan::{FileAnswer, Span};
@@ -37,48 +36,24 @@ impl Session {
             head = head.push_number("content-length", body.len() as u64);
         }
         end_head(head, *ways);
-        if !ways.head_only && !matches!(status, 204 | 304) {
-            bytes.extend_from_slice(body);
-        }
+        let body = if ways.head_only || matches!(status, 204 | 304) { &[] } else { body };
+        bytes.extend_from_slice(body);
         self.watched.enter_paced(Phase::Send, self.door.pace());
-        let sent = self.send_all(&bytes).await;
-        self.outcome(status, 0, sent.map(|()| body.len() as u64), ways)
+        let sent = self.send_all(&bytes).await.map(|()| body.len() as u64);
+        self.door.slot.add(Counter::BytesOut, *sent.as_ref().unwrap_or(&0));
+        self.outcome(status, 0, sent, ways)
     }
 
-    /// Sends a file, a part of it, or what the conditions say of it.
+    /// Sends a file or a part of it.
     pub(super) async fn answer_file(&mut self, answer: FileAnswer, ways: &mut Ways) -> Outcome {
         self.settle_body(ways, false).await;
         let FileAnswer { file, span } = answer;
         let whole = ByteRange { start: 0, end: file.size };
         match span {
-            Span::NotModified => self.answer_lines(&file, 304, ways).await,
-            Span::PreconditionFailed => self.answer_lines(&file, 412, ways).await,
-            Span::Unsatisfiable => self.answer_lines(&file, 416, ways).await,
             Span::Whole => self.answer_range(&file, 200, whole, ways).await,
             Span::One(range) => self.answer_range(&file, 206, range, ways).await,
             Span::Many(ranges) => self.answer_ranges(&file, &ranges, ways).await,
         }
-    }
-
-    /// An answer about a file, without any of it.
-    async fn answer_lines(&mut self, file: &FileEntry, status: u16, ways: &Ways) -> Outcome {
-        let mut bytes = Vec::with_capacity(1024);
-        let date = self.door.date();
-        let mut head = ResponseHead::begin(&mut bytes, status).push("date", &date);
-        if status == 416 {
-            let mut value = Vec::new();
-            content_range_unsatisfied(file.size, &mut value);
-            head = head.push("content-range", &value);
-        } else {
-            head = head.push_lines(&file.lines);
-        }
-        if status != 304 {
-            head = head.push_number("content-length", 0);
-        }
-        end_head(head, *ways);
-        self.watched.enter_paced(Phase::Send, self.door.pace());
-        let sent = self.send_all(&bytes).await;
-        self.outcome(status, 0, sent.map(|()| 0), ways)
     }
 
     /// 200 or 206 with one stretch of the file.
@@ -91,7 +66,7 @@ impl Session {
     ) -> Outcome {
         let length = range.end.saturating_sub(range.start);
         self.watched.enter_paced(Phase::Send, self.door.pace());
-        let sent = if ways.head_only || length <= SMALL_BYTES {
+        let sent = if ways.head_only || length <= SMALL_BYTES as u64 {
             let body = if ways.head_only { 0 } else { length };
             self.send_small(file, status, range, body, *ways).await
         } else {
@@ -102,7 +77,7 @@ impl Session {
             return self.outcome(status, 0, sent.map(|()| transfer.done()), ways);
         };
         if let Ok(bytes) = sent {
-            self.door.slot.add(menshen_base::Counter::BytesOut, bytes);
+            self.door.slot.add(Counter::BytesOut, bytes);
         }
         self.outcome(status, 0, sent, ways)
     }
@@ -171,7 +146,7 @@ impl Session {
                 read_exactly(file, range.start, &mut scratch.data()[..length])?;
                 let bytes = &scratch.whole()[at..HEAD_ROOM + length];
                 let sent = ready!(stream.poll_send(cx, bytes, SendFlags::empty()))?;
-                watched.moved(sent);
+                watched.sent(sent);
                 Poll::Ready(io::Result::Ok(bytes[sent..].to_vec()))
             })
         })
@@ -196,6 +171,7 @@ impl Session {
             return self.send_stretch_tls(head, file, range, transfer).await;
         }
         self.send_some(head, SendFlags::MORE).await?;
+        let mut turn = Turn::default();
         let mut offset = range.start;
         while offset < range.end {
             let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
@@ -206,8 +182,9 @@ impl Session {
                 // The file became shorter than its announced length: only a close is honest.
                 return Err(shrunk());
             }
-            self.watched.moved(sent);
+            self.watched.sent(sent);
             transfer.moved(sent as u64);
+            turn.moved(sent).await;
         }
         Ok(())
     }
@@ -219,6 +196,7 @@ impl Session {
         range: ByteRange,
         transfer: &Transfer,
     ) -> io::Result<()> {
+        let mut turn = Turn::default();
         let mut offset = range.start;
         let mut head = head;
         while offset < range.end {
@@ -250,12 +228,13 @@ impl Session {
             })
             .await?;
             head = &[];
-            self.watched.moved(sent);
+            self.watched.sent(sent);
             transfer.moved(count as u64);
             offset += count as u64;
             if !self.stream.holds_unsent() {
                 self.step.grow();
             }
+            turn.moved(count).await;
         }
         self.flush().await
     }
@@ -270,7 +249,7 @@ impl Session {
         while !bytes.is_empty() {
             let step = &bytes[..bytes.len().min(SCRATCH_BYTES)];
             let sent = poll_fn(|cx| self.stream.poll_send(cx, step, flags)).await?;
-            self.watched.moved(sent);
+            self.watched.sent(sent);
             bytes = &bytes[sent..];
         }
         Ok(())
@@ -326,8 +305,14 @@ fn write_file_head(
     }
 }
 
+/// Ends a head with what becomes of the connection. An HTTP/1.0 client waits for the end of the
+/// connection unless it is told of another request's chance (RFC 9112 §9.3, RFC 2068 §19.7.1).
 fn end_head(head: ResponseHead<'_>, ways: Ways) {
-    if ways.keep_alive && !ways.body_left { head.finish() } else { head.push_lines(CLOSE).finish() }
+    match (ways.keep_alive && !ways.body_left, ways.version) {
+        (true, Version::Http11) => head.finish(),
+        (true, Version::Http10) => head.push_lines(KEEP_ALIVE).finish(),
+        (false, _) => head.push_lines(CLOSE).finish(),
+    }
 }
 
 /// Reads exactly what was announced.
@@ -347,8 +332,9 @@ fn shrunk() -> io::Error {
 }
 
 /// Largest file sent together with its head; larger ones go by sendfile or in steps, bytes.
-const SMALL_BYTES: u64 = 32 << 10;
+const SMALL_BYTES: usize = 32 << 10;
 const SENDFILE_BYTES: usize = 512 << 10;
+const KEEP_ALIVE: &[u8] = b"connection: keep-alive\r\n";
 const CLOSE: &[u8] = b"connection: close\r\n";
 
-const _: () = assert!(SMALL_BYTES as usize <= SCRATCH_BYTES);
+const _: () = assert!(SMALL_BYTES <= SCRATCH_BYTES);

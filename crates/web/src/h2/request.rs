@@ -10,14 +10,13 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use menshen_base::pace::{Pace, PaceBreach};
 use menshen_base::{Counter, EndReason, Phase, Who};
 use menshen_net::clock;
 use menshen_sys::TransferKind;
 use menshen_web_core::fields::Wanted;
-use menshen_web_core::head::{Headers, Interest, Method};
-use menshen_web_core::range::{
-    ByteRange, MultipartRanges, content_range, content_range_unsatisfied,
-};
+use menshen_web_core::head::{Headers, Interest, Method, host_is_valid};
+use menshen_web_core::range::{ByteRange, MultipartRanges, content_range};
 
 use super::Shared;
 use crate::ask::Ask;
@@ -51,15 +50,14 @@ pub(super) async fn serve(
         Plan::File(answer) => stream.answer_file(answer).await,
         Plan::Job(job, wanted) => {
             let door = Arc::clone(&shared.door.shared);
+            let storing = shared.store();
             let reply = tokio::task::spawn_blocking(move || job.run(&door, wanted))
                 .await
                 .unwrap_or_else(|_| Reply::fault(Fault::Storage, wanted));
+            drop(storing);
             stream.answer(reply).await
         }
-        Plan::Receive(sink) => {
-            let path = parts.uri.path().as_bytes();
-            stream.receive(sink, length, path, expects).await
-        }
+        Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Tick => stream.answer(Reply::fault(Fault::Busy, Wanted::Either)).await,
     };
     let door = &shared.door;
@@ -89,6 +87,7 @@ pub(super) async fn serve(
             end: outcome.end,
         });
     }
+    stream.linger().await;
 }
 
 /// The head as the door sees it, planned.
@@ -120,6 +119,10 @@ fn plan(
         (Some(host), _) | (None, Some(host)) => host,
         (None, None) => return trouble(400, "the request names no host"),
     };
+    // RFC 9113 §8.3.1: no user information; beyond that the same syntax as in HTTP/1.1.
+    if !host_is_valid(host) || parts.headers.get_all("host").iter().count() > 1 {
+        return trouble(400, "the request names no valid host");
+    }
     let length = match parts.headers.get("content-length") {
         _ if no_body => Some(0),
         Some(value) => menshen_web_core::head::content_length(value.as_bytes()),
@@ -198,6 +201,7 @@ impl Exchange<'_> {
             Ok(mut send) => self.send(&mut send, body, Last::Yes).await.map(|()| length),
             Err(_) => Err(self.ended(Phase::Send)),
         };
+        self.shared.door.slot.add(Counter::BytesOut, *sent.as_ref().unwrap_or(&0));
         outcome(status, sent)
     }
 
@@ -205,26 +209,10 @@ impl Exchange<'_> {
         let FileAnswer { file, span } = answer;
         let whole = ByteRange { start: 0, end: file.size };
         match span {
-            Span::NotModified => self.answer_lines(&file, 304),
-            Span::PreconditionFailed => self.answer_lines(&file, 412),
-            Span::Unsatisfiable => self.answer_lines(&file, 416),
             Span::Whole => self.answer_range(&file, 200, whole).await,
             Span::One(range) => self.answer_range(&file, 206, range).await,
             Span::Many(ranges) => self.answer_ranges(&file, &ranges).await,
         }
-    }
-
-    fn answer_lines(&mut self, file: &FileEntry, status: u16) -> Outcome {
-        let mut response = self.response(status);
-        if status == 416 {
-            let mut value = Vec::new();
-            content_range_unsatisfied(file.size, &mut value);
-            set(&mut response, "content-range", &value);
-        } else {
-            response.headers_mut().extend(file.map().clone());
-        }
-        let sent = self.respond.send_response(response, true);
-        outcome(status, sent.map(|_| 0).map_err(|_| self.ended(Phase::Send)))
     }
 
     async fn answer_range(&mut self, file: &FileEntry, status: u16, range: ByteRange) -> Outcome {
@@ -280,14 +268,8 @@ impl Exchange<'_> {
         outcome(206, sent.map(|()| transfer.done()))
     }
 
-    async fn receive(
-        &mut self,
-        mut sink: Sink,
-        length: Option<u64>,
-        path: &[u8],
-        expects: bool,
-    ) -> Outcome {
-        let transfer = self.shared.door.transfer(TransferKind::Upload, length, path);
+    async fn receive(&mut self, mut sink: Sink, length: Option<u64>, expects: bool) -> Outcome {
+        let transfer = self.shared.door.transfer(TransferKind::Upload, length, sink.path());
         let begun_us = clock::micros();
         if expects && !self.body.is_end_stream() {
             let mut interim = Response::new(());
@@ -303,7 +285,9 @@ impl Exchange<'_> {
         let store_us = clock::micros();
         let (mut result, store_ms) = match received {
             Ok(()) => {
+                let storing = self.shared.store();
                 let stored = sink.finish(&self.shared.door).await;
+                drop(storing);
                 let reply = stored.unwrap_or_else(|(fault, wanted)| self.refused(fault, wanted));
                 (self.answer(reply).await, since(store_us))
             }
@@ -325,22 +309,49 @@ impl Exchange<'_> {
 
     async fn receive_into(&mut self, sink: &mut Sink, transfer: &Transfer) -> Result<(), Broken> {
         let door = &self.shared.door;
-        let stall = Duration::from_secs(u64::from(door.limits.stall_seconds_max.max(1)));
-        while let Some(data) = tokio::time::timeout(stall, poll_fn(|cx| self.body.poll_data(cx)))
-            .await
-            .map_err(|_| {
-                door.slot.add(Counter::LimitStall, 1);
-                Broken::Gone(EndReason::new(Who::Limit, Phase::Body))
-            })?
-        {
-            let data = data.map_err(|_| Broken::Gone(self.ended(Phase::Body)))?;
-            sink.take(&data).map_err(Broken::Fault)?;
-            transfer.moved(data.len() as u64);
-            self.shared.uploaded(data.len());
-            // The window opens again only for what the disk has taken.
+        let limits = door.pace();
+        let mut pace = Pace::new(clock::coarse_ms(), &limits);
+        loop {
+            let next = poll_fn(|cx| self.body.poll_data(cx));
+            match tokio::time::timeout(JUDGED_EVERY, next).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(data)) => {
+                    let data = data.map_err(|_| Broken::Gone(self.ended(Phase::Body)))?;
+                    sink.take(&data).map_err(Broken::Fault)?;
+                    pace.moved(data.len() as u64);
+                    transfer.moved(data.len() as u64);
+                    self.shared.uploaded(data.len());
+                    // The window opens again only for what the disk has taken.
+                    let _ = self.body.flow_control().release_capacity(data.len());
+                }
+                Err(_) => {}
+            }
+            // A stream that drips is ended alone; the watch sees only the whole connection.
+            if let Some(breach) = pace.judge(clock::coarse_ms(), &limits) {
+                door.slot.add(
+                    match breach {
+                        PaceBreach::Stall => Counter::LimitStall,
+                        PaceBreach::Rate => Counter::LimitRate,
+                    },
+                    1,
+                );
+                return Err(Broken::Gone(EndReason::new(Who::Limit, Phase::Body)));
+            }
+        }
+    }
+
+    /// After an answer that came before the end of its body: what still arrives is read and
+    /// forgotten for a moment. The reset that ends the body (RFC 9113 §8.1) makes some clients
+    /// forget an answer they have not looked at yet.
+    async fn linger(&mut self) {
+        let until = tokio::time::Instant::now() + LINGER;
+        let mut left = LINGER_BYTES;
+        while left > 0 && !self.body.is_end_stream() {
+            let next = poll_fn(|cx| self.body.poll_data(cx));
+            let Ok(Some(Ok(data))) = tokio::time::timeout_at(until, next).await else { return };
+            left = left.saturating_sub(data.len());
             let _ = self.body.flow_control().release_capacity(data.len());
         }
-        Ok(())
     }
 
     async fn send_stretch(
@@ -471,3 +482,7 @@ fn since(us: u64) -> i64 {
 }
 
 const CHUNK_BYTES: usize = 64 << 10;
+/// How often the pace of a body is judged while none of it comes.
+const JUDGED_EVERY: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 4 << 20;

@@ -1,3 +1,5 @@
+//! Tests of `parse::address`.
+
 use super::{listen, network};
 
 #[test]

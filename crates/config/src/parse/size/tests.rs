@@ -1,3 +1,5 @@
+//! Tests of `parse::size`.
+
 use super::{parse, shown};
 
 #[test]

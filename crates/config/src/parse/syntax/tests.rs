@@ -1,3 +1,5 @@
+//! Tests of `parse::syntax`.
+
 use proptest::prelude::*;
 
 use super::readable;

@@ -1,3 +1,5 @@
+//! Tests of `parse::text`.
+
 use super::{host_name, path, public_path, user};
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of `fields::accept`.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of `fields::base64`.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of `fields::credentials`.
+
 use super::*;
 
 #[test]

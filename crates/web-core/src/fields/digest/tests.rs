@@ -1,3 +1,5 @@
+//! Tests of `fields::digest`.
+
 use alloc::format;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tests of `fields::disposition`.
+
 use alloc::format;
 use alloc::string::String;
 

@@ -1,3 +1,5 @@
+//! Tests of `fields::media`.
+
 use alloc::format;
 
 use super::*;

@@ -50,6 +50,10 @@ fn what_is_no_host() {
         "[::1%eth0]",
         "h\0",
         "h'",
+        ".",
+        ".h",
+        "a..b",
+        "h..",
         &long,
     ];
     for host in refused {

@@ -1,3 +1,5 @@
+//! Tests of `multipart::boundary`.
+
 use alloc::format;
 
 use super::*;

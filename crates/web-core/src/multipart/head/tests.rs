@@ -1,3 +1,5 @@
+//! Tests of `multipart::head`.
+
 use alloc::format;
 use alloc::vec::Vec;
 
