@@ -10,7 +10,7 @@ mod wire;
 
 use std::io::{Seek, SeekFrom, Write};
 use std::net::SocketAddr;
-use std::sync::Barrier;
+use std::time::{Duration, Instant};
 
 use live::{BIG_BYTES, Live, wait_for};
 use wire::{
@@ -138,24 +138,21 @@ fn writes_are_refused_on_a_lost_update() {
 
 /// Sends requests on connections of their own, all but the last byte, then the last bytes at once.
 fn race(address: SocketAddr, requests: &[Vec<u8>]) -> Vec<Answer> {
-    let barrier = Barrier::new(requests.len());
+    // Every server side has judged the conditions once before any may store.
+    let start = Instant::now() + Duration::from_millis(40);
     std::thread::scope(|scope| {
-        let clients: Vec<_> = requests
-            .iter()
-            .map(|bytes| {
-                let barrier = &barrier;
-                scope.spawn(move || {
-                    let mut wire = Wire::open(address);
-                    let (most, last) = bytes.split_at(bytes.len() - 1);
-                    wire.send(most);
-                    // Every server side has judged the conditions once before any may store.
-                    std::thread::sleep(std::time::Duration::from_millis(20));
-                    barrier.wait();
-                    wire.send(last);
-                    wire.answer("PUT")
-                })
+        let client = |bytes: &Vec<u8>| {
+            let (most, last) = bytes.split_at(bytes.len() - 1);
+            let (most, last) = (most.to_vec(), last.to_vec());
+            scope.spawn(move || {
+                let mut wire = Wire::open(address);
+                wire.send(most);
+                std::thread::sleep(start.saturating_duration_since(Instant::now()));
+                wire.send(last);
+                wire.answer("PUT")
             })
-            .collect();
+        };
+        let clients: Vec<_> = requests.iter().map(client).collect();
         clients.into_iter().map(|client| client.join().unwrap()).collect()
     })
 }

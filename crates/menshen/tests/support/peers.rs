@@ -10,6 +10,7 @@ use crate::live::wait_for;
 pub(crate) struct Peer(Child);
 
 /// Where `name` is; `None` after saying so. With `MENSHEN_REQUIRE_PEERS` its absence is a failure.
+#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);

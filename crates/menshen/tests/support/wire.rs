@@ -220,6 +220,15 @@ pub(crate) fn start_with(settings: &str) -> Live {
     Live::start_command(folder, command)
 }
 
+/// Settings with these lines in `[web]`, a plain listener in this mode, and these after all.
+pub(crate) fn settings(mode: &str, web: &str, rest: &str) -> String {
+    format!(
+        "workers = 1\n[web]\nlisten = [\"127.0.0.1:0\"]\nplain_listen = [\"127.0.0.1:0\"]\n\
+         plain = \"{mode}\"\n{web}\n[[web.public]]\npath = \"/\"\naccess = \"write\"\n{rest}\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\n"
+    )
+}
+
 /// Where a path of the served folder lies.
 pub(crate) fn stored(live: &Live, path: &str) -> PathBuf {
     live.path("files").join(path)
