@@ -35,6 +35,15 @@ pub(crate) enum Grant {
     Write,
 }
 
+/// What a request would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// What the path names, with all that is in it.
+    Itself,
+    /// Something new in the folder the path names.
+    Inside,
+}
+
 /// Why a request may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -64,8 +73,8 @@ impl Authority {
         }
     }
 
-    /// What `path` allows anybody.
-    pub(crate) fn public(&self, path: &[u8]) -> Option<Grant> {
+    /// What `path`, or what will be in it, allows anybody.
+    pub(crate) fn public(&self, path: &[u8], reach: Reach) -> Option<Grant> {
         let rule = |rule: &&PublicPath| path.starts_with(rule.path.as_bytes());
         // The longest prefix wins, so a rule can narrow a wider one.
         let best = self.public.iter().filter(rule).max_by_key(|rule| rule.path.len())?;
@@ -76,7 +85,8 @@ impl Authority {
             let below = rule.path.as_bytes().strip_prefix(folder);
             rule.access == Access::Read && below.is_some_and(|rest| rest.starts_with(b"/"))
         };
-        let writable = best.access == Access::Write && !self.public.iter().any(holds);
+        let narrowed = reach == Reach::Itself && self.public.iter().any(holds);
+        let writable = best.access == Access::Write && !narrowed;
         Some(if writable { Grant::Write } else { Grant::Read })
     }
 
@@ -85,9 +95,10 @@ impl Authority {
         &self,
         ask: &Ask<'_>,
         path: &[u8],
+        reach: Reach,
         now_unix: u64,
     ) -> Result<Grant, Refusal> {
-        let public = self.public(path);
+        let public = self.public(path, reach);
         if public == Some(Grant::Write) || !ask.interest.has(CREDENTIALS) {
             return public.ok_or(Refusal::Missing);
         }

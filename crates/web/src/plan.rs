@@ -18,7 +18,7 @@ use menshen_web_core::multipart::{Multipart, MultipartLimits, boundary_of};
 use menshen_web_core::target::{SafePath, decode_path, encode_path, split};
 
 use crate::ask::Ask;
-use crate::auth::{Authority, Grant, Refusal};
+use crate::auth::{Authority, Grant, Reach, Refusal};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::files::{Found, etag_of};
@@ -90,7 +90,7 @@ impl Door {
             Method::Delete => self.delete(ask, &path),
             Method::Move => self.rename(ask, &path),
             Method::Mkcol => {
-                self.may(ask, &path, Grant::Write)?;
+                self.may_write(ask, &path, Reach::Itself)?;
                 Ok(Plan::Job(
                     Box::new(Job::MakeFolder { path: path.as_str().into() }),
                     ask.wanted(),
@@ -135,7 +135,7 @@ impl Door {
     }
 
     fn get(&self, ask: &Ask<'_>, path: &SafePath<'_>, patience: Patience) -> Result<Plan, Stop> {
-        let judged = self.judge(ask, path);
+        let judged = self.judge(ask, path, Reach::Inside);
         if path.is_dir() {
             return self.list(ask, path, judged);
         }
@@ -182,7 +182,7 @@ impl Door {
     }
 
     fn put(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
-        self.may(ask, path, Grant::Write)?;
+        self.may_write(ask, path, Reach::Itself)?;
         if path.is_dir() {
             return Err(Fault::IsDirectory.into());
         }
@@ -219,7 +219,7 @@ impl Door {
     }
 
     fn post(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
-        self.may(ask, path, Grant::Write)?;
+        self.may_write(ask, path, Reach::Inside)?;
         if !path.is_dir() {
             return Err(not_allowed(ask, ALLOWED_FILE));
         }
@@ -249,14 +249,14 @@ impl Door {
     }
 
     fn delete(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
-        self.may(ask, path, Grant::Write)?;
+        self.may_write(ask, path, Reach::Itself)?;
         let expect = self.expectation(ask, path, Existing::Any)?;
         let job = Job::Remove { path: path.as_str().into(), expect };
         Ok(Plan::Job(Box::new(job), ask.wanted()))
     }
 
     fn rename(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
-        self.may(ask, path, Grant::Write)?;
+        self.may_write(ask, path, Reach::Itself)?;
         let destination = ask
             .headers
             .get("destination")
@@ -264,7 +264,7 @@ impl Door {
         let target = destination_path(destination, ask.host)
             .ok_or(Fault::BadRequest("the Destination is not on this server"))?;
         let to = decode_path(target).map_err(|error| Fault::BadPath(error.reason()))?;
-        self.may(ask, &to, Grant::Write)?;
+        self.may_write(ask, &to, Reach::Itself)?;
         let replace = match ask.headers.get("overwrite") {
             Some(b"F" | b"f") => Replace::Never,
             _ => Replace::Allowed,
@@ -309,17 +309,16 @@ impl Door {
         })
     }
 
-    fn judge(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Grant, Stop> {
-        Ok(self.authority.judge(ask, path.as_str().as_bytes(), clock::unix_s())?)
+    fn judge(&self, ask: &Ask<'_>, path: &SafePath<'_>, reach: Reach) -> Result<Grant, Stop> {
+        Ok(self.authority.judge(ask, path.as_str().as_bytes(), reach, clock::unix_s())?)
     }
 
-    fn may(&self, ask: &Ask<'_>, path: &SafePath<'_>, needed: Grant) -> Result<(), Stop> {
-        let grant = self.judge(ask, path)?;
-        if needed == Grant::Write && grant == Grant::Read {
+    fn may_write(&self, ask: &Ask<'_>, path: &SafePath<'_>, reach: Reach) -> Result<(), Stop> {
+        match self.judge(ask, path, reach)? {
+            Grant::Write => Ok(()),
             // Readable by anybody, and nobody said who they are.
-            return Err(Refusal::Missing.into());
+            Grant::Read => Err(Refusal::Missing.into()),
         }
-        Ok(())
     }
 
     fn refuse(&self, refusal: Refusal, ask: &Ask<'_>) -> Reply {

@@ -55,7 +55,12 @@ impl Root {
     /// Opens a file or directory for reading. Special files are `NotFound`: to the world they are
     /// not there.
     pub(crate) fn open(&self, path: &[u8]) -> Result<Opened, Fault> {
-        // NONBLOCK: a FIFO must not hang the worker before it is seen to be one.
+        // A look first: opening a FIFO would let its writer go on, opening a device may do
+        // anything. NONBLOCK in case one takes the file's place in between.
+        match self.look(path)? {
+            Some(stat) if kind_of(&stat).is_some() => {}
+            _ => return Err(Fault::NotFound),
+        }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let fd = self.open_beneath(path, flags)?;
         let stat = fstat(&fd).map_err(Fault::from_errno)?;

@@ -38,7 +38,24 @@ fn the_longest_public_prefix_decides() {
         ("/pub/in/sealed/file", Some(Grant::Read)),
     ];
     for (path, expected) in rows {
-        assert_eq!(authority.public(path.as_bytes()), *expected, "{path}");
+        assert_eq!(authority.public(path.as_bytes(), Reach::Itself), *expected, "{path}");
+    }
+}
+
+#[test]
+fn a_narrower_rule_guards_its_parents_but_not_what_is_beside_it() {
+    use Access::{Read, Write};
+    let authority = authority(&[("/", Write), ("/keep/safe/", Read)]);
+    for (path, itself, inside) in [
+        ("/", Grant::Read, Grant::Write),
+        ("/keep/", Grant::Read, Grant::Write),
+        ("/keep", Grant::Read, Grant::Write),
+        ("/keep/safe/", Grant::Read, Grant::Read),
+        ("/keep/other/", Grant::Write, Grant::Write),
+        ("/keeper/", Grant::Write, Grant::Write),
+    ] {
+        assert_eq!(authority.public(path.as_bytes(), Reach::Itself), Some(itself), "{path}");
+        assert_eq!(authority.public(path.as_bytes(), Reach::Inside), Some(inside), "{path}");
     }
 }
 
@@ -106,7 +123,8 @@ fn credentials_in_every_form() {
         // Fresh each time, so that no row is refused for another's wrong tokens.
         let authority = self::authority(&[("/pub/", Access::Read), ("/drop/", Access::Write)]);
         let fields = Lines::of(fields);
-        let judged = authority.judge(&fields.ask(method, path), path.as_bytes(), NOW);
+        let judged =
+            authority.judge(&fields.ask(method, path), path.as_bytes(), Reach::Itself, NOW);
         assert_eq!(judged, *expected, "{method} {path} {:?}", fields.0);
     }
 }
@@ -134,7 +152,7 @@ fn a_session_ends_when_its_time_is_over_and_with_its_key() {
     let authority = authority(&[]);
     let session = Lines::of(&[cookie_of(&authority, NOW)]);
     let judge = |authority: &Authority, now| {
-        authority.judge(&session.ask("GET", "/file"), b"/file", now).is_ok()
+        authority.judge(&session.ask("GET", "/file"), b"/file", Reach::Itself, now).is_ok()
     };
     assert!(judge(&authority, NOW + 3599));
     assert!(!judge(&authority, NOW + 3600));
@@ -153,7 +171,7 @@ fn wrong_tokens_are_counted_by_network_and_forgiven_after_a_minute() {
     let from = |lines: &Lines, peer: &str, now| {
         let mut ask = lines.ask("GET", "/file");
         ask.peer = peer.parse().unwrap();
-        authority.judge(&ask, b"/file", now)
+        authority.judge(&ask, b"/file", Reach::Itself, now)
     };
     for _ in 0..3 {
         assert_eq!(from(&wrong, "2001:db8::1", NOW), Err(Refusal::Wrong));
