@@ -33,7 +33,7 @@ use crate::ask::Ask;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::files::TICK_NS;
-use crate::log::{Line, Times};
+use crate::log::{Line, Outcome, Times};
 use crate::plan::{Patience, Plan, redirect};
 use crate::reply::Reply;
 use crate::scratch::with_scratch;
@@ -90,19 +90,6 @@ enum Step {
     Ready(Box<Request>),
     Refused(HeadError),
     Gone,
-}
-
-/// What became of a request.
-#[derive(Debug, Clone, Copy)]
-struct Outcome {
-    status: u16,
-    bytes_in: u64,
-    bytes_out: u64,
-    body_ms: i64,
-    store_ms: i64,
-    end: EndReason,
-    /// Whether another request may follow.
-    again: bool,
 }
 
 impl Session {
@@ -351,7 +338,8 @@ impl Session {
             door.log.add(&line);
         }
         self.handshake_ms = -1;
-        if outcome.again {
+        // After anything but a whole answer nobody knows where the next would begin.
+        if outcome.end == EndReason::DONE && ways.keep_alive && !ways.body_left {
             return true;
         }
         // What was asked after the last answer would turn our goodbye into a reset as well.

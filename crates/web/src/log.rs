@@ -52,6 +52,22 @@ pub(crate) struct Line<'a> {
     pub(crate) end: EndReason,
 }
 
+/// What became of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outcome {
+    /// 0 when nothing was answered.
+    pub(crate) status: u16,
+    /// Body bytes received.
+    pub(crate) bytes_in: u64,
+    /// Body bytes sent.
+    pub(crate) bytes_out: u64,
+    /// Milliseconds the body took; -1 when none was awaited.
+    pub(crate) body_ms: i64,
+    /// Milliseconds the storage took; -1 when it had nothing to do.
+    pub(crate) store_ms: i64,
+    pub(crate) end: EndReason,
+}
+
 /// Milliseconds of the phases; -1 for one that was never reached.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {

@@ -11,9 +11,10 @@ use menshen_web_core::fields::Wanted;
 use menshen_web_core::head::Framing;
 use menshen_web_core::response::CONTINUE;
 
-use super::{BODY_RECV, Outcome, Session, Turn, Ways, has_body, millis};
+use super::{BODY_RECV, Session, Turn, Ways, has_body, millis};
 use crate::door::Transfer;
 use crate::fault::Fault;
+use crate::log::Outcome;
 use crate::reply::Reply;
 use crate::scratch::with_scratch;
 use crate::sink::Sink;
@@ -161,7 +162,7 @@ impl Session {
                 if end.who == Who::Client {
                     // Nobody is there to read an answer.
                     let sent = Err(std::io::ErrorKind::BrokenPipe.into());
-                    return Outcome { end, ..self.outcome(0, 0, sent, ways) };
+                    return Outcome { end, ..self.outcome(0, sent) };
                 }
                 let text = "the request body came too slowly";
                 (Reply::trouble(408, text, "", wanted), end)

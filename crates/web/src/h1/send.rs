@@ -13,9 +13,10 @@ use menshen_web_core::range::{ByteRange, MultipartRanges, content_range};
 use menshen_web_core::response::ResponseHead;
 use rustix::net::SendFlags;
 
-use super::{Outcome, Session, Turn, Ways};
+use super::{Session, Turn, Ways};
 use crate::door::{Door, Transfer};
 use crate::files::FileEntry;
+use crate::log::Outcome;
 use crate::plan::{FileAnswer, Span};
 use crate::reply::Reply;
 use crate::scratch::{SCRATCH_BYTES, with_head, with_scratch};
@@ -41,7 +42,7 @@ impl Session {
         self.watched.enter_paced(Phase::Send, self.door.pace());
         let sent = self.send_all(&bytes).await.map(|()| body.len() as u64);
         self.door.slot.add(Counter::BytesOut, *sent.as_ref().unwrap_or(&0));
-        self.outcome(status, 0, sent, ways)
+        self.outcome(status, sent)
     }
 
     /// Sends a file or a part of it.
@@ -74,12 +75,12 @@ impl Session {
             write_file_head(&self.door, file, status, range, *ways, &mut bytes);
             let transfer = self.door.transfer(TransferKind::Download, Some(length), file.path());
             let sent = self.send_stretch(&bytes, file, range, &transfer).await;
-            return self.outcome(status, 0, sent.map(|()| transfer.done()), ways);
+            return self.outcome(status, sent.map(|()| transfer.done()));
         };
         if let Ok(bytes) = sent {
             self.door.slot.add(Counter::BytesOut, bytes);
         }
-        self.outcome(status, 0, sent, ways)
+        self.outcome(status, sent)
     }
 
     /// 206 with several stretches.
@@ -118,7 +119,7 @@ impl Session {
         if sent.is_ok() {
             sent = self.send_all(&bytes).await;
         }
-        self.outcome(206, 0, sent.map(|()| transfer.done()), ways)
+        self.outcome(206, sent.map(|()| transfer.done()))
     }
 
     /// Head and body in one buffer and one call.
@@ -263,13 +264,7 @@ impl Session {
     }
 
     /// What became of an answer.
-    pub(super) fn outcome(
-        &self,
-        status: u16,
-        bytes_in: u64,
-        sent: io::Result<u64>,
-        ways: &Ways,
-    ) -> Outcome {
+    pub(super) fn outcome(&self, status: u16, sent: io::Result<u64>) -> Outcome {
         let (bytes_out, end) = match sent {
             Ok(bytes) => (bytes, EndReason::DONE),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -277,8 +272,7 @@ impl Session {
             }
             Err(_) => (0, self.end_reason(Phase::Send)),
         };
-        let again = end == EndReason::DONE && ways.keep_alive && !ways.body_left;
-        Outcome { status, bytes_in, bytes_out, body_ms: -1, store_ms: -1, end, again }
+        Outcome { status, bytes_in: 0, bytes_out, body_ms: -1, store_ms: -1, end }
     }
 }
 

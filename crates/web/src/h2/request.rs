@@ -23,7 +23,7 @@ use crate::ask::Ask;
 use crate::door::Transfer;
 use crate::fault::Fault;
 use crate::files::{FileEntry, TICK_NS};
-use crate::log::{Line, Times};
+use crate::log::{Line, Outcome, Times};
 use crate::plan::{FileAnswer, Patience, Plan, Span};
 use crate::reply::Reply;
 use crate::sink::Sink;
@@ -165,17 +165,6 @@ struct Exchange<'s> {
     respond: SendResponse<Bytes>,
     body: RecvStream,
     head_only: bool,
-}
-
-/// What became of it.
-#[derive(Debug, Clone, Copy)]
-struct Outcome {
-    status: u16,
-    bytes_in: u64,
-    bytes_out: u64,
-    body_ms: i64,
-    store_ms: i64,
-    end: EndReason,
 }
 
 impl Exchange<'_> {
