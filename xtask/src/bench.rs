@@ -13,6 +13,7 @@ mod memory;
 mod menshen;
 mod nginx;
 mod report;
+mod startup;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -29,12 +30,12 @@ use report::{Report, Row};
 pub(crate) struct Options {
     /// The set of cases.
     set: Set,
-    /// One round of 0.2 s each, fewer connections, and no case of 256 MiB or more.
+    /// One round of 0.2 s each (three starts), fewer connections, no case of 256 MiB or more.
     #[arg(long)]
     short: bool,
-    /// Rounds of every case; the median counts.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    /// Rounds of every case, 5 or for start-up 10; the median counts.
+    #[arg(long)]
+    rounds: Option<usize>,
     /// Seconds of one run, where the case does not count requests instead.
     #[arg(long, default_value_t = 0.6)]
     secs: f64,
@@ -63,6 +64,8 @@ pub(crate) enum Set {
     Uploads,
     /// Memory per held connection.
     Memory,
+    /// From the start of the process to the first byte of an HTTPS answer, goal 100 ms.
+    Startup,
 }
 
 /// One of the servers.
@@ -91,6 +94,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     let mut report = Report::create(&folder, &title)?;
     let rows = match options.set {
         Set::Memory => memory::measure(options, &lab, &mut report)?,
+        Set::Startup => startup::measure(options, &lab, &mut report)?,
         _ => measure(options, &lab, &mut report)?,
     };
     report.finish(&rows, &command_line(options), &machine, &configurations(options, &lab))?;
@@ -110,6 +114,7 @@ impl Set {
             Self::Handshake => "handshake",
             Self::Uploads => "uploads",
             Self::Memory => "memory",
+            Self::Startup => "startup",
         }
     }
 }
@@ -121,8 +126,10 @@ impl Options {
     }
 
     /// Rounds of a case.
-    const fn rounds(&self) -> usize {
-        if self.short { 1 } else { self.rounds }
+    fn rounds(&self) -> usize {
+        let starts = self.set == Set::Startup;
+        let (short, usual) = if starts { (3, 10) } else { (1, 5) };
+        if self.short { short } else { self.rounds.unwrap_or(usual) }
     }
 
     /// Seconds of one run.
@@ -160,7 +167,8 @@ fn build(options: &Options) -> Result<(), String> {
     let mut command = Command::new("cargo");
     command.current_dir(workspace::repository_root()?);
     command.args(["build", "--quiet", "--release", "--package", "loadgen"]);
-    if options.wants(Only::Menshen) {
+    // Start-up needs it in any case: nginx gets the certificate it makes.
+    if options.wants(Only::Menshen) || options.set == Set::Startup {
         command.args(["--package", "menshen"]);
     }
     shell::run(&mut command)
@@ -172,7 +180,7 @@ fn command_line(options: &Options) -> String {
     if options.short {
         line += " --short";
     } else {
-        line += &format!(" --rounds {} --secs {}", options.rounds, options.secs);
+        line += &format!(" --rounds {} --secs {}", options.rounds(), options.secs);
     }
     if !options.filter.is_empty() {
         line += &format!(" --filter {:?}", options.filter);
@@ -187,6 +195,9 @@ fn command_line(options: &Options) -> String {
 
 /// The configurations measured, by file name, without the paths of this machine.
 fn configurations(options: &Options, lab: &Lab) -> Vec<(String, String)> {
+    if options.set == Set::Startup {
+        return neutral_all(lab, startup::configurations(options, lab));
+    }
     let mut files = Vec::new();
     if options.wants(Only::Nginx) {
         files.push(("nginx.conf".to_owned(), nginx::configuration(lab, 1)));
@@ -196,6 +207,10 @@ fn configurations(options: &Options, lab: &Lab) -> Vec<(String, String)> {
         let store = lab::Store::Files;
         files.push(("menshen.toml".to_owned(), menshen::configuration(lab, store, 1)));
     }
+    neutral_all(lab, files)
+}
+
+fn neutral_all(lab: &Lab, files: Vec<(String, String)>) -> Vec<(String, String)> {
     files.into_iter().map(|(name, text)| (name, neutral(lab, &text))).collect()
 }
 

@@ -84,7 +84,9 @@ impl Job {
         let result = match self.mode {
             Mode::Connect => self.connect_loop().await,
             Mode::Put | Mode::Form => self.upload_loop(index).await,
-            Mode::Get | Mode::HoldUpload | Mode::HoldDownload => self.get_loop().await,
+            Mode::Get | Mode::HoldUpload | Mode::HoldDownload | Mode::First => {
+                self.get_loop().await
+            }
         };
         if let Err(e) = result {
             if self.errors.get() < ERRORS_SHOWN_MAX {

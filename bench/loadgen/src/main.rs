@@ -8,6 +8,7 @@
 
 mod conn;
 mod exec;
+mod first;
 mod head;
 mod hold;
 mod job;
@@ -37,6 +38,7 @@ fn run() -> Result<(), String> {
     raise_descriptor_limit();
     match options.mode()? {
         Mode::HoldUpload | Mode::HoldDownload => hold::run(&options),
+        Mode::First => first::run(&options),
         mode => Rc::new(job::Job::new(&options, mode)?).run(&options),
     }
 }
@@ -51,9 +53,9 @@ fn raise_descriptor_limit() {
 }
 
 const USAGE: &str = "\
-usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download] [addr=127.0.0.1] [port=8100]
-               [path=/1k] [c=1] [secs=2] [n=0] [size=1048576] [tls=0|1] [cipher=AES_128|AES_256]
-               [resume=0|1] [cr=0|1] [first=4096] [trickle=1024]
+usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first] [addr=127.0.0.1]
+               [port=8100] [path=/1k] [c=1] [secs=2] [n=0] [size=1048576] [tls=0|1]
+               [cipher=AES_128|AES_256] [resume=0|1] [cr=0|1] [first=4096] [trickle=1024]
   mode=get      download PATH on c kept-alive connections
   mode=put      PUT size bytes to PATH + 'u' + connection number
   mode=form     POST size bytes as one multipart/form-data file part named f to PATH
@@ -61,6 +63,8 @@ usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download] [addr=127.0
   mode=hold-upload, hold-download
                 c connections that move `first` bytes and then `trickle` bytes a second; after
                 secs seconds prints its line, and holds on until its standard input ends
+  mode=first    after a line on standard input, which is repeated: milliseconds until a server
+                takes a connection and until the first byte of its answer to GET PATH
   n=N           start no more after N requests in all (with c=1: exactly N); 0: only the time
                 counts; what is in flight at the end is finished
   cr=1          leave carriage returns in the upload bytes (the default replaces them)";

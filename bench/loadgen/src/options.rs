@@ -27,6 +27,8 @@ pub(crate) enum Mode {
     HoldUpload,
     /// Held downloads that hardly move.
     HoldDownload,
+    /// The first answer of a server that is starting.
+    First,
 }
 
 /// The arguments as given.
@@ -62,6 +64,7 @@ impl Options {
             "connect" => Ok(Mode::Connect),
             "hold-upload" => Ok(Mode::HoldUpload),
             "hold-download" => Ok(Mode::HoldDownload),
+            "first" => Ok(Mode::First),
             other => Err(format!("bad mode={other}")),
         }
     }

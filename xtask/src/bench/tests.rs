@@ -20,6 +20,7 @@ fn the_command_line_is_repeated_as_given() {
         "downloads --rounds 7 --secs 1.5 --filter \"tls\" --only nginx --host vm2",
         "memory --short --host local",
         "uploads --rounds 5 --secs 0.6 --host local",
+        "startup --rounds 10 --secs 0.6 --host local",
     ] {
         let options = parsed(&format!("bench {line}").replace('"', ""));
         assert_eq!(command_line(&options), format!("cargo xtask bench {line}"));
@@ -30,7 +31,10 @@ fn the_command_line_is_repeated_as_given() {
 fn short_runs_are_one_round_and_a_host_is_a_word() {
     let options = parsed("bench downloads --short --rounds 9");
     assert_eq!(options.rounds(), 1);
+    assert_eq!(parsed("bench startup --short").rounds(), 3);
+    assert_eq!(parsed("bench downloads").rounds(), 5);
+    assert_eq!(parsed("bench startup").rounds(), 10);
     let error = run(&parsed("bench downloads --host ../x")).unwrap_err();
     assert!(error.contains("--host"), "{error}");
-    assert_eq!(names(), ["downloads", "handshake", "uploads", "memory"]);
+    assert_eq!(names(), ["downloads", "handshake", "uploads", "memory", "startup"]);
 }

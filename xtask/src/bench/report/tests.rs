@@ -78,13 +78,14 @@ fn a_second_run_of_the_day_is_added() {
         let mut report = Report::create(folder.path(), title).unwrap();
         report.raw("put", "nginx", 0, &sample(1.0, 1.0, 0.0)).unwrap();
         report.raw_memory("held", "nginx", 0, (10.0, 2.5)).unwrap();
+        report.raw_start("start", "nginx", 0, (10.0, 12.5)).unwrap();
         report.finish(&[], "command", "machine\n", &[]).unwrap();
     }
     let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
     let raw = read("raw.csv");
-    assert_eq!(raw.lines().count(), 5, "{raw}");
+    assert_eq!(raw.lines().count(), 7, "{raw}");
     let columns = |line: &str| line.split(',').count();
-    assert!(raw.lines().all(|line| columns(line) + 1 >= columns(RAW_HEADING)), "{raw}");
+    assert!(raw.lines().all(|line| columns(line) == columns(RAW_HEADING)), "{raw}");
     assert!(read("summary.md").contains("## first") && read("summary.md").contains("## second"));
     assert_eq!(read("README.md").matches("# Benchmark runs").count(), 1);
 }
