@@ -1,0 +1,108 @@
+//! A disk that fails in the middle of an upload: strace makes one system call of the worker fail,
+//! and whatever it was, the client hears of it, the old file stays, and nothing half-done is seen.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
+#[allow(dead_code, reason = "each test program uses its part")]
+#[path = "support/live.rs"]
+mod live;
+#[path = "support/peers.rs"]
+#[allow(dead_code, reason = "each test program uses its part")]
+mod peers;
+#[path = "support/wire.rs"]
+#[allow(dead_code, reason = "each test program uses its part")]
+mod wire;
+
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+
+use live::{Live, wait_for};
+use menshen_sys::SlotState;
+use wire::{get, pattern, put, settings, spooled, start_with, stored};
+
+#[test]
+fn a_call_that_fails_is_answered_and_leaves_the_old_file() {
+    // No access log: its writes must not be the ones that fail.
+    let live = start_with(&settings("serve", "durable = true\naccess_log = \"off\"", ""));
+    let (old, new) = (pattern(1000), pattern(300_000));
+    for (call, error, status) in [
+        ("openat", "ENOSPC", 507),
+        ("openat", "EIO", 500),
+        ("write", "EIO", 500),
+        ("write", "ENOSPC", 507),
+        ("write", "EDQUOT", 507),
+        ("fdatasync", "EIO", 500),
+        ("fdatasync", "ENOSPC", 507),
+        ("renameat2", "EIO", 500),
+        ("renameat2", "ENOSPC", 507),
+        ("renameat2", "EROFS", 403),
+    ] {
+        assert!(matches!(put(live.plain, "/file", &old).status, 201 | 204));
+        let Some(fault) = Fault::inject(&live, call, error) else { return };
+        let got = put(live.plain, "/file", &new);
+        drop(fault);
+        assert_eq!(got.status, status, "{call} {error}: {}", got.head);
+        assert_eq!(std::fs::read(stored(&live, "file")).unwrap(), old, "{call} {error}");
+        assert_eq!(get(live.plain, "/file").body, old, "{call} {error}");
+        wait_for("the spool to be empty", || spooled(&live).is_empty());
+        // The worker is none the worse for it.
+        assert_eq!(put(live.plain, "/file", &new).status, 204, "{call} {error}");
+        assert_eq!(get(live.plain, "/file").body, new, "{call} {error}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_flushed_is_not_acknowledged() {
+    let live = start_with(&settings("serve", "durable = true", ""));
+    let (old, new) = (pattern(1000), pattern(300_000));
+    assert_eq!(put(live.plain, "/file", &old).status, 201);
+    let Some(fault) = Fault::inject(&live, "fsync", "EIO") else { return };
+    assert_eq!(put(live.plain, "/file", &new).status, 500);
+    drop(fault);
+    // The name is given by then; nobody can say what a power cut would leave. Either file is
+    // whole, and what is served is what is there.
+    let there = std::fs::read(stored(&live, "file")).unwrap();
+    assert!(there == old || there == new);
+    assert_eq!(get(live.plain, "/file").body, there);
+    assert!(spooled(&live).is_empty());
+}
+
+/// strace on the only worker, letting the first call of a kind fail; ended when dropped.
+struct Fault(Child);
+
+impl Fault {
+    /// `None` after saying loudly why not.
+    #[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
+    fn inject(live: &Live, call: &str, error: &str) -> Option<Self> {
+        let strace = peers::find("strace")?;
+        let [worker] = &live.workers(SlotState::Ready)[..] else { panic!("not one worker") };
+        let said = live.path("strace.said");
+        let child = Command::new(strace)
+            .args(["-f", "-e", &format!("trace={call}"), "-o", "/dev/null"])
+            .args(["-e", &format!("inject={call}:error={error}:when=1")])
+            .args(["-p", &worker.pid().to_string()])
+            .stdin(Stdio::null())
+            .stderr(File::create(&said).unwrap())
+            .spawn()
+            .unwrap();
+        let mut fault = Self(child);
+        let mut text = String::new();
+        wait_for("strace to attach", || {
+            let over = fault.0.try_wait().unwrap().is_some();
+            text = std::fs::read_to_string(&said).unwrap();
+            over || text.contains(" attached")
+        });
+        if text.contains(" attached") {
+            return Some(fault);
+        }
+        assert!(text.contains("not permitted"), "strace: {text}");
+        eprintln!("SKIPPED: {}", text.trim());
+        None
+    }
+}
+
+impl Drop for Fault {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
