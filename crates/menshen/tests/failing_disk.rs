@@ -9,7 +9,6 @@ mod live;
 #[allow(dead_code, reason = "each test program uses its part")]
 mod peers;
 #[path = "support/wire.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
 mod wire;
 
 use std::fs::File;
