@@ -97,7 +97,7 @@ impl Session {
         while !done {
             let (whole, received) = poll_fn(|cx| {
                 with_scratch(|scratch| {
-                    let most = most_to_read(&decoder);
+                    let most = most_to_read(&decoder, ways.framing);
                     let n = ready!(self.stream.poll_recv(cx, most, scratch.data()));
                     let Ok(n @ 1..) = n else { return Poll::Ready(Err(Broken::Gone)) };
                     self.watched.received(n);
@@ -193,11 +193,44 @@ impl Session {
     }
 }
 
-/// With a known length no byte of a following request is taken, so nothing need be kept.
-fn most_to_read(decoder: &BodyDecoder) -> usize {
-    let left = decoder.remaining().and_then(|n| usize::try_from(n).ok());
-    left.map_or(BODY_RECV, |n| n.clamp(1, BODY_RECV))
+/// With a known length no byte of a following request is taken, so nothing need be kept; and reads
+/// end where the file's offset is a multiple of [`BODY_RECV`], since a file system writes aligned
+/// pieces as large folios and others page by page. A piece is never so small that it would cost a
+/// call of its own.
+fn most_to_read(decoder: &BodyDecoder, framing: Framing) -> usize {
+    let (Some(left), Framing::Length(total)) = (decoder.remaining(), framing) else {
+        return BODY_RECV;
+    };
+    let past = usize::try_from(total.saturating_sub(left) % BODY_RECV as u64).unwrap_or(0);
+    let piece = BODY_RECV - past;
+    let piece = if piece < BODY_RECV / 4 { piece + BODY_RECV } else { piece };
+    usize::try_from(left).unwrap_or(usize::MAX).clamp(1, piece)
 }
 
 /// A body that nobody wants is read up to so many bytes to keep the connection.
 const DISCARD_BYTES: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    //! How much is read at once.
+    use super::*;
+
+    #[test]
+    fn reads_end_at_whole_pieces_and_never_past_the_body() {
+        let total = 3_000_000;
+        let framing = Framing::Length(total);
+        for first in [1, 16_284, BODY_RECV - 10, BODY_RECV, BODY_RECV + 7] {
+            let mut decoder = BodyDecoder::new(framing);
+            let mut at = decoder.decode(&vec![b'x'; first]).unwrap().consumed;
+            while !decoder.is_done() {
+                let most = most_to_read(&decoder, framing);
+                assert!(most >= BODY_RECV / 4 || (at + most) as u64 == total, "{at}: {most}");
+                assert!(most < BODY_RECV + BODY_RECV / 4 && (at + most) as u64 <= total);
+                assert!((at + most).is_multiple_of(BODY_RECV) || (at + most) as u64 == total);
+                at += decoder.decode(&vec![b'x'; most]).unwrap().consumed;
+            }
+            assert_eq!(at as u64, total);
+        }
+        assert_eq!(most_to_read(&BodyDecoder::new(Framing::Chunked), Framing::Chunked), BODY_RECV);
+    }
+}
