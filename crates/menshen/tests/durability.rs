@@ -10,16 +10,16 @@ mod live;
 #[path = "support/peers.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod peers;
+#[path = "support/strace.rs"]
+mod strace;
 #[path = "support/wire.rs"]
 mod wire;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 
-use live::{Live, wait_for};
-use menshen_sys::SlotState;
-use rustix::process::{Pid, Signal, kill_process};
+use live::Live;
+use strace::Strace;
 use wire::{Wire, get, pattern, request, settings, spooled, start_with, stored, wait_spooled};
 
 #[test]
@@ -110,10 +110,10 @@ fn upload(live: &Live) {
     assert!(spooled(live).is_empty());
 }
 
-/// strace on the only worker of a menshen; ended when dropped.
+/// The system calls of the only worker of a menshen.
 struct Trace {
-    child: Child,
-    file: std::path::PathBuf,
+    strace: Strace,
+    file: PathBuf,
 }
 
 /// One system call. Times are lines of the trace, which strace writes in order.
@@ -128,47 +128,17 @@ struct Call {
 }
 
 impl Trace {
-    /// Attaches to the worker; `None` after saying loudly why not.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
     fn start(live: &Live) -> Option<Self> {
-        let strace = peers::find("strace")?;
-        let workers = live.workers(SlotState::Ready);
-        let [worker] = &workers[..] else { panic!("{} workers", workers.len()) };
-        let (file, said) = (live.path("trace"), live.path("trace.said"));
-        let child = Command::new(strace)
-            .args(["-f", "-y", "-s", "64", "-e", CALLS, "-p", &worker.pid().to_string(), "-o"])
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stderr(File::create(&said).unwrap())
-            .spawn()
-            .unwrap();
-        let mut trace = Self { child, file };
-        let mut text = String::new();
-        wait_for("strace to attach", || {
-            let over = trace.child.try_wait().unwrap().is_some();
-            text = std::fs::read_to_string(&said).unwrap();
-            over || text.contains(" attached")
-        });
-        if text.contains(" attached") {
-            return Some(trace);
-        }
-        assert!(text.contains("not permitted"), "strace: {text}");
-        eprintln!("SKIPPED: {}", text.trim());
-        None
+        let file = live.path("trace");
+        let out = file.to_str().unwrap();
+        let strace = Strace::attach(live, &["-y", "-s", "64", "-e", CALLS, "-o", out])?;
+        Some(Self { strace, file })
     }
 
     /// Detaches; all calls that came to an end, in the order in which they did.
-    fn end(mut self) -> Vec<Call> {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
-        self.child.wait().unwrap();
+    fn end(self) -> Vec<Call> {
+        drop(self.strace);
         parse(&std::fs::read_to_string(&self.file).unwrap())
-    }
-}
-
-impl Drop for Trace {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

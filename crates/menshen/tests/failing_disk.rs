@@ -8,14 +8,13 @@ mod live;
 #[path = "support/peers.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod peers;
+#[path = "support/strace.rs"]
+mod strace;
 #[path = "support/wire.rs"]
 mod wire;
 
-use std::fs::File;
-use std::process::{Child, Command, Stdio};
-
 use live::{Live, wait_for};
-use menshen_sys::SlotState;
+use strace::Strace;
 use wire::{get, pattern, put, settings, spooled, start_with, stored};
 
 #[test]
@@ -36,7 +35,7 @@ fn a_call_that_fails_is_answered_and_leaves_the_old_file() {
         ("renameat2", "EROFS", 403),
     ] {
         assert!(matches!(put(live.plain, "/file", &old).status, 201 | 204));
-        let Some(fault) = Fault::inject(&live, call, error) else { return };
+        let Some(fault) = inject(&live, call, error) else { return };
         let got = put(live.plain, "/file", &new);
         drop(fault);
         assert_eq!(got.status, status, "{call} {error}: {}", got.head);
@@ -54,7 +53,7 @@ fn a_folder_that_cannot_be_flushed_is_not_acknowledged() {
     let live = start_with(&settings("serve", "durable = true", ""));
     let (old, new) = (pattern(1000), pattern(300_000));
     assert_eq!(put(live.plain, "/file", &old).status, 201);
-    let Some(fault) = Fault::inject(&live, "fsync", "EIO") else { return };
+    let Some(fault) = inject(&live, "fsync", "EIO") else { return };
     assert_eq!(put(live.plain, "/file", &new).status, 500);
     drop(fault);
     // The name is given by then; nobody can say what a power cut would leave. Either file is
@@ -65,43 +64,8 @@ fn a_folder_that_cannot_be_flushed_is_not_acknowledged() {
     assert!(spooled(&live).is_empty());
 }
 
-/// strace on the only worker, letting the first call of a kind fail; ended when dropped.
-struct Fault(Child);
-
-impl Fault {
-    /// `None` after saying loudly why not.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
-    fn inject(live: &Live, call: &str, error: &str) -> Option<Self> {
-        let strace = peers::find("strace")?;
-        let [worker] = &live.workers(SlotState::Ready)[..] else { panic!("not one worker") };
-        let said = live.path("strace.said");
-        let child = Command::new(strace)
-            .args(["-f", "-e", &format!("trace={call}"), "-o", "/dev/null"])
-            .args(["-e", &format!("inject={call}:error={error}:when=1")])
-            .args(["-p", &worker.pid().to_string()])
-            .stdin(Stdio::null())
-            .stderr(File::create(&said).unwrap())
-            .spawn()
-            .unwrap();
-        let mut fault = Self(child);
-        let mut text = String::new();
-        wait_for("strace to attach", || {
-            let over = fault.0.try_wait().unwrap().is_some();
-            text = std::fs::read_to_string(&said).unwrap();
-            over || text.contains(" attached")
-        });
-        if text.contains(" attached") {
-            return Some(fault);
-        }
-        assert!(text.contains("not permitted"), "strace: {text}");
-        eprintln!("SKIPPED: {}", text.trim());
-        None
-    }
-}
-
-impl Drop for Fault {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Lets the first call of a kind fail, until dropped; `None` after saying loudly why not.
+fn inject(live: &Live, call: &str, error: &str) -> Option<Strace> {
+    let (trace, fault) = (format!("trace={call}"), format!("inject={call}:error={error}:when=1"));
+    Strace::attach(live, &["-o", "/dev/null", "-e", &trace, "-e", &fault])
 }
