@@ -200,7 +200,9 @@ async fn accept(acceptor: Rc<Acceptor>, listener: Rc<TcpListener>, role: Listene
                 tokio::time::sleep(Duration::from_millis(SHORTAGE_MS)).await;
             }
             // The connection was gone before we took it.
-            Err(_) => {}
+            Err(error) if is_gone(&error) => {}
+            // Whatever it is may last: trying without a pause would take the whole processor.
+            Err(_) => tokio::time::sleep(Duration::from_millis(SHORTAGE_MS)).await,
         }
     }
 }
