@@ -13,9 +13,13 @@ mod strace;
 #[path = "support/wire.rs"]
 mod wire;
 
+use std::fs::File;
+use std::time::{Duration, Instant};
+
 use live::{Live, wait_for};
+use rustix::fs::{FlockOperation, flock};
 use strace::Strace;
-use wire::{get, pattern, put, settings, spooled, start_with, stored};
+use wire::{ask, get, pattern, put, settings, spooled, start_with, stored};
 
 #[test]
 fn a_call_that_fails_is_answered_and_leaves_the_old_file() {
@@ -62,6 +66,24 @@ fn a_folder_that_cannot_be_flushed_is_not_acknowledged() {
     assert!(there == old || there == new);
     assert_eq!(get(live.plain, "/file").body, there);
     assert!(spooled(&live).is_empty());
+}
+
+#[test]
+fn a_folder_somebody_keeps_locked_makes_busy_not_hung() {
+    for durable in ["durable = true", "durable = false"] {
+        let live = start_with(&settings("serve", durable, ""));
+        assert_eq!(put(live.plain, "/file", b"old").status, 201);
+        let folder = File::open(stored(&live, "")).unwrap();
+        flock(&folder, FlockOperation::LockExclusive).unwrap();
+        let began = Instant::now();
+        assert_eq!(put(live.plain, "/file", b"new").status, 503, "{durable}");
+        assert_eq!(ask(live.plain, "DELETE", "/file", &[], b"").status, 503, "{durable}");
+        assert!(began.elapsed() < Duration::from_secs(5), "{durable}");
+        assert_eq!(get(live.plain, "/file").body, b"old", "{durable}");
+        flock(&folder, FlockOperation::Unlock).unwrap();
+        assert_eq!(put(live.plain, "/file", b"new").status, 204, "{durable}");
+        assert!(spooled(&live).is_empty(), "{durable}");
+    }
 }
 
 /// Lets the first call of a kind fail, until dropped; `None` after saying loudly why not.

@@ -141,7 +141,7 @@ impl Root {
     /// Removes a file, or an empty directory; only in the state `expect` names, if it names one.
     pub(crate) fn remove(&self, path: &[u8], expect: &Expect, durable: bool) -> Result<(), Fault> {
         let (folder, name) = self.parent(path)?;
-        let lock = Lock::take(&folder);
+        let lock = Lock::take(&folder)?;
         let stat = named(&folder, name, path, expect)?;
         let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         let flags = if is_dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
@@ -176,7 +176,7 @@ impl Root {
         // Before folders are made for something that is not there.
         named(&from_folder, from_name, from, expect)?;
         let (to_folder, to_name) = self.parent_made(to, durable)?;
-        let lock = Lock::take(&from_folder);
+        let lock = Lock::take(&from_folder)?;
         named(&from_folder, from_name, from, expect)?;
         let taken = statat(&to_folder, to_name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
         let flags = match replace {
@@ -267,16 +267,23 @@ impl Seen {
 
 /// An advisory lock on a folder, given back on drop: two writers with conditions on one file must
 /// see each other. Held for a look and a rename, never while waiting for a disk.
+///
+/// Anybody who can read the folder can hold this lock too, so it is waited for only so long.
 #[derive(Debug)]
 pub(crate) struct Lock<'f> {
     folder: &'f OwnedFd,
 }
 
 impl<'f> Lock<'f> {
-    pub(crate) fn take(folder: &'f OwnedFd) -> Self {
-        // File systems without locks (some network ones) are left to their own order.
-        let _ = flock(folder, FlockOperation::LockExclusive);
-        Self { folder }
+    pub(crate) fn take(folder: &'f OwnedFd) -> Result<Self, Fault> {
+        for _ in 0..LOCK_TRIES {
+            match flock(folder, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(LOCK_PAUSE),
+                // File systems without locks (some network ones) are left to their own order.
+                Ok(()) | Err(_) => return Ok(Self { folder }),
+            }
+        }
+        Err(Fault::Busy)
     }
 }
 
@@ -357,6 +364,9 @@ fn split_last(path: &[u8]) -> Option<(&[u8], &[u8])> {
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const RACE_TRIES: u32 = 16;
+/// Together 200 ms: our own writers hold the lock for microseconds.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests;

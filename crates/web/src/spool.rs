@@ -154,7 +154,7 @@ impl Spool {
         }
         let (folder, name) = self.root.parent_made(&upload.path, self.durable)?;
         let replaced = {
-            let _lock = Lock::take(&folder);
+            let _lock = Lock::take(&folder)?;
             take_name(&upload.place, &folder, name, expect)?
         };
         upload.place.kept = true;

@@ -224,7 +224,7 @@ fn two_mounts_of_one_file_system_are_two_places() {
 fn a_lock_keeps_others_out_until_it_is_dropped() {
     let made = Fixture::new();
     let (mine, theirs) = (made.root().folder(b"").unwrap(), made.root().folder(b"").unwrap());
-    let held = Lock::take(&mine);
+    let held = Lock::take(&mine).unwrap();
     let now = FlockOperation::NonBlockingLockExclusive;
     assert_eq!(flock(&theirs, now), Err(Errno::WOULDBLOCK));
     drop(held);
