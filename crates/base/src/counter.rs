@@ -82,4 +82,33 @@ counters! {
     AuthFailed Counter "auth_failed_total" "requests with a wrong token or session";
     StorageFull Counter "storage_full_total" "uploads refused with 507";
     LogDropped Counter "log_lines_dropped_total" "access-log lines that could not be written";
+    PhpRequests Counter "php_requests_total" "requests answered by PHP";
+    PhpBusy Gauge "php_requests_open" "requests with PHP now";
+    PhpQueued Gauge "php_requests_queued" "requests waiting for a PHP worker now";
+    PhpMicros Counter "php_microseconds_total" "time PHP workers were held, microseconds";
+    PhpQueueMicros Counter "php_queue_microseconds_total"
+        "time requests waited for a PHP worker, microseconds";
+    PhpSwap Counter "php_deliveries_swap_total" "uploads delivered by swap";
+    PhpSwapMicros Counter "php_deliveries_swap_microseconds_total"
+        "time PHP workers were held by swap deliveries, microseconds";
+    PhpFields Counter "php_deliveries_fields_total" "uploads delivered by fields";
+    PhpFieldsMicros Counter "php_deliveries_fields_microseconds_total"
+        "time PHP workers were held by fields deliveries, microseconds";
+    PhpReplay Counter "php_deliveries_replay_total" "uploads delivered by replay";
+    PhpReplayMicros Counter "php_deliveries_replay_microseconds_total"
+        "time PHP workers were held by replay deliveries, microseconds";
+    PhpFallbacks Counter "php_swap_fallbacks_total" "uploads replayed because swap was not possible";
+    PhpFailed Counter "php_failed_total" "answers 502 and 504: PHP unreachable, dead, stuck or invalid";
+    PhpOffloaded Counter "php_offloaded_total" "answers sent from a file that PHP named";
+    PhpSpooled Counter "php_spooled_bytes_total" "bytes of PHP answers that rested on disk for slow readers";
+    PhpStderr Counter "php_stderr_lines_total" "lines PHP wrote to its error stream";
+    LimitPhpQueue Counter "limit_php_queue_total" "hits of php_queue_max";
+    LimitPhpQueueSeconds Counter "limit_php_queue_seconds_total" "hits of php_queue_seconds_max";
+    LimitPhpConnect Counter "limit_php_connect_seconds_total" "hits of php_connect_seconds_max";
+    LimitPhpSilence Counter "limit_php_silence_seconds_total" "hits of php_silence_seconds_max";
+    LimitPhpHead Counter "limit_php_head_bytes_total" "hits of php_head_bytes_max";
+    LimitPhpFields Counter "limit_php_fields_bytes_total" "hits of php_fields_bytes_max";
+    LimitPhpAnswerSpool Counter "limit_php_answer_spool_bytes_total"
+        "hits of php_answer_spool_bytes_max: the script waited for its reader";
+    LimitPhpStderr Counter "limit_php_stderr_bytes_total" "hits of php_stderr_bytes_max";
 }

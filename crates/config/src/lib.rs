@@ -23,7 +23,7 @@ pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;
 pub use render::{Colour, render, summary};
 pub use sample::{reference, sample};
-pub use worker::{ListenerRole, ListenerSpec, Secrets, WorkerSpec};
+pub use worker::{ListenerRole, ListenerSpec, POOLS_MAX, PoolSpec, Secrets, SiteSpec, WorkerSpec};
 
 /// A configuration file, read and rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]

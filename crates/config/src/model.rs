@@ -5,6 +5,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+mod site;
+
+pub use site::{
+    Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
+    Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
+};
+
 /// Everything `menshen.toml` can say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -17,6 +24,10 @@ pub struct Config {
     pub workers: u32,
     /// The web door.
     pub web: Web,
+    /// Sites, in the order of the file.
+    pub sites: Vec<Site>,
+    /// PHP as a whole.
+    pub php: Php,
     /// Certificates.
     pub tls: Tls,
     /// The loopback listener for `/metrics`.
@@ -144,6 +155,14 @@ pub struct Limits {
     pub h2_streams_max: u32,
     pub h2_window_bytes_max: u32,
     pub drain_seconds_max: u32,
+    pub php_queue_max: u32,
+    pub php_queue_seconds_max: u32,
+    pub php_connect_seconds_max: u32,
+    pub php_silence_seconds_max: u32,
+    pub php_head_bytes_max: u32,
+    pub php_fields_bytes_max: u64,
+    pub php_answer_spool_bytes_max: u64,
+    pub php_stderr_bytes_max: u32,
 }
 
 impl Default for Config {
@@ -153,6 +172,8 @@ impl Default for Config {
             user: None,
             workers: 0,
             web: Web::default(),
+            sites: Vec::new(),
+            php: Php::default(),
             tls: Tls { certificate: None, key: None, names: vec!["localhost".into()] },
             admin: Admin { listen: Some(([127, 0, 0, 1], 8444).into()), explicit: false },
             limits: Limits::default(),
@@ -201,6 +222,14 @@ impl Default for Limits {
             h2_streams_max: 100,
             h2_window_bytes_max: 4 << 20,
             drain_seconds_max: 60,
+            php_queue_max: 1000,
+            php_queue_seconds_max: 30,
+            php_connect_seconds_max: 2,
+            php_silence_seconds_max: 60,
+            php_head_bytes_max: 64 * 1024,
+            php_fields_bytes_max: 8 << 20,
+            php_answer_spool_bytes_max: 0,
+            php_stderr_bytes_max: 16 * 1024,
         }
     }
 }

@@ -4,10 +4,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Config;
+use crate::model::{Config, PhpAddress};
 
 /// Everything one worker needs; JSON on the pipe, written once, then the pipe is closed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,8 +25,12 @@ pub struct WorkerSpec {
     pub config: Config,
     /// Its own sockets, listening already.
     pub listeners: Vec<ListenerSpec>,
-    /// The served folder, `O_DIRECTORY`.
+    /// The served folder, `O_DIRECTORY`; an empty one when a site takes every host.
     pub root_fd: i32,
+    /// One per site of the configuration, in its order.
+    pub sites: Vec<SiteSpec>,
+    /// PHP pools the sites use.
+    pub pools: Vec<PoolSpec>,
     /// The scoreboard file, read-write.
     pub scoreboard_fd: i32,
     /// Access log, `O_APPEND`.
@@ -39,6 +44,45 @@ pub struct WorkerSpec {
     /// Keys of this door.
     pub secrets: Secrets,
 }
+
+/// Open folders of one site.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SiteSpec {
+    /// The document root, `O_DIRECTORY`.
+    pub root_fd: i32,
+    /// One per mount of the site, in its order.
+    pub mount_fds: Vec<i32>,
+    /// One per rule of the site: the folder of its `fields.store`.
+    pub store_fds: Vec<Option<i32>>,
+    /// Index in [`WorkerSpec::pools`]; `None` without PHP.
+    pub pool: Option<u32>,
+}
+
+/// A PHP pool.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PoolSpec {
+    /// Where it listens.
+    pub address: PhpAddress,
+    /// Its worker processes.
+    pub workers: u32,
+    /// Whether it is ours.
+    pub managed: bool,
+    /// Where its status is asked, with the path; never asked without.
+    pub status: Option<(PhpAddress, String)>,
+    /// Absolute path of the folder with `prepend.php` and `probe.php`.
+    pub folder: PathBuf,
+    /// The spool for request bodies and answers, `O_DIRECTORY`.
+    pub spool_fd: i32,
+    /// Its absolute path, as PHP sees it.
+    pub spool_path: PathBuf,
+    /// Its place in the scoreboard, 0..[`POOLS_MAX`]; kept over reloads while the address stays.
+    pub place: u32,
+    /// An eventfd shared by all workers: rung when a PHP worker got free and somebody waits.
+    pub wake_fd: i32,
+}
+
+/// Most PHP pools at once.
+pub const POOLS_MAX: usize = 8;
 
 /// One inherited socket.
 #[derive(Debug, Clone, Serialize, Deserialize)]

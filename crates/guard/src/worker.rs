@@ -81,6 +81,8 @@ impl Worker {
             config: generation.config.clone(),
             listeners,
             root_fd: generation.root.as_raw_fd(),
+            sites: Vec::new(),
+            pools: Vec::new(),
             scoreboard_fd: home.scoreboard.as_raw_fd(),
             access_log_fd: generation.access_log.as_ref().map(AsRawFd::as_raw_fd),
             ready_fd: ready_write.as_raw_fd(),

@@ -12,6 +12,7 @@ mod async_stream;
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -48,6 +49,12 @@ impl Stream {
             Box::new(connection)
         });
         Self { socket, tls, watches_unsent: false }
+    }
+
+    /// The socket's own address; unspecified when it cannot tell.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap_or_else(|_| ([0; 4], 0).into())
     }
 
     /// The TLS side, when there is one.

@@ -178,6 +178,10 @@ impl Headers for RequestHead<'_> {
     fn for_each(&self, name: &str, f: &mut dyn FnMut(&[u8])) {
         self.all(name).for_each(f);
     }
+
+    fn each(&self, f: &mut dyn FnMut(&[u8], &[u8])) {
+        self.fields().for_each(|(name, value)| f(name, value));
+    }
 }
 
 impl Method {

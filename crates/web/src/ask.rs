@@ -1,6 +1,6 @@
 //! One request as both protocols hand it to the door: borrowed, already checked for framing.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use menshen_web_core::fields::{Wanted, wanted};
 use menshen_web_core::head::{Headers, Interest, Method};
@@ -9,6 +9,8 @@ use menshen_web_core::head::{Headers, Interest, Method};
 #[derive(Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub(crate) method: Method,
+    /// The method as sent.
+    pub(crate) method_name: &'a str,
     pub(crate) target: &'a [u8],
     pub(crate) host: &'a [u8],
     pub(crate) headers: &'a dyn Headers,
@@ -17,6 +19,20 @@ pub(crate) struct Ask<'a> {
     pub(crate) peer: IpAddr,
     /// Length of the body when announced; `None` also for chunked ones.
     pub(crate) length: Option<u64>,
+    pub(crate) wire: Wire<'a>,
+}
+
+/// The connection a request came by.
+#[derive(Clone, Copy)]
+pub(crate) struct Wire<'a> {
+    /// Asks the socket for its own address; few requests need it.
+    pub(crate) local: &'a dyn Fn() -> SocketAddr,
+    /// The socket's peer; a trusted proxy's client is [`Ask::peer`].
+    pub(crate) remote: SocketAddr,
+    /// Whether the client came by TLS, here or at a trusted proxy.
+    pub(crate) secure: bool,
+    /// `HTTP/1.0`, `HTTP/1.1`, `HTTP/2.0`: as `SERVER_PROTOCOL` says it.
+    pub(crate) protocol: &'static str,
 }
 
 impl Ask<'_> {

@@ -16,7 +16,7 @@ use menshen_web_core::head::{Headers, Interest, Method};
 use rustix::fs::{Mode, OFlags, open};
 use tempfile::TempDir;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Wire};
 use crate::auth::Authority;
 use crate::door::{Door, Shared};
 use crate::files::Files;
@@ -154,6 +154,10 @@ impl Headers for Lines {
         let named = self.0.iter().filter(|(key, _)| key == name);
         named.for_each(|(_, value)| f(value.as_bytes()));
     }
+
+    fn each(&self, f: &mut dyn FnMut(&[u8], &[u8])) {
+        self.0.iter().for_each(|(name, value)| f(name.as_bytes(), value.as_bytes()));
+    }
 }
 
 impl Lines {
@@ -167,16 +171,23 @@ impl Lines {
     }
 
     /// A request with these fields to `files.example`, without a body.
-    pub(crate) fn ask<'a>(&'a self, method: &str, target: &'a str) -> Ask<'a> {
+    pub(crate) fn ask<'a>(&'a self, method: &'a str, target: &'a str) -> Ask<'a> {
         let names = self.0.iter().map(|(name, _)| Interest::of(name.as_bytes()));
         Ask {
             method: Method::of(method.as_bytes()),
+            method_name: method,
             target: target.as_bytes(),
             host: b"files.example",
             headers: self,
             interest: names.fold(Interest::NONE, Interest::with),
             peer: [192, 0, 2, 1].into(),
             length: Some(0),
+            wire: Wire {
+                local: &|| ([192, 0, 2, 80], 443).into(),
+                remote: ([192, 0, 2, 1], 40_000).into(),
+                secure: true,
+                protocol: "HTTP/1.1",
+            },
         }
     }
 }

@@ -29,7 +29,7 @@ use menshen_web_core::head::{
     Framing, HeadError, Method, Parsed, RequestHead, Version, parse_request,
 };
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Wire};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::files::TICK_NS;
@@ -235,8 +235,10 @@ impl Session {
     }
 
     fn plan(&self, head: &RequestHead<'_>, patience: Patience) -> Request {
+        let forwarded = self.forwarded(head);
         let mut ask = Ask {
             method: head.method,
+            method_name: head.method_name,
             target: head.target,
             host: head.host,
             headers: head,
@@ -247,9 +249,18 @@ impl Session {
                 Framing::Length(n) => Some(n),
                 Framing::Chunked => None,
             },
+            wire: Wire {
+                local: &|| self.stream.local_addr(),
+                remote: self.peer,
+                secure: self.stream.tls().is_some() || forwarded == Some(Forwarded::Https),
+                protocol: match head.version {
+                    Version::Http10 => "HTTP/1.0",
+                    Version::Http11 => "HTTP/1.1",
+                },
+            },
         };
         ask.peer = self.door.client_of(ask.peer, &ask);
-        let plan = match (self.mode, self.forwarded(head)) {
+        let plan = match (self.mode, forwarded) {
             (Mode::Admin, _) => crate::metrics::answer(&ask, &self.door.shared.board.view()).into(),
             // TLS ended at the proxy, or should have: its own HTTPS port is the usual one.
             (_, Some(Forwarded::Http)) => redirect(&ask, HTTPS_PORT).into(),

@@ -32,6 +32,7 @@ pub(crate) struct Shared {
     door: Rc<Door>,
     watched: Rc<Watched>,
     peer: SocketAddr,
+    local: SocketAddr,
     /// Streams being served, and how many of them wait for the file system.
     open: Cell<u32>,
     storing: Cell<u32>,
@@ -50,6 +51,7 @@ pub(crate) async fn run(
     handshake_ms: i64,
 ) {
     watched.enter(Phase::Head, door.limits.head_seconds_max);
+    let local = stream.local_addr();
     let io = AsyncStream::new(stream, Rc::clone(&watched));
     let Ok(mut connection) = builder(&door).handshake::<_, Bytes>(io).await else {
         return;
@@ -59,6 +61,7 @@ pub(crate) async fn run(
         door: Rc::clone(&door),
         watched,
         peer,
+        local,
         open: Cell::new(0),
         storing: Cell::new(0),
         uploaded: Cell::new(0),

@@ -19,6 +19,10 @@ impl Headers for Fields {
     fn for_each(&self, name: &str, f: &mut dyn FnMut(&[u8])) {
         self.0.iter().filter(|field| field.0 == name).for_each(|field| f(field.1.as_bytes()));
     }
+
+    fn each(&self, f: &mut dyn FnMut(&[u8], &[u8])) {
+        self.0.iter().for_each(|field| f(field.0.as_bytes(), field.1.as_bytes()));
+    }
 }
 
 fn fields(list: &[(&'static str, &str)]) -> Fields {

@@ -92,6 +92,12 @@ impl Headers for Lines<'_> {
             }
         }
     }
+
+    fn each(&self, f: &mut dyn FnMut(&[u8], &[u8])) {
+        for name in CONDITIONS {
+            self.for_each(name, &mut |value| f(name.as_bytes(), value));
+        }
+    }
 }
 
 fn value_of<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {

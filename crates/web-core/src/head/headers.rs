@@ -12,6 +12,9 @@ pub trait Headers {
 
     /// Calls `f` with every value of `name`, in order of arrival.
     fn for_each(&self, name: &str, f: &mut dyn FnMut(&[u8]));
+
+    /// Calls `f` with every name (in any case) and value, in order of arrival.
+    fn each(&self, f: &mut dyn FnMut(&[u8], &[u8]));
 }
 
 /// A set of the headers the door may act on. A set bit says the header is there at least once.

@@ -19,7 +19,7 @@ use menshen_web_core::head::{Headers, Interest, Method, host_is_valid};
 use menshen_web_core::range::{ByteRange, MultipartRanges, content_range};
 
 use super::Shared;
-use crate::ask::Ask;
+use crate::ask::{Ask, Wire};
 use crate::door::Transfer;
 use crate::fault::Fault;
 use crate::files::{FileEntry, TICK_NS};
@@ -135,12 +135,19 @@ fn plan(
     let fields = Fields(&parts.headers);
     let mut ask = Ask {
         method: Method::of(parts.method.as_str().as_bytes()),
+        method_name: parts.method.as_str(),
         target,
         host,
         headers: &fields,
         interest,
         peer,
         length,
+        wire: Wire {
+            local: &|| shared.local,
+            remote: shared.peer,
+            secure: true,
+            protocol: "HTTP/2.0",
+        },
     };
     ask.peer = door.client_of(peer, &ask);
     (door.plan(&ask, patience), ask.peer, length)
@@ -156,6 +163,10 @@ impl Headers for Fields<'_> {
 
     fn for_each(&self, name: &str, f: &mut dyn FnMut(&[u8])) {
         self.0.get_all(name).iter().for_each(|value| f(value.as_bytes()));
+    }
+
+    fn each(&self, f: &mut dyn FnMut(&[u8], &[u8])) {
+        self.0.iter().for_each(|(name, value)| f(name.as_str().as_bytes(), value.as_bytes()));
     }
 }
 
