@@ -24,6 +24,7 @@ use crate::fault::Fault;
 use crate::files::{Found, etag_of};
 use crate::job::Job;
 use crate::page::{self, Page};
+use crate::php::call::Call;
 use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
@@ -42,6 +43,8 @@ pub(crate) enum Plan {
     Tick,
     /// Receive a body.
     Receive(Sink),
+    /// Have PHP answer.
+    Php(Box<Call>),
     /// Work on a blocking thread.
     Job(Box<Job>, Wanted),
 }

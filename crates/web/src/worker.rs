@@ -27,7 +27,7 @@ use crate::door::{Door, Shared};
 use crate::files::Files;
 use crate::h1::{Mode, Session};
 use crate::h2;
-use crate::log::{Line, Log, Times};
+use crate::log::{Line, Log, PhpNote, Times};
 use crate::root::Root;
 use crate::spool::Spool;
 
@@ -285,6 +285,7 @@ impl Acceptor {
                 bytes_in: 0,
                 bytes_out: 0,
                 times,
+                php: PhpNote::default(),
                 end,
             };
             return door.log.add(&line);
