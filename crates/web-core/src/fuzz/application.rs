@@ -142,7 +142,7 @@ pub fn form_rewrite(data: &[u8]) {
 
 /// Writes parts and reads them again; `None` when they cannot be written.
 fn rewrite(parts: &[(PartHead, Vec<u8>, bool)]) -> Option<Form> {
-    let boundary = Boundary::from_random(b"nobody knows it!");
+    let boundary = unknown_boundary(parts);
     let mut body = Vec::new();
     for (head, bytes, _) in parts {
         let start = body.len();
@@ -159,6 +159,19 @@ fn rewrite(parts: &[(PartHead, Vec<u8>, bool)]) -> Option<Form> {
     }
     closing(&boundary, &mut body);
     Some(Form::read(&boundary, &[&body]))
+}
+
+/// A boundary that none of the parts knows, which is what chance gives in earnest.
+fn unknown_boundary(parts: &[(PartHead, Vec<u8>, bool)]) -> Boundary {
+    let mut number = 0_u128;
+    loop {
+        let boundary = Boundary::from_random(&number.to_be_bytes());
+        let known = |bytes: &[u8]| memchr::memmem::find(bytes, boundary.as_bytes()).is_some();
+        if !parts.iter().any(|(_, bytes, _)| known(bytes)) {
+            return boundary;
+        }
+        number += 1;
+    }
 }
 
 /// Name and file name as PHP takes them from a disposition: words that end at a `;` outside of
