@@ -321,6 +321,8 @@ impl Session {
                 outcome
             }
             Plan::Receive(sink) => self.receive(sink, &mut ways).await,
+            // Nothing runs scripts yet.
+            Plan::Script(_) => self.answer(Reply::new(502), &mut ways).await,
             Plan::Tick => self.answer(Reply::fault(Fault::Busy, Wanted::Either), &mut ways).await,
         };
         door.slot.sub(Counter::RequestsOpen, 1);

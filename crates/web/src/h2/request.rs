@@ -58,6 +58,8 @@ pub(super) async fn serve(
             stream.answer(reply).await
         }
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
+        // Nothing runs scripts yet.
+        Plan::Script(_) => stream.answer(Reply::new(502)).await,
         Plan::Tick => stream.answer(Reply::fault(Fault::Busy, Wanted::Either)).await,
     };
     let door = &shared.door;
