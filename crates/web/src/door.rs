@@ -20,6 +20,7 @@ use crate::auth::Authority;
 use crate::files::Files;
 use crate::log::Log;
 use crate::root::Root;
+use crate::site::Sites;
 use crate::spool::Spool;
 
 /// What every connection of a worker uses.
@@ -28,6 +29,7 @@ pub(crate) struct Door {
     pub(crate) slot: Slot,
     pub(crate) shared: Arc<Shared>,
     pub(crate) files: Files,
+    pub(crate) sites: Sites,
     pub(crate) authority: Authority,
     pub(crate) log: Log,
     pub(crate) watch: Rc<Watch>,
@@ -197,7 +199,8 @@ impl std::fmt::Debug for Door {
     }
 }
 
-fn contains(network: &Network, address: IpAddr) -> bool {
+/// Whether `address` is in `network`; IPv4 addresses written as IPv6 ones are IPv4 addresses.
+pub(crate) fn contains(network: &Network, address: IpAddr) -> bool {
     let bits = u32::from(network.prefix);
     match (network.address.to_canonical(), address.to_canonical()) {
         (IpAddr::V4(net), IpAddr::V4(ip)) => {

@@ -22,6 +22,7 @@ use crate::door::{Door, Shared};
 use crate::files::Files;
 use crate::log::Log;
 use crate::root::Root;
+use crate::site::Sites;
 use crate::spool::Spool;
 
 /// The owner token of every test.
@@ -65,6 +66,7 @@ impl Fixture {
         );
         let door = Door {
             files: Files::new(board, slot, usize::try_from(limits.descriptors_max).unwrap()),
+            sites: Sites::default(),
             log: Log::new(log, slot, "web/0".into()),
             https_port: 8443,
             trusted,

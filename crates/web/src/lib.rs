@@ -23,6 +23,7 @@ mod reply;
 mod root;
 mod scratch;
 mod sink;
+mod site;
 mod spool;
 mod time;
 mod worker;

@@ -28,6 +28,7 @@ use crate::php::call::Call;
 use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
+use crate::site::{Script, Way};
 
 pub(crate) use file::{FileAnswer, Span};
 
@@ -47,6 +48,8 @@ pub(crate) enum Plan {
     Php(Box<Call>),
     /// Work on a blocking thread.
     Job(Box<Job>, Wanted),
+    /// Have PHP run a script of a site.
+    Script(Box<Script>),
 }
 
 /// Whether the caller would wait a tick for a strong tag, or has waited already.
@@ -59,6 +62,14 @@ pub(crate) enum Patience {
 impl Door {
     /// Plans the answer to `ask`.
     pub(crate) fn plan(&self, ask: &Ask<'_>, patience: Patience) -> Plan {
+        if let Some(site) = self.sites.find(ask.host) {
+            return match site.route(self, ask, patience) {
+                Way::Reply(reply) => Plan::Reply(reply),
+                Way::File(answer) => Plan::File(answer),
+                Way::Tick => Plan::Tick,
+                Way::Script(script) => Plan::Script(script),
+            };
+        }
         match self.route(ask, patience) {
             Ok(plan) => plan,
             Err(Stop::Fault(fault)) => Reply::fault(fault, ask.wanted()).into(),

@@ -29,6 +29,7 @@ use crate::h1::{Mode, Session};
 use crate::h2;
 use crate::log::{Line, Log, PhpNote, Times};
 use crate::root::Root;
+use crate::site::Sites;
 use crate::spool::Spool;
 
 /// Why a worker could not begin.
@@ -106,8 +107,10 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         limits.auth_failures_per_minute_max,
     );
     let gate = gate(&limits, descriptors);
+    let files = Files::new(board, slot, size(limits.descriptors_max));
     let door = Rc::new(Door {
-        files: Files::new(board, slot, size(limits.descriptors_max)),
+        sites: Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?,
+        files,
         log: Log::new(log, slot, format!("web/{}", spec.index)),
         https_port: https_port(&spec),
         trusted: spec.config.web.trusted_proxies.clone(),
@@ -314,6 +317,7 @@ async fn housekeeping(door: Rc<Door>) {
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(IDLE_FILE_TICKS) {
             door.files.close_idle();
+            door.sites.close_idle();
         }
     }
 }
