@@ -369,6 +369,7 @@ impl Door {
     pub(crate) fn count_fault(&self, fault: Fault) {
         match fault {
             Fault::TooLarge => self.slot.add(Counter::LimitUpload, 1),
+            Fault::FieldsTooLarge => self.slot.add(Counter::LimitPhpFields, 1),
             Fault::Full => self.slot.add(Counter::StorageFull, 1),
             Fault::Form(error) if error.is_limit() => self.slot.add(Counter::LimitParts, 1),
             _ => {}

@@ -97,7 +97,7 @@ fn reserving_ahead_changes_neither_size_nor_content() {
     for piece in content.chunks(10_000) {
         upload.write(piece).unwrap();
     }
-    assert_eq!(upload.reserved > 0, reserves(&upload.place.folder));
+    assert_eq!(upload.reserve.reserved > 0, reserves(&upload.place.folder));
     made.spool().publish(upload, &Expect::Anything).unwrap();
     assert_eq!(std::fs::read(made.path("file")).unwrap(), content);
 }
