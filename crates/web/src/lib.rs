@@ -18,6 +18,7 @@ mod listing;
 mod log;
 mod metrics;
 mod page;
+mod php;
 mod plan;
 mod reply;
 mod root;

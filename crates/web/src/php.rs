@@ -1,0 +1,3 @@
+//! PHP pools.
+
+pub(crate) mod admission;
