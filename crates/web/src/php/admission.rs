@@ -223,24 +223,26 @@ impl<C> Admission<C> {
 
     /// Takes a place if one is free for `class`.
     fn take(&self, class: Class) -> bool {
-        let limit = self.limit();
-        let deliveries_max = limit.saturating_sub(1).max(1);
-        let fits = |all: PoolLoad| {
-            all.in_flight <= limit && (class == Class::Page || all.deliveries <= deliveries_max)
-        };
-        let one = one(class);
         // A look before counting in: others would step back from a place we do not get.
-        if !fits(self.board.view().pool_load(self.place).plus(one)) {
+        if !self.fits(class, one(class)) {
             return false;
         }
         let own = self.slot.pool_load(self.place);
-        self.slot.set_pool_load(self.place, own.plus(one));
-        if fits(self.board.view().pool_load(self.place)) {
+        self.slot.set_pool_load(self.place, own.plus(one(class)));
+        if self.fits(class, PoolLoad::default()) {
             self.slot.count_admitted(self.place);
             return true;
         }
         self.slot.set_pool_load(self.place, own);
         false
+    }
+
+    /// Whether what all workers hold, and `more`, is within the limits of `class`.
+    fn fits(&self, class: Class, more: PoolLoad) -> bool {
+        let limit = self.limit();
+        let all = self.board.view().pool_load(self.place).plus(more);
+        let deliveries_max = limit.saturating_sub(1).max(1);
+        all.in_flight <= limit && (class == Class::Page || all.deliveries <= deliveries_max)
     }
 
     fn ticket(self: &Rc<Self>, class: Class, queued_us: u64, connection: Option<C>) -> Ticket<C> {
@@ -299,7 +301,9 @@ impl<C> Admission<C> {
             return Some(Class::Delivery);
         }
         let page = pages && self.take(Class::Page);
-        if deliveries && (page || !first) {
+        // Passed by: a place went to a page, here or by leaving it to one that waits elsewhere.
+        let left = !first && !pages && self.fits(Class::Delivery, one(Class::Delivery));
+        if deliveries && (page || left) {
             self.passed_by.set(self.passed_by.get().saturating_add(1));
         }
         page.then_some(Class::Page)
