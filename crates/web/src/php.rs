@@ -1,3 +1,4 @@
 //! PHP pools.
 
 pub(crate) mod admission;
+pub(crate) mod pulse;

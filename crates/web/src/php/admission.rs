@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use menshen_base::Counter;
 use menshen_net::{clock, gate::network_of};
-use menshen_sys::{POOLS_MAX, PoolLoad, Scoreboard, Slot};
+use menshen_sys::{POOLS_MAX, PoolLoad, Scoreboard, Slot, SlotState};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
@@ -141,6 +141,11 @@ impl<C: 'static> Admission<C> {
     /// has waited for a while.
     async fn listen(self: Rc<Self>) {
         // Without it (no memory for another watch) there still is the tick.
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe: the descriptor must stay the same and open while it \
+                      is watched, which the count of an `Rc<OwnedFd>` ensures"
+        )]
         let bell = AsyncFd::with_interest(Rc::clone(&self.bell), Interest::READABLE).ok();
         let mut idle_ticks = 0;
         while idle_ticks < IDLE_TICKS {
@@ -200,24 +205,55 @@ impl<C> Admission<C> {
         let _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
     }
 
+    /// Processes of the pool, busy or not.
+    pub(crate) fn workers(&self) -> u32 {
+        match self.board.view().pool_limit(self.place) {
+            0 => self.workers,
+            shown => shown,
+        }
+    }
+
+    /// What all workers together have with the pool.
+    pub(crate) fn load(&self) -> PoolLoad {
+        self.board.view().pool_load(self.place)
+    }
+
+    /// Requests that all workers together have admitted; only its changes tell anything.
+    pub(crate) fn admitted(&self) -> u64 {
+        self.board.view().pool_admitted(self.place)
+    }
+
+    /// Where this worker is in its life.
+    pub(crate) fn worker_state(&self) -> SlotState {
+        self.slot.state()
+    }
+
+    /// Sets how many processes of the pool are busy with what no worker has in flight; places that
+    /// this frees are offered to those who wait.
+    pub(crate) fn set_strangers(&self, strangers: u32) {
+        let before = self.board.view().pool_strangers(self.place);
+        if strangers != before {
+            self.board.set_pool_strangers(self.place, strangers);
+        }
+        if strangers < before && self.load().waiting() > 0 {
+            self.ring();
+        }
+    }
+
     fn nobody_waits(&self) -> bool {
         self.pages.borrow().is_empty() && self.deliveries.borrow().is_empty()
     }
 
     /// Places of the pool that are ours to give, at least one.
     fn limit(&self) -> u16 {
-        let view = self.board.view();
-        let workers = match view.pool_limit(self.place) {
-            0 => self.workers,
-            shown => shown,
-        };
-        let free = workers.saturating_sub(view.pool_strangers(self.place)).max(1);
+        let strangers = self.board.view().pool_strangers(self.place);
+        let free = self.workers().saturating_sub(strangers).max(1);
         u16::try_from(free).unwrap_or(u16::MAX)
     }
 
     /// A newcomer's try: a delivery lets pages that wait elsewhere go first.
     fn may_take_now(&self, class: Class) -> bool {
-        let others = self.board.view().pool_load(self.place);
+        let others = self.load();
         (class == Class::Page || others.waiting_pages == 0) && self.take(class)
     }
 
@@ -240,7 +276,7 @@ impl<C> Admission<C> {
     /// Whether what all workers hold, and `more`, is within the limits of `class`.
     fn fits(&self, class: Class, more: PoolLoad) -> bool {
         let limit = self.limit();
-        let all = self.board.view().pool_load(self.place).plus(more);
+        let all = self.load().plus(more);
         let deliveries_max = limit.saturating_sub(1).max(1);
         all.in_flight <= limit && (class == Class::Page || all.deliveries <= deliveries_max)
     }
@@ -265,7 +301,7 @@ impl<C> Admission<C> {
 
     /// What the other workers have.
     fn others(&self) -> PoolLoad {
-        self.board.view().pool_load(self.place).minus(self.slot.pool_load(self.place))
+        self.load().minus(self.slot.pool_load(self.place))
     }
 
     /// Grants places to own waiters for as long as there are any of both; the first one gets the

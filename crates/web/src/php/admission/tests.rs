@@ -130,9 +130,10 @@ fn strangers_lower_the_limit_but_never_to_nothing() {
         // The strangers are gone: nobody gives a place back, but the one who noticed rings.
         let waits = queue(&a, Class::Page, 1);
         settle().await;
-        crew.board.set_pool_strangers(3, 0);
-        a.ring();
+        a.set_strangers(0);
+        let before = Instant::now();
         let _second = waits.await.unwrap().unwrap();
+        assert!(before.elapsed() < Duration::from_millis(TICK_MS / 2));
         drop(only);
     });
 }
