@@ -30,14 +30,16 @@ use std::time::Duration;
 
 use menshen_base::Counter;
 use menshen_net::{clock, gate::network_of};
-use menshen_sys::{POOLS_MAX, PoolLoad, Scoreboard, Slot, SlotState};
+use menshen_sys::{PoolLoad, Scoreboard, Slot, SlotState};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 
 use line::{Line, Waiter};
+use places::Places;
 
 mod line;
+mod places;
 
 /// What a request is, for the order of waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +80,8 @@ pub(crate) struct Settings {
 /// The admission to one pool, as one worker sees it. `C` is a connection to the pool that the next
 /// request may use.
 pub(crate) struct Admission<C> {
-    board: Scoreboard,
+    places: Places,
     slot: Slot,
-    place: usize,
-    workers: u32,
     waiting_max: usize,
     wait_max_us: u64,
     bell: Rc<OwnedFd>,
@@ -118,7 +118,7 @@ impl<C: 'static> Admission<C> {
         class: Class,
         client: IpAddr,
     ) -> Result<Ticket<C>, Refused> {
-        if self.nobody_waits() && self.stand_back_until.get() == 0 && self.may_take_now(class) {
+        if self.nobody_waits() && self.may_take_now(class) {
             return Ok(self.ticket(class, 0, None));
         }
         let mut queued = self.line_up(class, network_of(client))?;
@@ -149,9 +149,10 @@ impl<C: 'static> Admission<C> {
         let bell = AsyncFd::with_interest(Rc::clone(&self.bell), Interest::READABLE).ok();
         let mut idle_ticks = 0;
         while idle_ticks < IDLE_TICKS {
-            let wait = match self.stand_back_until.get() {
-                0 => Duration::from_millis(TICK_MS),
-                until => Duration::from_micros(until.saturating_sub(clock::micros())),
+            let wait = if self.stands_back() {
+                Duration::from_micros(STAND_BACK_US)
+            } else {
+                Duration::from_millis(TICK_MS)
             };
             match &bell {
                 None => tokio::time::sleep(wait).await,
@@ -177,10 +178,8 @@ impl<C> Admission<C> {
     pub(crate) fn new(board: Scoreboard, slot: Slot, settings: Settings) -> Rc<Self> {
         let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         Rc::new(Self {
-            board,
+            places: Places::new(board, slot, size(settings.place), settings.workers),
             slot,
-            place: size(settings.place),
-            workers: settings.workers,
             waiting_max: size(settings.waiting_max),
             wait_max_us: u64::try_from(settings.wait_max.as_micros()).unwrap_or(u64::MAX),
             bell: Rc::new(settings.bell),
@@ -207,20 +206,17 @@ impl<C> Admission<C> {
 
     /// Processes of the pool, busy or not.
     pub(crate) fn workers(&self) -> u32 {
-        match self.board.view().pool_limit(self.place) {
-            0 => self.workers,
-            shown => shown,
-        }
+        self.places.workers()
     }
 
     /// What all workers together have with the pool.
     pub(crate) fn load(&self) -> PoolLoad {
-        self.board.view().pool_load(self.place)
+        self.places.all()
     }
 
     /// Requests that all workers together have admitted; only its changes tell anything.
     pub(crate) fn admitted(&self) -> u64 {
-        self.board.view().pool_admitted(self.place)
+        self.places.admitted()
     }
 
     /// Where this worker is in its life.
@@ -231,10 +227,7 @@ impl<C> Admission<C> {
     /// Sets how many processes of the pool are busy with what no worker has in flight; places that
     /// this frees are offered to those who wait.
     pub(crate) fn set_strangers(&self, strangers: u32) {
-        let before = self.board.view().pool_strangers(self.place);
-        if strangers != before {
-            self.board.set_pool_strangers(self.place, strangers);
-        }
+        let before = self.places.set_strangers(strangers);
         if strangers < before && self.load().waiting() > 0 {
             self.ring();
         }
@@ -244,41 +237,11 @@ impl<C> Admission<C> {
         self.pages.borrow().is_empty() && self.deliveries.borrow().is_empty()
     }
 
-    /// Places of the pool that are ours to give, at least one.
-    fn limit(&self) -> u16 {
-        let strangers = self.board.view().pool_strangers(self.place);
-        let free = self.workers().saturating_sub(strangers).max(1);
-        u16::try_from(free).unwrap_or(u16::MAX)
-    }
-
     /// A newcomer's try: a delivery lets pages that wait elsewhere go first.
     fn may_take_now(&self, class: Class) -> bool {
-        let others = self.load();
-        (class == Class::Page || others.waiting_pages == 0) && self.take(class)
-    }
-
-    /// Takes a place if one is free for `class`.
-    fn take(&self, class: Class) -> bool {
-        // A look before counting in: others would step back from a place we do not get.
-        if !self.fits(class, one(class)) {
-            return false;
-        }
-        let own = self.slot.pool_load(self.place);
-        self.slot.set_pool_load(self.place, own.plus(one(class)));
-        if self.fits(class, PoolLoad::default()) {
-            self.slot.count_admitted(self.place);
-            return true;
-        }
-        self.slot.set_pool_load(self.place, own);
-        false
-    }
-
-    /// Whether what all workers hold, and `more`, is within the limits of `class`.
-    fn fits(&self, class: Class, more: PoolLoad) -> bool {
-        let limit = self.limit();
-        let all = self.load().plus(more);
-        let deliveries_max = limit.saturating_sub(1).max(1);
-        all.in_flight <= limit && (class == Class::Page || all.deliveries <= deliveries_max)
+        let yields = class == Class::Delivery && self.places.all().waiting_pages > 0;
+        let stands_back = self.stand_back_until.get() > 0 && self.stands_back();
+        !yields && !stands_back && self.places.take(class)
     }
 
     fn ticket(self: &Rc<Self>, class: Class, queued_us: u64, connection: Option<C>) -> Ticket<C> {
@@ -289,33 +252,28 @@ impl<C> Admission<C> {
     /// Gives a place back, to an own waiter if one is next.
     fn give_back(self: &Rc<Self>, class: Class, connection: Option<C>) {
         self.slot.sub(Counter::PhpBusy, 1);
-        let own = self.slot.pool_load(self.place);
-        self.slot.set_pool_load(self.place, own.minus(one(class)));
+        self.places.give(class);
         let Served { grants, unused } = self.serve(connection);
         // Closed before anybody else is told: it keeps a PHP process.
         drop(unused);
-        if grants == 0 && self.others().waiting() > 0 {
+        if grants == 0 && self.places.others().waiting() > 0 {
             self.ring();
         }
-    }
-
-    /// What the other workers have.
-    fn others(&self) -> PoolLoad {
-        self.load().minus(self.slot.pool_load(self.place))
     }
 
     /// Grants places to own waiters for as long as there are any of both; the first one gets the
     /// connection.
     fn serve(self: &Rc<Self>, connection: Option<C>) -> Served<C> {
         let mut served = Served { grants: 0, unused: connection };
-        while !self.nobody_waits() && !self.stands_back() {
-            let others = self.others();
+        while !self.nobody_waits() {
+            let others = self.places.others();
             if self.leaves_to(others) {
                 break;
             }
             let Some(class) = self.choose(others) else { break };
             let Some(waiter) = self.line(class).borrow_mut().next() else {
-                self.give_up_place(class);
+                // It was there a moment ago, and nothing ran since.
+                self.places.give(class);
                 break;
             };
             self.publish();
@@ -332,13 +290,13 @@ impl<C> Admission<C> {
         let deliveries = !self.deliveries.borrow().is_empty();
         let turn = deliveries && self.passed_by.get() + 1 >= DELIVERY_TURN;
         let first = turn || (!pages && others.waiting_pages == 0);
-        if deliveries && first && self.take(Class::Delivery) {
+        if deliveries && first && self.places.take(Class::Delivery) {
             self.passed_by.set(0);
             return Some(Class::Delivery);
         }
-        let page = pages && self.take(Class::Page);
+        let page = pages && self.places.take(Class::Page);
         // Passed by: a place went to a page, here or by leaving it to one that waits elsewhere.
-        let left = !first && !pages && self.fits(Class::Delivery, one(Class::Delivery));
+        let left = !first && !pages && self.places.is_free(Class::Delivery);
         if deliveries && (page || left) {
             self.passed_by.set(self.passed_by.get().saturating_add(1));
         }
@@ -353,27 +311,15 @@ impl<C> Admission<C> {
         drop(waiter.answer.send(Ok(ticket)));
     }
 
-    /// A place was taken for a waiter that is gone.
-    fn give_up_place(&self, class: Class) {
-        let own = self.slot.pool_load(self.place);
-        self.slot.set_pool_load(self.place, own.minus(one(class)));
-    }
-
-    fn stands_back(&self) -> bool {
-        match self.stand_back_until.get() {
-            0 => false,
-            until if clock::micros() < until => true,
-            _ => {
-                self.stand_back_until.set(0);
-                false
-            }
-        }
-    }
-
-    /// Whether the next place is left to those who wait elsewhere.
+    /// Whether places are left to those who wait elsewhere for now.
     fn leaves_to(&self, others: PoolLoad) -> bool {
         if others.waiting() == 0 {
             self.in_row.set(0);
+            self.stand_back_until.set(0);
+            return false;
+        }
+        if self.stands_back() {
+            return true;
         }
         if self.in_row.get() < GRANTS_IN_ROW {
             return false;
@@ -383,6 +329,13 @@ impl<C> Admission<C> {
         // For the others, and for our own look once the time is over.
         self.ring();
         true
+    }
+
+    fn stands_back(&self) -> bool {
+        if self.stand_back_until.get() <= clock::micros() {
+            self.stand_back_until.set(0);
+        }
+        self.stand_back_until.get() > 0
     }
 }
 
@@ -396,16 +349,9 @@ impl<C> Admission<C> {
 
     /// Says in the scoreboard how many wait here.
     fn publish(&self) {
-        let count =
-            |line: &RefCell<Line<C>>| u16::try_from(line.borrow().len()).unwrap_or(u16::MAX);
-        let own = self.slot.pool_load(self.place);
-        let now = PoolLoad {
-            waiting_pages: count(&self.pages),
-            waiting_deliveries: count(&self.deliveries),
-            ..own
-        };
-        let (before, after) = (own.waiting(), now.waiting());
-        self.slot.set_pool_load(self.place, now);
+        let before = self.places.own().waiting();
+        self.places.set_waiting(self.pages.borrow().len(), self.deliveries.borrow().len());
+        let after = self.places.own().waiting();
         if after > before {
             self.slot.add(Counter::PhpQueued, u64::from(after - before));
         } else {
@@ -478,7 +424,7 @@ impl<C> Drop for Ticket<C> {
 
 impl<C> fmt::Debug for Admission<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admission").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Admission").field("own", &self.places.own()).finish_non_exhaustive()
     }
 }
 
@@ -514,18 +460,6 @@ struct Served<C> {
     unused: Option<C>,
 }
 
-const fn one(class: Class) -> PoolLoad {
-    PoolLoad {
-        in_flight: 1,
-        deliveries: match class {
-            Class::Page => 0,
-            Class::Delivery => 1,
-        },
-        waiting_pages: 0,
-        waiting_deliveries: 0,
-    }
-}
-
 /// Every such grant is a waiting delivery's.
 const DELIVERY_TURN: u32 = 8;
 /// Grants to own waiters before those of other workers are let in.
@@ -536,8 +470,6 @@ const STAND_BACK_US: u64 = 1000;
 const TICK_MS: u64 = 50;
 /// Ticks without a waiter after which the bell is not watched any more.
 const IDLE_TICKS: u32 = 20;
-
-const _: () = assert!(POOLS_MAX == menshen_config::POOLS_MAX);
 
 #[cfg(test)]
 mod tests;
