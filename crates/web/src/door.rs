@@ -19,6 +19,8 @@ use menshen_web_core::response::{DATE_BYTES, http_date};
 use crate::auth::Authority;
 use crate::files::Files;
 use crate::log::Log;
+use crate::notes::Notes;
+use crate::php::Pool;
 use crate::root::Root;
 use crate::site::Sites;
 use crate::spool::Spool;
@@ -30,6 +32,9 @@ pub(crate) struct Door {
     pub(crate) shared: Arc<Shared>,
     pub(crate) files: Files,
     pub(crate) sites: Sites,
+    /// In the order of the worker's specification.
+    pub(crate) pools: Vec<Rc<Pool>>,
+    pub(crate) notes: Notes,
     pub(crate) authority: Authority,
     pub(crate) log: Log,
     pub(crate) watch: Rc<Watch>,

@@ -67,6 +67,8 @@ impl Fixture {
         let door = Door {
             files: Files::new(board, slot, usize::try_from(limits.descriptors_max).unwrap()),
             sites: Sites::default(),
+            pools: Vec::new(),
+            notes: crate::notes::Notes::new("web/0".into()),
             log: Log::new(log, slot, "web/0".into()),
             https_port: 8443,
             trusted,

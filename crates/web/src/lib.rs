@@ -17,6 +17,7 @@ mod job;
 mod listing;
 mod log;
 mod metrics;
+mod notes;
 mod page;
 mod php;
 mod plan;

@@ -163,7 +163,7 @@ impl Log {
         lines.extend_from_slice(text.as_bytes());
         if line.php.way != PhpWay::None {
             // Before the end of the line, which is there already.
-            lines.truncate(lines.len() - 1);
+            lines.pop();
             let PhpNote { way, queue_us, held_us } = line.php;
             let tenths = |us: u64| (us / 1000, us / 100 % 10);
             let ((q, qt), (h, ht)) = (tenths(queue_us), tenths(held_us));

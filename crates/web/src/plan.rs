@@ -28,7 +28,7 @@ use crate::php::call::Call;
 use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
-use crate::site::{Script, Way};
+use crate::site::Way;
 
 pub(crate) use file::{FileAnswer, Span};
 
@@ -48,8 +48,6 @@ pub(crate) enum Plan {
     Php(Box<Call>),
     /// Work on a blocking thread.
     Job(Box<Job>, Wanted),
-    /// Have PHP run a script of a site.
-    Script(Box<Script>),
 }
 
 /// Whether the caller would wait a tick for a strong tag, or has waited already.
@@ -67,7 +65,7 @@ impl Door {
                 Way::Reply(reply) => Plan::Reply(reply),
                 Way::File(answer) => Plan::File(answer),
                 Way::Tick => Plan::Tick,
-                Way::Script(script) => Plan::Script(script),
+                Way::Script(script) => self.for_php(ask, script),
             };
         }
         match self.route(ask, patience) {

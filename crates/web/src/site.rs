@@ -18,9 +18,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use menshen_config::model::{self, PhpBackend, Try};
+use menshen_config::model::{self, Fields, PhpBackend, Try};
 use menshen_config::{Config, SiteSpec};
 use menshen_sys::inherit;
 use menshen_web_core::head::host_parts;
@@ -30,7 +32,7 @@ use coding::Gzips;
 use place::{Place, Scripts};
 use rules::{Redirects, Rules};
 
-pub(crate) use offload::{Offload, OffloadRefusal};
+pub(crate) use offload::Offload;
 pub(crate) use route::{Script, Way};
 pub(crate) use rules::Settings;
 
@@ -54,7 +56,11 @@ pub(crate) struct Site {
     /// `DOCUMENT_ROOT`: absolute, as PHP sees it, without a slash at its end.
     pub(crate) document_root: Vec<u8>,
     /// One per rule of the configuration: the folder of its `fields.store`.
-    pub(crate) stores: Vec<Option<Rc<OwnedFd>>>,
+    pub(crate) stores: Vec<Option<Arc<OwnedFd>>>,
+    /// One per rule: details of its `fields` delivery.
+    fields: Vec<Option<Fields>>,
+    /// `X-Accel-Mapping`: the mounts, as PHP may name their files.
+    pub(crate) accel_mapping: Vec<u8>,
     /// Longest path first; the last is the document root.
     places: Vec<Place>,
     rules: Rules,
@@ -144,7 +150,7 @@ impl Site {
         places.sort_by_key(|place| std::cmp::Reverse(place.path.len()));
         let adopt = |fd: &Option<i32>| fd.map(inherit::adopt).transpose();
         let stores: io::Result<Vec<_>> =
-            spec.store_fds.iter().map(|fd| Ok(adopt(fd)?.map(Rc::new))).collect();
+            spec.store_fds.iter().map(|fd| Ok(adopt(fd)?.map(Arc::new))).collect();
         let pool = match site.php {
             PhpBackend::Off => None,
             _ => spec.pool.and_then(|pool| usize::try_from(pool).ok()),
@@ -154,6 +160,8 @@ impl Site {
             pool,
             document_root,
             stores: stores?,
+            fields: site.rules.iter().map(|rule| rule.fields.clone()).collect(),
+            accel_mapping: accel_mapping(site),
             places,
             rules: Rules::new(site)?,
             redirects: Redirects::new(&site.redirects),
@@ -163,6 +171,52 @@ impl Site {
             gzips,
         })
     }
+}
+
+impl Script {
+    /// Details of the `fields` delivery, and the open folder where files rest.
+    pub(crate) fn fields(&self) -> Option<(&Fields, Option<&Arc<OwnedFd>>)> {
+        let rule = self.settings.fields?;
+        let store = self.site.stores.get(rule).and_then(Option::as_ref);
+        Some((self.site.fields.get(rule)?.as_ref()?, store))
+    }
+
+    /// The fields that the configuration adds, but for those among `lines`: the application knows
+    /// its own pages better.
+    pub(crate) fn extra_lines(&self, lines: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.settings.extra.each(|name, value| {
+            let said = lines.split(|&b| b == b'\n').any(|line| {
+                let own = line.split(|&b| b == b':').next().unwrap_or_default();
+                own.eq_ignore_ascii_case(name.as_bytes())
+            });
+            if !said {
+                for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+                    out.extend_from_slice(part);
+                }
+            }
+        });
+        out
+    }
+}
+
+/// What PHP is told of mounts, so that frameworks name files by them: `FOLDER/=PATH/`, commas
+/// between. A folder with a comma or an equals sign in its name cannot be told of.
+fn accel_mapping(site: &model::Site) -> Vec<u8> {
+    let mut out = Vec::new();
+    for mount in &site.mounts {
+        let root = place::without_slash(mount.root.as_os_str().as_bytes());
+        if [&root[..], mount.path.as_bytes()].concat().iter().any(|b| b",=\"".contains(b)) {
+            continue;
+        }
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        for part in [&root[..], b"/=", mount.path.as_bytes()] {
+            out.extend_from_slice(part);
+        }
+    }
+    out
 }
 
 /// DNS names have at most 253 characters; longer ones name no site.

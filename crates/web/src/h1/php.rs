@@ -103,9 +103,8 @@ impl Session {
             Form::Length(n) => Some(Some(n)),
             _ => Some(None),
         };
-        let transfer = transfer.map(|total| {
-            self.door.transfer(TransferKind::Download, total, &php.script.name)
-        });
+        let transfer = transfer
+            .map(|total| self.door.transfer(TransferKind::Download, total, &php.script.name));
         let left = if let Form::Length(n) = form { Some(n) } else { None };
         let mut outlet = Outlet { pending: bytes, gone: 0, left, form, step: STEP_MAX, taken: 0 };
         let sent = if form == Form::Empty {
@@ -140,7 +139,7 @@ impl Session {
         let mut lines = ResponseHead::begin(out, head.status)
             .push("date", &date)
             .push_lines(&head.lines)
-            .push_lines(php.script.extra_lines(&head.lines));
+            .push_lines(&php.script.extra_lines(&head.lines));
         match form {
             Form::Length(length) => lines = lines.push_number("content-length", length),
             Form::Chunked => lines = lines.push("transfer-encoding", b"chunked"),

@@ -289,7 +289,15 @@ impl Session {
             }
             Err(_) => (0, self.end_reason(Phase::Send)),
         };
-        Outcome { status, bytes_in: 0, bytes_out, body_ms: -1, store_ms: -1, php: PhpNote::default(), end }
+        Outcome {
+            status,
+            bytes_in: 0,
+            bytes_out,
+            body_ms: -1,
+            store_ms: -1,
+            php: PhpNote::default(),
+            end,
+        }
     }
 }
 

@@ -483,7 +483,15 @@ pub(super) fn outcome(status: u16, sent: Result<u64, EndReason>) -> Outcome {
         Ok(bytes) => (bytes, EndReason::DONE),
         Err(end) => (0, end),
     };
-    Outcome { status, bytes_in: 0, bytes_out, body_ms: -1, store_ms: -1, php: PhpNote::default(), end }
+    Outcome {
+        status,
+        bytes_in: 0,
+        bytes_out,
+        body_ms: -1,
+        store_ms: -1,
+        php: PhpNote::default(),
+        end,
+    }
 }
 
 fn set(response: &mut Response<()>, name: &'static str, value: &[u8]) {

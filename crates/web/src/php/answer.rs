@@ -198,9 +198,10 @@ impl Streaming {
         let held_us = clock::micros().saturating_sub(self.began_us);
         let note = PhpNote { held_us, ..self.note };
         tokio::task::spawn_local(async move {
+            let patience = self.patience();
             while self.exchange.state == State::Open {
                 let step = poll_fn(|cx| self.exchange.poll_step(cx));
-                if tokio::time::timeout(self.patience(), step).await.is_err() {
+                if tokio::time::timeout(patience, step).await.is_err() {
                     break;
                 }
                 let unread = usize::try_from(self.exchange.answer.len()).unwrap_or(usize::MAX);

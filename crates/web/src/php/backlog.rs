@@ -209,7 +209,8 @@ mod tests {
         for round in 0..400_u32 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let size = usize::try_from(seed % 40_000).unwrap();
-            let piece: Vec<u8> = (0..size).map(|i| u8::try_from((i + size) % 251).unwrap()).collect();
+            let piece: Vec<u8> =
+                (0..size).map(|i| u8::try_from((i + size) % 251).unwrap()).collect();
             backlog.push(&piece).unwrap();
             sent.extend_from_slice(&piece);
             if round % 3 == 0 {

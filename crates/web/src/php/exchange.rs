@@ -17,7 +17,7 @@ use menshen_web_core::fastcgi::{
 };
 
 use super::backlog::Backlog;
-use super::body::Source;
+use super::delivery::Source;
 use super::line::Line;
 use crate::scratch::with_scratch;
 

@@ -48,7 +48,7 @@ pub(crate) fn judge(
     searched: &mut usize,
 ) -> Result<Option<(AnswerHead, usize)>, CgiError> {
     let limits = CgiLimits { head_bytes_max, fields_max: FIELDS_MAX };
-    let (head, len) = match parse_head(bytes, &limits, searched)? {
+    let (head, len) = match parse_head(bytes, searched, limits)? {
         CgiParsed::Partial => return Ok(None),
         CgiParsed::Complete { head, len } => (head, len),
     };
@@ -73,13 +73,8 @@ pub(crate) fn judge(
     }
     let swap = head.get("x-menshen-swap").map(<[u8]>::to_vec);
     let offload = name.map(|name| Offloaded { name, rate, media_type });
-    let head = AnswerHead {
-        status: head.status,
-        lines,
-        length: number("content-length"),
-        offload,
-        swap,
-    };
+    let head =
+        AnswerHead { status: head.status, lines, length: number("content-length"), offload, swap };
     Ok(Some((head, len)))
 }
 
@@ -90,9 +85,7 @@ fn passes(name: &[u8], offloaded: bool) -> bool {
     let begins = |prefix: &&[u8]| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    !(DROPPED.iter().any(is)
-        || ours.iter().any(begins)
-        || offloaded && DESCRIBING.iter().any(is))
+    !(DROPPED.iter().any(is) || ours.iter().any(begins) || offloaded && DESCRIBING.iter().any(is))
 }
 
 type MakeNamed = fn(Vec<u8>) -> Named;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use menshen_config::Delivery;
+use menshen_config::model::Delivery;
 use menshen_web_core::fastcgi::push_param;
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::multipart::boundary_of;
@@ -69,7 +69,7 @@ impl Door {
         &self,
         ask: &Ask<'_>,
         script: &Script,
-        pool: &super::Pool,
+        pool: &Rc<super::Pool>,
     ) -> Result<Option<Intake>, Fault> {
         if ask.length == Some(0) {
             return Ok(None);

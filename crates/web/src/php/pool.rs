@@ -4,13 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::future::poll_fn;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use menshen_base::{Counter, Finding};
-use menshen_config::{Delivery, PhpAddress, PoolSpec};
+use menshen_config::PoolSpec;
+use menshen_config::model::{Delivery, PhpAddress};
 use menshen_net::clock;
 use menshen_sys::{Scoreboard, Slot, inherit};
 use menshen_web_core::fastcgi::Connection;
@@ -98,10 +98,8 @@ impl Pool {
                 if error.kind() == io::ErrorKind::TimedOut {
                     door.slot.add(Counter::LimitPhpConnect, 1);
                 }
-                door.notes.tell(
-                    &format!("finding php-unreachable error: {}: {error}", self.name()),
-                    b"",
-                );
+                door.notes
+                    .tell(&format!("finding php-unreachable error: {}: {error}", self.name()), b"");
                 Err(Failure::Unreachable)
             }
         }
@@ -157,7 +155,8 @@ impl Pool {
     pub(super) fn swap_failed(&self, door: &Door, script: &Script) {
         self.asked_ms.set(0);
         *self.swap.borrow_mut() = SwapState::Unknown;
-        door.notes.tell("finding php-swap-failed error: the prepend script did not run", &script.name);
+        door.notes
+            .tell("finding php-swap-failed error: the prepend script did not run", &script.name);
     }
 
     /// Counts a request that PHP is done with.
@@ -245,10 +244,8 @@ impl Pool {
 
     fn tell_finding(&self, door: &Door, finding: &Finding) {
         let severity = finding.severity.word();
-        let mut text = format!(
-            "finding {} {severity}: {}: {}",
-            finding.code, finding.subject, finding.claim
-        );
+        let mut text =
+            format!("finding {} {severity}: {}: {}", finding.code, finding.subject, finding.claim);
         if !finding.hint.is_empty() {
             text.push_str("; hint: ");
             text.push_str(&finding.hint);

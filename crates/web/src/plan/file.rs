@@ -35,7 +35,7 @@ pub(crate) enum Span {
 
 impl Door {
     /// Conditions and ranges of a read of the file service.
-    pub(super) fn file(&self, ask: &Ask<'_>, file: Rc<FileEntry>) -> Plan {
+    pub(crate) fn file(&self, ask: &Ask<'_>, file: Rc<FileEntry>) -> Plan {
         self.read(ask, file).map_or_else(|reply| Plan::Reply(Box::new(reply)), Plan::File)
     }
 

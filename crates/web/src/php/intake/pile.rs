@@ -27,6 +27,13 @@ pub(crate) enum Bytes {
     File(OwnedFd),
 }
 
+impl Bytes {
+    /// Those of a pile.
+    pub(crate) fn of(pile: Pile) -> Self {
+        pile.file.map_or(Self::Memory(pile.memory), Self::File)
+    }
+}
+
 impl Pile {
     /// An empty one that keeps up to `memory_max` bytes in memory.
     pub(crate) const fn new(memory_max: usize, reserve: Reserve) -> Self {
@@ -67,12 +74,8 @@ impl Pile {
     }
 
     /// Bytes of it in memory.
+    #[cfg(test)]
     pub(crate) const fn in_memory(&self) -> usize {
         self.memory.capacity()
-    }
-
-    /// Where they are.
-    pub(crate) fn into_bytes(self) -> Bytes {
-        self.file.map_or(Bytes::Memory(self.memory), Bytes::File)
     }
 }
