@@ -72,9 +72,8 @@ impl Site {
             };
             match opened {
                 Ok(file) => return Ok(file),
-                // The spelling that came nearest to a file explains most.
+                // The likeliest spelling explains most.
                 Err(why) if refusal == OffloadRefusal::Malformed => refusal = why,
-                Err(why) if refusal == OffloadRefusal::Elsewhere => refusal = why,
                 Err(_) => {}
             }
         }
@@ -153,3 +152,6 @@ fn decoded(value: &[u8]) -> Option<Vec<u8>> {
 
 /// What Linux allows for one path (`PATH_MAX`).
 const PATH_BYTES_MAX: usize = 4096;
+
+#[cfg(test)]
+mod tests;

@@ -146,6 +146,14 @@ impl Scripts {
     }
 }
 
+#[cfg(test)]
+impl Scripts {
+    /// As if a second had passed.
+    pub(super) fn distrust(&mut self) {
+        self.0.values_mut().for_each(|known| known.checked_ms -= TRUST_MS);
+    }
+}
+
 /// A folder's path without slashes at its end; empty for `/`.
 pub(super) fn without_slash(path: &[u8]) -> Vec<u8> {
     let end = path.iter().rposition(|&b| b != b'/').map_or(0, |at| at + 1);
