@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::*;
 
 fn field(name: &str) -> PartHead {
-    PartHead { name: name.into(), file_name: None, content_type: None }
+    PartHead { name: name.into(), file_name: None, full_path: None, content_type: None }
 }
 
 fn head(lines: &str) -> Result<PartHead, HeadFault> {
