@@ -26,7 +26,7 @@ use super::exchange::{Exchange, Trouble, push_body_params};
 use super::kept::Kept;
 use crate::door::Door;
 use crate::fault::Fault;
-use crate::log::PhpNote;
+use crate::log::{PhpNote, PhpWay};
 use crate::reply::Reply;
 use crate::site::Script;
 
@@ -82,7 +82,7 @@ impl Call {
     /// it is asked after a wait.
     pub(crate) async fn run(self, door: &Rc<Door>, alive: impl Fn() -> bool) -> Made {
         let wanted = self.wanted;
-        let mut note = PhpNote::default();
+        let mut note = PhpNote { way: PhpWay::Page, ..PhpNote::default() };
         match self.attempt(door, &mut note, alive).await {
             Ok(streaming) => Made::Streaming(streaming),
             Err(failure) => {
