@@ -63,6 +63,7 @@ impl Folder {
         }
         script(&self.prepend(), PREPEND)?;
         script(&self.path.join("probe.php"), PROBE)?;
+        script(&self.path.join("env.php"), ENV)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let spool = self.spool();
         rustix::fs::open(&spool, flags, Mode::empty())
@@ -165,6 +166,7 @@ pub(super) fn failed(action: &'static str, path: &Path, source: io::Error) -> Gu
 }
 
 const PREPEND: &str = include_str!("prepend.php");
+const ENV: &str = include_str!("env.php");
 const PROBE: &str = include_str!("probe.php");
 
 #[cfg(test)]

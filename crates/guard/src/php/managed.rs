@@ -9,7 +9,8 @@
 //!   later and later, and from the third on its sockets are closed, so that requests are refused
 //!   at once instead of waiting for nobody;
 //! - the master dies: its children would go on accepting without anybody to replace them, so the
-//!   whole process group is ended before the next master starts;
+//!   whole process group is ended before the next master starts. The requests they had in hand are
+//!   lost, those in the queue are not;
 //! - a child dies: the master starts another;
 //! - the guard dies: the kernel sends the master `SIGTERM`, and it ends its children. Only if both
 //!   are killed in the same moment, children are left; they hold the old sockets, which nobody can
@@ -31,7 +32,7 @@ use rustix::process::{
 use super::find::Program;
 use super::folder::{Folder, listen};
 use super::place::Place;
-use super::pool::PoolPlan;
+use super::pool::{PoolPlan, QUIT_SECONDS};
 use super::said::Said;
 use crate::account::Account;
 use crate::error::GuardError;
@@ -390,8 +391,8 @@ fn check(program: &Path, settings: &Path, account: Option<&Account>) -> Result<(
 /// How long it may take to accept requests.
 const START_MAX: Duration = Duration::from_secs(10);
 
-/// How long running scripts may take to end after all who asked for them are gone.
-const QUIT_MAX: Duration = Duration::from_secs(10);
+/// How long an end in order may take: php-fpm's own patience with scripts, and then some.
+const QUIT_MAX: Duration = Duration::from_secs(QUIT_SECONDS + 2);
 
 /// How long it may take to end its children.
 const TERM_MAX: Duration = Duration::from_secs(2);

@@ -66,11 +66,12 @@ impl PoolPlan {
             let text = path.to_str().and_then(quoted);
             text.ok_or_else(|| GuardError::ConfigPhpFolder { path: path.to_owned() })
         };
-        let mut text = String::from(
+        // Without process_control_timeout scripts are ended at once where a pool is asked to finish.
+        // error_log is opened even though `-O` sends everything to standard error.
+        let mut text = format!(
             "; Written by menshen, anew at each start and reload; set `php.settings` instead.\n\
-             [global]\ndaemonize = no\nlog_level = notice\n\
-             ; It is opened even though `-O` sends everything to standard error.\n\
-             error_log = /dev/null\n\n[menshen]\n",
+             [global]\ndaemonize = no\nlog_level = notice\nerror_log = /dev/null\n\
+             process_control_timeout = {QUIT_SECONDS}\n\n[menshen]\n"
         );
         let mut line = |name: &str, value: &str| text.push_str(&format!("{name} = {value}\n"));
         line("listen", &path(socket)?);
@@ -162,6 +163,9 @@ fn quoted(value: &str) -> Option<String> {
 
 /// Where php-fpm tells its status.
 pub(crate) const STATUS_PATH: &str = "/status";
+
+/// How long scripts that still run may take to finish when their pool ends.
+pub(crate) const QUIT_SECONDS: u64 = 10;
 
 /// Without being told, no more than this many; each may grow to PHP's memory limit.
 const CHILDREN_AUTO_MAX: u32 = 64;

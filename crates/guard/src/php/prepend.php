@@ -12,7 +12,10 @@ isset($_SERVER['MENSHEN_PROBE']) && define('MENSHEN_SHIM', '1');
 if (isset($_SERVER['MENSHEN_FILES'])) {
     (static function (): void {
         $told = json_decode((string) $_SERVER['MENSHEN_FILES'], true);
-        unset($_SERVER['MENSHEN_FILES'], $_ENV['MENSHEN_FILES']);
+        unset($_SERVER['MENSHEN_FILES']);
+        if (strpos((string) ini_get('variables_order'), 'E') !== false) {
+            require __DIR__ . '/env.php';
+        }
         $files = is_array($told['files'] ?? null) ? $told['files'] : [];
         $able = function_exists('rename') && function_exists('unlink');
         $done = [0, 0];
@@ -59,7 +62,7 @@ if (isset($_SERVER['MENSHEN_USER_INI']) ||
     if ((static function (): bool {
         $next = (string) get_cfg_var('auto_prepend_file');
         $inis = explode(':', $_SERVER['MENSHEN_USER_INI'] ?? '');
-        unset($_SERVER['MENSHEN_USER_INI'], $_ENV['MENSHEN_USER_INI']);
+        unset($_SERVER['MENSHEN_USER_INI']);
         foreach (function_exists('parse_ini_file') ? $inis : [] as $ini) {
             if ($ini === '' || basename($ini) !== ini_get('user_ini.filename')) {
                 continue;
