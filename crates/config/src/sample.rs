@@ -45,10 +45,8 @@ pub fn reference() -> String {
 
 /// The value that the sample shows for a key.
 fn sample_value(entry: &Entry) -> &'static str {
-    match entry.written_default() {
-        Some(default) if !SHOWN_BY_EXAMPLE.contains(&entry.name) => default,
-        _ => entry.example,
-    }
+    let shown = SHOWN.iter().find(|(name, _)| *name == entry.name).map(|(_, value)| *value);
+    shown.or_else(|| entry.written_default()).unwrap_or(entry.example)
 }
 
 fn sample_row(entry: &Entry) -> String {
@@ -172,8 +170,8 @@ fn sentence_part(text: &str) -> String {
 
 const COMMENT_COLUMNS_MAX: usize = 80;
 
-/// The sample's site runs PHP, since the pool and the rules below it are about that.
-const SHOWN_BY_EXAMPLE: &[&str] = &["site.php"];
+/// Where the sample shows neither default nor example: its site uses the pool that it describes.
+const SHOWN: &[(&str, &str)] = &[("site.php", "\"unix:/run/php/php8.2-fpm.sock\"")];
 
 const SAMPLE_HEAD: &str = "\
 # menshen.toml: every key with its default. Take the # away from a key to change it.

@@ -161,15 +161,17 @@ impl Reader<'_> {
         let is_table = section.is_empty() && hints::looks_like_a_table(value);
         let (code, what) =
             if is_table { (code::UNKNOWN_TABLE, "table") } else { (code::UNKNOWN_KEY, "key") };
+        if self.problems.is_full() {
+            // Nobody reads it, and a file can hold very many.
+            self.problems.error(code, section, span, "").hint("");
+            return;
+        }
         let place = match section {
             "" => String::new(),
             section => format!(" in {}", hints::header(section)),
         };
         let message = format!("unknown {what} {}{place}", quoted(name));
-        let hint = match self.problems.is_full() {
-            true => String::new(),
-            false => hints::unknown(section, name, is_table),
-        };
+        let hint = hints::unknown(section, name, is_table);
         self.problems.error(code, section, span, message).hint(hint);
     }
 

@@ -115,11 +115,8 @@ pub(crate) fn file_name(text: &str) -> Result<String, Refusal> {
 
 /// A folder as seen in a URL, decoded: from `/` to `/`, without `.`, `..` and empty steps.
 pub(crate) fn folder(text: &str) -> Result<String, Refusal> {
-    if text.len() < PATH_BYTES_MAX
-        && !has_control(text)
-        && !text.contains('\\')
-        && !(text.starts_with('/') && text.ends_with('/'))
-    {
+    let sound = url_path(&format!("/{}", text.trim_start_matches('/'))).is_ok();
+    if sound && !(text.starts_with('/') && text.ends_with('/')) {
         let inner = text.trim_matches('/');
         let path = if inner.is_empty() { "/".into() } else { format!("/{inner}/") };
         let message = format!("{} must start and end with \"/\"", quoted(text));
@@ -134,20 +131,19 @@ pub(crate) fn url_path(text: &str) -> Result<String, Refusal> {
     if text.len() >= PATH_BYTES_MAX {
         return refuse("is longer than any path can be", "");
     }
+    if text.starts_with(['~', '^', '*']) || text.ends_with(['*', '$']) {
+        return refuse("is no path but a pattern", PATTERNS);
+    }
     if text.contains('\\') || has_control(text) {
         return refuse("contains a backslash or control character", "");
     }
     let Some(inner) = text.strip_prefix('/') else {
-        let (message, hint) = match text.chars().next() {
-            Some('~' | '^' | '*' | '=') => ("is no path but a pattern", PATTERNS.to_owned()),
-            _ if text.contains("://") => ("is not a path", "write the path alone".to_owned()),
-            _ => ("must start with \"/\"", format!("write {}", quoted(&format!("/{text}")))),
+        let hint = match text.contains("://") {
+            true => "write the path alone".to_owned(),
+            false => format!("write {}", quoted(&format!("/{text}"))),
         };
-        return refuse(message, &hint);
+        return refuse("must start with \"/\"", &hint);
     };
-    if inner.ends_with('*') || inner.ends_with('$') {
-        return refuse("is no path but a pattern", PATTERNS);
-    }
     if inner.contains(['?', '#']) {
         return refuse("has a query", "write the path alone");
     }

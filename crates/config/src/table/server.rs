@@ -54,7 +54,7 @@ pub(super) const ALL: &[Row] = &[
         help: "host names with a folder of their own, and how their PHP is reached",
         detail: "Requests for hosts that no site names go to `web.root`.",
         counter: None,
-        tried: &["server", "sites", "vhost", "virtual_host", "host", "location"],
+        tried: &["server", "sites", "vhost", "virtual_host", "host"],
     },
 ];
 
@@ -190,7 +190,7 @@ const PUBLIC: &[Row<PublicPath>] = &[
         help: "the folder, with everything below it",
         detail: "",
         counter: None,
-        tried: &["location", "folder", "prefix"],
+        tried: &["folder", "prefix"],
     },
     Row {
         name: "web.public.access",

@@ -78,7 +78,7 @@ const SITE: &[Row<Site>] = &[
             put: |site, text| pool::backend(text).map(|php| site.php = php),
         }),
         default: "\"off\"",
-        example: "\"unix:/run/php/php8.2-fpm.sock\"",
+        example: "\"managed\"",
         help: "how PHP is reached",
         detail: "`\"off\"`: not at all, and no `.php` file is ever sent. `\"managed\"`: by a php-fpm that menshen starts. Else by the php-fpm that listens at this socket or address.",
         counter: None,

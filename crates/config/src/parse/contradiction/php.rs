@@ -96,8 +96,9 @@ fn settings(read: &mut Read<'_>) {
     for (name, instead) in SIZES {
         let settings = &read.config.php.settings;
         if settings.iter().any(|setting| setting.name == *name) {
-            let message = format!("{name} in php.settings has no effect on uploads");
-            let hint = format!("PHP sees only a token of each file: set {instead} of the site");
+            let message =
+                format!("{name} in php.settings does not hold for uploads that are swapped in");
+            let hint = format!("set {instead} of the site, which holds for all");
             read.warn_at(&[key], message, hint);
         }
     }

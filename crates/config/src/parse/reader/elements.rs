@@ -71,15 +71,19 @@ impl Reader<'_> {
         item: &Spanned<DeValue<'_>>,
     ) {
         self.section(&list.section, element, table, |_, _, _, _| false);
-        let damaged =
-            self.damage.keys_lost() || table.iter().any(|(key, _)| self.damage.covers(&key.span()));
+        // An unknown key may be the one that is missing, misspelt.
+        let known = |name: &str| list.section.rows.iter().any(|row| row.key() == name);
+        let doubtful = self.damage.keys_lost()
+            || table
+                .iter()
+                .any(|(key, _)| self.damage.covers(&key.span()) || !known(key.get_ref().as_ref()));
         for row in list.section.rows {
             let at = self.at(row.name);
             if row.default != REQUIRED || self.written.contains_key(&at) {
                 continue;
             }
             self.bad.insert(at);
-            if !damaged {
+            if !doubtful {
                 let message = format!("the key \"{}\" is missing", row.key());
                 let hint = format!("such as {} = {}", row.key(), row.example);
                 self.problems.error(code::MISSING, row.name, item.span(), message).hint(hint);

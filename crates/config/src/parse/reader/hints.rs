@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use crate::nearest::{nearest, same_name};
-use crate::table::{Entry, Table, tables};
+use crate::table::{Entry, Form, Table, tables};
 
 /// Whether a value was meant as a table, or a list of tables.
 pub(super) fn looks_like_a_table(value: &DeValue<'_>) -> bool {
@@ -39,7 +39,7 @@ pub(super) fn unknown(section: &str, name: &str, is_table: bool) -> String {
     }
     if let Some((table, entry)) = meant(&tables, here, name) {
         return match table.name {
-            _ if matches!(entry.form, crate::table::Form::Tables) => {
+            _ if matches!(entry.form, Form::Tables) => {
                 format!("did you mean {}?", header(entry.name))
             }
             inner if inner == section => format!("did you mean \"{}\"?", entry.key()),
@@ -63,7 +63,7 @@ pub(super) fn takes(name: &str, word: &str) -> Option<String> {
     let key = name.rsplit('.').next().unwrap_or(name);
     let quoted = format!("\"{word}\"");
     let takes = |entry: &Entry| {
-        let crate::table::Form::Words(words) = &entry.form else { return false };
+        let Form::Words(words) = &entry.form else { return false };
         entry.key() == key && entry.name != name && words.iter().any(|(known, _)| *known == quoted)
     };
     let tables = tables();
@@ -82,12 +82,15 @@ fn meant<'a>(tables: &'a [Table], here: &'a Table, name: &str) -> Option<(&'a Ta
         let key = nearest(name, table.entries.iter().map(Entry::key))?;
         one(table, &|entry| entry.key() == key)
     };
-    // Below a table its own come first.
-    let inner = |table: &&Table| table.name.starts_with(&format!("{}.", here.name));
-    let all = || {
-        let (nearer, farther): (Vec<_>, Vec<_>) = tables.iter().partition(inner);
-        nearer.into_iter().chain(farther)
-    };
+    // The tables in this one come first, then those it is in.
+    let holds = |outer: &Table, inner: &Table| inner.name.starts_with(&format!("{}.", outer.name));
+    let mut others: Vec<&Table> = tables.iter().collect();
+    others.sort_by_key(|table| match () {
+        () if holds(here, table) => 0,
+        () if holds(table, here) => 1,
+        () => 2,
+    });
+    let all = || others.iter().copied();
     one(here, &known)
         .or_else(|| one(here, &tried))
         .or_else(|| all().find_map(|table| one(table, &known)))
@@ -98,7 +101,7 @@ fn meant<'a>(tables: &'a [Table], here: &'a Table, name: &str) -> Option<(&'a Ta
 
 fn shown(entry: &Entry, table: &Table) -> String {
     match entry.form {
-        crate::table::Form::Tables if table.name.is_empty() => header(entry.name),
+        Form::Tables if table.name.is_empty() => header(entry.name),
         _ => entry.key().to_owned(),
     }
 }

@@ -126,6 +126,15 @@ impl Reader<'_> {
                 }
                 let name = format!("{before}{}", key.get_ref());
                 count += 1;
+                if count > LIST_ENTRIES_MAX {
+                    self.length_allowed(
+                        row,
+                        table.len().max(count),
+                        LIST_ENTRIES_MAX,
+                        value.span(),
+                    );
+                    return;
+                }
                 let text = match (value.get_ref(), pairs.switches) {
                     (DeValue::Table(inner), _) if name.len() < PAIR_NAME_BYTES_MAX => {
                         left.push((format!("{name}."), inner));
@@ -145,7 +154,6 @@ impl Reader<'_> {
                 }
             }
         }
-        self.length_allowed(row, count, LIST_ENTRIES_MAX, value.span());
     }
 
     /// The entries of a list of texts that could be read; `None` when it is no such list.

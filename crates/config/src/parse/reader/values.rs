@@ -168,7 +168,13 @@ impl Reader<'_> {
         let all: Vec<String> = numbers.iter().map(|(number, _)| number.to_string()).collect();
         let all = all.join(" or ");
         let DeValue::Integer(integer) = value.get_ref() else {
-            self.wrong_type(row, value, &all, "");
+            let hint = match value.get_ref() {
+                DeValue::String(text) if text.parse::<u16>().is_ok() => {
+                    format!("write {text} without quotes")
+                }
+                _ => String::new(),
+            };
+            self.wrong_type(row, value, &all, hint);
             return None;
         };
         let read = integer_value(integer);
