@@ -7,6 +7,8 @@
 pub(crate) mod body;
 pub(crate) mod delivery;
 pub(crate) mod digests;
+#[cfg(test)]
+mod fixture;
 pub(crate) mod intake;
 pub(crate) mod probe;
 pub(crate) mod spool;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::digest;
 use md5::{Digest as _, Md5};
-use menshen_config::{FieldPiece, FieldVariable, Fields};
+use menshen_config::model::{FieldPiece, FieldVariable, Fields};
 
 /// Which digests templates ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

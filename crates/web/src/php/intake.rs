@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use menshen_config::Fields;
+use menshen_config::model::Fields;
 use menshen_web_core::multipart::{Boundary, Multipart, MultipartLimits};
 
 use self::form::Form;
-pub(crate) use self::pile::Pile;
+pub(crate) use self::pile::{Bytes, Pile};
 use crate::fault::Fault;
 use crate::php::body::Body;
 use crate::php::digests::DigestsWanted;
@@ -97,11 +97,8 @@ impl Intake {
         limits: IntakeLimits,
     ) -> Result<Self, Fault> {
         fits(&spool, length, limits)?;
-        let memory_max = if length.is_some_and(|n| n > RAW_MEMORY_BYTES as u64) {
-            0
-        } else {
-            RAW_MEMORY_BYTES
-        };
+        let memory_max =
+            if length.is_some_and(|n| n > RAW_MEMORY_BYTES as u64) { 0 } else { RAW_MEMORY_BYTES };
         let pile = Pile::new(memory_max, spool.reserve(length));
         let largest = none_as_most(limits.body_bytes_max);
         Ok(Self::Raw(Raw { spool, pile, length, largest }))

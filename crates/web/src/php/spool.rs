@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fdatasync, openat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, fdatasync, fstat, openat, unlinkat};
 use rustix::io::Errno;
 
 use crate::fault::Fault;
@@ -103,6 +103,11 @@ impl PhpSpool {
     /// Bytes this worker may still write here.
     pub(crate) fn bytes_free(&self) -> u64 {
         Root::bytes_free(&*self.folder)
+    }
+
+    /// The device of its file system.
+    pub(crate) fn device(&self) -> Result<u64, Fault> {
+        fstat(&*self.folder).map(|stat| stat.st_dev).map_err(Fault::from_errno)
     }
 
     /// The folder's absolute path, as PHP sees it.

@@ -295,7 +295,7 @@ fn other_mounts_have_a_spool_of_their_own_at_their_top() {
         assert!(names(&spool).is_empty());
         assert_eq!(names(&made.path(top).join("a/b")), ["file"]);
     }
-    assert!(!fill(made.spool(), "/memory/x", b"").reserves, "memory needs no reserved blocks");
+    assert!(!fill(made.spool(), "/memory/x", b"").reserve.works, "memory needs no reserved blocks");
 }
 
 #[test]

@@ -27,6 +27,13 @@ pub(crate) enum Bytes {
     File(OwnedFd),
 }
 
+impl Bytes {
+    /// Those of a pile.
+    pub(crate) fn of(pile: Pile) -> Self {
+        pile.file.map_or(Self::Memory(pile.memory), Self::File)
+    }
+}
+
 impl Pile {
     /// An empty one that keeps up to `memory_max` bytes in memory.
     pub(crate) const fn new(memory_max: usize, reserve: Reserve) -> Self {
@@ -37,7 +44,7 @@ impl Pile {
     pub(crate) fn push(&mut self, spool: &PhpSpool, bytes: &[u8]) -> Result<(), Fault> {
         let after = self.length + bytes.len() as u64;
         if self.file.is_none() && self.memory.len() + bytes.len() <= self.memory_max {
-            self.memory.extend_from_slice(bytes);
+            self.remember(bytes);
             self.length = after;
             return Ok(());
         }
@@ -55,6 +62,16 @@ impl Pile {
         Ok(())
     }
 
+    /// Doubles as vectors do, but never beyond what may stay in memory.
+    fn remember(&mut self, bytes: &[u8]) {
+        let needed = self.memory.len() + bytes.len();
+        if needed > self.memory.capacity() {
+            let doubled = self.memory.capacity().saturating_mul(2).min(self.memory_max);
+            self.memory.reserve_exact(doubled.max(needed) - self.memory.len());
+        }
+        self.memory.extend_from_slice(bytes);
+    }
+
     /// No more will come.
     pub(crate) fn end(&mut self) -> Result<(), Fault> {
         self.memory.shrink_to_fit();
@@ -67,12 +84,8 @@ impl Pile {
     }
 
     /// Bytes of it in memory.
+    #[cfg(test)]
     pub(crate) const fn in_memory(&self) -> usize {
         self.memory.capacity()
-    }
-
-    /// Where they are.
-    pub(crate) fn into_bytes(self) -> Bytes {
-        self.file.map_or(Bytes::Memory(self.memory), Bytes::File)
     }
 }
