@@ -15,6 +15,8 @@ pub(crate) mod call;
 pub(crate) mod delivery;
 pub(crate) mod digests;
 pub(crate) mod exchange;
+#[cfg(test)]
+mod fixture;
 pub(crate) mod head;
 pub(crate) mod intake;
 pub(crate) mod kept;

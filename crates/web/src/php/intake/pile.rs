@@ -44,7 +44,7 @@ impl Pile {
     pub(crate) fn push(&mut self, spool: &PhpSpool, bytes: &[u8]) -> Result<(), Fault> {
         let after = self.length + bytes.len() as u64;
         if self.file.is_none() && self.memory.len() + bytes.len() <= self.memory_max {
-            self.memory.extend_from_slice(bytes);
+            self.remember(bytes);
             self.length = after;
             return Ok(());
         }
@@ -60,6 +60,16 @@ impl Pile {
         }
         self.length = after;
         Ok(())
+    }
+
+    /// Doubles as vectors do, but never beyond what may stay in memory.
+    fn remember(&mut self, bytes: &[u8]) {
+        let needed = self.memory.len() + bytes.len();
+        if needed > self.memory.capacity() {
+            let doubled = self.memory.capacity().saturating_mul(2).min(self.memory_max);
+            self.memory.reserve_exact(doubled.max(needed) - self.memory.len());
+        }
+        self.memory.extend_from_slice(bytes);
     }
 
     /// No more will come.
