@@ -602,7 +602,7 @@ fn a_site_takes_its_requests_from_the_file_service() {
     use crate::plan::Plan;
     let owner = Lines::of(&[format!("Authorization: Bearer {}", crate::fixture::TOKEN)]);
     assert!(matches!(plan(&owner, b"files.example", "/style.css"), Plan::File(_)));
-    assert!(matches!(plan(&owner, b"files.example", "/index.php"), Plan::Script(_)));
+    assert!(matches!(plan(&owner, b"files.example", "/index.php"), Plan::Php(_)));
     let gone = plan(&owner, b"files.example", "/served");
     assert!(matches!(gone, Plan::Reply(reply) if reply.status == 404));
     assert!(matches!(plan(&owner, b"other.example", "/served"), Plan::File(_)));
