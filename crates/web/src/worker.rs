@@ -108,8 +108,9 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     );
     let gate = gate(&limits, descriptors);
     let files = Files::new(board, slot, size(limits.descriptors_max));
+    let sites = Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?;
     let door = Rc::new(Door {
-        sites: Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?,
+        sites,
         files,
         log: Log::new(log, slot, format!("web/{}", spec.index)),
         https_port: https_port(&spec),
@@ -125,10 +126,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         shared,
         authority,
     });
-    let plain = match spec.config.web.plain {
-        PlainMode::Redirect => Mode::Redirect,
-        PlainMode::Serve => Mode::Serve,
-    };
+    let plain = plain_mode(spec.config.web.plain);
     let acceptor = Rc::new(Acceptor { door, gate, tls: Arc::new(tls), plain });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -357,7 +355,7 @@ fn raise_descriptors() -> u64 {
 
 /// Automatic limits leave each connection a second descriptor for its file.
 fn gate(limits: &menshen_config::Limits, descriptors: u64) -> Rc<Gate> {
-    let kept = u64::from(limits.descriptors_max) + DESCRIPTORS_KEPT;
+    let kept = u64::from(limits.descriptors_max) + DESCRIPTORS_KEPT + FORMS_KEPT;
     let automatic = descriptors.saturating_sub(kept).max(DESCRIPTORS_KEPT) / 2;
     let open_max = match limits.connections_max {
         0 => u32::try_from(automatic).unwrap_or(u32::MAX),
@@ -368,6 +366,13 @@ fn gate(limits: &menshen_config::Limits, descriptors: u64) -> Rc<Gate> {
         set => set,
     };
     Gate::new(open_max, per_address_max)
+}
+
+const fn plain_mode(plain: PlainMode) -> Mode {
+    match plain {
+        PlainMode::Redirect => Mode::Redirect,
+        PlainMode::Serve => Mode::Serve,
+    }
 }
 
 fn https_port(spec: &WorkerSpec) -> u16 {
@@ -388,6 +393,8 @@ fn is_shortage(error: &std::io::Error) -> bool {
 
 const BLOCKING_THREADS_MAX: usize = 16;
 const DESCRIPTORS_KEPT: u64 = 64;
+/// Compressed files of sites lie in descriptors of their own.
+const FORMS_KEPT: u64 = crate::site::coding::KEPT_MAX as u64;
 const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
 const DRAIN_IDLE_MS: u64 = 1000;
 const DRAIN_LOOK_MS: u64 = 20;
