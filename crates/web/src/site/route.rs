@@ -385,3 +385,6 @@ fn last(path: &[u8]) -> &[u8] {
 /// What static files take.
 const ALLOWED: &str = "GET, HEAD";
 const WELL_KNOWN: &[u8] = b"/.well-known/";
+
+#[cfg(test)]
+mod tests;

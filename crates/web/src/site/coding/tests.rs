@@ -78,7 +78,7 @@ fn text_is_compressed_once_for_those_who_take_it() {
     // HEAD says what GET does.
     let head = ask(&made, "HEAD", "/a.css", &["Accept-Encoding: gzip"], Patience::Once);
     assert!(matches!(head, Way::File(answer) if Rc::ptr_eq(&answer.file, &first.file)));
-    // The header lines are another rule's, the bytes are the same.
+    // A new version is compressed anew.
     std::fs::write(made.folder().join("site/a.css"), text(6000)).unwrap();
     age(&made.folder().join("site/a.css"), 30);
     made.board.bump_all_paths();
@@ -307,6 +307,27 @@ fn few_forms_are_kept_by_number() {
         assert_eq!(coding(&get(&made, &format!("/{number}.txt"), "gzip")), "gzip");
         assert!(gzips(&made).kept.borrow().len() <= KEPT_MAX);
     }
+}
+
+#[test]
+fn each_rule_has_its_own_lines_over_the_same_bytes() {
+    use menshen_config::model::{NameValue, Rule, Try};
+    let header = NameValue { name: "x-rule".into(), value: "1".into() };
+    let made = fixture(Wanted {
+        tries: vec![Try::Other { path: "/app.html".into(), query: None }],
+        rules: vec![Rule { headers: vec![header], ..Rule::new("/ruled/".into()) }],
+        ..php_site()
+    });
+    made.lay("site/app.html", &text(5000));
+    for _ in 0..2 {
+        for (target, ruled) in [("/plain", false), ("/ruled/x", true)] {
+            let answer = get(&made, target, "gzip");
+            assert_eq!(coding(&answer), "gzip");
+            assert_eq!(answer.file.map().contains_key("x-rule"), ruled, "{target}");
+            assert_eq!(unzipped(&answer.file), text(5000));
+        }
+    }
+    assert_eq!(gzips(&made).live.borrow().len(), 1);
 }
 
 #[test]
