@@ -10,5 +10,7 @@ pub(crate) mod digests;
 #[cfg(test)]
 mod fixture;
 pub(crate) mod intake;
+#[cfg(test)]
+mod peer;
 pub(crate) mod probe;
 pub(crate) mod spool;
