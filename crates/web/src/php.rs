@@ -1,16 +1,34 @@
-//! PHP applications: the road of a request body from the client to PHP.
+//! PHP applications, behind FastCGI.
 //!
-//! [`intake`] takes a body as it arrives, [`body`] is what arrived, [`delivery`] hands it to PHP,
-//! [`spool`] is where its bytes rest meanwhile, [`probe`] finds out whether a pool can take a file
-//! without its bytes. PHP is never called before a body is whole.
+//! A request's way: [`intake`] takes its body as it arrives and [`spool`] keeps it, [`call`] is
+//! the request once it is whole. [`admission`] gives it a place at PHP, [`delivery`] hands the
+//! body over, [`exchange`] is the conversation, [`answer`] what comes back, [`backlog`] where it
+//! rests while the client is slow. [`probe`] finds out how uploads can be delivered.
+//!
+//! Nothing here waits for a client while it holds a place at PHP.
 
+pub(crate) mod admission;
+pub(crate) mod answer;
+pub(crate) mod backlog;
 pub(crate) mod body;
+pub(crate) mod call;
 pub(crate) mod delivery;
 pub(crate) mod digests;
+pub(crate) mod exchange;
 #[cfg(test)]
 mod fixture;
+pub(crate) mod head;
 pub(crate) mod intake;
+pub(crate) mod kept;
+pub(crate) mod line;
+pub(crate) mod offload;
+pub(crate) mod params;
 #[cfg(test)]
 mod peer;
+pub(crate) mod plan;
+pub(crate) mod pool;
 pub(crate) mod probe;
+pub(crate) mod pulse;
 pub(crate) mod spool;
+
+pub(crate) use pool::Pool;
