@@ -14,7 +14,7 @@ mod place;
 mod route;
 mod rules;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -27,7 +27,9 @@ use menshen_config::{Config, SiteSpec};
 use menshen_sys::inherit;
 use menshen_web_core::head::host_parts;
 
+use crate::fault::Fault;
 use crate::files::Files;
+use crate::php::spool::PhpSpool;
 use coding::Gzips;
 use place::{Place, Scripts};
 use rules::{Redirects, Rules};
@@ -57,6 +59,8 @@ pub(crate) struct Site {
     pub(crate) document_root: Vec<u8>,
     /// One per rule of the configuration: the folder of its `fields.store`.
     pub(crate) stores: Vec<Option<Arc<OwnedFd>>>,
+    /// One per rule: where files on their way to its store rest; made at the first.
+    store_spools: Vec<OnceCell<Arc<PhpSpool>>>,
     /// One per rule: details of its `fields` delivery.
     fields: Vec<Option<Fields>>,
     /// `X-Accel-Mapping`: the mounts, as PHP may name their files.
@@ -161,6 +165,7 @@ impl Site {
             document_root,
             stores: stores?,
             fields: site.rules.iter().map(|rule| rule.fields.clone()).collect(),
+            store_spools: site.rules.iter().map(|_| OnceCell::new()).collect(),
             accel_mapping: accel_mapping(site),
             places,
             rules: Rules::new(site)?,
@@ -179,6 +184,20 @@ impl Script {
         let rule = self.settings.fields?;
         let store = self.site.stores.get(rule).and_then(Option::as_ref);
         Some((self.site.fields.get(rule)?.as_ref()?, store))
+    }
+
+    /// The spool of that folder; `make` opens it at the first time.
+    pub(crate) fn store_spool(
+        &self,
+        make: impl FnOnce() -> Result<Arc<PhpSpool>, Fault>,
+    ) -> Result<Arc<PhpSpool>, Fault> {
+        let rule = self.settings.fields.and_then(|rule| self.site.store_spools.get(rule));
+        let Some(cell) = rule else { return make() };
+        if let Some(spool) = cell.get() {
+            return Ok(Arc::clone(spool));
+        }
+        let made = make()?;
+        Ok(Arc::clone(cell.get_or_init(|| made)))
     }
 
     /// The fields that the configuration adds, but for those among `lines`: the application knows
