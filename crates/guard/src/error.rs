@@ -247,7 +247,7 @@ impl From<TlsError> for GuardError {
 }
 
 /// The kernel's words in lower case and without the number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();
