@@ -156,7 +156,8 @@ fn last_component(path: &[u8]) -> Result<&[u8], HeadFault> {
     }
     let start = memchr::memrchr2(b'/', b'\\', path).map_or(0, |at| at + 1);
     let name = &path[start..];
-    if name.is_empty() || name == b"." || name == b".." || path.iter().any(u8::is_ascii_control) {
+    let broken = path.iter().any(|&byte| byte != b'\t' && byte.is_ascii_control());
+    if matches!(name, b"" | b"." | b"..") || broken || name.contains(&b'\t') {
         return Err(HeadFault::FileName);
     }
     Ok(name)

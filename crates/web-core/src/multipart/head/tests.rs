@@ -99,6 +99,25 @@ fn field_names() {
 }
 
 #[test]
+fn whole_file_names() {
+    for (text, wanted) in [
+        ("x=1", None),
+        ("filename=\"\"", Some("")),
+        ("filename=\"a.txt\"", Some("a.txt")),
+        ("filename=\"d/e/a.txt\"", Some("d/e/a.txt")),
+        ("filename=\"C:\\d\\a.txt\"", Some("C:\\d\\a.txt")),
+        ("filename=\"../\\\"a\"", Some("../\"a")),
+        ("filename*=UTF-8''d%2Fa", Some("d/a")),
+    ] {
+        let path = disposition(&format!("name=a; {text}")).map(|head| head.full_path);
+        assert_eq!(path, Ok(wanted.map(|path| path.as_bytes().to_vec())), "{text}");
+    }
+    // What is not in the last component is checked, too.
+    let fault = disposition("name=a; filename*=UTF-8''d%0A%2Fa").unwrap_err();
+    assert_eq!(fault, HeadFault::FileName);
+}
+
+#[test]
 fn file_names() {
     let name = |text: &[u8]| {
         let mut lines = Vec::from(*b"form-data; name=a; ");
