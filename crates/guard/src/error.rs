@@ -29,7 +29,7 @@ pub enum GuardError {
         /// Why not.
         source: io::Error,
     },
-    /// The served folder given on the command line and the state folder overlap.
+    /// A served folder and the state folder overlap.
     #[error("the served folder {} and the state folder {} overlap",
         root.display(), state.display())]
     ConfigOverlap {
