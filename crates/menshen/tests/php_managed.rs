@@ -82,7 +82,8 @@ impl Php {
 
     /// The master of the pool.
     fn master(&self) -> Pid {
-        let pid = children_of(self.live.pid()).into_iter().find(|pid| is_fpm(*pid));
+        let mut pids = children_of(self.live.pid()).into_iter();
+        let pid = pids.find(|pid| is_fpm(*pid) && is_there(*pid));
         pid.expect("a php-fpm")
     }
 }
@@ -210,33 +211,7 @@ fn files_of_the_spool_take_the_place_of_tokens_in_any_nesting() {
         ("small", "g", b"48 are not here"),
         ("none", "", b""),
     ]);
-    let code = r#"
-        $out = [];
-        $see = function ($name, $f) use (&$out) {
-            $p = $f['tmp_name'];
-            $out[$name] = [$f['name'], $f['size'], $f['error'], $p === '' ? null :
-                [is_uploaded_file($p), md5_file($p), filesize($p), decoct(fileperms($p) & 0777),
-                 fileowner($p) === posix_geteuid()]];
-        };
-        foreach (['plain', 'gone', 'own', 'small', 'none'] as $n) $see($n, $_FILES[$n]);
-        $pick = function ($f, ...$keys) {
-            foreach ($f as $k => $v) { foreach ($keys as $key) $v = $v[$key]; $f[$k] = $v; }
-            return $f;
-        };
-        $see('docs', $pick($_FILES['docs'], 0));
-        $see('y', $pick($_FILES['deep'], 'x', 'y'));
-        $see('z', $pick($_FILES['deep'], 'x', 'z'));
-        $to = sys_get_temp_dir() . '/menshen-test-' . getmypid();
-        $p = $_FILES['docs']['tmp_name'][0];
-        $out['copy'] = copy($p, "$to.1") && filesize("$to.1");
-        $out['open'] = strlen(fread(fopen($p, 'rb'), 10));
-        $out['move'] = move_uploaded_file($p, "$to.2") && chmod("$to.2", 0644) && !file_exists($p);
-        $out['again'] = @move_uploaded_file($p, "$to.3");
-        unlink("$to.1"); unlink("$to.2");
-        $out['last_error'] = error_get_last() !== null && strpos(error_get_last()['file'], 'prepend');
-        echo json_encode($out, JSON_UNESCAPED_UNICODE);
-    "#;
-    let answer = php.run(code, &[FORM_TYPE, ("MENSHEN_FILES", &told)], &body);
+    let answer = php.run(LOOK, &[FORM_TYPE, ("MENSHEN_FILES", &told)], &body);
     let file = |name: &str, size: u64, md5: &str| {
         format!(r#"["{name}",{size},0,[true,"{md5}",{size},"600",true]]"#)
     };
@@ -499,9 +474,12 @@ fn a_reload_leaves_an_unchanged_pool_alone_and_replaces_a_changed_one() {
     assert_ne!(php.master(), old);
     assert_eq!(php.live.header(HeaderWord::ReloadsDone), 2);
     assert_eq!(php.live.workers(SlotState::Ready).len(), 1);
-    let run_folder = fs::read_dir(php.live.path(".menshen/php/run")).unwrap().flatten();
-    let names: BTreeSet<_> = run_folder.map(|e| e.file_name().into_string().unwrap()).collect();
-    assert_eq!(names, ["fpm-2.conf", "fpm-2.sock", "status-2.sock"].map(String::from).into());
+    let names = || -> BTreeSet<String> {
+        let entries = fs::read_dir(php.live.path(".menshen/php/run")).unwrap().flatten();
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    };
+    let left = ["fpm-2.conf", "fpm-2.sock", "status-2.sock"].map(String::from).into();
+    wait_for("nothing of the old pool", || names() == left);
 }
 
 #[test]
@@ -527,7 +505,7 @@ fn a_pool_that_does_not_start_leaves_the_door_open_and_says_why() {
     assert_eq!(php.live.reload(&changed).status.code(), Some(0));
     let number = 3;
     wait_for("the changed pool alone", || php.socket(number).exists() && !php.socket(1).exists());
-    assert_eq!(children_of(php.master()).len(), 2);
+    wait_for("its two children", || children_of(php.master()).len() == 2);
 }
 
 #[test]
@@ -575,3 +553,31 @@ fn a_folder_that_is_missing_or_holds_the_state_is_refused() {
     let output = command(folder.path(), &["serve", "--php", "a", "--root", "b"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// Looks at every file and takes one of them away.
+const LOOK: &str = r#"
+        $out = [];
+        $see = function ($name, $f) use (&$out) {
+            $p = $f['tmp_name'];
+            $out[$name] = [$f['name'], $f['size'], $f['error'], $p === '' ? null :
+                [is_uploaded_file($p), md5_file($p), filesize($p), decoct(fileperms($p) & 0777),
+                 fileowner($p) === posix_geteuid()]];
+        };
+        foreach (['plain', 'gone', 'own', 'small', 'none'] as $n) $see($n, $_FILES[$n]);
+        $pick = function ($f, ...$keys) {
+            foreach ($f as $k => $v) { foreach ($keys as $key) $v = $v[$key]; $f[$k] = $v; }
+            return $f;
+        };
+        $see('docs', $pick($_FILES['docs'], 0));
+        $see('y', $pick($_FILES['deep'], 'x', 'y'));
+        $see('z', $pick($_FILES['deep'], 'x', 'z'));
+        $to = sys_get_temp_dir() . '/menshen-test-' . getmypid();
+        $p = $_FILES['docs']['tmp_name'][0];
+        $out['copy'] = copy($p, "$to.1") && filesize("$to.1");
+        $out['open'] = strlen(fread(fopen($p, 'rb'), 10));
+        $out['move'] = move_uploaded_file($p, "$to.2") && chmod("$to.2", 0644) && !file_exists($p);
+        $out['again'] = @move_uploaded_file($p, "$to.3");
+        unlink("$to.1"); unlink("$to.2");
+        $out['last_error'] = error_get_last() !== null && strpos(error_get_last()['file'], 'prepend');
+        echo json_encode($out, JSON_UNESCAPED_UNICODE);
+    "#;
