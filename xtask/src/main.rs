@@ -1,11 +1,13 @@
-//! The project's own commands: `tidy`, `ci`, `bench`.
+//! The project's own commands: `tidy`, `ci`, `apps`, `bench`.
 //!
 //! They start other programs and read files; nothing of them is part of the product, and no
 //! product crate may depend on this one.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command: output is its result")]
 
+mod apps;
 mod bench;
+mod chromium;
 mod ci;
 mod server;
 mod shell;
@@ -30,6 +32,8 @@ enum Command {
     Tidy,
     /// Runs everything a change has to pass.
     Ci(ci::Options),
+    /// Drives real PHP applications from Debian packages in Chromium.
+    Apps(apps::Options),
     /// Measures menshen beside nginx on this machine, and writes the result to bench/runs/.
     Bench(bench::Options),
 }
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Tidy => tidy::run(),
         Command::Ci(options) => ci::run(&options),
+        Command::Apps(options) => apps::run(&options),
         Command::Bench(options) => bench::run(&options),
     };
     match result {

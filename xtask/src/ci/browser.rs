@@ -9,15 +9,14 @@ use std::process::Command;
 
 use crate::server::{Server, free_ports};
 use crate::shell::{find, run as run_command};
-use crate::workspace;
+use crate::{chromium, workspace};
 
 /// Installs the driver, starts the server in an empty folder and runs the script against it.
 pub(crate) fn run() -> Result<(), String> {
-    let chromium = CHROMIUM.iter().find_map(|name| find(name));
-    let chromium = chromium.ok_or("no chromium in PATH; install the package chromium")?;
+    let chromium = chromium::program()?;
     let node = find("node").ok_or("no node in PATH; install the package nodejs")?;
     let scripts = workspace::repository_root()?.join("tests/peers/browser");
-    install_driver(&scripts)?;
+    chromium::install_driver(&scripts)?;
 
     let target = workspace::target_folder()?;
     let menshen = target.join("release/menshen");
@@ -36,18 +35,6 @@ pub(crate) fn run() -> Result<(), String> {
         return Err(format!("the server ended meanwhile:\n{}", said.trim()));
     }
     result
-}
-
-fn install_driver(scripts: &Path) -> Result<(), String> {
-    let npm = find("npm").ok_or("no npm in PATH; install the package npm")?;
-    let mut command = Command::new(npm);
-    command.current_dir(scripts).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
-    if scripts.join("package-lock.json").exists() {
-        command.arg("ci");
-    } else {
-        command.args(["install", "--no-package-lock"]);
-    }
-    run_command(command.args(["--no-audit", "--no-fund"]))
 }
 
 fn start(menshen: &Path, folder: &Path) -> Result<(Server, PathBuf), String> {
@@ -94,8 +81,6 @@ impl Drop for Folder {
         fs::remove_dir_all(&self.0).ok();
     }
 }
-
-const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 #[cfg(test)]
 mod tests;
