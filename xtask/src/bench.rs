@@ -12,6 +12,8 @@ mod machine;
 mod memory;
 mod menshen;
 mod nginx;
+mod offload;
+mod pool;
 mod report;
 mod startup;
 
@@ -33,7 +35,7 @@ pub(crate) struct Options {
     /// One round of 0.2 s each (three starts), fewer connections, no case of 256 MiB or more.
     #[arg(long)]
     short: bool,
-    /// Rounds of every case, 5 or for start-up 10; the median counts.
+    /// Rounds of every case: 5, for start-up 10, for offload 1; the median counts.
     #[arg(long)]
     rounds: Option<usize>,
     /// Seconds of one run, where the case does not count requests instead.
@@ -64,6 +66,10 @@ pub(crate) enum Set {
     Uploads,
     /// Memory per held connection.
     Memory,
+    /// A thousand slow uploads and downloads against four PHP workers, and a page beside them.
+    Offload,
+    /// Small PHP pages.
+    Fastcgi,
     /// From the start of the process to the first byte of an HTTPS answer, goal 100 ms.
     Startup,
 }
@@ -73,7 +79,7 @@ pub(crate) enum Set {
 enum Only {
     /// This project.
     Menshen,
-    /// The rival.
+    /// The rival; in `offload` Caddy as well.
     Nginx,
 }
 
@@ -95,6 +101,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     let rows = match options.set {
         Set::Memory => memory::measure(options, &lab, &mut report)?,
         Set::Startup => startup::measure(options, &lab, &mut report)?,
+        Set::Offload => offload::measure(options, &lab, &mut report)?,
         _ => measure(options, &lab, &mut report)?,
     };
     report.finish(&rows, &command_line(options), &machine, &configurations(options, &lab))?;
@@ -114,6 +121,8 @@ impl Set {
             Self::Handshake => "handshake",
             Self::Uploads => "uploads",
             Self::Memory => "memory",
+            Self::Offload => "offload",
+            Self::Fastcgi => "fastcgi",
             Self::Startup => "startup",
         }
     }
@@ -127,8 +136,11 @@ impl Options {
 
     /// Rounds of a case.
     fn rounds(&self) -> usize {
-        let starts = self.set == Set::Startup;
-        let (short, usual) = if starts { (3, 10) } else { (1, 5) };
+        let (short, usual) = match self.set {
+            Set::Startup => (3, 10),
+            Set::Offload => (1, 1),
+            _ => (1, 5),
+        };
         if self.short { short } else { self.rounds.unwrap_or(usual) }
     }
 
@@ -142,6 +154,7 @@ fn measure(options: &Options, lab: &Lab, report: &mut Report) -> Result<Vec<Row>
     let cases: Vec<Case> = match options.set {
         Set::Uploads => case::uploads(lab),
         Set::Handshake => case::handshakes(lab),
+        Set::Fastcgi => case::pages(lab),
         _ => case::downloads(lab),
     };
     let cases: Vec<Case> = cases
@@ -198,14 +211,20 @@ fn configurations(options: &Options, lab: &Lab) -> Vec<(String, String)> {
     if options.set == Set::Startup {
         return neutral_all(lab, startup::configurations(options, lab));
     }
+    if options.set == Set::Offload {
+        return neutral_all(lab, offload::configurations(options, lab));
+    }
     let mut files = Vec::new();
     if options.wants(Only::Nginx) {
         files.push(("nginx.conf".to_owned(), nginx::configuration(lab, 1)));
         files.push(("php-fpm.conf".to_owned(), nginx::fpm_configuration(lab)));
     }
     if options.wants(Only::Menshen) {
-        let store = lab::Store::Files;
-        files.push(("menshen.toml".to_owned(), menshen::configuration(lab, store, 1)));
+        let (name, store) = match options.set {
+            Set::Fastcgi => ("menshen-php.toml", lab::Store::Php),
+            _ => ("menshen.toml", lab::Store::Files),
+        };
+        files.push((name.to_owned(), menshen::configuration(lab, store, 1)));
     }
     neutral_all(lab, files)
 }

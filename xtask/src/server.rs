@@ -75,7 +75,26 @@ impl Server {
         let rollups = self.processes().into_iter().map(|process| {
             fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default()
         });
-        rollups.map(|text| private_of(&text)).sum()
+        rollups.map(|text| sum_of(&text, &["Private_Clean", "Private_Dirty"])).sum()
+    }
+
+    /// Resident memory of all its processes in KiB, pages that several of them share counted once
+    /// (`Pss`).
+    pub(crate) fn shared_out_kib(&self) -> u64 {
+        let rollups = self.processes().into_iter().map(|process| {
+            fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default()
+        });
+        rollups.map(|text| sum_of(&text, &["Pss"])).sum()
+    }
+
+    /// Bytes its processes have caused to be written to a disk so far: whole pages of files dirtied
+    /// in the page cache (`write_bytes` of proc(5)). Files in memory and sockets do not count.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        let counts = self
+            .processes()
+            .into_iter()
+            .map(|process| fs::read_to_string(format!("/proc/{process}/io")).unwrap_or_default());
+        counts.map(|text| sum_of(&text, &["write_bytes"])).sum()
     }
 
     /// Whether the first process still runs.
@@ -128,11 +147,11 @@ pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>, String> {
     ports.map_err(|e| format!("could not find free ports: {e}"))
 }
 
-fn private_of(rollup: &str) -> u64 {
-    rollup
-        .lines()
+/// The sum of the named lines of a file such as `smaps_rollup`.
+fn sum_of(text: &str, names: &[&str]) -> u64 {
+    text.lines()
         .filter_map(|line| line.split_once(':'))
-        .filter(|(name, _)| matches!(*name, "Private_Clean" | "Private_Dirty"))
+        .filter(|(name, _)| names.contains(name))
         .filter_map(|(_, rest)| rest.split_whitespace().next()?.parse::<u64>().ok())
         .sum()
 }

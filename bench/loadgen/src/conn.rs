@@ -2,17 +2,18 @@
 //!
 //! Plain bodies are discarded inside the kernel. Over TLS 1.3 the first response is decrypted to
 //! learn how many plaintext bytes a response has; later ones of the same request are counted by
-//! record length alone. So the client costs less than the server it loads, but a counted response
+//! record length alone, unless they are chunked. So the client costs less than the server it loads, but a counted response
 //! is *not verified*: it must never be taken for a test of correctness.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 
-use crate::exec::{Core, Socket};
+use crate::body::Body;
+use crate::exec::{Core, Route, Socket};
 use crate::head::{self, Head};
 use crate::record::{self, Protector};
 use crate::tls;
@@ -33,17 +34,19 @@ pub(crate) struct Conn {
     tls: Option<Tls>,
     /// Received bytes not consumed yet: of the stream, or of records when TLS is on.
     pending: Vec<u8>,
+    /// Where the body of the last decrypted response begins.
+    text: Vec<u8>,
 }
 
 impl Conn {
     /// Connects and, with a TLS configuration, finishes the handshake.
     pub(crate) async fn open(
         core: &Rc<Core>,
-        to: SocketAddr,
+        route: &Route,
         tls: Option<&Arc<ClientConfig>>,
     ) -> io::Result<Self> {
-        let socket = Socket::connect(core, to).await?;
-        let mut conn = Self { socket, tls: None, pending: Vec::new() };
+        let socket = Socket::connect(core, route).await?;
+        let mut conn = Self { socket, tls: None, pending: Vec::new(), text: Vec::new() };
         if let Some(config) = tls {
             conn.handshake(config).await?;
         }
@@ -78,6 +81,26 @@ impl Conn {
             }
             _ => self.response().await,
         }
+    }
+
+    /// Takes one response over TLS in full at about `rate` bytes a second.
+    pub(crate) async fn response_at(&mut self, core: &Core, rate: u64) -> io::Result<Response> {
+        let mut taken = Taken::default();
+        let mut next = Instant::now();
+        loop {
+            if let Some(done) = self.open_records(&mut taken)? {
+                return Ok(done);
+            }
+            core.sleep_until(next).await;
+            let len = self.socket.read_into(&mut self.pending, SLOW_READ_BYTES).await? as u64;
+            // Counted from now: a server that was late is not read faster to make up for it.
+            next = Instant::now() + Duration::from_nanos(len * 1_000_000_000 / rate.max(1));
+        }
+    }
+
+    /// The first bytes of the body of the response decrypted last, at most 64 of them.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
     }
 
     async fn handshake(&mut self, config: &Arc<ClientConfig>) -> io::Result<()> {
@@ -148,24 +171,36 @@ impl Conn {
     async fn decrypted_response(&mut self) -> io::Result<Response> {
         let mut taken = Taken::default();
         loop {
-            while let Some(len) = record::whole(&self.pending) {
-                let mut one: Vec<u8> = self.pending.drain(..len).collect();
-                let tls = self.tls.as_mut().ok_or_else(|| io::Error::other("no TLS"))?;
-                let (kind, len) =
-                    tls.rx.open(&mut one).ok_or_else(|| io::Error::other("bad record"))?;
-                match kind {
-                    record::APPLICATION_DATA => taken.add(&one[record::HEADER_BYTES..][..len])?,
-                    record::HANDSHAKE => {} // session tickets
-                    record::ALERT => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    _ => return Err(io::Error::other("unexpected record type")),
-                }
-                if let Some(done) = taken.done() {
-                    tls.last = Some((done, taken.total));
-                    return Ok(done);
-                }
+            if let Some(done) = self.open_records(&mut taken)? {
+                return Ok(done);
             }
             self.fill().await?;
         }
+    }
+
+    /// Opens all records that have arrived; the response once it is whole.
+    fn open_records(&mut self, taken: &mut Taken) -> io::Result<Option<Response>> {
+        let Some(tls) = &mut self.tls else { return Err(io::Error::other("no TLS")) };
+        let mut used = 0;
+        while let Some(len) = record::whole(&self.pending[used..]) {
+            let one = &mut self.pending[used..used + len];
+            used += len;
+            let (kind, len) = tls.rx.open(one).ok_or_else(|| io::Error::other("bad record"))?;
+            match kind {
+                record::APPLICATION_DATA => taken.add(&one[record::HEADER_BYTES..][..len])?,
+                record::HANDSHAKE => {} // session tickets
+                record::ALERT => return Err(io::ErrorKind::UnexpectedEof.into()),
+                _ => return Err(io::Error::other("unexpected record type")),
+            }
+        }
+        self.pending.drain(..used);
+        let done = taken.done();
+        if let Some(done) = done {
+            // A chunked response need not have the length of the one before.
+            tls.last = taken.has_length().then_some((done, taken.total));
+            self.text = std::mem::take(&mut taken.text);
+        }
+        Ok(done)
     }
 
     /// Skips records until they have carried `bytes` of plaintext.
@@ -201,11 +236,8 @@ impl Conn {
 
     async fn fill(&mut self) -> io::Result<()> {
         // Without TLS a short read, so that most of a long body is left for `discard`.
-        let mut buf = [0; READ_BYTES];
-        let want = if self.tls.is_none() { PLAIN_READ_BYTES } else { READ_BYTES };
-        let len = self.socket.read(&mut buf[..want]).await?;
-        self.pending.extend_from_slice(&buf[..len]);
-        Ok(())
+        let most = if self.tls.is_none() { PLAIN_READ_BYTES } else { READ_BYTES };
+        self.socket.read_into(&mut self.pending, most).await.map(drop)
     }
 }
 
@@ -223,7 +255,10 @@ struct Tls {
 struct Taken {
     /// Kept until the head is whole.
     start: Vec<u8>,
-    head: Option<(Head, u64)>,
+    head: Option<Head>,
+    body: Body,
+    /// The first bytes of the body.
+    text: Vec<u8>,
     /// Plaintext bytes so far, without interim responses.
     total: u64,
 }
@@ -232,35 +267,36 @@ impl Taken {
     fn add(&mut self, plain: &[u8]) -> io::Result<()> {
         self.total += plain.len() as u64;
         if self.head.is_some() {
-            return Ok(());
+            return self.body.take(plain, &mut self.text);
         }
         self.start.extend_from_slice(plain);
         while let Some(end) = head::end(&self.start)? {
             let head = Head::parse(&self.start[..end]);
+            let rest = self.start.split_off(end);
             if !head.is_interim() {
-                self.head = Some((head, end as u64));
-                break;
+                self.head = Some(head);
+                self.body = Body::new(head.content_length);
+                return self.body.take(&rest, &mut self.text);
             }
             self.total -= end as u64;
-            self.start.drain(..end);
+            self.start = rest;
         }
-        match self.head {
-            Some((Head { content_length: None, .. }, _)) => {
-                Err(io::Error::other("chunked responses are not supported over TLS"))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
+    }
+
+    fn has_length(&self) -> bool {
+        self.head.is_some_and(|head| head.content_length.is_some())
     }
 
     fn done(&self) -> Option<Response> {
-        let (head, head_bytes) = self.head?;
-        let body_bytes = head.content_length?;
-        (self.total >= head_bytes + body_bytes)
-            .then_some(Response { status: head.status, body_bytes })
+        let head = self.head.filter(|_| self.body.is_done())?;
+        Some(Response { status: head.status, body_bytes: self.body.bytes() })
     }
 }
 
 /// Bytes of one read over TLS.
-const READ_BYTES: usize = 16 << 10;
+const READ_BYTES: usize = 64 << 10;
 /// Bytes of one read without TLS.
 const PLAIN_READ_BYTES: usize = 2048;
+/// Bytes of one read of a slow client.
+const SLOW_READ_BYTES: usize = 16 << 10;

@@ -1,29 +1,33 @@
 //! A single-thread, edge-triggered epoll executor: just enough to drive a load client.
 //!
-//! A task owns the sockets it registers; any event on one of them polls the task. There are no
-//! timers and no real wakers: a task that meets `WouldBlock` awaits [`wait`] and tries again at the
-//! next event. It must never be used for anything but a load client: a task that waits for
-//! something else than its sockets is never polled again.
+//! A task owns the sockets it registers; any event on one of them polls the task, and so does the
+//! time it sleeps until. There are no real wakers: a task that meets `WouldBlock` awaits [`wait`]
+//! and tries again when it is polled next. It must never be used for anything but a load client: a
+//! task that waits for something else than its sockets and the clock is never polled again.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
-    sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, recv, send,
+    socket_with, sockopt,
 };
 
-/// One piece of work; it is polled once at the start and then at events on its own sockets.
+/// One piece of work; it is polled once at the start, then at events on its own sockets and at the
+/// times it sleeps until.
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Runs all tasks until `tick`, called after every batch of events, returns false.
@@ -32,16 +36,20 @@ pub(crate) fn run(core: &Core, tasks: Vec<Task>, mut tick: impl FnMut() -> bool)
     for index in 0..tasks.len() {
         core.poll(&mut tasks, index);
     }
-    let timeout = Timespec { tv_sec: 0, tv_nsec: TICK_NS };
     let mut events: Vec<Event> = Vec::with_capacity(BATCH_EVENTS);
     while tick() {
         events.clear();
+        let timeout = core.until_next();
         match epoll::wait(&core.epoll, spare_capacity(&mut events), Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         for event in &events {
             core.poll(&mut tasks, usize::try_from(event.data.u64()).map_err(io::Error::other)?);
+        }
+        let now = Instant::now();
+        while let Some(index) = core.due(now) {
+            core.poll(&mut tasks, index);
         }
     }
     Ok(())
@@ -52,6 +60,10 @@ pub(crate) fn run(core: &Core, tasks: Vec<Task>, mut tick: impl FnMut() -> bool)
 pub(crate) struct Core {
     epoll: OwnedFd,
     current: Cell<usize>,
+    /// When which task is to be polled.
+    timers: RefCell<BinaryHeap<Reverse<(Instant, usize)>>>,
+    /// Where received bytes land first, so that no task owns a buffer while it waits.
+    scratch: RefCell<Vec<u8>>,
     /// Target of [`Socket::discard`]: the kernel takes its length and never writes to it, so it
     /// stays untouched zero pages.
     unwritten: RefCell<Vec<u8>>,
@@ -63,8 +75,38 @@ impl Core {
         Ok(Rc::new(Self {
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
             current: Cell::new(0),
+            timers: RefCell::new(BinaryHeap::new()),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES]),
             unwritten: RefCell::new(vec![0; DISCARD_BYTES_MAX]),
         }))
+    }
+
+    /// Returns at `at`, or at once when that is past.
+    pub(crate) async fn sleep_until(&self, at: Instant) {
+        if Instant::now() < at {
+            self.timers.borrow_mut().push(Reverse((at, self.current.get())));
+        }
+        while Instant::now() < at {
+            wait().await;
+        }
+    }
+
+    /// A task whose time has come.
+    fn due(&self, now: Instant) -> Option<usize> {
+        let mut timers = self.timers.borrow_mut();
+        let Reverse((at, index)) = *timers.peek()?;
+        (at <= now).then(|| {
+            timers.pop();
+            index
+        })
+    }
+
+    fn until_next(&self) -> Timespec {
+        let timers = self.timers.borrow();
+        let next =
+            timers.peek().map(|Reverse((at, _))| at.saturating_duration_since(Instant::now()));
+        let wait = next.map_or(TICK, |wait| wait.min(TICK));
+        Timespec { tv_sec: 0, tv_nsec: wait.subsec_nanos().into() }
     }
 
     fn poll(&self, tasks: &mut [Option<Task>], index: usize) {
@@ -77,6 +119,24 @@ impl Core {
     }
 }
 
+/// How to reach a server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route {
+    /// The server.
+    pub(crate) to: SocketAddr,
+    /// Where to come from; `None`: as the kernel chooses.
+    pub(crate) from: Option<IpAddr>,
+    /// Size of the kernel's receive buffer, bytes; `None`: as the kernel chooses.
+    pub(crate) receive_bytes: Option<usize>,
+}
+
+impl Route {
+    /// The kernel chooses the rest.
+    pub(crate) const fn to(to: SocketAddr) -> Self {
+        Self { to, from: None, receive_bytes: None }
+    }
+}
+
 /// A connected socket of the task that opened it; closed when dropped.
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -86,10 +146,18 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Connects without blocking, with `TCP_NODELAY`, and registers with the running task.
-    pub(crate) async fn connect(core: &Rc<Core>, to: SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn connect(core: &Rc<Core>, route: &Route) -> io::Result<Self> {
+        let to = route.to;
         let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = socket_with(family, SocketType::STREAM, flags, None)?;
+        if let Some(bytes) = route.receive_bytes {
+            // Before the connection: the window offered first depends on it.
+            sockopt::set_socket_recv_buffer_size(&fd, bytes)?;
+        }
+        if let Some(from) = route.from {
+            bind(&fd, &SocketAddr::new(from, 0))?;
+        }
         match connect(&fd, &to) {
             Ok(()) | Err(Errno::INPROGRESS) => {}
             Err(error) => return Err(error.into()),
@@ -105,6 +173,18 @@ impl Socket {
     /// Reads at least one byte; the end of the stream is an error.
     pub(crate) async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.retry(|| recv(&self.fd, &mut *buf, RecvFlags::empty()).map(|(_, len)| len)).await
+    }
+
+    /// Appends at least one and at most `most` bytes to `out`; the end of the stream is an error.
+    pub(crate) async fn read_into(&self, out: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        self.retry(|| {
+            let mut scratch = self.core.scratch.borrow_mut();
+            let most = most.min(scratch.len());
+            let (_, len) = recv(&self.fd, &mut scratch[..most], RecvFlags::empty())?;
+            out.extend_from_slice(&scratch[..len]);
+            Ok(len)
+        })
+        .await
     }
 
     /// Drops at least one and at most `len` received bytes inside the kernel, without copying them
@@ -150,7 +230,9 @@ fn wait() -> impl Future<Output = ()> {
 
 /// Events taken per `epoll_wait`.
 const BATCH_EVENTS: usize = 512;
-/// Longest time between two calls of `tick` when nothing happens: 20 ms.
-const TICK_NS: i64 = 20_000_000;
+/// Longest time between two calls of `tick` when nothing happens.
+const TICK: Duration = Duration::from_millis(20);
+/// Most bytes of one read.
+const SCRATCH_BYTES: usize = 64 << 10;
 /// Most bytes dropped by one call: above any default receive buffer.
 const DISCARD_BYTES_MAX: usize = 8 << 20;

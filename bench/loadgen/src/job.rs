@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use rustls::ClientConfig;
 
 use crate::conn::{Conn, Response};
-use crate::exec::{self, Core};
+use crate::exec::{self, Core, Route};
+use crate::form;
 use crate::options::{Mode, Options};
 
 /// One run and what it has counted so far.
@@ -24,6 +25,7 @@ pub(crate) struct Job {
     path: String,
     size: usize,
     requests_max: u64,
+    begun: Cell<u64>,
     tls: Option<Arc<ClientConfig>>,
     block: Vec<u8>,
     stop: Cell<bool>,
@@ -44,6 +46,7 @@ impl Job {
             path: options.get("path", "/1k".to_owned())?,
             size: options.get("size", 1 << 20)?,
             requests_max: options.get("n", 0)?,
+            begun: Cell::new(0),
             tls: options.tls()?,
             block: noise(options.get("cr", 0)? == 1),
             stop: Cell::new(false),
@@ -84,9 +87,7 @@ impl Job {
         let result = match self.mode {
             Mode::Connect => self.connect_loop().await,
             Mode::Put | Mode::Form => self.upload_loop(index).await,
-            Mode::Get | Mode::HoldUpload | Mode::HoldDownload | Mode::First => {
-                self.get_loop().await
-            }
+            _ => self.get_loop().await,
         };
         if let Err(e) = result {
             if self.errors.get() < ERRORS_SHOWN_MAX {
@@ -100,7 +101,7 @@ impl Job {
     async fn get_loop(&self) -> io::Result<()> {
         let mut conn = self.open().await?;
         let request = self.get_request("keep-alive");
-        while !self.stop.get() {
+        while self.begins() {
             let start = Instant::now();
             conn.send(request.as_bytes()).await?;
             let response = conn.response_like_the_last().await?;
@@ -111,7 +112,7 @@ impl Job {
 
     async fn connect_loop(&self) -> io::Result<()> {
         let request = self.get_request("close");
-        while !self.stop.get() {
+        while self.begins() {
             let start = Instant::now();
             let mut conn = self.open().await?;
             conn.send(request.as_bytes()).await?;
@@ -124,7 +125,7 @@ impl Job {
     async fn upload_loop(&self, index: usize) -> io::Result<()> {
         let mut conn = self.open().await?;
         let (head, after) = self.upload_request(index);
-        while !self.stop.get() {
+        while self.begins() {
             let start = Instant::now();
             conn.send(head.as_bytes()).await?;
             let mut left = self.size;
@@ -147,13 +148,9 @@ impl Job {
             Mode::Form => (
                 "POST",
                 self.path.clone(),
-                format!("Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"),
-                format!(
-                    "--{BOUNDARY}\r\n\
-                     Content-Disposition: form-data; name=\"f\"; filename=\"u{index}.bin\"\r\n\
-                     Content-Type: application/octet-stream\r\n\r\n"
-                ),
-                format!("\r\n--{BOUNDARY}--\r\n"),
+                form::CONTENT_TYPE.to_owned(),
+                form::before(index),
+                form::AFTER.to_owned(),
             ),
             _ => {
                 let path = format!("{}u{index}", self.path);
@@ -169,7 +166,7 @@ impl Job {
     }
 
     async fn open(&self) -> io::Result<Conn> {
-        Conn::open(&self.core, self.to, self.tls.as_ref()).await
+        Conn::open(&self.core, &Route::to(self.to), self.tls.as_ref()).await
     }
 
     fn get_request(&self, connection: &str) -> String {
@@ -185,12 +182,15 @@ impl Job {
             return Err(io::Error::other(format!("status {}", response.status)));
         }
         self.down_bytes.set(self.down_bytes.get() + response.body_bytes);
-        let mut latency = self.latency_us.borrow_mut();
-        latency.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
-        if self.requests_max > 0 && latency.len() as u64 >= self.requests_max {
-            self.stop.set(true);
-        }
+        let took = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
+        self.latency_us.borrow_mut().push(took);
         Ok(())
+    }
+
+    /// Whether one more request is to be sent; it is counted as begun.
+    fn begins(&self) -> bool {
+        let begun = self.begun.replace(self.begun.get() + 1);
+        !self.stop.get() && (self.requests_max == 0 || begun < self.requests_max)
     }
 
     fn report(&self, secs: f64) {
@@ -216,7 +216,7 @@ impl Job {
 }
 
 /// Pseudo-random upload bytes from a fixed seed.
-fn noise(keep_cr: bool) -> Vec<u8> {
+pub(crate) fn noise(keep_cr: bool) -> Vec<u8> {
     let mut state = 12345_u64;
     std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -229,7 +229,6 @@ fn noise(keep_cr: bool) -> Vec<u8> {
 
 /// After the time is up, until requests that are still in flight count as errors.
 const FINISH_MAX: Duration = Duration::from_secs(10);
-const BOUNDARY: &str = "BoUnDaRy123456789";
 /// Upload bodies repeat a block of this size.
 const BLOCK_BYTES: usize = 256 << 10;
 /// Errors printed before only counting them.

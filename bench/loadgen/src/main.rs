@@ -1,18 +1,22 @@
 //! Cheap HTTP/1.1 load client for loopback: downloads, uploads, multipart forms, TLS handshakes,
-//! and thousands of held connections.
+//! thousands of held connections, and a crowd of slow people beside a page.
 //!
 //! Prints one JSON line. It measures and does not test: see the README beside this crate for what
 //! it cannot see. It must never be pointed at a server of somebody else.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command: output is its result")]
 
+mod body;
 mod conn;
+mod crowd;
 mod exec;
 mod first;
+mod form;
 mod head;
 mod hold;
 mod job;
 mod options;
+mod page;
 mod record;
 mod tls;
 
@@ -39,6 +43,8 @@ fn run() -> Result<(), String> {
     match options.mode()? {
         Mode::HoldUpload | Mode::HoldDownload => hold::run(&options),
         Mode::First => first::run(&options),
+        Mode::Crowd => crowd::run(&options),
+        Mode::Page => page::run(&options),
         mode => Rc::new(job::Job::new(&options, mode)?).run(&options),
     }
 }
@@ -53,9 +59,10 @@ fn raise_descriptor_limit() {
 }
 
 const USAGE: &str = "\
-usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first] [addr=127.0.0.1]
-               [port=8100] [path=/1k] [c=1] [secs=2] [n=0] [size=1048576] [tls=0|1]
+usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first|crowd|page]
+               [addr=127.0.0.1] [port=8100] [path=/1k] [c=1] [secs=2] [n=0] [size=1048576] [tls=0|1]
                [cipher=AES_128|AES_256] [resume=0|1] [cr=0|1] [first=4096] [trickle=1024]
+               [uploads=10] [downloads=10] [up=/up] [down=/1m,…] [rate=50000] [ramp=1] [every=20]
   mode=get      download PATH on c kept-alive connections
   mode=put      PUT size bytes to PATH + 'u' + connection number
   mode=form     POST size bytes as one multipart/form-data file part named f to PATH
@@ -65,6 +72,12 @@ usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first] [addr
                 secs seconds prints its line, and holds on until its standard input ends
   mode=first    after a line on standard input, which is repeated: milliseconds until a server
                 takes a connection and until the first byte of its answer to GET PATH
-  n=N           start no more after N requests in all (with c=1: exactly N); 0: only the time
-                counts; what is in flight at the end is finished
+  mode=crowd    over TLS and in `ramp` seconds: `uploads` people who each post a form with a file
+                of size bytes at `rate` bytes a second to UP, and `downloads` who read one of the
+                DOWN paths at that rate; at most secs seconds; a line once all have asked, one at
+                the end
+  mode=page     GET PATH every `every` milliseconds on c connections in turns, until standard input
+                ends; then a line with every latency, from when the fetch was due
+  n=N           exactly N requests in all; 0: only the time counts; what is in flight at the end is
+                finished
   cr=1          leave carriage returns in the upload bytes (the default replaces them)";

@@ -29,6 +29,10 @@ pub(crate) enum Mode {
     HoldDownload,
     /// The first answer of a server that is starting.
     First,
+    /// Slow uploads and downloads of a crowd.
+    Crowd,
+    /// One page at fixed times.
+    Page,
 }
 
 /// The arguments as given.
@@ -65,6 +69,8 @@ impl Options {
             "hold-upload" => Ok(Mode::HoldUpload),
             "hold-download" => Ok(Mode::HoldDownload),
             "first" => Ok(Mode::First),
+            "crowd" => Ok(Mode::Crowd),
+            "page" => Ok(Mode::Page),
             other => Err(format!("bad mode={other}")),
         }
     }
@@ -91,9 +97,28 @@ impl Options {
     }
 }
 
-const KNOWN: [&str; 14] = [
-    "mode", "addr", "port", "path", "c", "secs", "n", "size", "tls", "cipher", "resume", "cr",
-    "first", "trickle",
+const KNOWN: [&str; 21] = [
+    "mode",
+    "addr",
+    "port",
+    "path",
+    "c",
+    "secs",
+    "n",
+    "size",
+    "tls",
+    "cipher",
+    "resume",
+    "cr",
+    "first",
+    "trickle",
+    "uploads",
+    "downloads",
+    "up",
+    "down",
+    "rate",
+    "ramp",
+    "every",
 ];
 /// Resumable sessions remembered.
 const SESSIONS_MAX: usize = 256;

@@ -13,6 +13,8 @@ pub enum Who {
     Limit,
     /// This server: disk, memory, a bug.
     Local,
+    /// The application behind the door.
+    Upstream,
     /// The operator: drain, reload, shutdown.
     Operator,
 }
@@ -30,6 +32,8 @@ pub enum Phase {
     Body,
     /// While the file system worked: write, fsync, rename.
     Store,
+    /// While the application worked, or a place at it was waited for.
+    Php,
     /// While the answer was sent.
     Send,
 }
@@ -63,6 +67,7 @@ impl Who {
             Self::Client => "client",
             Self::Limit => "limit",
             Self::Local => "local",
+            Self::Upstream => "upstream",
             Self::Operator => "operator",
         }
     }
@@ -78,6 +83,7 @@ impl Phase {
             Self::Head => "head",
             Self::Body => "body",
             Self::Store => "store",
+            Self::Php => "php",
             Self::Send => "send",
         }
     }

@@ -1,6 +1,6 @@
 //! `menshen.toml`: what can be set, its defaults, and what is wrong with a given text.
 //!
-//! One table ([`table`]) makes the checks, the commented sample and the reference page, so they
+//! One table (`table.rs`) makes the checks, the commented sample and the reference page, so they
 //! cannot disagree. This crate reads no file and no environment: text comes in as an argument.
 
 pub mod model;
@@ -10,14 +10,16 @@ pub mod paths;
 mod problem;
 mod render;
 mod sample;
-pub mod table;
+mod table;
 pub mod worker;
 
 #[cfg(test)]
 mod tests;
 
 pub use model::{
-    Access, AccessLog, Admin, Config, Limits, Network, PlainMode, PublicPath, Tls, Web,
+    Access, AccessLog, Admin, Config, Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece,
+    FieldTemplate, FieldVariable, Fields, Limits, Links, Mount, NameValue, Network, Php,
+    PhpAddress, PhpBackend, PlainMode, PublicPath, QueryPiece, Redirect, Rule, Site, Tls, Try, Web,
 };
 pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;

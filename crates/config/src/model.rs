@@ -129,7 +129,7 @@ pub struct Admin {
     pub explicit: bool,
 }
 
-/// Named limits; every name ends in its unit. Ranges and defaults are in [`crate::table`].
+/// Named limits; every name ends in its unit. Ranges and defaults are in the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the table holds the one description of each limit")]
 pub struct Limits {

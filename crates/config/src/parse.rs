@@ -11,13 +11,20 @@ use crate::problem::{Problem, Problems, code};
 
 mod address;
 mod contradiction;
+pub(crate) mod headers;
+pub(crate) mod pool;
 mod reader;
 pub(crate) mod size;
 mod syntax;
-mod text;
+pub(crate) mod template;
+pub(crate) mod text;
+pub(crate) mod tries;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use reader::Reader;
+pub(crate) use text::Refusal;
 
 /// A configuration text, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +57,9 @@ pub fn parse(text: &str) -> Parsed {
     if !damage.keys_lost() {
         contradiction::check(&mut read);
     }
-    let config = (read.problems.errors() == 0).then_some(read.config);
-    Parsed { config, problems: read.problems.into_sorted(text) }
+    let problems = read.seen.problems;
+    let config = (problems.errors() == 0).then_some(read.config);
+    Parsed { config, problems: problems.into_sorted(text) }
 }
 
 /// Longest text that is read, in bytes.

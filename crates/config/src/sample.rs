@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::table::{ACCESS_WORDS, Kind, PUBLIC_COLUMNS, Row, SECTIONS, Section};
+use crate::table::{Entry, Form, INHERITED, REQUIRED, Table, tables};
 
 #[cfg(test)]
 mod tests;
@@ -14,23 +14,21 @@ mod tests;
 #[must_use]
 pub fn sample() -> String {
     let mut out = String::from(SAMPLE_HEAD);
-    for section in SECTIONS {
-        if section.name.is_empty() {
-            out.push('\n');
-        } else {
-            let _ = writeln!(
-                out,
-                "\n# {}\n[{}]\n",
-                sentence(section.help).replace('`', ""),
-                section.name
-            );
-        }
-        for (index, row) in section.rows.iter().enumerate() {
-            if index > 0 {
-                out.push('\n');
+    for table in tables() {
+        let help = sentence(table.help).replace('`', "");
+        match table.name {
+            "" => out.push('\n'),
+            name if table.repeated => {
+                let _ = writeln!(out, "\n# {help} As often as needed, at most {}.", table.most);
+                let _ = writeln!(out, "#[[{name}]]\n");
             }
-            sample_row(&mut out, row);
+            name => {
+                let _ = writeln!(out, "\n# {help}\n[{name}]\n");
+            }
         }
+        let entries = table.entries.iter().filter(|entry| !matches!(entry.form, Form::Tables));
+        let rows: Vec<String> = entries.map(sample_row).collect();
+        out.push_str(&rows.join("\n"));
     }
     out
 }
@@ -39,104 +37,104 @@ pub fn sample() -> String {
 #[must_use]
 pub fn reference() -> String {
     let mut out = String::from(REFERENCE_HEAD);
-    for section in SECTIONS {
-        reference_section(&mut out, section);
+    for table in tables() {
+        reference_table(&mut out, &table);
     }
     out
 }
 
-fn sample_row(out: &mut String, row: &Row) {
-    let mut text = sentence(row.help);
-    if !row.detail.is_empty() {
-        let _ = write!(text, " {}", row.detail);
-    }
-    comment(out, &text);
-    match row.kind {
-        Kind::Words(words) => {
-            for word in words {
-                comment(out, &format!("\"{}\": {}.", word.word, word.help));
-            }
-        }
-        Kind::Number(number) => comment(out, &range_sentence(&number)),
-        Kind::PublicPaths(_) => {
-            comment(out, "For example, in place of the line below and after all keys of [web]:");
-            let _ = writeln!(out, "#     [[web.public]]");
-            for column in PUBLIC_COLUMNS {
-                let value = if column.default.is_empty() { "\"/pub/\"" } else { column.default };
-                let help = column.help.replace('`', "");
-                let _ = writeln!(out, "#     {} = {value}  # {help}", column.key);
-            }
-        }
-        Kind::Switch(_) => {}
-        _ => comment(out, &format!("Such as {}", row.example)),
-    }
-    let _ = writeln!(out, "#{} = {}", row.key(), row.default);
+/// The value that the sample shows for a key.
+fn sample_value(entry: &Entry) -> &'static str {
+    let shown = SHOWN.iter().find(|(name, _)| *name == entry.name).map(|(_, value)| *value);
+    shown.or_else(|| entry.written_default()).unwrap_or(entry.example)
 }
 
-fn range_sentence(number: &crate::table::Number) -> String {
-    match number.zero {
-        Some(zero) => format!("{}; 0 means: {zero}.", sentence_part(&number.range())),
-        None => format!("{}.", sentence_part(&number.range())),
+fn sample_row(entry: &Entry) -> String {
+    let mut out = String::new();
+    let mut text = sentence(entry.help);
+    if !entry.detail.is_empty() {
+        let _ = write!(text, " {}", entry.detail);
+    }
+    let shown = sample_value(entry);
+    if shown != entry.default {
+        let _ = write!(text, " {}.", default_sentence(entry));
+    }
+    comment(&mut out, &text);
+    match &entry.form {
+        Form::Words(words) => {
+            for (word, help) in words {
+                comment(&mut out, &format!("{word}: {help}."));
+            }
+        }
+        Form::Number { range, zero, .. } => comment(&mut out, &range_sentence(range, *zero)),
+        Form::Switch | Form::Tables => {}
+        Form::Other(_) if shown == entry.example => {}
+        Form::Other(_) => comment(&mut out, &format!("Such as {}", entry.example)),
+    }
+    let _ = writeln!(out, "#{} = {shown}", entry.key());
+    out
+}
+
+fn range_sentence(range: &str, zero: Option<&str>) -> String {
+    match zero {
+        Some(zero) => format!("{}; 0 means: {zero}.", sentence_part(range)),
+        None => format!("{}.", sentence_part(range)),
     }
 }
 
-fn reference_section(out: &mut String, section: &Section) {
-    let title = match section.name {
+fn default_sentence(entry: &Entry) -> String {
+    match entry.default {
+        REQUIRED => "Must be there".to_owned(),
+        default => format!("Default: {default}"),
+    }
+}
+
+fn reference_table(out: &mut String, table: &Table) {
+    let title = match table.name {
         "" => "Before the first table".to_owned(),
-        name => format!("`[{name}]`"),
+        _ => format!("`{}`", table.header()),
     };
-    let _ = writeln!(out, "\n## {title}\n\n{}", sentence(section.help));
-    for row in section.rows {
-        let _ = writeln!(out, "\n### `{}`\n\n{}", row.name, sentence(row.help));
-        if !row.detail.is_empty() {
-            let _ = writeln!(out, "{}", row.detail);
+    let _ = writeln!(out, "\n## {title}\n\n{}", sentence(table.help));
+    if table.repeated {
+        let _ = writeln!(out, "Written as often as needed, at most {} times.", table.most);
+    }
+    for entry in &table.entries {
+        let _ = writeln!(out, "\n### `{}`\n\n{}", entry.name, sentence(entry.help));
+        if !entry.detail.is_empty() {
+            let _ = writeln!(out, "{}", entry.detail);
         }
         let _ = writeln!(out);
-        reference_value(out, row);
-        let default = if row.default == "\"\"" { "none" } else { &format!("`{}`", row.default) };
+        reference_value(out, entry);
+        let default = match entry.default {
+            REQUIRED => "none; the key must be there",
+            INHERITED => INHERITED,
+            "\"\"" => "none",
+            default => &format!("`{default}`"),
+        };
         let _ = writeln!(out, "- Default: {default}");
-        let _ = writeln!(out, "- Example: `{} = {}`", row.key(), row.example);
-        if let Some(counter) = row.counter {
+        let _ = writeln!(out, "- Example: `{} = {}`", entry.key(), entry.example);
+        if let Some(counter) = entry.counter {
             let _ = writeln!(out, "- Hits are counted in: `menshen_{}`", counter.name());
         }
     }
 }
 
-fn reference_value(out: &mut String, row: &Row) {
-    let value = match row.kind {
-        Kind::Switch(_) => "`true` or `false`".to_owned(),
-        Kind::Number(number) => {
-            let kind = if number.takes_sizes() { "size" } else { "whole number" };
-            let zero = number.zero.map(|zero| format!("; 0 means: {zero}")).unwrap_or_default();
-            format!("{kind}, {}{zero}", number.range())
+fn reference_value(out: &mut String, entry: &Entry) {
+    let value = match &entry.form {
+        Form::Switch => "`true` or `false`".to_owned(),
+        Form::Number { range, zero, sized } => {
+            let kind = if *sized { "size" } else { "whole number" };
+            let zero = zero.map(|zero| format!("; 0 means: {zero}")).unwrap_or_default();
+            format!("{kind}, {range}{zero}")
         }
-        Kind::Words(words) => {
-            for word in words {
-                let _ = writeln!(out, "- `\"{}\"`: {}", word.word, word.help);
+        Form::Words(words) => {
+            for (word, help) in words {
+                let _ = writeln!(out, "- `{word}`: {help}");
             }
-            "one of these words".to_owned()
+            "one of these".to_owned()
         }
-        Kind::Path(_) => "path".to_owned(),
-        Kind::OptionalPath(_) => "path, or `\"\"` for none".to_owned(),
-        Kind::User(_) => "user name, or `\"\"` for none".to_owned(),
-        Kind::Addresses(_) => "list of addresses".to_owned(),
-        Kind::Loopback(_) => "loopback address, or `\"off\"`".to_owned(),
-        Kind::Log(_) => "`\"off\"`, `\"stdout\"` or a path".to_owned(),
-        Kind::Names(_) => "list of host names and addresses, at least one".to_owned(),
-        Kind::Networks(_) => "list of networks and addresses".to_owned(),
-        Kind::PublicPaths(_) => {
-            for column in PUBLIC_COLUMNS {
-                let default = match column.default {
-                    "" => "required".to_owned(),
-                    default => format!("default `{default}`"),
-                };
-                let _ = writeln!(out, "- `{}`: {}; {default}", column.key, column.help);
-            }
-            for (word, _, help) in ACCESS_WORDS {
-                let _ = writeln!(out, "- `access = \"{word}\"`: {help}");
-            }
-            "list of tables with the keys above".to_owned()
-        }
+        Form::Other(form) => (*form).to_owned(),
+        Form::Tables => format!("tables, see `[[{}]]`", entry.name),
     };
     let _ = writeln!(out, "- Value: {value}");
 }
@@ -171,6 +169,9 @@ fn sentence_part(text: &str) -> String {
 }
 
 const COMMENT_COLUMNS_MAX: usize = 80;
+
+/// Where the sample shows neither default nor example: its site uses the pool that it describes.
+const SHOWN: &[(&str, &str)] = &[("site.php", "\"unix:/run/php/php8.2-fpm.sock\"")];
 
 const SAMPLE_HEAD: &str = "\
 # menshen.toml: every key with its default. Take the # away from a key to change it.

@@ -1,117 +1,137 @@
 //! The one table of keys: it drives parsing, checks, the commented sample and the reference page.
 //!
-//! A key that has no row does not exist. Rows hold no logic beyond saying where a value goes.
+//! A key that has no row does not exist. Rows hold no logic beyond saying how a value is read and
+//! where it goes. Rows are typed by what they fill: the configuration itself, or one element of a
+//! repeated table such as `[[site]]`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use menshen_base::Counter;
 
-use crate::model::{Access, AccessLog, Admin, Config, Network, PlainMode, PublicPath};
+use crate::model::{AccessLog, Admin, Config, Network};
+use crate::parse::Refusal;
 
 mod limits;
+mod php;
+mod repeated;
+mod server;
+mod site;
 #[cfg(test)]
 mod tests;
+mod view;
 
-/// One key of `menshen.toml`.
-#[derive(Debug, Clone, Copy)]
-pub struct Row {
-    /// Dotted name, such as `web.listen`.
-    pub name: &'static str,
+pub(crate) use repeated::{List, Repeated};
+pub(crate) use view::{Entry, Form, Table, tables};
+
+/// One key of a table that fills an `S`.
+#[derive(Debug)]
+pub(crate) struct Row<S: 'static = Config> {
+    /// Dotted name, such as `web.listen` or `site.rule.path`.
+    pub(crate) name: &'static str,
     /// What values it takes and where they go.
-    pub kind: Kind,
-    /// The default as TOML text; `""` (an empty string) where unset is the default.
-    pub default: &'static str,
+    pub(crate) kind: Kind<S>,
+    /// The default as TOML text; `""` (an empty string) where unset is the default. Or one of
+    /// [`REQUIRED`] and [`INHERITED`].
+    pub(crate) default: &'static str,
     /// A value other than the default, as TOML text.
-    pub example: &'static str,
+    pub(crate) example: &'static str,
     /// One line: what it is.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
     /// Whole sentences on what else is worth knowing; may be empty.
-    pub detail: &'static str,
+    pub(crate) detail: &'static str,
     /// The counter that counts hits of this limit.
-    pub counter: Option<Counter>,
+    pub(crate) counter: Option<Counter>,
     /// Words people try instead, such as the names other servers use.
-    pub tried: &'static [&'static str],
+    pub(crate) tried: &'static [&'static str],
 }
 
-impl Row {
+impl<S> Row<S> {
     /// The name inside its table: `listen` of `web.listen`.
-    #[must_use]
-    pub fn key(&self) -> &'static str {
-        self.name.rsplit('.').next().unwrap_or(self.name)
+    pub(crate) fn key(&self) -> &'static str {
+        last_step(self.name)
     }
 }
 
 /// A TOML table of the file; the first one has no header.
-#[derive(Debug, Clone, Copy)]
-pub struct Section {
+#[derive(Debug)]
+pub(crate) struct Section<S: 'static = Config> {
     /// Name in brackets; empty for the keys before the first header.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// One line: what the table is about.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
     /// Its keys, in the order of sample and reference.
-    pub rows: &'static [Row],
+    pub(crate) rows: &'static [Row<S>],
 }
 
-/// Where a value of type `T` is kept in the checked configuration.
-pub type Place<T> = fn(&mut Config) -> &mut T;
+/// Where a value of type `T` is kept in an `S`.
+pub(crate) type Place<S, T> = fn(&mut S) -> &mut T;
 
 /// What values a key takes, and where they go.
-#[derive(Debug, Clone, Copy)]
-pub enum Kind {
+#[derive(Debug)]
+pub(crate) enum Kind<S: 'static = Config> {
     /// `true` or `false`.
-    Switch(Place<bool>),
+    Switch(Place<S, bool>),
     /// A whole number in a range.
-    Number(Number),
+    Number(Number<S>),
+    /// One of a few numbers, each with its meaning.
+    Choice(&'static [(u16, &'static str)], Place<S, u16>),
     /// One of a few words.
-    Words(&'static [Word]),
+    Words(&'static [Word<S>]),
     /// A path.
-    Path(Place<PathBuf>),
+    Path(Place<S, PathBuf>),
     /// A path, or `""` for none.
-    OptionalPath(Place<Option<PathBuf>>),
+    OptionalPath(Place<S, Option<PathBuf>>),
     /// A user name, or `""` for none.
-    User(Place<Option<String>>),
+    User(Place<S, Option<String>>),
     /// A list of addresses to listen on.
-    Addresses(Place<Vec<SocketAddr>>),
+    Addresses(Place<S, Vec<SocketAddr>>),
     /// A loopback address or `"off"`.
-    Loopback(Place<Admin>),
+    Loopback(Place<S, Admin>),
     /// `"off"`, `"stdout"` or a path.
-    Log(Place<AccessLog>),
-    /// A list of host names and addresses.
-    Names(Place<Vec<String>>),
+    Log(Place<S, AccessLog>),
+    /// A list of host names and addresses, at least one.
+    Names(Place<S, Vec<String>>),
     /// A list of networks.
-    Networks(Place<Vec<Network>>),
-    /// `[[web.public]]` tables, see [`PUBLIC_COLUMNS`].
-    PublicPaths(Place<Vec<PublicPath>>),
+    Networks(Place<S, Vec<Network>>),
+    /// Any other text.
+    Text(Text<S>),
+    /// Any other list of texts.
+    Texts(Texts<S>),
+    /// A table of names with values.
+    Pairs(Pairs<S>),
+    /// A repeated table, such as `[[site.rule]]`.
+    Tables(&'static dyn Repeated<S>),
 }
 
 /// A whole number in a range.
-#[derive(Debug, Clone, Copy)]
-pub struct Number {
+pub(crate) struct Number<S: 'static = Config> {
     /// Smallest value, not counting a special zero.
-    pub min: u64,
+    pub(crate) min: u64,
     /// Largest value.
-    pub max: u64,
+    pub(crate) max: u64,
     /// What 0 means where it is allowed beside the range.
-    pub zero: Option<&'static str>,
+    pub(crate) zero: Option<&'static str>,
     /// What is counted.
-    pub unit: Unit,
+    pub(crate) unit: Unit,
     /// Where it goes.
-    pub place: NumberPlace,
+    pub(crate) place: NumberPlace<S>,
 }
 
 /// Where a number goes.
-#[derive(Debug, Clone, Copy)]
-pub enum NumberPlace {
+pub(crate) enum NumberPlace<S: 'static = Config> {
     /// A 32-bit value; `max` fits it.
-    Small(Place<u32>),
+    Small(Place<S, u32>),
     /// A 64-bit value.
-    Large(Place<u64>),
+    Large(Place<S, u64>),
+    /// A 64-bit value in place of another one.
+    Instead(Place<S, Option<u64>>),
 }
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Seconds.
     Seconds,
     /// Bytes; also written as text such as `"64MiB"`.
@@ -124,8 +144,7 @@ pub enum Unit {
 
 impl Unit {
     /// The unit in words, such as `seconds`.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Seconds => "seconds",
             Self::Bytes => "bytes",
@@ -136,44 +155,73 @@ impl Unit {
 }
 
 /// One word a key takes.
-#[derive(Debug, Clone, Copy)]
-pub struct Word {
+#[derive(Debug)]
+pub(crate) struct Word<S: 'static = Config> {
     /// As written in the file.
-    pub word: &'static str,
+    pub(crate) word: &'static str,
     /// What it means.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
     /// Sets it.
-    pub choose: fn(&mut Config),
+    pub(crate) choose: fn(&mut S),
 }
 
-/// One key of a `[[web.public]]` table.
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    /// Name inside the table.
-    pub key: &'static str,
-    /// The default as TOML text; empty: the key must be there.
-    pub default: &'static str,
-    /// One line: what it is.
-    pub help: &'static str,
+/// A text with a form of its own.
+#[derive(Debug)]
+pub(crate) struct Text<S: 'static> {
+    /// The form in words, Markdown.
+    pub(crate) form: &'static str,
+    /// Reads it and puts it where it belongs.
+    pub(crate) put: fn(&mut S, &str) -> Result<(), Refusal>,
 }
 
-/// All keys, in the order of sample and reference.
-pub fn rows() -> impl Iterator<Item = &'static Row> + Clone {
-    SECTIONS.iter().flat_map(|section| section.rows)
+/// A list of texts with a form of their own; none may stand in it twice.
+#[derive(Debug)]
+pub(crate) struct Texts<S: 'static> {
+    /// The form in words, Markdown.
+    pub(crate) form: &'static str,
+    /// What an empty list lacks; empty: nothing.
+    pub(crate) needs: &'static str,
+    /// Takes the default away.
+    pub(crate) clear: fn(&mut S),
+    /// Reads one and adds it.
+    pub(crate) add: fn(&mut S, &str) -> Result<(), Refusal>,
 }
 
-/// The row with this dotted name.
-#[must_use]
-pub fn row(name: &str) -> Option<&'static Row> {
-    rows().find(|row| row.name == name)
+/// Names with values.
+#[derive(Debug)]
+pub(crate) struct Pairs<S: 'static> {
+    /// The form in words, Markdown.
+    pub(crate) form: &'static str,
+    /// What `false` and `true` stand for; `None`: they are refused.
+    pub(crate) switches: Option<[&'static str; 2]>,
+    /// Takes the default away.
+    pub(crate) clear: fn(&mut S),
+    /// Reads a pair and adds it.
+    pub(crate) add: fn(&mut S, &str, &str) -> Result<(), Refusal>,
 }
 
-/// All tables of the file.
-pub const SECTIONS: &[Section] = &[
-    Section { name: "", help: "the server as a whole; before the first table", rows: SERVER },
-    Section { name: "web", help: "the web door", rows: WEB },
-    Section { name: "tls", help: "certificates", rows: TLS },
-    Section { name: "admin", help: "the loopback listener for `/metrics`", rows: ADMIN },
+impl<S> fmt::Debug for Number<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.range())
+    }
+}
+
+/// The last step of a dotted name.
+pub(crate) fn last_step(name: &'static str) -> &'static str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// All tables that are written once.
+pub(crate) const SECTIONS: &[Section] = &[
+    Section { name: "", help: "the server as a whole; before the first table", rows: server::ALL },
+    Section { name: "web", help: "the web door", rows: server::WEB },
+    Section { name: "tls", help: "certificates", rows: server::TLS },
+    Section { name: "admin", help: "the loopback listener for `/metrics`", rows: server::ADMIN },
+    Section {
+        name: "php",
+        help: "PHP as a whole; which site runs it is said there",
+        rows: php::PHP,
+    },
     Section {
         name: "limits",
         help: "named limits; every name ends in its unit",
@@ -182,211 +230,10 @@ pub const SECTIONS: &[Section] = &[
 ];
 
 /// Most worker processes that can be asked for: the scoreboard has a page for each.
-pub const WORKERS_MAX: u64 = 128;
+pub(crate) const WORKERS_MAX: u64 = 128;
 
-/// Words of `access` in a `[[web.public]]` table: the word, its value, its meaning.
-pub const ACCESS_WORDS: &[(&str, Access, &str)] = &[
-    ("read", Access::Read, "download and list"),
-    ("write", Access::Write, "download, list, upload, rename and delete"),
-];
+/// As a default: the key must be there.
+pub(crate) const REQUIRED: &str = "";
 
-/// Keys of a `[[web.public]]` table.
-pub const PUBLIC_COLUMNS: &[Column] = &[
-    Column { key: "path", default: "", help: "folder, from `/` to `/`" },
-    Column { key: "access", default: "\"read\"", help: "`\"read\"` or `\"write\"`" },
-];
-
-const SERVER: &[Row] = &[
-    Row {
-        name: "state",
-        kind: Kind::Path(|config| &mut config.state),
-        default: "\".menshen\"",
-        example: "\"/var/lib/menshen\"",
-        help: "folder for token, certificates, scoreboard and log",
-        detail: "A relative path starts at the folder of this file. It must lie neither inside \
-                 `web.root` nor around it: what lies in `web.root` can be downloaded.",
-        counter: None,
-        tried: &["state_dir", "data", "data_dir", "state_directory"],
-    },
-    Row {
-        name: "user",
-        kind: Kind::User(|config| &mut config.user),
-        default: "\"\"",
-        example: "\"www-data\"",
-        help: "user the workers become when menshen is started as root",
-        detail: "Empty: the owner of `web.root` unless that is root, else `nobody`.",
-        counter: None,
-        tried: &["run_as", "username", "uid"],
-    },
-    Row {
-        name: "workers",
-        kind: Kind::Number(Number {
-            min: 1,
-            max: WORKERS_MAX,
-            zero: Some("one per processor"),
-            unit: Unit::Count("processes"),
-            place: NumberPlace::Small(|config| &mut config.workers),
-        }),
-        default: "0",
-        example: "4",
-        help: "worker processes that share every port",
-        detail: "",
-        counter: None,
-        tried: &["worker_processes", "processes", "threads", "num_workers"],
-    },
-];
-
-const WEB: &[Row] = &[
-    Row {
-        name: "web.listen",
-        kind: Kind::Addresses(|config| &mut config.web.listen),
-        default: "[\":8443\"]",
-        example: "[\"192.0.2.7:443\", \"[2001:db8::7]:443\"]",
-        help: "HTTPS addresses",
-        detail: "`\":8443\"` is every address of both families: `\"0.0.0.0:8443\"` and \
-                 `\"[::]:8443\"`. `[::]` alone takes IPv6 only. Host names are not looked up. \
-                 Port 0 takes a free port.",
-        counter: None,
-        tried: &["port", "bind", "address", "addresses", "https_listen", "host"],
-    },
-    Row {
-        name: "web.plain_listen",
-        kind: Kind::Addresses(|config| &mut config.web.plain_listen),
-        default: "[]",
-        example: "[\":8080\"]",
-        help: "plain-HTTP addresses",
-        detail: "",
-        counter: None,
-        tried: &["http_listen", "http_port", "listen_plain"],
-    },
-    Row {
-        name: "web.plain",
-        kind: Kind::Words(&[
-            Word {
-                word: "redirect",
-                help: "answers 308 to the HTTPS address",
-                choose: |config| config.web.plain = PlainMode::Redirect,
-            },
-            Word {
-                word: "serve",
-                help: "serves files; for use behind a TLS load balancer or on loopback",
-                choose: |config| config.web.plain = PlainMode::Serve,
-            },
-        ]),
-        default: "\"redirect\"",
-        example: "\"serve\"",
-        help: "what the plain-HTTP addresses do",
-        detail: "",
-        counter: None,
-        tried: &["redirect", "https_redirect", "plain_mode"],
-    },
-    Row {
-        name: "web.root",
-        kind: Kind::Path(|config| &mut config.web.root),
-        default: "\"files\"",
-        example: "\"/srv/files\"",
-        help: "the folder that is served",
-        detail: "A relative path starts at the folder of this file.",
-        counter: None,
-        tried: &["document_root", "docroot", "directory", "dir", "folder"],
-    },
-    Row {
-        name: "web.trusted_proxies",
-        kind: Kind::Networks(|config| &mut config.web.trusted_proxies),
-        default: "[]",
-        example: "[\"10.0.0.0/8\", \"::1\"]",
-        help: "networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed",
-        detail: "Without them the address of the connection counts. On a plain-HTTP address, a \
-                 proxy's word that its client came by `https` means serving, also in `redirect` \
-                 mode; that it came by `http` means a redirect.",
-        counter: None,
-        tried: &["set_real_ip_from", "real_ip", "proxies", "trusted"],
-    },
-    Row {
-        name: "web.durable",
-        kind: Kind::Switch(|config| &mut config.web.durable),
-        default: "true",
-        example: "false",
-        help: "whether an upload is flushed to the disk before it is acknowledged",
-        detail: "`false` is faster, and a power cut may lose uploads that were acknowledged.",
-        counter: None,
-        tried: &["fsync", "sync", "flush"],
-    },
-    Row {
-        name: "web.http2",
-        kind: Kind::Switch(|config| &mut config.web.http2),
-        default: "true",
-        example: "false",
-        help: "whether HTTP/2 is offered",
-        detail: "",
-        counter: None,
-        tried: &["h2", "http_2"],
-    },
-    Row {
-        name: "web.access_log",
-        kind: Kind::Log(|config| &mut config.web.access_log),
-        default: "\"access.log\"",
-        example: "\"stdout\"",
-        help: "where access-log lines go: `\"off\"`, `\"stdout\"` or a file",
-        detail: "A relative path starts at the state folder. A file that is really named `off` \
-                 is written `\"./off\"`.",
-        counter: None,
-        tried: &["log", "access", "logfile", "log_file"],
-    },
-    Row {
-        name: "web.public",
-        kind: Kind::PublicPaths(|config| &mut config.web.public),
-        default: "[]",
-        example: "[{ path = \"/pub/\", access = \"read\" }]",
-        help: "folders open without token",
-        detail: "Written as one `[[web.public]]` table per folder. Everything else needs the \
-                 owner token or a session made from it.",
-        counter: None,
-        tried: &["allow", "anonymous", "open", "public_paths"],
-    },
-];
-
-const TLS: &[Row] = &[
-    Row {
-        name: "tls.certificate",
-        kind: Kind::OptionalPath(|config| &mut config.tls.certificate),
-        default: "\"\"",
-        example: "\"/etc/menshen/fullchain.pem\"",
-        help: "PEM certificate chain, leaf first",
-        detail: "Needs `tls.key`. Empty: the development CA in the state folder issues one.",
-        counter: None,
-        tried: &["ssl_certificate", "cert", "cert_file", "fullchain", "chain"],
-    },
-    Row {
-        name: "tls.key",
-        kind: Kind::OptionalPath(|config| &mut config.tls.key),
-        default: "\"\"",
-        example: "\"/etc/menshen/privkey.pem\"",
-        help: "PEM private key of the certificate",
-        detail: "Needs `tls.certificate`. It must not lie inside `web.root`.",
-        counter: None,
-        tried: &["ssl_certificate_key", "private_key", "key_file", "privkey"],
-    },
-    Row {
-        name: "tls.names",
-        kind: Kind::Names(|config| &mut config.tls.names),
-        default: "[\"localhost\"]",
-        example: "[\"files.example.test\", \"192.0.2.7\"]",
-        help: "host names and addresses the development certificate covers",
-        detail: "Not together with `tls.certificate`: that one brings its own names.",
-        counter: None,
-        tried: &["server_name", "hosts", "domains", "hostnames", "domain"],
-    },
-];
-
-const ADMIN: &[Row] = &[Row {
-    name: "admin.listen",
-    kind: Kind::Loopback(|config| &mut config.admin),
-    default: "\"127.0.0.1:8444\"",
-    example: "\"[::1]:9100\"",
-    help: "loopback address of `/metrics`, or `\"off\"`",
-    detail: "Where it is written in the file, failing to bind it is an error; the default steps \
-             aside with a warning when the address is taken.",
-    counter: None,
-    tried: &["metrics", "metrics_listen", "prometheus", "admin_listen"],
-}];
+/// As a default: whatever the site says.
+pub(crate) const INHERITED: &str = "the site's";

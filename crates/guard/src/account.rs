@@ -5,6 +5,9 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use menshen_config::Config;
+use menshen_config::model::PhpBackend;
+
 use crate::error::GuardError;
 
 /// A user with its main group.
@@ -15,16 +18,34 @@ pub(crate) struct Account {
     pub(crate) gid: u32,
 }
 
-/// The workers' account: `user` if given, else the owner of the served folder unless that is root
-/// or the folder is missing, else `nobody`.
-pub(crate) fn choose(user: Option<&str>, root: &Path) -> Result<Account, GuardError> {
+/// The workers' account: `user` if given, else the owner of the first site's root, or without
+/// sites of the served folder, unless that is root or the folder is missing; else `www-data` where
+/// PHP runs and there is such a user, else `nobody`.
+pub(crate) fn choose(config: &Config) -> Result<Account, GuardError> {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let root = config.sites.first().map_or(&config.web.root, |site| &site.root);
     let owner = std::fs::metadata(root).ok().map(|folder| (folder.uid(), folder.gid()));
-    choose_from(user, owner, &passwd)
+    let php = config.sites.iter().any(|site| site.php != PhpBackend::Off);
+    let fallback = if php { &["www-data", "nobody"][..] } else { &["nobody"] };
+    choose_from(config.user.as_deref(), owner, fallback, &passwd)
 }
 
 /// Whether `account` may write into `folder`, by owner, group and mode.
 pub(crate) fn may_write(account: &Account, folder: &Path) -> bool {
+    may(account, folder, 0o3)
+}
+
+/// Whether `account` may list and enter `folder`, by owner, group and mode.
+pub(crate) fn may_enter(account: &Account, folder: &Path) -> bool {
+    may(account, folder, 0o5)
+}
+
+/// Whether `account` may pass through `folder` and all above it.
+pub(crate) fn may_reach(account: &Account, folder: &Path) -> bool {
+    folder.ancestors().all(|step| may(account, step, 0o1))
+}
+
+fn may(account: &Account, folder: &Path, bits: u32) -> bool {
     let Ok(meta) = std::fs::metadata(folder) else { return false };
     let shift = if meta.uid() == account.uid {
         6
@@ -33,26 +54,27 @@ pub(crate) fn may_write(account: &Account, folder: &Path) -> bool {
     } else {
         0
     };
-    meta.mode() >> shift & 0o3 == 0o3
+    meta.mode() >> shift & bits == bits
 }
 
 fn choose_from(
     user: Option<&str>,
     owner: Option<(u32, u32)>,
+    fallback: &[&str],
     passwd: &str,
 ) -> Result<Account, GuardError> {
-    let account =
-        match (user, owner) {
-            (Some(name), _) => accounts(passwd)
-                .find(|account| account.name == name)
-                .or_else(|| by_number(name.parse().ok()?, passwd, None))
-                .ok_or_else(|| GuardError::ConfigUser { name: name.to_owned() })?,
-            (None, Some((uid, gid))) if uid != 0 => by_number(uid, passwd, Some(gid))
-                .unwrap_or_else(|| Account { name: uid.to_string(), uid, gid }),
-            _ => accounts(passwd)
-                .find(|account| account.name == "nobody")
-                .unwrap_or_else(|| Account { name: "nobody".into(), uid: NOBODY, gid: NOBODY }),
-        };
+    let account = match (user, owner) {
+        (Some(name), _) => accounts(passwd)
+            .find(|account| account.name == name)
+            .or_else(|| by_number(name.parse().ok()?, passwd, None))
+            .ok_or_else(|| GuardError::ConfigUser { name: name.to_owned() })?,
+        (None, Some((uid, gid))) if uid != 0 => by_number(uid, passwd, Some(gid))
+            .unwrap_or_else(|| Account { name: uid.to_string(), uid, gid }),
+        _ => fallback
+            .iter()
+            .find_map(|name| accounts(passwd).find(|account| account.name == *name))
+            .unwrap_or_else(|| Account { name: "nobody".into(), uid: NOBODY, gid: NOBODY }),
+    };
     if account.uid == 0 { Err(GuardError::ConfigRootUser) } else { Ok(account) }
 }
 
@@ -96,20 +118,29 @@ mod tests {
             (None, None, ("nobody", 65_534, 65_534)),
         ];
         for (user, owner, (name, uid, gid)) in table {
-            let account = choose_from(user, owner, PASSWD).unwrap();
+            let account = choose_from(user, owner, &["nobody"], PASSWD).unwrap();
             assert_eq!(account, Account { name: name.into(), uid, gid }, "{user:?} {owner:?}");
         }
-        assert_eq!(choose_from(None, None, "").unwrap().uid, NOBODY);
+        assert_eq!(choose_from(None, None, &["nobody"], "").unwrap().uid, NOBODY);
     }
 
     #[test]
     fn root_and_unknown_names_are_refused() {
         for name in ["root", "0"] {
-            let error = choose_from(Some(name), None, PASSWD).unwrap_err();
+            let error = choose_from(Some(name), None, &[], PASSWD).unwrap_err();
             assert!(matches!(error, GuardError::ConfigRootUser), "{name}");
         }
-        let error = choose_from(Some("alice"), None, PASSWD).unwrap_err();
+        let error = choose_from(Some("alice"), None, &[], PASSWD).unwrap_err();
         assert_eq!(error.to_string(), "there is no user \"alice\"");
+    }
+
+    #[test]
+    fn with_php_the_fallback_is_its_usual_user() {
+        let fallback = ["www-data", "nobody"];
+        let name = |owner, passwd| choose_from(None, owner, &fallback, passwd).unwrap().name;
+        assert_eq!(name(Some((0, 0)), PASSWD), "www-data");
+        assert_eq!(name(Some((1000, 100)), PASSWD), "1000");
+        assert_eq!(name(None, "nobody:x:65534:65534::/:/bin/false\n"), "nobody");
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use menshen_config::model::{PhpAddress, PhpBackend, Site};
 use menshen_config::{AccessLog, Config, ListenerRole, PlainMode};
 use menshen_tls::Outcome;
 
 use crate::generation::{Generation, Trust};
 use crate::log;
 use crate::memory::Protection;
+use crate::sites::takes_every_host;
 use crate::sockets::{Door, Sharing};
 
 /// Whether the owner token is shown.
@@ -39,6 +41,8 @@ pub(crate) fn text(
         let _ = writeln!(out, "  {}{text}", paint.dim(&format!("{label:<10}")));
     };
     match token {
+        // The file service, and with it the token, is behind no host then.
+        _ if takes_every_host(config) => row("open", &paint.bold(&base_url(generation))),
         TokenShown::Yes(token) => {
             let link = format!("{}/#token={token}", base_url(generation));
             row("open", &paint.bold(&link));
@@ -49,7 +53,12 @@ pub(crate) fn text(
             row("", &format!("(owner token in {})", config.state.join("owner-token").display()));
         }
     }
-    row("files", &config.web.root.display().to_string());
+    for (site, line) in config.sites.iter().zip(site_lines(generation)) {
+        row("site", &format!("{} → {line}", hosts(site, config.sites.len() == 1)));
+    }
+    if !takes_every_host(config) {
+        row("files", &config.web.root.display().to_string());
+    }
     for (role, label) in [(ListenerRole::Https, "port"), (ListenerRole::Plain, "plain")] {
         let doors: Vec<&Door> = generation.doors.iter().filter(|d| d.role == role).collect();
         port_rows(&mut row, label, &doors, config, generation.workers);
@@ -71,6 +80,36 @@ pub(crate) fn text(
         let _ = writeln!(out, "{}", paint.bold(&log::finding_text(finding)));
     }
     out
+}
+
+/// What each site is, after its hosts: `/srv/app/public, PHP 8.2.36 managed, 4 workers`.
+fn site_lines(generation: &Generation) -> impl Iterator<Item = String> {
+    generation.config.sites.iter().map(|site| {
+        let root = site.root.display();
+        let used = generation.php.pools.iter().find(|pool| pool.backend == site.php);
+        let workers = used.map_or(0, |pool| pool.workers);
+        match (&site.php, used.and_then(|pool| pool.version.as_deref())) {
+            (PhpBackend::Off, _) => format!("{root}, no PHP"),
+            (PhpBackend::Managed, version) => {
+                let version = version.unwrap_or_default();
+                format!("{root}, PHP {version} managed, {}", plural(workers))
+            }
+            (PhpBackend::At(PhpAddress::Unix(path)), _) => {
+                format!("{root}, PHP at unix:{}, {}", path.display(), plural(workers))
+            }
+            (PhpBackend::At(PhpAddress::Tcp(address)), _) => {
+                format!("{root}, PHP at {address}, {}", plural(workers))
+            }
+        }
+    })
+}
+
+fn hosts(site: &Site, alone: bool) -> String {
+    match (site.hosts.is_empty(), alone) {
+        (true, true) => "every host".to_owned(),
+        (true, false) => "every other host".to_owned(),
+        (false, _) => site.hosts.join(", "),
+    }
 }
 
 /// The address a browser on this machine should use.

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use menshen_config::POOLS_MAX;
 use menshen_tls::TlsError;
 use thiserror::Error;
 
@@ -52,6 +53,37 @@ pub enum GuardError {
     /// Workers do not run as root.
     #[error("workers do not run as root")]
     ConfigRootUser,
+    /// No php-fpm can be started.
+    #[error("php-fpm was not found")]
+    ConfigPhpMissing {
+        /// Where it was looked for, or what was found instead.
+        detail: String,
+        /// How to install it.
+        hint: String,
+    },
+    /// A setting of the managed pool cannot be made.
+    #[error("the PHP setting \"{name}\" cannot be made in `php.settings`")]
+    ConfigPhpSetting {
+        /// Its name.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// php-fpm refuses its settings.
+    #[error("php-fpm refuses its settings")]
+    ConfigPhpRefused {
+        /// What it said.
+        detail: String,
+    },
+    /// A path has characters that cannot be told to php-fpm.
+    #[error("the path {} cannot be told to php-fpm", path.display())]
+    ConfigPhpFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// More PHP pools than there are places.
+    #[error("more than {POOLS_MAX} PHP pools at once")]
+    ConfigPools,
     /// A socket handed over by the service manager is not usable.
     #[error("the inherited socket {number} \"{name}\" is not a listening TCP socket")]
     ConfigActivation {
@@ -133,7 +165,10 @@ impl GuardError {
             | Self::LocalSystem { source, .. } => Some(reason(source)),
             Self::LocalBind { detail, .. }
             | Self::LocalDraining { detail }
+            | Self::ConfigPhpMissing { detail, .. }
+            | Self::ConfigPhpRefused { detail }
             | Self::LocalWorkers { detail } => (!detail.is_empty()).then(|| detail.clone()),
+            Self::ConfigPhpSetting { reason, .. } => Some((*reason).to_owned()),
             Self::LocalRunning { pid: Some(pid), .. } => Some(format!("its process id is {pid}")),
             Self::Tls(error) => error.detail(),
             _ => None,
@@ -152,6 +187,14 @@ impl GuardError {
                 "the unit of the socket needs ListenStream= and Accept=no"
             }
             Self::LocalBind { hint, .. } if !hint.is_empty() => hint,
+            Self::ConfigPhpMissing { hint, .. } => hint,
+            Self::ConfigPhpFolder { .. } => {
+                "it has no quotes, commas, `=` or control characters; choose another `php.folder`"
+            }
+            Self::ConfigPools => {
+                "use one pool for several sites; after a reload old pools count until their last \
+                 request is done"
+            }
             Self::LocalRunning { .. } => {
                 "`menshen status` shows it; a second instance needs its own `state` folder"
             }

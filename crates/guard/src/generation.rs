@@ -3,7 +3,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use menshen_base::{Finding, Severity};
 use menshen_config::Config;
@@ -13,6 +13,8 @@ use menshen_tls::{Outcome, dev_ca, load_pair};
 use crate::account::{self, Account};
 use crate::error::GuardError;
 use crate::folders;
+use crate::php::{Estate, Php};
+use crate::sites::{self, SiteFolders};
 use crate::sockets::{Door, open_doors};
 
 /// One configuration with its sockets, files and keys.
@@ -23,6 +25,9 @@ pub(crate) struct Generation {
     pub(crate) workers: u32,
     pub(crate) doors: Vec<Door>,
     pub(crate) root: OwnedFd,
+    /// One per site of the configuration.
+    pub(crate) sites: Vec<SiteFolders>,
+    pub(crate) php: Php,
     pub(crate) access_log: Option<OwnedFd>,
     pub(crate) account: Option<Account>,
     pub(crate) certificate: Certificate,
@@ -54,17 +59,26 @@ impl Generation {
         number: u64,
         current: &[Door],
         serving: u32,
+        estate: &mut Estate,
     ) -> Result<Self, GuardError> {
         let mut findings = Vec::new();
         let workers = worker_count(&config, &mut findings);
-        let account = rustix::process::geteuid()
-            .is_root()
-            .then(|| account::choose(config.user.as_deref(), &config.web.root))
-            .transpose()?;
+        let account =
+            rustix::process::geteuid().is_root().then(|| account::choose(&config)).transpose()?;
         let certificate = certificate(&config, &mut findings)?;
-        let (root, about_root) = folders::open_root(&config.web.root, account.as_ref())?;
-        findings.extend(about_root);
+        let root = if sites::takes_every_host(&config) {
+            sites::open_nothing(&config.state)?
+        } else {
+            let (root, about_root) = folders::open_root(&config.web.root, account.as_ref())?;
+            findings.extend(about_root);
+            root
+        };
+        let open = |site| SiteFolders::open(site, account.as_ref());
+        let sites = config.sites.iter().map(open).collect::<Result<_, _>>()?;
+        findings.extend(sites::look(&config, account.as_ref()));
         let access_log = folders::open_access_log(&config.web.access_log)?;
+        let php = estate.prepare(&config, account.as_ref(), Instant::now())?;
+        findings.extend(php.look(account.as_ref()));
         // Last, since only this step shows outside.
         let (doors, about_doors) = open_doors(&config, workers, current, serving)?;
         findings.extend(about_doors);
@@ -74,6 +88,8 @@ impl Generation {
             workers,
             doors,
             root,
+            sites,
+            php,
             access_log,
             account,
             certificate,

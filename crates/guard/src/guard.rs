@@ -19,6 +19,7 @@ use crate::error::GuardError;
 use crate::folders::{StateLock, scoreboard_path};
 use crate::generation::{Generation, Trust, unix_now};
 use crate::memory::{self, Protection};
+use crate::php::{Estate, Inheritance, Php};
 use crate::settings::{self, Source};
 use crate::signals::{Asked, Signals};
 use crate::sockets::activation;
@@ -80,6 +81,11 @@ struct Guard {
     /// One per worker of the current generation.
     seats: Vec<Seat>,
     workers: Vec<Worker>,
+    php: Estate,
+    /// PHP of earlier generations that still have workers.
+    retired: Vec<(u64, Php)>,
+    /// The workers of the next generation are not started yet: its pools come first.
+    pending_waits: bool,
     reload_wanted: bool,
     opened: bool,
     stopping: bool,
@@ -96,7 +102,7 @@ impl Guard {
         let signals = Signals::install().map_err(system("install signal handlers"))?;
         stdin_from_null().map_err(system("open /dev/null"))?;
         seal_descriptors().map_err(system("read /proc/self/fd"))?;
-        raise_descriptor_limit();
+        let descriptors = raise_descriptor_limit();
         let activated = activation::take()?;
         let settings = settings::load(&options.source, Colour::Plain)?;
         log::to_stderr(&settings.warnings);
@@ -104,7 +110,9 @@ impl Guard {
         let state = StateLock::take(&config.state)?;
         let token = ensure_token(&config.state)?;
         let protection = memory::protect();
-        let current = Generation::prepare(config, 1, &activated, 0)?;
+        let oom_score_adj = protection.scores.workers;
+        let mut php = Estate::new(Inheritance { oom_score_adj, descriptors });
+        let current = Generation::prepare(config, 1, &activated, 0, &mut php)?;
         let path = scoreboard_path(&current.config.state);
         let (board, scoreboard) = Scoreboard::create(&path)
             .map_err(|source| GuardError::LocalFile { action: "create", path, source })?;
@@ -116,7 +124,7 @@ impl Guard {
             ticket_key: random()?,
             token,
             scoreboard,
-            oom_score_adj: protection.scores.workers,
+            oom_score_adj,
         };
         let mut guard = Self {
             options,
@@ -131,21 +139,26 @@ impl Guard {
             pending: None,
             seats: Vec::new(),
             workers: Vec::new(),
+            php,
+            retired: Vec::new(),
+            pending_waits: false,
             reload_wanted: false,
             opened: false,
             stopping: false,
             fatal: None,
             certificate_check: began + DAY,
         };
-        guard.fill_seats(began);
+        guard.php.keep_times(Instant::now());
+        guard.start_crews(began);
         Ok(guard)
     }
 
     fn run(mut self) -> Result<(), GuardError> {
-        while !(self.stopping && self.workers.is_empty()) {
+        while !(self.stopping && self.workers.is_empty() && self.php.is_gone()) {
             self.wait();
             let now = Instant::now();
             let asked = self.signals.take();
+            self.php.look(now);
             self.collect_ended(now);
             self.welcome_ready(now);
             self.keep_times(now);
@@ -159,11 +172,12 @@ impl Guard {
         let ready = self.workers.iter().filter_map(Worker::ready_fd);
         let mut fds: Vec<PollFd<'_>> = std::iter::once(self.signals.wake_fd())
             .chain(ready)
+            .chain(self.php.pipes())
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
         let due = self.workers.iter().filter_map(Worker::deadline);
         let due = due.chain(self.seats.iter().filter_map(|seat| seat.start_at));
-        let due = due.chain([self.certificate_check]).min();
+        let due = due.chain(self.php.deadline()).chain([self.certificate_check]).min();
         let pause = due.map_or(DAY, |due| due.saturating_duration_since(Instant::now()));
         // Rounded up, or the loop would spin through the last millisecond.
         let pause = Timespec::try_from(pause + Duration::from_millis(1)).ok();
@@ -175,6 +189,7 @@ impl Guard {
         if self.stopping && asked.interrupt {
             log::event("interrupted again; ending at once");
             self.workers.iter_mut().for_each(|worker| worker.kill(now));
+            self.php.kill(now);
         } else if asked.stop || asked.interrupt {
             self.begin_stop(now, "stopping: waiting for open transfers to end");
         }
@@ -187,6 +202,11 @@ impl Guard {
 
     fn keep_times(&mut self, now: Instant) {
         self.look_after_workers(now);
+        if self.stopping && self.workers.is_empty() {
+            self.php.quit(now);
+        }
+        self.php.keep_times(now);
+        self.start_crews(now);
         if now >= self.certificate_check {
             self.certificate_check = now + DAY;
             self.renew_certificate();
@@ -257,12 +277,14 @@ impl Guard {
     }
 }
 
-/// Workers inherit the limit; each connection and each open file needs a descriptor.
-fn raise_descriptor_limit() {
+/// Workers inherit the limit; each connection and each open file needs a descriptor. Gives what it
+/// was before, for programs that are not ours.
+fn raise_descriptor_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // Refused, it stays as it is, and the workers count with what there is.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    limit.current
 }
 
 fn random<const N: usize>() -> Result<[u8; N], GuardError> {

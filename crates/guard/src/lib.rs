@@ -15,8 +15,10 @@ mod holder;
 mod log;
 mod memory;
 mod notify;
+mod php;
 mod settings;
 mod signals;
+mod sites;
 mod sockets;
 mod worker;
 

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use menshen_config::model::{PhpAddress, PhpBackend, Site};
 use menshen_config::paths::overlap;
 use menshen_config::{AccessLog, Colour, Config, TEXT_BYTES_MAX, check};
 
@@ -18,6 +19,9 @@ pub struct Source {
     pub listen: Vec<SocketAddr>,
     /// Folder that replaces `web.root`; relative to the current folder.
     pub root: Option<PathBuf>,
+    /// Document root of a PHP site for every host, instead of all sites of the file; relative to
+    /// the current folder.
+    pub php: Option<PathBuf>,
 }
 
 /// A configuration ready to use.
@@ -54,6 +58,13 @@ pub fn load(source: &Source, colour: Colour) -> Result<Settings, GuardError> {
         config.web.listen.clone_from(&source.listen);
     }
     make_absolute(&mut config, &base);
+    if let Some(root) = &source.php {
+        let root = clean(&here.join(root));
+        if overlap(&root, &config.state).is_some() {
+            return Err(GuardError::ConfigOverlap { root, state: config.state });
+        }
+        config.sites = vec![Site { root, php: PhpBackend::Managed, ..Site::default() }];
+    }
     if let Some(root) = &source.root {
         config.web.root = clean(&here.join(root));
         if overlap(&config.web.root, &config.state).is_some() {
@@ -87,8 +98,36 @@ fn make_absolute(config: &mut Config, base: &Path) {
     for path in [&mut config.tls.certificate, &mut config.tls.key].into_iter().flatten() {
         *path = clean(&base.join(&*path));
     }
+    config.php.folder = clean(&config.state.join(&config.php.folder));
+    for site in &mut config.sites {
+        make_site_absolute(site, base);
+    }
+    for pool in &mut config.php.pools {
+        let addresses = [Some(&mut pool.address), pool.status_listen.as_mut()];
+        addresses.into_iter().flatten().for_each(|address| make_address_absolute(address, base));
+    }
+    if let Some(program) = &mut config.php.program {
+        *program = clean(&base.join(&*program));
+    }
     if let AccessLog::File(path) = &mut config.web.access_log {
         *path = clean(&config.state.join(&*path));
+    }
+}
+
+fn make_site_absolute(site: &mut Site, base: &Path) {
+    let stores = site.rules.iter_mut().filter_map(|rule| rule.fields.as_mut()?.store.as_mut());
+    let mounts = site.mounts.iter_mut().map(|mount| &mut mount.root);
+    for path in std::iter::once(&mut site.root).chain(mounts).chain(stores) {
+        *path = clean(&base.join(&*path));
+    }
+    if let PhpBackend::At(address) = &mut site.php {
+        make_address_absolute(address, base);
+    }
+}
+
+fn make_address_absolute(address: &mut PhpAddress, base: &Path) {
+    if let PhpAddress::Unix(path) = address {
+        *path = clean(&base.join(&*path));
     }
 }
 
@@ -120,7 +159,8 @@ mod tests {
         let file = folder.path().join("menshen.toml");
         std::fs::write(&file, "[web]\nroot = \"./data\"\n").unwrap();
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 1234))];
-        let mut source = Source { file: Some(file.clone()), listen: listen.clone(), root: None };
+        let mut source =
+            Source { file: Some(file.clone()), listen: listen.clone(), ..Source::default() };
         let settings = load(&source, Colour::Plain).unwrap();
         assert_eq!(settings.config.web.root, folder.path().join("data"));
         assert_eq!(settings.config.state, folder.path().join(".menshen"));

@@ -7,14 +7,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use menshen_config::{ListenerSpec, Secrets, WorkerSpec};
+use menshen_config::model::PhpBackend;
+use menshen_config::{ListenerSpec, PoolSpec, Secrets, SiteSpec, WorkerSpec};
 use menshen_sys::Slot;
 use menshen_sys::spawn::{Plan, spawn};
 use menshen_tls::Token;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitStatus, kill_process};
 
 use crate::generation::Generation;
 use crate::notify;
@@ -81,8 +82,8 @@ impl Worker {
             config: generation.config.clone(),
             listeners,
             root_fd: generation.root.as_raw_fd(),
-            sites: Vec::new(),
-            pools: Vec::new(),
+            sites: site_specs(generation, &mut keep),
+            pools: pool_specs(generation, &mut keep),
             scoreboard_fd: home.scoreboard.as_raw_fd(),
             access_log_fd: generation.access_log.as_ref().map(AsRawFd::as_raw_fd),
             ready_fd: ready_write.as_raw_fd(),
@@ -106,6 +107,7 @@ impl Worker {
             keep: &keep,
             hide: notify::VARIABLES,
             set: LIBC_TUNABLES,
+            foreign: None,
         })?;
         slot.set_pid(pid.as_raw_nonzero().get().unsigned_abs());
         let state = State::Starting { ready: Some(ready), until: started + START_MAX };
@@ -172,6 +174,57 @@ impl Worker {
     fn signal(&self, signal: Signal) {
         // It may be gone and not waited for yet; the number cannot be another's before that.
         let _ = kill_process(self.pid, signal);
+    }
+}
+
+/// The sites' folders for a worker, which keeps them open.
+fn site_specs<'a>(generation: &'a Generation, keep: &mut Vec<BorrowedFd<'a>>) -> Vec<SiteSpec> {
+    let mut hand = |fd: &'a OwnedFd| {
+        keep.push(fd.as_fd());
+        fd.as_raw_fd()
+    };
+    let sites = generation.config.sites.iter().zip(&generation.sites);
+    sites
+        .map(|(site, folders)| SiteSpec {
+            root_fd: hand(&folders.root),
+            mount_fds: folders.mounts.iter().map(&mut hand).collect(),
+            store_fds: folders.stores.iter().map(|fd| fd.as_ref().map(&mut hand)).collect(),
+            pool: generation.php.pool_of(&site.php),
+        })
+        .collect()
+}
+
+/// The pools for a worker, with the shared bell of each.
+fn pool_specs<'a>(generation: &'a Generation, keep: &mut Vec<BorrowedFd<'a>>) -> Vec<PoolSpec> {
+    let php = &generation.php;
+    let Some(spool) = &php.spool else { return Vec::new() };
+    keep.push(spool.as_fd());
+    let pools = php.pools.iter().map(|pool| {
+        keep.push(pool.place.wake.as_fd());
+        PoolSpec {
+            address: pool.place.address.clone(),
+            workers: pool.workers,
+            managed: pool.backend == PhpBackend::Managed,
+            status: pool.status.clone(),
+            folder: generation.config.php.folder.clone(),
+            spool_fd: spool.as_raw_fd(),
+            spool_path: php.spool_path.clone(),
+            place: pool.place.number,
+            wake_fd: pool.place.wake.as_raw_fd(),
+        }
+    });
+    pools.collect()
+}
+
+/// How a process ended, to follow its name.
+pub(crate) fn describe(status: WaitStatus) -> String {
+    match (status.terminating_signal(), status.exit_status()) {
+        (Some(signal), _) => {
+            let name = signal_hook::low_level::signal_name(signal).unwrap_or("unknown");
+            format!("was killed by signal {signal} ({name})")
+        }
+        (None, Some(code)) => format!("ended with exit code {code}"),
+        (None, None) => "ended".to_owned(),
     }
 }
 

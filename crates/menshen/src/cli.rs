@@ -45,8 +45,12 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Vec<Listen>,
     /// Folder to serve, instead of web.root
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "php")]
     root: Option<PathBuf>,
+    /// Serve the PHP application in this folder to every host, with a php-fpm of its own, instead
+    /// of the sites and the files of the configuration
+    #[arg(long, value_name = "DIR")]
+    php: Option<PathBuf>,
     /// Print nothing but warnings
     #[arg(long)]
     pub(crate) quiet: bool,
@@ -106,6 +110,7 @@ impl ServeArguments {
             file: self.config,
             listen: self.listen.into_iter().flat_map(|listen| listen.0).collect(),
             root: self.root,
+            php: self.php,
         }
     }
 }

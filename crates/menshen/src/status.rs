@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cli::StatusArguments;
 use crate::{out, reload};
 
+mod php;
 mod render;
 
 /// All of it; `--json` prints it as it is, so field names stay.
@@ -28,6 +29,8 @@ struct Status {
     crashes: u64,
     workers: Vec<WorkerRow>,
     transfers: Vec<TransferRow>,
+    #[serde(flatten)]
+    php: php::Php,
     /// Limits that were hit, by counter name, all workers together.
     limits_hit: Vec<LimitRow>,
 }
@@ -118,6 +121,7 @@ fn read(board: ScoreView, guard_pid: u32) -> Status {
         crashes: header(HeaderWord::Crashes),
         workers: living(board).map(|slot| worker_row(slot, now)).collect(),
         transfers: transfers_now,
+        php: php::read(board),
         limits_hit: limits
             .map(|&counter| LimitRow { name: counter.name(), count: sum(board, counter) })
             .filter(|row| row.count > 0)

@@ -57,6 +57,17 @@ impl Stream {
         self.socket.local_addr().unwrap_or_else(|_| ([0; 4], 0).into())
     }
 
+    /// Whether the peer is still there, as far as the kernel has heard. A plain client may have
+    /// ended its sending side and still wait for its answer; over TLS nobody does.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        let gone = if self.tls.is_some() { gone | PollFlags::RDHUP } else { gone };
+        let mut fds = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let asked = poll(&mut fds, Some(&Timespec::default()));
+        asked.is_err() || !fds[0].revents().intersects(gone)
+    }
+
     /// The TLS side, when there is one.
     #[must_use]
     pub fn tls(&self) -> Option<&ServerConnection> {

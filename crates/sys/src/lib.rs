@@ -11,4 +11,5 @@ pub mod scratch;
 pub mod spawn;
 pub mod steer;
 
+pub use scoreboard::pools::{POOLS_MAX, PoolLoad, PoolView};
 pub use scoreboard::{ScoreView, Scoreboard, Slot, SlotState, TransferKind, TransferView};

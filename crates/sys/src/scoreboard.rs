@@ -1,12 +1,13 @@
 //! The scoreboard: a shared-memory file in which every worker keeps its counters and transfers.
 //!
 //! It survives the worker that wrote it, so `menshen status` and `/metrics` can tell of a crash.
-//! Words are atomics with relaxed order: a reader may see a transfer half updated, never anything
-//! unsafe. A worker writes only its own slot and the path versions; nobody decides anything that
-//! matters for safety from what is read here, since any worker can write any byte of the file.
+//! Words are atomics with relaxed order, but for those of [`pools`]: a reader may see a transfer
+//! half updated, never anything unsafe. A worker writes only its own slot, its own words of the
+//! pools and the path versions; nobody decides anything that matters for safety from what is read
+//! here, since any worker can write any byte of the file.
 //!
-//! Layout, in 64-bit words: one page of header, one page of path versions, then [`SLOTS_MAX`]
-//! slots of [`SLOT_WORDS`].
+//! Layout, in 64-bit words: one page of header, one page of path versions, the pages of the PHP
+//! pools, then [`SLOTS_MAX`] slots of [`SLOT_WORDS`].
 
 use std::fs::File;
 use std::io;
@@ -17,6 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use menshen_base::Counter;
 use rustix::mm::{MapFlags, ProtFlags, mmap};
+
+pub mod pools;
 
 /// Slots: workers of all generations that may run at once.
 pub const SLOTS_MAX: usize = 128;
@@ -40,6 +43,9 @@ pub struct Scoreboard {
 #[derive(Debug, Clone, Copy)]
 pub struct Slot {
     words: &'static [AtomicU64],
+    /// The pages of the PHP pools, of all slots.
+    pools: &'static [AtomicU64],
+    number: usize,
 }
 
 /// Where a worker is in its life.
@@ -138,7 +144,7 @@ impl Scoreboard {
     /// Slot `number`; numbers past the last wrap around rather than fail.
     #[must_use]
     pub fn slot(&self, number: usize) -> Slot {
-        Slot { words: self.view.slot_words(number % SLOTS_MAX) }
+        self.view.slot(number)
     }
 
     /// Writes a header number.
@@ -212,12 +218,10 @@ impl ScoreView {
     /// Reading access to slot `number`.
     #[must_use]
     pub fn slot(&self, number: usize) -> Slot {
-        Slot { words: self.slot_words(number % SLOTS_MAX) }
-    }
-
-    fn slot_words(&self, number: usize) -> &'static [AtomicU64] {
-        let at = 2 * PAGE_WORDS + number * SLOT_WORDS;
-        &self.words[at..at + SLOT_WORDS]
+        let number = number % SLOTS_MAX;
+        let at = SLOTS + number * SLOT_WORDS;
+        let words = &self.words[at..at + SLOT_WORDS];
+        Slot { words, pools: &self.words[POOLS..SLOTS], number }
     }
 }
 
@@ -227,6 +231,7 @@ impl Slot {
         for word in self.words {
             word.store(0, Relaxed);
         }
+        self.reset_pools();
         self.words[INDEX].store(u64::from(index), Relaxed);
         self.words[GENERATION].store(generation, Relaxed);
         self.words[STARTED].store(started_unix_ms, Relaxed);
@@ -396,10 +401,12 @@ pub const TEXT_BYTES: usize = 1024;
 const SLOT_WORDS: usize = 2048;
 const PAGE_WORDS: usize = 512;
 const VERSIONS: usize = 512;
-const FILE_WORDS: usize = 2 * PAGE_WORDS + SLOTS_MAX * SLOT_WORDS;
+const POOLS: usize = 2 * PAGE_WORDS;
+const SLOTS: usize = POOLS + pools::WORDS;
+const FILE_WORDS: usize = SLOTS + SLOTS_MAX * SLOT_WORDS;
 const FILE_BYTES: u64 = FILE_WORDS as u64 * 8;
 const MAGIC: u64 = u64::from_be_bytes(*b"menshen\0");
-const LAYOUT: u64 = 1;
+const LAYOUT: u64 = 2;
 const TEXT_AT: usize = 64;
 const PID: usize = 0;
 const INDEX: usize = 1;
@@ -411,6 +418,9 @@ const TRANSFERS: usize = 128;
 const TRANSFER_WORDS: usize = 20;
 const PATH_BYTES: usize = 120;
 
+const _: () = assert!(TEXT_AT + 1 + TEXT_BYTES / 8 <= pools::HEADER_AT);
+const _: () = assert!(pools::HEADER_AT + pools::HEADER_WORDS <= PAGE_WORDS);
+const _: () = assert!(pools::WORDS.is_multiple_of(PAGE_WORDS));
 const _: () = assert!(COUNTERS + Counter::ALL.len() <= TRANSFERS);
 const _: () = assert!(TRANSFERS + TRANSFERS_MAX * TRANSFER_WORDS <= SLOT_WORDS);
 

@@ -10,8 +10,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
+use rustix::process::{
+    Gid, Pid, Resource, Rlimit, Signal, Uid, getpid, getppid, getrlimit,
+    set_parent_process_death_signal, setrlimit,
+};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 /// What to start.
 #[derive(Debug)]
@@ -30,6 +35,21 @@ pub struct Plan<'a> {
     pub hide: &'a [&'a str],
     /// Environment variables the child gets unless they are set already.
     pub set: &'a [(&'a str, &'a str)],
+    /// What a program needs that is not menshen; `None`: it is, and arranges this itself.
+    pub foreign: Option<Foreign>,
+}
+
+/// What is arranged for a program that does not give up its rights by itself.
+#[derive(Debug)]
+pub struct Foreign {
+    /// Becomes its standard output and its standard error.
+    pub output: OwnedFd,
+    /// User and group to become, without further groups; `None`: stay who the parent is.
+    pub user: Option<(u32, u32)>,
+    /// `oom_score_adj` to go back to, -1000..=1000; `None`: leave it.
+    pub oom_score_adj: Option<i32>,
+    /// Soft limit of open files; `None`: the parent's.
+    pub descriptors: Option<u64>,
 }
 
 /// Starts the program in a process group of its own, so that `Ctrl-C` and a closing terminal reach
@@ -51,6 +71,11 @@ pub fn spawn(plan: Plan<'_>) -> io::Result<Pid> {
             command.env(name, value);
         }
     }
+    let descent = plan.foreign.as_ref().map(Descent::of).transpose()?;
+    if let Some(foreign) = plan.foreign {
+        command.stdout(Stdio::from(foreign.output.try_clone()?));
+        command.stderr(Stdio::from(foreign.output));
+    }
     let prepare = move || {
         for &number in &keep {
             // SAFETY: the numbers were open in the parent when it forked and so are here; the
@@ -58,6 +83,10 @@ pub fn spawn(plan: Plan<'_>) -> io::Result<Pid> {
             let fd = unsafe { BorrowedFd::borrow_raw(number) };
             fcntl_setfd(fd, FdFlags::empty())?;
         }
+        if let Some(descent) = &descent {
+            descent.go()?;
+        }
+        // After the change of user, which makes the kernel forget it.
         set_parent_process_death_signal(Some(Signal::TERM))?;
         // The parent may have ended before the line above; no signal would come then.
         if getppid() != Some(parent) {
@@ -70,6 +99,47 @@ pub fn spawn(plan: Plan<'_>) -> io::Result<Pid> {
     let child = command.spawn()?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     pid.ok_or_else(|| io::Error::other("the child has no process id"))
+}
+
+/// The steps of [`Foreign`] between fork and exec: system calls on what was prepared before.
+struct Descent {
+    user: Option<(u32, u32)>,
+    oom_score_adj: Option<Vec<u8>>,
+    descriptors: Option<u64>,
+}
+
+impl Descent {
+    fn of(foreign: &Foreign) -> io::Result<Self> {
+        if foreign.user.is_some_and(|(uid, _)| uid == 0) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "root is no user to become"));
+        }
+        Ok(Self {
+            user: foreign.user,
+            oom_score_adj: foreign.oom_score_adj.map(|value| value.to_string().into_bytes()),
+            descriptors: foreign.descriptors,
+        })
+    }
+
+    /// The score first, while the file belongs to this user; then what needs each the right that
+    /// the next one takes away.
+    fn go(&self) -> io::Result<()> {
+        if let Some(text) = &self.oom_score_adj {
+            let file =
+                rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY, Mode::empty())?;
+            rustix::io::write(&file, text)?;
+        }
+        if let Some(soft) = self.descriptors {
+            let limit = getrlimit(Resource::Nofile);
+            setrlimit(Resource::Nofile, Rlimit { current: Some(soft), ..limit })?;
+        }
+        if let Some((uid, gid)) = self.user {
+            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+            set_thread_groups(&[])?;
+            set_thread_res_gid(gid, gid, gid)?;
+            set_thread_res_uid(uid, uid, uid)?;
+        }
+        Ok(())
+    }
 }
 
 /// Marks every descriptor above 2 close-on-exec, whoever opened it, so that what this process

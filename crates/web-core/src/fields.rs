@@ -8,6 +8,7 @@ pub use accept::{Lang, Wanted, language, wanted};
 pub use credentials::{basic_password, bearer, cookie};
 pub use digest::{Algorithm, DigestError, Digests, wanted_digest, write_digest};
 pub use disposition::content_disposition_attachment;
+pub use encoding::{Encoding, Encodings, accepted_encodings};
 pub use media::media_type;
 
 pub mod base64;
@@ -16,4 +17,5 @@ mod accept;
 mod credentials;
 mod digest;
 mod disposition;
+mod encoding;
 mod media;

@@ -11,10 +11,12 @@ use crate::body::{BodyDecoder, BodyError, End};
 use crate::head::{Framing, HeadLimits, Parsed, RequestHead, Version, parse_request};
 use crate::target::{check_name, decode_path, encode_path, query_value, split};
 
+pub use application::{cgi, fastcgi, form_rewrite, script};
 #[cfg(test)]
 pub(crate) use content::Form;
 pub use content::{conditional, fields, multipart, range};
 
+mod application;
 mod content;
 
 /// One fuzz target: checks the invariants on any bytes.
@@ -29,6 +31,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("conditional", conditional),
     ("multipart", multipart),
     ("fields", fields),
+    ("fastcgi", fastcgi),
+    ("cgi", cgi),
+    ("script", script),
+    ("form_rewrite", form_rewrite),
 ];
 
 /// Heads: the verdict does not depend on chunking, limits hold, framing is unambiguous.

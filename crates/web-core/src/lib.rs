@@ -1,5 +1,5 @@
 //! The web door's protocol rules: HTTP/1.1 framing, targets and paths, ranges, conditionals,
-//! multipart, fields.
+//! multipart, fields; FastCGI and CGI on the side of applications.
 //!
 //! This crate never touches a clock, a socket, a file or a thread; `no_std` keeps it so. Time comes
 //! in as an argument, bytes come in as slices. Whatever the bytes are, nothing here panics, and
@@ -9,11 +9,15 @@
 extern crate alloc;
 
 pub mod body;
+pub mod cgi;
 pub mod conditional;
+pub mod fastcgi;
 pub mod fields;
 pub mod fuzz;
+pub mod glob;
 pub mod head;
 pub mod multipart;
 pub mod range;
 pub mod response;
+pub mod script;
 pub mod target;

@@ -20,6 +20,7 @@ pub use head::{HeadFault, PartHead};
 mod boundary;
 mod head;
 mod parameter;
+pub mod write;
 
 /// Limits of one body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,10 @@ use menshen_web_core::response::{DATE_BYTES, http_date};
 use crate::auth::Authority;
 use crate::files::Files;
 use crate::log::Log;
+use crate::notes::Notes;
+use crate::php::Pool;
 use crate::root::Root;
+use crate::site::Sites;
 use crate::spool::Spool;
 
 /// What every connection of a worker uses.
@@ -28,6 +31,10 @@ pub(crate) struct Door {
     pub(crate) slot: Slot,
     pub(crate) shared: Arc<Shared>,
     pub(crate) files: Files,
+    pub(crate) sites: Sites,
+    /// In the order of the worker's specification.
+    pub(crate) pools: Vec<Rc<Pool>>,
+    pub(crate) notes: Notes,
     pub(crate) authority: Authority,
     pub(crate) log: Log,
     pub(crate) watch: Rc<Watch>,
@@ -197,7 +204,8 @@ impl std::fmt::Debug for Door {
     }
 }
 
-fn contains(network: &Network, address: IpAddr) -> bool {
+/// Whether `address` is in `network`; IPv4 addresses written as IPv6 ones are IPv4 addresses.
+pub(crate) fn contains(network: &Network, address: IpAddr) -> bool {
     let bits = u32::from(network.prefix);
     match (network.address.to_canonical(), address.to_canonical()) {
         (IpAddr::V4(net), IpAddr::V4(ip)) => {

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     BadRequest(&'static str),
     #[error("the content is larger than this server takes")]
     TooLarge,
+    #[error("the fields of the form are larger than this server takes")]
+    FieldsTooLarge,
     #[error("{0}")]
     Form(MultipartError),
     // This server's.
@@ -56,7 +58,7 @@ impl Fault {
             Self::Exists | Self::Precondition => 412,
             Self::IsDirectory | Self::NotDirectory | Self::NotEmpty | Self::OtherFileSystem => 409,
             Self::Form(error) if !error.is_limit() => 400,
-            Self::TooLarge | Self::Form(_) => 413,
+            Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
             Self::Full => 507,
             Self::Busy => 503,
             Self::Storage => 500,
@@ -74,6 +76,7 @@ impl Fault {
             Self::Digest => "The bytes changed on the way; send them again.",
             Self::NotEmpty => "Delete what is in it first.",
             Self::TooLarge => "The limit is upload_bytes_max in menshen.toml.",
+            Self::FieldsTooLarge => "The limit is php_fields_bytes_max in menshen.toml.",
             _ => "",
         }
     }

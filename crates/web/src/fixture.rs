@@ -3,13 +3,13 @@
 //! Nothing here is faked but the clock of file times, which tests set back.
 
 use std::cell::Cell;
-use std::os::fd::OwnedFd;
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use menshen_config::{Limits, Network, PublicPath, Secrets};
+use menshen_config::{Config, Limits, Network, PublicPath, Secrets, SiteSpec, model};
 use menshen_net::Watch;
 use menshen_sys::Scoreboard;
 use menshen_web_core::head::{Headers, Interest, Method};
@@ -22,6 +22,7 @@ use crate::door::{Door, Shared};
 use crate::files::Files;
 use crate::log::Log;
 use crate::root::Root;
+use crate::site::Sites;
 use crate::spool::Spool;
 
 /// The owner token of every test.
@@ -41,6 +42,8 @@ pub(crate) struct Choices {
     pub(crate) trusted: Vec<Network>,
     pub(crate) limits: Limits,
     pub(crate) log: Option<OwnedFd>,
+    /// Their folders are made in the fixture's own; see [`Fixture::lay`].
+    pub(crate) sites: Vec<model::Site>,
 }
 
 impl Fixture {
@@ -49,7 +52,7 @@ impl Fixture {
     }
 
     pub(crate) fn with(choices: Choices) -> Self {
-        let Choices { public, trusted, limits, log } = choices;
+        let Choices { public, trusted, limits, log, sites } = choices;
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("files")).unwrap();
         let (board, _) = Scoreboard::create(&dir.path().join("board")).unwrap();
@@ -63,8 +66,13 @@ impl Fixture {
             limits.session_seconds_max,
             limits.auth_failures_per_minute_max,
         );
+        let files = Files::new(board, slot, usize::try_from(limits.descriptors_max).unwrap());
+        let pools = if sites.is_empty() { Vec::new() } else { vec![pool(dir.path(), board, slot)] };
         let door = Door {
-            files: Files::new(board, slot, usize::try_from(limits.descriptors_max).unwrap()),
+            sites: open_sites(dir.path(), sites, &files),
+            files,
+            pools,
+            notes: crate::notes::Notes::new("web/0".into()),
             log: Log::new(log, slot, "web/0".into()),
             https_port: 8443,
             trusted,
@@ -95,6 +103,20 @@ impl Fixture {
         age(&path, 60);
     }
 
+    /// Writes a file a minute old into a folder of a site, and says where it lies.
+    pub(crate) fn lay(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        age(&path, 60);
+        path
+    }
+
+    /// Where the folders of sites are made.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     pub(crate) fn root(&self) -> &Arc<Root> {
         &self.door.shared.root
     }
@@ -107,6 +129,50 @@ impl Fixture {
     pub(crate) fn spooled(&self) -> Vec<String> {
         names(&self.path(crate::spool::SPOOL))
     }
+}
+
+/// A pool nobody answers in.
+fn pool(folder: &Path, board: Scoreboard, slot: menshen_sys::Slot) -> Rc<crate::php::Pool> {
+    use rustix::event::{EventfdFlags, eventfd};
+    let spool_path = folder.join("php-spool");
+    std::fs::create_dir(&spool_path).unwrap();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let spool_fd = open(&spool_path, flags, Mode::empty()).unwrap().into_raw_fd();
+    let wake_fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap();
+    let spec = menshen_config::PoolSpec {
+        address: model::PhpAddress::Unix(folder.join("nobody.sock")),
+        workers: 4,
+        managed: false,
+        status: None,
+        folder: folder.into(),
+        spool_fd,
+        spool_path,
+        place: 0,
+        wake_fd: wake_fd.into_raw_fd(),
+    };
+    let limits = Limits::default();
+    Rc::new(crate::php::Pool::new(&spec, "cafe", board, slot, &limits).unwrap())
+}
+
+/// Sites over new folders below `folder`; sites with PHP have the first pool.
+fn open_sites(folder: &Path, mut sites: Vec<model::Site>, files: &Files) -> Sites {
+    let open_folder = |name: &mut PathBuf| {
+        *name = folder.join(&*name);
+        std::fs::create_dir_all(&*name).unwrap();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        open(&*name, flags, Mode::empty()).unwrap().into_raw_fd()
+    };
+    let mut specs = Vec::new();
+    for site in &mut sites {
+        specs.push(SiteSpec {
+            root_fd: open_folder(&mut site.root),
+            mount_fds: site.mounts.iter_mut().map(|mount| open_folder(&mut mount.root)).collect(),
+            store_fds: site.rules.iter().map(|_| None).collect(),
+            pool: (site.php != model::PhpBackend::Off).then_some(0),
+        });
+    }
+    let config = Config { sites, ..Config::default() };
+    Sites::new(&config, &specs, files).unwrap()
 }
 
 /// Keys of every test.

@@ -12,6 +12,7 @@
 //! what follows has no known meaning. A body refused half-way is answered at once; then the rest
 //! is read and forgotten for a moment, so that the client sees the answer and not a reset.
 
+mod php;
 mod receive;
 mod send;
 
@@ -33,7 +34,7 @@ use crate::ask::{Ask, Wire};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::files::TICK_NS;
-use crate::log::{Line, Outcome, Times};
+use crate::log::{Line, Outcome, PhpNote, Times};
 use crate::plan::{Patience, Plan, redirect};
 use crate::reply::Reply;
 use crate::scratch::with_scratch;
@@ -61,6 +62,8 @@ pub(crate) struct Session {
     held: Vec<u8>,
     /// Present size of steps over TLS; kept from answer to answer.
     step: SendStep,
+    /// Bytes per second the present answer may be sent with, 0 for no limit.
+    rate: u64,
     handshake_ms: i64,
     /// When the first byte of the present head was there; 0 while none is.
     head_us: u64,
@@ -102,8 +105,8 @@ impl Session {
         handshake_ms: i64,
     ) -> Self {
         let step = SendStep::FIRST;
-        let (held, head_us) = (Vec::new(), 0);
-        Self { door, stream, watched, peer, mode, held, step, handshake_ms, head_us }
+        let (held, head_us, rate) = (Vec::new(), 0, 0);
+        Self { door, stream, watched, peer, mode, held, step, rate, handshake_ms, head_us }
     }
 
     /// Serves requests until the connection ends.
@@ -321,6 +324,8 @@ impl Session {
                 outcome
             }
             Plan::Receive(sink) => self.receive(sink, &mut ways).await,
+            // Boxed: few connections are with PHP at a time, and all would be as large.
+            Plan::Php(call) => Box::pin(self.call(call, &mut ways)).await,
             Plan::Tick => self.answer(Reply::fault(Fault::Busy, Wanted::Either), &mut ways).await,
         };
         door.slot.sub(Counter::RequestsOpen, 1);
@@ -335,7 +340,7 @@ impl Session {
                 store: outcome.store_ms,
                 send: (total - spent).max(0),
             };
-            let Outcome { status, bytes_in, bytes_out, end, .. } = outcome;
+            let Outcome { status, bytes_in, bytes_out, php, end, .. } = outcome;
             let line = Line {
                 client,
                 protocol: "h1",
@@ -344,6 +349,7 @@ impl Session {
                 bytes_in,
                 bytes_out,
                 times,
+                php,
                 end,
             };
             door.log.add(&line);
@@ -416,6 +422,7 @@ impl Session {
             bytes_in: 0,
             bytes_out: 0,
             times,
+            php: PhpNote::default(),
             end,
         };
         self.door.log.add(&line);

@@ -8,6 +8,7 @@
 //! How it fails: a connection that floods (resets, settings, empty frames) is ended by the library
 //! with `ENHANCE_YOUR_CALM`, which is counted.
 
+mod php;
 mod request;
 
 use std::cell::Cell;
@@ -238,6 +239,7 @@ fn report(shared: &Shared, error: &h2::Error) {
         bytes_in: 0,
         bytes_out: 0,
         times: Times::NONE,
+        php: crate::log::PhpNote::default(),
         end: EndReason::new(who, Phase::Head),
     });
 }

@@ -49,6 +49,7 @@ pub(crate) struct Line<'a> {
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     pub(crate) times: Times,
+    pub(crate) php: PhpNote,
     pub(crate) end: EndReason,
 }
 
@@ -65,7 +66,44 @@ pub(crate) struct Outcome {
     pub(crate) body_ms: i64,
     /// Milliseconds the storage took; -1 when it had nothing to do.
     pub(crate) store_ms: i64,
+    pub(crate) php: PhpNote,
     pub(crate) end: EndReason,
+}
+
+/// What PHP had to do with a request.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PhpNote {
+    pub(crate) way: PhpWay,
+    /// Microseconds it waited for a place at PHP.
+    pub(crate) queue_us: u64,
+    /// Microseconds a PHP worker was held.
+    pub(crate) held_us: u64,
+}
+
+/// How a request came to PHP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum PhpWay {
+    /// Not at all.
+    #[default]
+    None,
+    /// Without an uploaded file.
+    Page,
+    Swap,
+    Fields,
+    Replay,
+}
+
+impl PhpWay {
+    /// The word in the log.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::None => "-",
+            Self::Page => "page",
+            Self::Swap => "swap",
+            Self::Fields => "fields",
+            Self::Replay => "replay",
+        }
+    }
 }
 
 /// Milliseconds of the phases; -1 for one that was never reached.
@@ -123,6 +161,15 @@ impl Log {
             line.end,
         );
         lines.extend_from_slice(text.as_bytes());
+        if line.php.way != PhpWay::None {
+            // Before the end of the line, which is there already.
+            lines.pop();
+            let PhpNote { way, queue_us, held_us } = line.php;
+            let tenths = |us: u64| (us / 1000, us / 100 % 10);
+            let ((q, qt), (h, ht)) = (tenths(queue_us), tenths(held_us));
+            let php = format!(" php={}/{q}.{qt}/{h}.{ht}\n", way.word());
+            lines.extend_from_slice(php.as_bytes());
+        }
         let full = lines.len() >= FLUSH_BYTES;
         drop(lines);
         if full {
@@ -168,7 +215,7 @@ fn takes(file: &OwnedFd, target: Target) -> bool {
 }
 
 /// Appends bytes of a client: quotes, backslashes, control bytes and broken UTF-8 as `\xNN`.
-fn escape(bytes: &[u8], out: &mut String) {
+pub(crate) fn escape(bytes: &[u8], out: &mut String) {
     use std::fmt::Write;
     let cut = &bytes[..bytes.len().min(REQUEST_BYTES)];
     for chunk in cut.utf8_chunks() {

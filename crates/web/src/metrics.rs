@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use menshen_base::{Counter, CounterKind};
 use menshen_sys::scoreboard::{HeaderWord, SLOTS_MAX};
-use menshen_sys::{ScoreView, SlotState};
+use menshen_sys::{PoolView, ScoreView, SlotState};
 use menshen_web_core::head::Method;
 use menshen_web_core::target::split;
 
@@ -58,8 +58,45 @@ fn text(board: &ScoreView) -> String {
             );
         }
     }
+    pools(&mut out, board);
     out
 }
+
+/// PHP pools, over all workers that live.
+fn pools(out: &mut String, board: &ScoreView) {
+    let pools = board.pools();
+    if pools.is_empty() {
+        return;
+    }
+    for (name, help, value) in POOL {
+        let _ = writeln!(out, "# HELP menshen_{name} {help}\n# TYPE menshen_{name} gauge");
+        for pool in &pools {
+            let label = label(&pool.name);
+            let _ = writeln!(out, "menshen_{name}{{pool=\"{label}\"}} {}", value(pool));
+        }
+    }
+}
+
+/// A label's value (Prometheus text format): three characters are escaped.
+fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+type PoolRow = (&'static str, &'static str, fn(&PoolView) -> u32);
+
+const POOL: &[PoolRow] = &[
+    ("php_pool_workers", "PHP workers of the pool", |pool| pool.limit),
+    ("php_pool_requests", "requests with the pool now", |pool| pool.load.in_flight.into()),
+    ("php_pool_deliveries", "deliveries of uploads with the pool now", |pool| {
+        pool.load.deliveries.into()
+    }),
+    ("php_pool_waiting", "requests waiting for a PHP worker of the pool now", |pool| {
+        pool.load.waiting()
+    }),
+    ("php_pool_strangers", "PHP workers of the pool busy with no request of ours", |pool| {
+        pool.strangers
+    }),
+];
 
 const GUARD: &[(&str, &str, &str, HeaderWord)] = &[
     ("generation", "gauge", "configuration generation in force", HeaderWord::Generation),
@@ -67,3 +104,6 @@ const GUARD: &[(&str, &str, &str, HeaderWord)] = &[
     ("reloads_refused_total", "counter", "reloads refused", HeaderWord::ReloadsRefused),
     ("worker_crashes_total", "counter", "workers that ended unasked", HeaderWord::Crashes),
 ];
+
+#[cfg(test)]
+mod tests;

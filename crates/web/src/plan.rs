@@ -24,9 +24,11 @@ use crate::fault::Fault;
 use crate::files::{Found, etag_of};
 use crate::job::Job;
 use crate::page::{self, Page};
+use crate::php::call::Call;
 use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
+use crate::site::Way;
 
 pub(crate) use file::{FileAnswer, Span};
 
@@ -42,6 +44,8 @@ pub(crate) enum Plan {
     Tick,
     /// Receive a body.
     Receive(Sink),
+    /// Have PHP answer.
+    Php(Box<Call>),
     /// Work on a blocking thread.
     Job(Box<Job>, Wanted),
 }
@@ -56,6 +60,14 @@ pub(crate) enum Patience {
 impl Door {
     /// Plans the answer to `ask`.
     pub(crate) fn plan(&self, ask: &Ask<'_>, patience: Patience) -> Plan {
+        if let Some(site) = self.sites.find(ask.host) {
+            return match site.route(self, ask, patience) {
+                Way::Reply(reply) => Plan::Reply(reply),
+                Way::File(answer) => Plan::File(answer),
+                Way::Tick => Plan::Tick,
+                Way::Script(script) => self.for_php(ask, script),
+            };
+        }
         match self.route(ask, patience) {
             Ok(plan) => plan,
             Err(Stop::Fault(fault)) => Reply::fault(fault, ask.wanted()).into(),
@@ -355,6 +367,7 @@ impl Door {
     pub(crate) fn count_fault(&self, fault: Fault) {
         match fault {
             Fault::TooLarge => self.slot.add(Counter::LimitUpload, 1),
+            Fault::FieldsTooLarge => self.slot.add(Counter::LimitPhpFields, 1),
             Fault::Full => self.slot.add(Counter::StorageFull, 1),
             Fault::Form(error) if error.is_limit() => self.slot.add(Counter::LimitParts, 1),
             _ => {}

@@ -2,11 +2,14 @@
 //!
 //! Nothing here takes an absolute path or follows anything out of the folder: `openat2` with
 //! `RESOLVE_BENEATH` refuses `..` and symbolic links that leave it, also when somebody swaps a
-//! directory while we look. Paths come in decoded and checked ([`menshen_web_core::target`]).
+//! directory while we look. Only a site whose `links` say "anywhere" is resolved without that; its
+//! paths still cannot climb. Paths come in decoded and checked ([`menshen_web_core::target`]).
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 
+use menshen_config::model::Links;
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, Stat, StatxFlags,
     flock, fstat, mkdirat, openat2, renameat_with, statat, statx, unlinkat,
@@ -20,6 +23,7 @@ use crate::spool::SPOOL;
 #[derive(Debug)]
 pub(crate) struct Root {
     dir: OwnedFd,
+    links: Links,
     pub(crate) mount: Mount,
 }
 
@@ -48,8 +52,19 @@ pub(crate) enum Kind {
 
 impl Root {
     pub(crate) fn new(dir: OwnedFd) -> io::Result<Self> {
+        Self::with_links(dir, Links::Inside)
+    }
+
+    /// A folder whose symbolic links may lead where `links` says.
+    pub(crate) fn with_links(dir: OwnedFd, links: Links) -> io::Result<Self> {
         let mount = Mount::of(&dir)?;
-        Ok(Self { dir, mount })
+        Ok(Self { dir, links, mount })
+    }
+
+    /// Where the folder is on this machine, without links; for comparing, not for opening.
+    pub(crate) fn real_path(&self) -> io::Result<Vec<u8>> {
+        let name = format!("/proc/self/fd/{}", self.dir.as_raw_fd());
+        Ok(std::fs::read_link(name)?.into_os_string().into_vec())
     }
 
     /// Opens a file or directory for reading. Special files are `NotFound`: to the world they are
@@ -218,7 +233,10 @@ impl Root {
     }
 
     fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Fault> {
-        beneath(&self.dir, trimmed(path), flags)
+        match self.links {
+            Links::Inside => beneath(&self.dir, trimmed(path), flags),
+            Links::Anywhere => anywhere(&self.dir, path, flags),
+        }
     }
 }
 
@@ -326,7 +344,24 @@ pub(crate) fn kind_of(stat: &Stat) -> Option<Kind> {
 }
 
 fn beneath(dir: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Fault> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    opened(dir, path, flags, ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS)
+}
+
+/// Links may lead out, the path itself may not: the kernel is not there to say so.
+fn anywhere(dir: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Fault> {
+    let path = trimmed(path);
+    if path.starts_with(b"/") || path.split(|&b| b == b'/').any(|segment| segment == b"..") {
+        return Err(Fault::NotFound);
+    }
+    opened(dir, path, flags, ResolveFlags::NO_MAGICLINKS)
+}
+
+fn opened(
+    dir: impl AsFd,
+    path: &[u8],
+    flags: OFlags,
+    resolve: ResolveFlags,
+) -> Result<OwnedFd, Fault> {
     let path = if path.is_empty() { b"." } else { path };
     for _ in 0..RACE_TRIES {
         match openat2(&dir, path, flags, Mode::empty(), resolve) {

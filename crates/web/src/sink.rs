@@ -15,6 +15,8 @@ use serde::Serialize;
 use crate::door::{Door, Shared};
 use crate::fault::Fault;
 use crate::files::etag_of;
+use crate::php::call::Call;
+use crate::php::intake::{Flush, Intake};
 use crate::reply::{Body, Reply};
 use crate::root::Expect;
 use crate::spool::{Published, Upload};
@@ -24,8 +26,27 @@ use crate::spool::{Published, Upload};
 pub(crate) enum Sink {
     Put(Box<Put>),
     Form(Box<Form>),
+    /// A request for PHP.
+    Php(Box<ForPhp>),
     /// Read and forgotten, up to so many bytes.
     Discard(u64),
+}
+
+/// A request body on its way to PHP.
+#[derive(Debug)]
+pub(crate) struct ForPhp {
+    pub(crate) intake: Intake,
+    /// All of the request but its body.
+    pub(crate) call: Box<Call>,
+}
+
+/// What a whole body comes to.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    /// An answer.
+    Reply(Reply),
+    /// A request that PHP answers.
+    Call(Box<Call>),
 }
 
 /// One file.
@@ -67,6 +88,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.write(bytes),
             Self::Form(form) => form.take(bytes),
+            Self::Php(php) => php.intake.take(bytes),
             Self::Discard(left) => {
                 *left = left.checked_sub(bytes.len() as u64).ok_or(Fault::TooLarge)?;
                 Ok(())
@@ -75,20 +97,28 @@ impl Sink {
     }
 
     /// The body is whole: checks, stores, answers. Waits for the disk on a blocking thread.
-    pub(crate) async fn finish(self, door: &Door) -> Result<Reply, (Fault, Wanted)> {
+    pub(crate) async fn finish(self, door: &Door) -> Result<Finished, (Fault, Wanted)> {
         match self {
             Self::Put(put) => {
                 let Put { upload, expect, wanted } = *put;
                 let path = upload.path().to_vec();
                 let published = publish(door, vec![(upload, expect)]).await;
                 let published = published.map_err(|fault| (fault, wanted))?;
-                Ok(put_reply(&path, &published))
+                Ok(Finished::Reply(put_reply(&path, &published)))
             }
             Self::Form(form) => {
                 let wanted = form.wanted;
-                form.store(door).await.map_err(|fault| (fault, wanted))
+                let stored = form.store(door).await;
+                stored.map(Finished::Reply).map_err(|fault| (fault, wanted))
             }
-            Self::Discard(_) => Ok(Reply::new(204)),
+            Self::Php(php) => {
+                let ForPhp { intake, mut call } = *php;
+                let flush = if door.shared.durable { Flush::Yes } else { Flush::No };
+                let body = intake.finish(flush).await.map_err(|fault| (fault, call.wanted))?;
+                call.body = Some(body);
+                Ok(Finished::Call(call))
+            }
+            Self::Discard(_) => Ok(Finished::Reply(Reply::new(204))),
         }
     }
 
@@ -97,6 +127,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.path(),
             Self::Form(form) => form.folder.as_bytes(),
+            Self::Php(php) => &php.call.script.name,
             Self::Discard(_) => b"",
         }
     }
@@ -106,6 +137,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.wanted,
             Self::Form(form) => form.wanted,
+            Self::Php(php) => php.call.wanted,
             Self::Discard(_) => Wanted::Either,
         }
     }

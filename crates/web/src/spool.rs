@@ -34,9 +34,23 @@ pub(crate) struct Spool {
     collected: Mutex<HashSet<(u64, u64)>>,
     /// Opened at the start, or by the first upload when the folder was read-only then.
     folder: OnceLock<SpoolFolder>,
+    names: Names,
+    durable: bool,
+}
+
+/// Names nobody has for the files of this process: `INSTANCE-PID-NUMBER`.
+#[derive(Debug)]
+pub(crate) struct Names {
     prefix: String,
     next: AtomicU64,
-    durable: bool,
+}
+
+/// Blocks reserved ahead of what is written, so that the file system allocates once.
+#[derive(Debug)]
+pub(crate) struct Reserve {
+    expected: Option<u64>,
+    reserved: u64,
+    works: bool,
 }
 
 /// A spool folder, and whether reserving blocks pays there.
@@ -50,9 +64,8 @@ pub(crate) struct Upload {
     place: Place,
     path: Vec<u8>,
     written: u64,
-    reserved: u64,
     expected: Option<u64>,
-    reserves: bool,
+    reserve: Reserve,
     largest: u64,
     digests: Digesting,
     digest: Option<Vec<u8>>,
@@ -76,26 +89,23 @@ struct Digesting {
     sha512: Option<Box<digest::Context>>,
 }
 
-/// Where the spool file is.
+/// Where a spool file is; dropping it unlinks the file unless it is `kept`.
 #[derive(Debug)]
-struct Place {
-    folder: Arc<OwnedFd>,
-    name: String,
-    kept: bool,
+pub(crate) struct Place {
+    pub(crate) folder: Arc<OwnedFd>,
+    pub(crate) name: String,
+    pub(crate) kept: bool,
 }
 
 impl Spool {
     /// Opens the spool of `root`; `instance` names this life of the guard.
     pub(crate) fn open(root: Arc<Root>, instance: &str, durable: bool) -> Self {
-        let prefix = format!("{instance}-{}-", std::process::id());
-        let next = AtomicU64::new(0);
         let spool = Self {
             root,
             instance: instance.into(),
             collected: Mutex::default(),
             folder: OnceLock::new(),
-            prefix,
-            next,
+            names: Names::of(instance),
             durable,
         };
         // A folder that cannot be written is still served; its uploads are refused one by one.
@@ -105,7 +115,7 @@ impl Spool {
 
     /// Removes what earlier lives and dead workers left; returns how many files.
     pub(crate) fn collect(&self) -> usize {
-        self.folder.get().map_or(0, |(folder, _)| collect(folder, &self.instance))
+        self.folder.get().map_or(0, |(folder, _)| collect(folder, &self.instance, |_| true))
     }
 
     /// Begins an upload of `path`. `expected` is the length when known: what cannot fit is refused
@@ -126,23 +136,13 @@ impl Spool {
         if expected.is_some_and(|n| n >= RESERVE_MIN && n > Root::bytes_free(&*folder)) {
             return Err(Fault::Full);
         }
-        let (file, name) = self.create(&folder)?;
+        let (file, name) = self.names.create(&folder, Mode::from_raw_mode(0o666))?;
         let digests = Digesting::new(promised, wanted);
         let place = Place { folder, name, kept: false };
-        let (path, written, reserved) = (path.to_vec(), 0, 0);
-        let file = Some(file);
-        Ok(Upload {
-            file,
-            place,
-            path,
-            written,
-            reserved,
-            expected,
-            reserves,
-            largest,
-            digests,
-            digest: None,
-        })
+        let (path, written) = (path.to_vec(), 0);
+        let reserve = Reserve::new(expected, reserves);
+        let (file, digest) = (Some(file), None);
+        Ok(Upload { file, place, path, written, expected, reserve, largest, digests, digest })
     }
 
     /// Checks, flushes and renames; blocks on the disk, so it runs on a blocking thread when
@@ -163,22 +163,6 @@ impl Spool {
         }
         let stat = fstat(&file).map_err(Fault::from_errno)?;
         Ok(Published { stat, replaced, digest: upload.digest.take() })
-    }
-
-    /// A new file of a name nobody has.
-    fn create(&self, folder: &OwnedFd) -> Result<(OwnedFd, String), Fault> {
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        for _ in 0..NAME_TRIES {
-            let name = format!("{}{}", self.prefix, self.next.fetch_add(1, Relaxed));
-            match openat(folder, name.as_str(), flags, Mode::from_raw_mode(0o666)) {
-                Ok(file) => return Ok((file, name)),
-                // Left by a process that had our number before us.
-                Err(Errno::EXIST) => {}
-                Err(error) => return Err(Fault::from_errno(error)),
-            }
-        }
-        Err(Fault::Busy)
     }
 
     /// The spool from which a rename reaches `path`: the one in the served folder, else one at the
@@ -207,7 +191,7 @@ impl Spool {
                 collected.clear();
             }
             if collected.insert((stat.st_dev, stat.st_ino)) {
-                collect(&folder, &self.instance);
+                collect(&folder, &self.instance, |_| true);
             }
         }
         let reserves = reserves(&folder);
@@ -227,22 +211,15 @@ impl Spool {
 
 impl Upload {
     /// Appends bytes.
-    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let after = self.written.saturating_add(bytes.len() as u64);
         if after > self.largest {
             return Err(Fault::TooLarge);
         }
-        self.reserve(after);
         self.digests.update(bytes);
         let file = self.file.as_ref().ok_or(Fault::Storage)?;
-        while !bytes.is_empty() {
-            match rustix::io::write(file, bytes) {
-                Ok(0) => return Err(Fault::Storage),
-                Ok(n) => bytes = &bytes[n..],
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(Fault::from_errno(error)),
-            }
-        }
+        self.reserve.ahead(file, after);
+        append(file, bytes)?;
         self.written = after;
         Ok(())
     }
@@ -250,19 +227,6 @@ impl Upload {
     /// The path it is for.
     pub(crate) fn path(&self) -> &[u8] {
         &self.path
-    }
-
-    /// Reserves blocks ahead in large pieces, so that the file system allocates once. Failure is
-    /// no fault: the write itself will tell.
-    fn reserve(&mut self, after: u64) {
-        let (Some(expected), Some(file)) = (self.expected, &self.file) else { return };
-        if !self.reserves || after <= self.reserved || expected < RESERVE_MIN {
-            return;
-        }
-        let to = expected.min(self.reserved.saturating_add(RESERVE_STEP));
-        let kept = fallocate(file, FallocateFlags::KEEP_SIZE, self.reserved, to - self.reserved);
-        self.reserves = kept.is_ok();
-        self.reserved = to;
     }
 
     /// Checks that all of it came and closes the file: one form may bring many files, and an open
@@ -289,26 +253,82 @@ impl Upload {
         if self.expected.is_some_and(|n| n != self.written) {
             return Err(Fault::BadRequest("the content is shorter than announced"));
         }
-        if self.reserved > self.written {
-            ftruncate(file, self.written).map_err(Fault::from_errno)?;
-        }
+        self.reserve.give_back(file, self.written)?;
         self.digest = std::mem::take(&mut self.digests).finish()?;
         Ok(())
     }
 }
 
 impl Drop for Upload {
-    /// Freeing a large file takes long enough to hold up other connections: another thread does it.
     fn drop(&mut self) {
-        if self.place.kept || self.written < DROP_ASIDE_BYTES {
+        self.place.remove_aside(self.file.take(), self.written);
+    }
+}
+
+impl Names {
+    /// Names of `instance`, this life of the guard.
+    pub(crate) fn of(instance: &str) -> Self {
+        let prefix = format!("{instance}-{}-", std::process::id());
+        Self { prefix, next: AtomicU64::new(0) }
+    }
+
+    /// A new file of such a name, open for reading and writing.
+    pub(crate) fn create(&self, folder: &OwnedFd, mode: Mode) -> Result<(OwnedFd, String), Fault> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        for _ in 0..NAME_TRIES {
+            let name = format!("{}{}", self.prefix, self.next.fetch_add(1, Relaxed));
+            match openat(folder, name.as_str(), flags, mode) {
+                Ok(file) => return Ok((file, name)),
+                // Left by a process that had our number before us.
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(Fault::from_errno(error)),
+            }
+        }
+        Err(Fault::Busy)
+    }
+}
+
+impl Reserve {
+    /// For a file of `expected` bytes; `works` where reserving pays, see [`reserves`].
+    pub(crate) const fn new(expected: Option<u64>, works: bool) -> Self {
+        Self { expected, reserved: 0, works }
+    }
+
+    /// To be called before the file grows to `after` bytes. Reserves in large pieces; failure is
+    /// no fault: the write itself will tell.
+    pub(crate) fn ahead(&mut self, file: &OwnedFd, after: u64) {
+        let Some(expected) = self.expected else { return };
+        if !self.works || after <= self.reserved || expected < RESERVE_MIN {
+            return;
+        }
+        let to = expected.min(self.reserved.saturating_add(RESERVE_STEP));
+        let kept = fallocate(file, FallocateFlags::KEEP_SIZE, self.reserved, to - self.reserved);
+        self.works = kept.is_ok();
+        self.reserved = to;
+    }
+
+    /// Gives back what was reserved behind `written` bytes, all there will be.
+    pub(crate) fn give_back(&self, file: &OwnedFd, written: u64) -> Result<(), Fault> {
+        if self.reserved > written {
+            ftruncate(file, written).map_err(Fault::from_errno)?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    /// Removes the file, open as `file` and of `bytes`. Freeing a large one takes long enough to
+    /// hold up other connections: another thread does it.
+    pub(crate) fn remove_aside(&mut self, file: Option<OwnedFd>, bytes: u64) {
+        if self.kept || bytes < DROP_ASIDE_BYTES {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let folder = Arc::clone(&self.place.folder);
-        let name = std::mem::take(&mut self.place.name);
-        let place = Place { folder, name, kept: false };
-        self.place.kept = true;
-        let file = self.file.take();
+        let folder = Arc::clone(&self.folder);
+        let name = std::mem::take(&mut self.name);
+        let place = Self { folder, name, kept: false };
+        self.kept = true;
         runtime.spawn_blocking(move || drop((place, file)));
     }
 }
@@ -396,20 +416,33 @@ fn take_name(place: &Place, folder: &OwnedFd, name: &[u8], expect: &Expect) -> R
     }
 }
 
+/// Appends all of `bytes`.
+pub(crate) fn append(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Fault> {
+    while !bytes.is_empty() {
+        match rustix::io::write(file, bytes) {
+            Ok(0) => return Err(Fault::Storage),
+            Ok(n) => bytes = &bytes[n..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(Fault::from_errno(error)),
+        }
+    }
+    Ok(())
+}
+
 /// Whether reserving blocks ahead pays: it does on disks, not where memory is the disk.
-fn reserves(folder: impl AsFd) -> bool {
+pub(crate) fn reserves(folder: impl AsFd) -> bool {
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;
     fstatfs(folder).is_ok_and(|fs| ![TMPFS, RAMFS].contains(&fs.f_type))
 }
 
-/// Unlinks spool files of processes that are gone.
-fn collect(folder: &OwnedFd, instance: &str) -> usize {
+/// Unlinks spool files of processes that are gone, among the names that are `mine`.
+pub(crate) fn collect(folder: &OwnedFd, instance: &str, mine: impl Fn(&[u8]) -> bool) -> usize {
     let Ok(entries) = rustix::fs::Dir::read_from(folder) else { return 0 };
     let mut removed = 0;
     for entry in entries.flatten() {
         let name = entry.file_name().to_bytes();
-        if name.starts_with(b".") || is_live(folder, name, instance) {
+        if name.starts_with(b".") || !mine(name) || is_live(folder, name, instance) {
             continue;
         }
         removed += usize::from(unlinkat(folder, name, AtFlags::empty()).is_ok());

@@ -27,8 +27,12 @@ use crate::door::{Door, Shared};
 use crate::files::Files;
 use crate::h1::{Mode, Session};
 use crate::h2;
-use crate::log::{Line, Log, Times};
+use crate::log::{Line, Log, PhpNote, Times};
+use crate::notes::Notes;
+use crate::php::Pool;
+use crate::php::pulse::Pulse;
 use crate::root::Root;
+use crate::site::Sites;
 use crate::spool::Spool;
 
 /// Why a worker could not begin.
@@ -62,6 +66,8 @@ struct Acceptor {
     gate: Rc<Gate>,
     tls: Arc<ServerConfig>,
     plain: Mode,
+    /// Whether this is the first worker of its generation, which does what one alone should.
+    first: bool,
 }
 
 fn begin(spec: WorkerSpec) -> Result<(), StartError> {
@@ -106,8 +112,12 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         limits.auth_failures_per_minute_max,
     );
     let gate = gate(&limits, descriptors);
+    let files = Files::new(board, slot, size(limits.descriptors_max));
     let door = Rc::new(Door {
-        files: Files::new(board, slot, size(limits.descriptors_max)),
+        pools: pools(&spec, board, slot).map_err(fail("take over a PHP pool"))?,
+        notes: Notes::new(format!("web/{}", spec.index)),
+        sites: Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?,
+        files,
         log: Log::new(log, slot, format!("web/{}", spec.index)),
         https_port: https_port(&spec),
         trusted: spec.config.web.trusted_proxies.clone(),
@@ -126,7 +136,8 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         PlainMode::Redirect => Mode::Redirect,
         PlainMode::Serve => Mode::Serve,
     };
-    let acceptor = Rc::new(Acceptor { door, gate, tls: Arc::new(tls), plain });
+    let first = spec.index == 0;
+    let acceptor = Rc::new(Acceptor { door, gate, tls: Arc::new(tls), plain, first });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -162,6 +173,13 @@ async fn serve(
         move |breach| count_breach(&door, breach)
     }));
     tokio::task::spawn_local(housekeeping(Rc::clone(&door)));
+    if acceptor.first {
+        for pool in &door.pools {
+            if let Some(pulse) = Pulse::of(pool.spec()) {
+                tokio::task::spawn_local(pulse.run(Rc::clone(&pool.admission)));
+            }
+        }
+    }
     door.slot.set_state(SlotState::Ready);
     ready.write_all(b"+")?;
 
@@ -285,6 +303,7 @@ impl Acceptor {
                 bytes_in: 0,
                 bytes_out: 0,
                 times,
+                php: PhpNote::default(),
                 end,
             };
             return door.log.add(&line);
@@ -313,6 +332,7 @@ async fn housekeeping(door: Rc<Door>) {
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(IDLE_FILE_TICKS) {
             door.files.close_idle();
+            door.sites.close_idle();
         }
     }
 }
@@ -364,6 +384,16 @@ fn gate(limits: &menshen_config::Limits, descriptors: u64) -> Rc<Gate> {
         set => set,
     };
     Gate::new(open_max, per_address_max)
+}
+
+fn pools(
+    spec: &WorkerSpec,
+    board: Scoreboard,
+    slot: menshen_sys::Slot,
+) -> std::io::Result<Vec<Rc<Pool>>> {
+    let limits = &spec.config.limits;
+    let pool = |pool| Pool::new(pool, &spec.instance, board, slot, limits).map(Rc::new);
+    spec.pools.iter().map(pool).collect()
 }
 
 fn https_port(spec: &WorkerSpec) -> u16 {

@@ -66,6 +66,11 @@ impl Case {
         self
     }
 
+    /// Whether all of them run PHP, so that only their own time differs.
+    pub(crate) fn has_page(&self) -> bool {
+        self.name.starts_with("php")
+    }
+
     /// Whether PHP's time belongs to the rival's.
     pub(crate) fn has_form(&self) -> bool {
         self.load.contains(&"mode=form")
@@ -138,6 +143,34 @@ pub(crate) fn uploads(lab: &Lab) -> Vec<Case> {
         put("tls put 1 MiB to disk c=8", TLS_PUT_1M, tls(Store::Disk)),
         put("tls put 256 MiB to disk exact", TLS_PUT_256M, tls(Store::Disk)),
         forms(lab),
+    ]
+}
+
+/// Small PHP pages over HTTPS.
+pub(crate) fn pages(lab: &Lab) -> Vec<Case> {
+    let page = |name, load, path: &str| {
+        let rival = lab.nginx_port(Listener::Tls);
+        let target = |label, part, port: u16, path: String| Target {
+            label,
+            part,
+            load: vec![format!("port={port}"), format!("path={path}")],
+        };
+        let ours = Part::Ours(Store::Php);
+        let targets = vec![
+            target("menshen", ours, lab.tls_port(Store::Php), path.to_owned()),
+            target("nginx", Part::Default, rival, path.to_owned()),
+            target(KEPT, Part::Tuned, rival, format!("/kept{path}")),
+        ];
+        let (is_large, is_on_disk) = (false, false);
+        Case { name, load, is_large, is_on_disk, goal_default: 1.1, goal_tuned: 1.0, targets }
+    };
+    vec![
+        page("php echo 1 c=1", &["tls=1", AES, "c=1"], "/one.php"),
+        page("php echo 1 c=4", &["tls=1", AES, "c=4"], "/one.php"),
+        page("php echo 1 c=16", &["tls=1", AES, "c=16"], "/one.php"),
+        page("php 20 KiB c=1", &["tls=1", AES, "c=1"], "/20k.php"),
+        page("php 20 KiB c=4", &["tls=1", AES, "c=4"], "/20k.php"),
+        page("php 20 KiB c=16", &["tls=1", AES, "c=16"], "/20k.php"),
     ]
 }
 
@@ -216,6 +249,7 @@ const AES: &str = "cipher=AES_256";
 const FILE_CACHE: &str = "nginx, open_file_cache";
 const NO_PUSH: &str = "nginx, tcp_nopush off";
 const LARGE_BUFFERS: &str = "nginx, open_file_cache, 64k TLS buffer";
+const KEPT: &str = "nginx, kept FastCGI connections";
 const BODY_BUFFER: &str = "nginx, 256k body buffer";
 const PUT_1M: &[&str] = &["mode=put", "size=1048576", "c=8"];
 const PUT_256M: &[&str] = &["mode=put", "size=268435456", "c=1", "n=2"];

@@ -39,6 +39,8 @@ pub(crate) enum Store {
     Disk,
     /// Uploads to the disk, flushed before they are acknowledged.
     Durable,
+    /// PHP pages beside the test files.
+    Php,
 }
 
 /// The listeners of nginx under test.
@@ -83,7 +85,7 @@ impl Lab {
     /// The folder a menshen serves.
     pub(crate) fn root(&self, store: Store) -> PathBuf {
         match store {
-            Store::Files => self.files(),
+            Store::Files | Store::Php => self.files(),
             Store::Ram => self.ram.join("menshen"),
             Store::Disk => self.disk.join("up/menshen"),
             Store::Durable => self.disk.join("up/menshen-durable"),
@@ -159,7 +161,7 @@ impl Drop for Lab {
 }
 
 /// Random bytes of this length; an existing file is read once, so that it is in the page cache.
-fn make_file(path: &Path, size: u64) -> io::Result<()> {
+pub(crate) fn make_file(path: &Path, size: u64) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|found| found.len() == size) {
         return io::copy(&mut File::open(path)?, &mut io::sink()).map(drop);
     }
@@ -177,7 +179,7 @@ fn make_file(path: &Path, size: u64) -> io::Result<()> {
 }
 
 const LISTENERS: usize = 6;
-const STORES: usize = 4;
+const STORES: usize = 5;
 const BLOCK_BYTES: usize = 1 << 20;
 const FILES: [(&str, u64); 4] =
     [("1k", 1 << 10), ("64k", 64 << 10), ("1m", 1 << 20), ("1g", 1 << 30)];

@@ -55,10 +55,10 @@ impl Servers {
             servers.nginx = Some(nginx::start(lab, 1)?);
         }
         let forms = |case: &Case| case.has_form() && case.targets.iter().any(|t| rival(t.part));
-        if cases.iter().any(forms) {
+        if cases.iter().any(|case| case.has_page() || forms(case)) {
             servers.fpm = Some(nginx::start_fpm(lab)?);
         }
-        for store in [Store::Files, Store::Ram, Store::Disk, Store::Durable] {
+        for store in [Store::Files, Store::Ram, Store::Disk, Store::Durable, Store::Php] {
             let named = |part| part == Part::Ours(store) || part == Part::OursAlone(store);
             if parts().any(named) {
                 servers.menshen.push((store, menshen::start(lab, store, 1)?));

@@ -37,8 +37,13 @@ pub(crate) fn describe(lab: &Lab, root: &Path) -> String {
 }
 
 fn versions() -> String {
-    let programs =
-        [("nginx", "-v"), ("php-fpm8.2", "-v"), ("openssl", "version"), ("rustc", "--version")];
+    let programs = [
+        ("nginx", "-v"),
+        ("caddy", "version"),
+        ("php-fpm8.2", "-v"),
+        ("openssl", "version"),
+        ("rustc", "--version"),
+    ];
     let line = |(name, argument): (&str, &str)| {
         let version = shell::find(name)
             .map_or_else(|| "not installed".to_owned(), |at| shell::first_line(&at, &[argument]));

@@ -5,7 +5,7 @@
 //! own documentation advises.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::lab::{Lab, Listener};
@@ -29,21 +29,28 @@ pub(crate) fn start(lab: &Lab, workers: usize) -> Result<Server, String> {
 
 /// Starts PHP-FPM on nginx's processor.
 pub(crate) fn start_fpm(lab: &Lab) -> Result<Server, String> {
-    let program = FPM.iter().find_map(|name| shell::find(name));
-    let program = program.ok_or("no php-fpm in PATH; install the package php8.2-fpm")?;
+    let program = fpm_program()?;
     let file = lab.conf().join("php-fpm.conf");
     write(&file, &fpm_configuration(lab))?;
     write(&lab.files().join("form.php"), FORM_SCRIPT)?;
+    write(&lab.files().join("one.php"), "<?php echo 1;")?;
+    write(&lab.files().join("20k.php"), "<?php echo str_repeat('0123456789abcdef', 1280);")?;
     let mut command: Command = super::load::pinned(SERVER_CPU, &program);
     command.arg("--nodaemonize").arg("--fpm-config").arg(&file);
     if lab.is_root {
         command.arg("--allow-to-run-as-root");
     }
     let log = lab.conf().join("php-fpm.log");
-    let socket = lab.ram.join("php.sock");
+    let sockets = ["php.sock", "php-kept.sock"].map(|name| lab.ram.join(name));
     let mut server = Server::start("php-fpm", &mut command, &log)?;
-    server.wait_until(&log, || socket.exists())?;
+    server.wait_until(&log, || sockets.iter().all(|socket| socket.exists()))?;
     Ok(server)
+}
+
+/// The newest php-fpm that is installed, Debian's first.
+pub(crate) fn fpm_program() -> Result<PathBuf, String> {
+    let program = FPM.iter().find_map(|name| shell::find(name));
+    program.ok_or_else(|| "no php-fpm in PATH; install the package php8.2-fpm".to_owned())
 }
 
 /// `nginx.conf` with all listeners.
@@ -60,7 +67,7 @@ pub(crate) fn configuration(lab: &Lab, workers: usize) -> String {
         server(lab, Listener::Plain, &uploads(lab)),
         server(lab, Listener::PlainFileCache, FILE_CACHE),
         server(lab, Listener::PlainNoPush, "    tcp_nopush off;\n"),
-        server(lab, Listener::Tls, &uploads(lab)),
+        server(lab, Listener::Tls, &(uploads(lab) + &pages(lab))),
         server(lab, Listener::TlsFileCache, FILE_CACHE),
         server(lab, Listener::TlsLargeBuffers, &format!("{FILE_CACHE}{LARGE_BUFFERS}")),
     ]
@@ -83,7 +90,7 @@ http {{
 {temp}  ssl_certificate {certificate}; ssl_certificate_key {key};
   ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:SSL:10m;
   upstream php_fresh {{ server unix:{ram}/php.sock; }}
-  upstream php_kept {{ server unix:{ram}/php.sock; keepalive 64; }}
+  upstream php_kept {{ server unix:{ram}/php-kept.sock; keepalive 64; }}
 {servers}}}
 ",
         ram = lab.ram.display(),
@@ -92,21 +99,20 @@ http {{
     )
 }
 
-/// The pool that takes the forms.
+/// The pools that take forms and pages: one for fresh connections, and its twin for kept ones, which
+/// would hold the workers of a shared pool between their requests.
 pub(crate) fn fpm_configuration(lab: &Lab) -> String {
     let conf = lab.conf();
     let conf = conf.display();
     let ram = lab.ram.display();
     let user = if lab.is_root { "user = root\ngroup = root\n" } else { "" };
-    format!(
-        "[global]
-pid = {conf}/php-fpm.pid
-error_log = {conf}/php-fpm-error.log
-[www]
-{user}listen = {ram}/php.sock
+    let pools = [("www", "php.sock"), ("kept", "php-kept.sock")].map(|(name, socket)| {
+        format!(
+            "[{name}]
+{user}listen = {ram}/{socket}
 listen.mode = 0666
 pm = static
-pm.max_children = 16
+pm.max_children = {FPM_CHILDREN}
 pm.max_requests = 0
 php_admin_value[opcache.enable] = 1
 php_admin_value[upload_max_filesize] = 1G
@@ -114,6 +120,14 @@ php_admin_value[post_max_size] = 1G
 php_admin_value[memory_limit] = 256M
 php_admin_value[upload_tmp_dir] = {ram}/nginx/form
 "
+        )
+    });
+    format!(
+        "[global]
+pid = {conf}/php-fpm.pid
+error_log = {conf}/php-fpm-error.log
+{}",
+        pools.concat()
     )
 }
 
@@ -163,10 +177,28 @@ fn uploads(lab: &Lab) -> String {
     lines
 }
 
+/// Small PHP pages, over a fresh FastCGI connection each and below `/kept/` over kept ones.
+fn pages(lab: &Lab) -> String {
+    let mut lines = String::new();
+    for name in ["one.php", "20k.php"] {
+        let kinds = [("", "php_fresh", ""), ("/kept", "php_kept", " fastcgi_keep_conn on;")];
+        for (prefix, upstream, extra) in kinds {
+            lines += &format!(
+                "    location = {prefix}/{name} {{\n      fastcgi_pass {upstream};{extra}\n      \
+                 fastcgi_param SCRIPT_FILENAME {};\n{FASTCGI_ALL}    }}\n",
+                lab.files().join(name).display()
+            );
+        }
+    }
+    lines
+}
+
 fn write(file: &Path, text: &str) -> Result<(), String> {
     fs::write(file, text).map_err(|e| format!("could not write {}: {e}", file.display()))
 }
 
+/// Workers of each pool.
+pub(crate) const FPM_CHILDREN: u32 = 16;
 const FPM: [&str; 5] = ["php-fpm8.2", "php-fpm8.4", "php-fpm8.3", "php-fpm8.1", "php-fpm"];
 const FILE_CACHE: &str = "    open_file_cache max=1000 inactive=60s;\n    \
                           open_file_cache_valid 30s; open_file_cache_min_uses 1;\n";
@@ -177,6 +209,28 @@ const FASTCGI: &str = "fastcgi_param REQUEST_METHOD $request_method; \
                        fastcgi_param QUERY_STRING $query_string; \
                        fastcgi_param REQUEST_URI $request_uri; \
                        fastcgi_param SERVER_PROTOCOL $server_protocol;";
+/// Everything else of nginx's own `fastcgi.conf`, as an application expects it.
+pub(crate) const FASTCGI_ALL: &str = "\
+      fastcgi_param QUERY_STRING $query_string;
+      fastcgi_param REQUEST_METHOD $request_method;
+      fastcgi_param CONTENT_TYPE $content_type;
+      fastcgi_param CONTENT_LENGTH $content_length;
+      fastcgi_param SCRIPT_NAME $fastcgi_script_name;
+      fastcgi_param REQUEST_URI $request_uri;
+      fastcgi_param DOCUMENT_URI $document_uri;
+      fastcgi_param DOCUMENT_ROOT $document_root;
+      fastcgi_param SERVER_PROTOCOL $server_protocol;
+      fastcgi_param REQUEST_SCHEME $scheme;
+      fastcgi_param HTTPS $https if_not_empty;
+      fastcgi_param GATEWAY_INTERFACE CGI/1.1;
+      fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;
+      fastcgi_param REMOTE_ADDR $remote_addr;
+      fastcgi_param REMOTE_PORT $remote_port;
+      fastcgi_param SERVER_ADDR $server_addr;
+      fastcgi_param SERVER_PORT $server_port;
+      fastcgi_param SERVER_NAME $server_name;
+      fastcgi_param REDIRECT_STATUS 200;
+";
 /// Keeps the file, as menshen does, and says so in a few bytes.
 const FORM_SCRIPT: &str = "\
 <?php

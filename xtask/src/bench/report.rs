@@ -35,6 +35,7 @@ pub(crate) struct Report {
     folder: PathBuf,
     title: String,
     raw: File,
+    text: String,
 }
 
 impl Report {
@@ -51,7 +52,8 @@ impl Report {
             Ok(raw)
         };
         let raw = open().map_err(|e: std::io::Error| failed(folder, &e))?;
-        Ok(Self { folder: folder.to_path_buf(), title: title.to_owned(), raw })
+        let (folder, title) = (folder.to_path_buf(), title.to_owned());
+        Ok(Self { folder, title, raw, text: String::new() })
     }
 
     /// Keeps one sample.
@@ -106,6 +108,20 @@ impl Report {
         self.raw_line(&format!("{title:?},{case:?},{target:?},{round},{blank}{times}"))
     }
 
+    /// Adds lines to a file of its own, for sets whose figures are not those of `raw.csv`. The
+    /// first column, `run`, is added.
+    pub(crate) fn more(&self, name: &str, heading: &str, lines: &[String]) -> Result<(), String> {
+        let title = &self.title;
+        let text: String = lines.iter().map(|line| format!("{title:?},{line}\n")).collect();
+        self.append(name, &format!("run,{heading}\n"), &text)
+    }
+
+    /// Text that goes before the table of goals.
+    pub(crate) fn add_text(&mut self, text: &str) {
+        self.text += text;
+        self.text += "\n";
+    }
+
     /// Prints the summary and writes it, with how it came about, to the folder.
     pub(crate) fn finish(
         &self,
@@ -114,7 +130,7 @@ impl Report {
         machine: &str,
         configurations: &[(String, String)],
     ) -> Result<(), String> {
-        let table = table(rows);
+        let table = self.text.clone() + &table(rows);
         println!("\n{table}");
         let title = &self.title;
         let summary = format!("## {title}\n\n{table}\n{}\n", verdict(rows));
@@ -265,8 +281,24 @@ const METHOD: &str = "\
   (TLS handshake included); the ratio is the goal, or nginx's median, divided by our median first
   byte. menshen runs with defaults but for its ports: in a fresh folder it also makes token,
   authority and certificate. nginx has one listener and the certificate menshen made.
-- Servers on processor 0 with one worker (memory rows: two), the client on processor 1, runs
-  interleaved A B C A B C.
+- Servers on processor 0 with one worker (`memory` and `offload`: two), the client on processor 1,
+  runs interleaved A B C A B C.
+- PHP-FPM is on the server's processor: it is part of the machine under test, and what it burns is
+  missing for everybody else. In `fastcgi` rows its time is not counted, only the server's.
+- `offload` uses a fresh server and php-fpm (4 workers, static) for the crowd and another for the
+  transfers at full speed. The page is fetched every 20 ms whatever happens to the fetches before,
+  and its latency counts from when it was due; one never answered counts as waiting until the
+  crowd was sent away (so with many of them p99 is a lower bound). Each of the crowd has an address
+  of its own, moves 50 kB a second and, for downloads, offers a small TCP window: else the kernel
+  would hold the file and no server would hold anything.
+- Worker seconds are the microseconds in php-fpm's access log, per script, from accepting the
+  connection to the end of the request; exact where sampling the status would miss requests of a
+  millisecond. A request cut off when the crowd was sent away is in the sum; payload is what
+  arrived in full. Processor seconds of PHP are the `schedstat` of its processes.
+- Bytes written are `write_bytes` of /proc/PID/io, server and php-fpm together: whole pages of files
+  on the disk, everybody's temporary folders included; sockets and files in memory do not count
+  (`wchar` would count every record OpenSSL writes to a socket). Nothing when the disk is tmpfs.
+- Memory in `offload` is `Pss` of all processes of the server: shared pages once.
 - Differences below about 15 % are noise. Requests in flight when the time is up are finished and
   counted, so processor time and count belong together.
 - TLS 1.3, AES-256-GCM, X25519, ECDSA P-256 on all sides; HTTP/1.1; no access log on either side.

@@ -21,6 +21,7 @@ fn the_command_line_is_repeated_as_given() {
         "memory --short --host local",
         "uploads --rounds 5 --secs 0.6 --host local",
         "startup --rounds 10 --secs 0.6 --host local",
+        "offload --rounds 1 --secs 0.6 --host local",
     ] {
         let options = parsed(&format!("bench {line}").replace('"', ""));
         assert_eq!(command_line(&options), format!("cargo xtask bench {line}"));
@@ -36,5 +37,8 @@ fn short_runs_are_one_round_and_a_host_is_a_word() {
     assert_eq!(parsed("bench startup").rounds(), 10);
     let error = run(&parsed("bench downloads --host ../x")).unwrap_err();
     assert!(error.contains("--host"), "{error}");
-    assert_eq!(names(), ["downloads", "handshake", "uploads", "memory", "startup"]);
+    assert_eq!(
+        names(),
+        ["downloads", "handshake", "uploads", "memory", "offload", "fastcgi", "startup"]
+    );
 }

@@ -39,7 +39,7 @@ fn a_server_that_ends_at_once_is_reported_with_its_words() {
 #[test]
 fn private_memory_is_clean_and_dirty_without_shared() {
     let rollup = "Rss: 900 kB\nPrivate_Clean:  12 kB\nPrivate_Dirty: 30 kB\nShared_Dirty: 7 kB\n";
-    assert_eq!(private_of(rollup), 42);
+    assert_eq!(sum_of(rollup, &["Private_Clean", "Private_Dirty"]), 42);
 }
 
 #[test]
@@ -48,4 +48,10 @@ fn free_ports_differ() {
     ports.sort_unstable();
     ports.dedup();
     assert_eq!(ports.len(), 20);
+}
+
+#[test]
+fn bytes_taken_back_are_not_bytes_written() {
+    let io = "wchar: 9\nread_bytes: 1\nwrite_bytes: 8192\ncancelled_write_bytes: 4096\n";
+    assert_eq!(sum_of(io, &["write_bytes"]), 8192);
 }

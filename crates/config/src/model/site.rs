@@ -1,5 +1,6 @@
 //! Sites and how PHP is reached, checked.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -285,6 +286,55 @@ impl Default for Site {
             mounts: Vec::new(),
             rules: Vec::new(),
             redirects: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for PhpAddress {
+    /// As it is written in the file: `unix:/PATH` or `ADDRESS:PORT`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+impl Default for Mount {
+    /// A mount of nothing at no path: both must be said.
+    fn default() -> Self {
+        Self { path: String::new(), root: PathBuf::new(), internal: false }
+    }
+}
+
+impl Default for Redirect {
+    /// From nowhere to nowhere: both must be said.
+    fn default() -> Self {
+        Self { from: String::new(), to: String::new(), status: 308 }
+    }
+}
+
+impl Default for Fields {
+    /// Name, type, path and size of each file; all other fields are passed on.
+    fn default() -> Self {
+        let template = |step: &str, value| FieldTemplate {
+            name: vec![
+                FieldPiece::Variable(FieldVariable::FieldName),
+                FieldPiece::Text(step.into()),
+            ],
+            value: vec![FieldPiece::Variable(value)],
+        };
+        Self {
+            templates: vec![
+                template(".name", FieldVariable::FileName),
+                template(".type", FieldVariable::ContentType),
+                template(".path", FieldVariable::Path),
+                template(".size", FieldVariable::Size),
+            ],
+            pass: Vec::new(),
+            cleanup: Vec::new(),
+            tame_arrays: false,
+            store: None,
         }
     }
 }

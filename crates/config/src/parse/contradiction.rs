@@ -4,42 +4,71 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::Path;
 
-use super::reader::Read;
-use crate::model::{AccessLog, PlainMode};
-use crate::paths::{Overlap, overlap};
+use super::reader::{At, Read};
+use crate::model::{Access, PlainMode, PublicPath};
 use crate::problem::{code, quoted};
+
+mod folders;
+mod php;
+mod sites;
 
 /// Adds what contradicts itself.
 pub(super) fn check(read: &mut Read<'_>) {
     certificates(read);
     doors(read);
+    networks(read);
+    public(read);
     clashes(read);
     default_admin(read);
-    folders(read);
+    folders::check(read);
     limits(read);
+    sites::check(read);
+    php::check(read);
 }
 
 impl Read<'_> {
-    fn any_bad(&self, keys: &[&str]) -> bool {
-        keys.iter().any(|key| self.bad.contains(key))
+    fn any_bad(&self, keys: &[&'static str]) -> bool {
+        keys.iter().any(|key| self.is_bad(At::key(key)))
     }
 
-    /// Where the first of these keys that was written is; the start of the text for none.
-    fn place(&self, keys: &[&'static str]) -> (&'static str, Range<usize>) {
-        let written = keys.iter().find_map(|key| self.written.get_key_value(key));
-        written.map_or(("", 0..0), |(key, span)| (key, span.clone()))
+    fn is_bad(&self, at: At) -> bool {
+        self.seen.bad.contains(&at)
+    }
+
+    fn wrote(&self, key: &'static str) -> bool {
+        self.seen.written.contains_key(&At::key(key))
     }
 
     fn contradicts(&mut self, keys: &[&'static str], message: impl Into<String>, hint: &str) {
-        let (key, span) = self.place(keys);
-        self.problems.error(code::CONTRADICTION, key, span, message).hint(hint);
+        let at: Vec<At> = keys.iter().map(|key| At::key(key)).collect();
+        self.contradicts_at(&at, message, hint);
     }
 
     fn warn(&mut self, keys: &[&'static str], message: impl Into<String>, hint: &str) {
-        let (key, span) = self.place(keys);
-        self.problems.warning(key, span, message).hint(hint);
+        let at: Vec<At> = keys.iter().map(|key| At::key(key)).collect();
+        self.warn_at(&at, message, hint);
+    }
+
+    /// Points at the first of these that was written; at the start of the text for none.
+    fn contradicts_at(
+        &mut self,
+        places: &[At],
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let (key, span) = self.place(places);
+        self.seen.problems.error(code::CONTRADICTION, key, span, message).hint(hint);
+    }
+
+    fn warn_at(&mut self, places: &[At], message: impl Into<String>, hint: impl Into<String>) {
+        let (key, span) = self.place(places);
+        self.seen.problems.warning(key, span, message).hint(hint);
+    }
+
+    fn place(&self, places: &[At]) -> (&'static str, Range<usize>) {
+        let written = places.iter().find_map(|at| self.seen.written.get_key_value(at));
+        written.map_or(("", 0..0), |(at, span)| (at.name, span.clone()))
     }
 }
 
@@ -57,7 +86,7 @@ fn certificates(read: &mut Read<'_>) {
         (false, true) => {
             read.contradicts(&["tls.key"], "tls.key is set without tls.certificate", both);
         }
-        (true, true) if read.written.contains_key("tls.names") => read.contradicts(
+        (true, true) if read.wrote("tls.names") => read.contradicts(
             &["tls.names"],
             "tls.names is set together with tls.certificate",
             "the names are in the certificate: remove tls.names",
@@ -102,10 +131,29 @@ fn doors(read: &mut Read<'_>) {
     }
 }
 
+fn networks(read: &mut Read<'_>) {
+    let key = At::key("web.trusted_proxies");
+    let networks = &read.config.web.trusted_proxies;
+    let open = networks.iter().position(|network| network.prefix == 0);
+    if let Some(index) = open.filter(|_| !read.is_bad(key)) {
+        let message = "every client of this family is believed";
+        read.warn_at(&[key.entry(index)], message, "name the addresses of the load balancer");
+    }
+}
+
+fn public(read: &mut Read<'_>) {
+    let open = |public: &PublicPath| public.path == "/" && public.access == Access::Write;
+    if let Some(index) = read.config.web.public.iter().position(open) {
+        let message = "everyone may upload, overwrite and delete everything";
+        let hint = "name a folder, such as \"/drop/\"";
+        read.warn_at(&[At::of("web.public", index, None)], message, hint);
+    }
+}
+
 /// Addresses of different keys that take each other's connections.
 fn clashes(read: &mut Read<'_>) {
-    let mut written = std::mem::take(&mut read.addresses);
-    if !read.written.contains_key("web.listen") {
+    let mut written = std::mem::take(&mut read.seen.addresses);
+    if !read.wrote("web.listen") {
         let default = &read.config.web.listen;
         written.extend(default.iter().map(|address| ("web.listen", *address, 0..0)));
     }
@@ -121,7 +169,8 @@ fn clashes(read: &mut Read<'_>) {
         if blamed.insert(span.start) {
             let (one, two) = (quoted(&address.to_string()), quoted(&at.to_string()));
             let message = format!("{one} in {key} and {two} in {other} share a port");
-            read.problems
+            read.seen
+                .problems
                 .error(code::CONTRADICTION, key, span.clone(), message)
                 .hint("give each its own port");
         }
@@ -148,49 +197,6 @@ fn default_admin(read: &mut Read<'_>) {
         message,
         "give the [admin] table another address: listen = \"127.0.0.1:9100\"",
     );
-}
-
-fn folders(read: &mut Read<'_>) {
-    if read.any_bad(&["web.root"]) {
-        return;
-    }
-    let root = read.config.web.root.clone();
-    let state = read.config.state.clone();
-    if !read.any_bad(&["state"]) {
-        let how = match overlap(&root, &state) {
-            Some(Overlap::Same) => "the same folder as",
-            Some(Overlap::Inside) => "inside",
-            Some(Overlap::Around) => "around",
-            None => "",
-        };
-        if !how.is_empty() {
-            read.contradicts(
-                &["web.root", "state"],
-                format!("web.root {} is {how} state {}", shown(&root), shown(&state)),
-                "token and keys in the state folder could be downloaded: keep the two apart",
-            );
-        }
-    }
-    let lies_inside =
-        |path: &Path| matches!(overlap(path, &root), Some(Overlap::Inside | Overlap::Same));
-    if read.config.tls.key.as_deref().is_some_and(lies_inside) {
-        read.contradicts(
-            &["tls.key"],
-            "the private key lies inside web.root",
-            "it could be downloaded: move it",
-        );
-    }
-    if !read.any_bad(&["state", "web.access_log"])
-        && let AccessLog::File(log) = &read.config.web.access_log
-        && lies_inside(&state.join(log))
-        && !lies_inside(&state)
-    {
-        read.warn(
-            &["web.access_log"],
-            "the access log lies inside web.root",
-            "it can be downloaded and deleted there",
-        );
-    }
 }
 
 fn limits(read: &mut Read<'_>) {
@@ -223,8 +229,4 @@ fn share_a_port(one: SocketAddr, other: SocketAddr) -> bool {
         && one.port() != 0
         && one.is_ipv4() == other.is_ipv4()
         && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
-}
-
-fn shown(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
 }

@@ -10,67 +10,124 @@ use toml::de::{DeTable, DeValue};
 
 use super::syntax::Damage;
 use crate::model::Config;
-use crate::nearest::{nearest, same_name};
 use crate::problem::{Problems, code, quoted};
-use crate::table::{self, Row, SECTIONS, Section};
+use crate::table::{Row, SECTIONS, Section};
 
+mod elements;
+mod hints;
 mod lists;
 mod values;
 
-/// What was read, and what is remembered for the checks across keys.
+/// What was read.
 #[derive(Debug)]
 pub(super) struct Read<'a> {
-    /// Complete only when `problems` holds no error.
+    /// Complete only when no problem is an error. Elements that have one are in it all the same,
+    /// so that every element has the place it has in the file.
     pub(super) config: Config,
+    /// What was seen on the way.
+    pub(super) seen: Reader<'a>,
+}
+
+/// What is found while reading, and what is remembered for the checks across keys.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
     /// Found so far.
     pub(super) problems: Problems,
-    /// Keys that were written, with their values' places.
-    pub(super) written: BTreeMap<&'static str, Range<usize>>,
+    /// What was written, with its place.
+    pub(super) written: BTreeMap<At, Range<usize>>,
     /// Keys that were written wrongly, so nothing can be said of their value.
-    pub(super) bad: BTreeSet<&'static str>,
+    pub(super) bad: BTreeSet<At>,
     /// Addresses that were written, with their places.
     pub(super) addresses: Vec<(&'static str, SocketAddr, Range<usize>)>,
     damage: &'a Damage,
+    inside: [usize; 2],
+    depth: usize,
+}
+
+/// Something in the file: a key, an element of a repeated table, an entry of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct At {
+    /// Dotted name of the key, or of the repeated table.
+    pub(super) name: &'static str,
+    /// In which element it is, of the outer repeated table and of the inner one, from 1; 0: none.
+    pub(super) inside: [usize; 2],
+    /// Which entry of a list, from 1; 0: the value as a whole.
+    pub(super) entry: usize,
+}
+
+impl At {
+    /// A key outside of all repeated tables.
+    pub(super) const fn key(name: &'static str) -> Self {
+        Self { name, inside: [0; 2], entry: 0 }
+    }
+
+    /// A key of an element, or the element itself; `outer` and `inner` count from 0.
+    pub(super) const fn of(name: &'static str, outer: usize, inner: Option<usize>) -> Self {
+        let inner = match inner {
+            Some(inner) => inner + 1,
+            None => 0,
+        };
+        Self { name, inside: [outer + 1, inner], entry: 0 }
+    }
+
+    /// An entry of the list here, counted from 0.
+    pub(super) const fn entry(self, index: usize) -> Self {
+        Self { entry: index + 1, ..self }
+    }
 }
 
 /// Reads the whole tree.
 pub(super) fn read<'a>(table: &DeTable<'_>, damage: &'a Damage, problems: Problems) -> Read<'a> {
-    let mut read = Read {
-        config: Config::default(),
+    let mut seen = Reader {
         problems,
         written: BTreeMap::new(),
         bad: BTreeSet::new(),
         addresses: Vec::new(),
         damage,
+        inside: [0; 2],
+        depth: 0,
     };
+    let mut config = Config::default();
     for section in SECTIONS {
         if section.name.is_empty() {
-            read.section(section, table);
+            seen.section(section, &mut config, table, |seen, config, name, value| {
+                let inner = SECTIONS.iter().find(|inner| inner.name == name && !name.is_empty());
+                inner.is_some_and(|inner| {
+                    seen.table(inner, config, value);
+                    true
+                })
+            });
         }
     }
-    read
+    Read { config, seen }
 }
 
-impl Read<'_> {
-    fn section(&mut self, section: &Section, table: &DeTable<'_>) {
+impl Reader<'_> {
+    /// Reads the keys of a table; `other` may take those that have no row.
+    fn section<S>(
+        &mut self,
+        section: &Section<S>,
+        into: &mut S,
+        table: &DeTable<'_>,
+        other: impl Fn(&mut Self, &mut S, &str, &Spanned<DeValue<'_>>) -> bool,
+    ) {
         for (key, value) in table {
             if self.damage.covers(&key.span()) {
                 continue;
             }
             let name = key.get_ref().as_ref();
-            let inner = SECTIONS.iter().find(|inner| inner.name == name && !name.is_empty());
-            match (inner, section.rows.iter().find(|row| row.key() == name)) {
-                (Some(inner), _) if section.name.is_empty() => self.table(inner, value),
-                (_, Some(row)) => self.row(row, value),
-                _ => self.unknown(section, name, key.span(), value.get_ref()),
+            if let Some(row) = section.rows.iter().find(|row| row.key() == name) {
+                self.row(row, into, value);
+            } else if !other(self, into, name, value) {
+                self.unknown(section.name, name, key.span(), value.get_ref());
             }
         }
     }
 
-    fn table(&mut self, section: &Section, value: &Spanned<DeValue<'_>>) {
+    fn table(&mut self, section: &Section, into: &mut Config, value: &Spanned<DeValue<'_>>) {
         let name = section.name;
         match value.get_ref() {
-            DeValue::Table(table) => self.section(section, table),
+            DeValue::Table(table) => self.section(section, into, table, |_, _, _, _| false),
             _ if self.damage.covers(&value.span()) => {}
             other => {
                 let message = format!("{name} must be a table, not {}", a_type(other));
@@ -83,37 +140,45 @@ impl Read<'_> {
         }
     }
 
-    fn row(&mut self, row: &'static Row, value: &Spanned<DeValue<'_>>) {
-        self.written.insert(row.name, value.span());
+    fn row<S>(&mut self, row: &'static Row<S>, into: &mut S, value: &Spanned<DeValue<'_>>) {
+        let at = self.at(row.name);
+        self.written.insert(at, value.span());
         let errors = self.problems.errors();
         if !self.damage.covers(&value.span()) {
-            self.value(row, value);
+            self.value(row, into, value);
         }
         if self.damage.covers(&value.span()) || self.problems.errors() > errors {
-            self.bad.insert(row.name);
+            self.bad.insert(at);
         }
     }
 
-    fn unknown(&mut self, section: &Section, name: &str, span: Range<usize>, value: &DeValue<'_>) {
-        let is_table = value.is_table() && section.name.is_empty();
+    /// The key of this name in the element that is being read.
+    fn at(&self, name: &'static str) -> At {
+        At { name, inside: self.inside, entry: 0 }
+    }
+
+    fn unknown(&mut self, section: &str, name: &str, span: Range<usize>, value: &DeValue<'_>) {
+        let is_table = section.is_empty() && hints::looks_like_a_table(value);
         let (code, what) =
             if is_table { (code::UNKNOWN_TABLE, "table") } else { (code::UNKNOWN_KEY, "key") };
-        let place = match section.name {
+        if self.problems.is_full() {
+            // Nobody reads it, and a file can hold very many.
+            self.problems.error(code, section, span, "").hint("");
+            return;
+        }
+        let place = match section {
             "" => String::new(),
-            section => format!(" in [{section}]"),
+            section => format!(" in {}", hints::header(section)),
         };
         let message = format!("unknown {what} {}{place}", quoted(name));
-        let hint = match self.problems.is_full() {
-            true => String::new(),
-            false => unknown_hint(section, name, is_table),
-        };
-        self.problems.error(code, section.name, span, message).hint(hint);
+        let hint = hints::unknown(section, name, is_table);
+        self.problems.error(code, section, span, message).hint(hint);
     }
 
     /// Notes that a value is of the wrong type.
-    fn wrong_type(
+    fn wrong_type<S>(
         &mut self,
-        row: &Row,
+        row: &Row<S>,
         value: &Spanned<DeValue<'_>>,
         wanted: &str,
         hint: impl Into<String>,
@@ -125,49 +190,6 @@ impl Read<'_> {
         }
         self.problems.error(code::TYPE, row.name, value.span(), message).hint(hint);
     }
-}
-
-/// What was meant by an unknown name, or else what is known.
-fn unknown_hint(section: &Section, name: &str, is_table: bool) -> String {
-    let tables = || SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty());
-    if is_table && let Some(near) = nearest(name, tables()) {
-        return format!("did you mean [{near}]?");
-    }
-    if !section.name.is_empty() && name == section.name {
-        return format!("below [{name}] keys are written without \"{name}.\"");
-    }
-    let tried = |row: &&Row| row.tried.iter().any(|word| same_name(word, name));
-    let known = |row: &&Row| same_name(row.key(), name) || same_name(row.name, name);
-    let here = || section.rows.iter();
-    let row = here()
-        .find(known)
-        .or_else(|| here().find(tried))
-        .or_else(|| table::rows().find(known))
-        .or_else(|| near_row(name, here()))
-        .or_else(|| table::rows().find(tried))
-        .or_else(|| near_row(name, table::rows()));
-    if let Some(row) = row {
-        return match row.name.rsplit_once('.') {
-            _ if here().any(|here| here.name == row.name) => {
-                format!("did you mean \"{}\"?", row.key())
-            }
-            Some((table, key)) => format!("did you mean \"{key}\" in [{table}]?"),
-            None => format!("did you mean \"{}\" before the first table?", row.name),
-        };
-    }
-    if section.rows.len() > KEYS_NAMED_MAX {
-        return format!("[{}] has {} keys, see the reference", section.name, section.rows.len());
-    }
-    let mut names: Vec<String> = here().map(|row| row.key().to_owned()).collect();
-    if section.name.is_empty() {
-        names.extend(tables().map(|name| format!("[{name}]")));
-    }
-    format!("known here: {}", names.join(", "))
-}
-
-fn near_row<'a>(name: &str, rows: impl Iterator<Item = &'a Row> + Clone) -> Option<&'a Row> {
-    let near = nearest(name, rows.clone().map(Row::key))?;
-    rows.into_iter().find(|row| row.key() == near)
 }
 
 /// A value's type with its article.
@@ -182,6 +204,3 @@ fn a_type(value: &DeValue<'_>) -> &'static str {
         DeValue::Table(_) => "a table",
     }
 }
-
-/// More keys than this are not named one by one in a hint.
-const KEYS_NAMED_MAX: usize = 12;

@@ -6,6 +6,8 @@ use super::{TEXT_BYTES_MAX, parse};
 use crate::model::{Access, AccessLog, Config, Network, PlainMode};
 use crate::{Colour, check, render, sample};
 
+mod sites;
+
 fn messages(text: &str) -> Vec<String> {
     parse(text).problems.into_iter().map(|problem| problem.message).collect()
 }
@@ -105,6 +107,21 @@ fn one_mistake_makes_one_problem() {
         "[web]\nhttp2 = true\n[web]\ndurable = 3\n",
         "[web]\nlisten = [\":443\", \":443\"]\n",
         "[web]\nlisten = [\":443\"]\nplain_listen = [\":443\"]\n",
+        "[[site]]\nhosts = [\"a\", \"A\"]\n[[site]]\n",
+        "[[site]]\nhosts = [\"a/\"]\n[[site]]\n",
+        "[[site]]\n[[site]]\nhosts = a\n",
+        "[[site]]\nphp = \"mangaed\"\nphp_root = \"/a\"\n\
+         [[site.rule]]\npath = \"/\"\nscript = \"/a.php\"\n",
+        "[[site]]\n[[site.rule]]\npath = \"/\"\npass = [\"a\"]\ndelivery = \"feilds\"\n",
+        "[[site]]\n[[site.rule]]\npath = /\n",
+        "[[site]]\n[[site.mount]]\npth = \"/a/\"\nroot = \"a\"\n",
+        "[[site]]\n[[site.redirect]]\nfrom = \"/a\"\nto = \"/a\"\n",
+        "[site]\nroot = \"a\"\n[[site.rule]]\npath = \"/\"\n",
+        "[[site]\nroot = \"a\"\nphp = 3\n",
+        "[[site]]\nheaders = { X-A = 1.5 }\n",
+        "[[site]]\nroot = \".menshen/a\"\n",
+        "[[php.pool]]\naddress = \"9000\"\n[[site]]\nphp = \"127.0.0.1:9000\"\n",
+        "[[php.pool]]\naddress = \"127.0.0.1:9000\"\n[[site]]\nphp = \"9000\"\n",
     ] {
         let parsed = parse(text);
         assert_eq!(parsed.problems.len(), 1, "{text}\n{:#?}", parsed.problems);
@@ -120,6 +137,12 @@ fn a_warning_leaves_a_configuration() {
         "[web]\nplain = \"serve\"\n",
         "[limits]\nhead_bytes_max = \"2KiB\"\n",
         "[[web.public]]\npath = \"/\"\naccess = \"write\"\n",
+        "[[site]]\nphp_root = \"/a\"\n",
+        "[[site]]\ntry = [\"=404\", \"$path\"]\n",
+        "[[php.pool]]\naddress = \"127.0.0.1:9000\"\n",
+        "[php]\nsettings.post_max_size = \"1G\"\n",
+        "[[site]]\nphp = \"managed\"\n[[site.rule]]\npath = \"/\"\ndelivery = \"fields\"\n\
+         store = \"public/in\"\n",
     ] {
         let parsed = parse(text);
         assert!(parsed.config.is_some(), "{text}");
@@ -161,6 +184,26 @@ fn a_list_too_long_is_one_problem() {
     };
     assert!(parse(&entries(128)).config.is_some());
     assert_eq!(messages(&entries(129)), ["web.listen has 129 entries"]);
+    for (outer, table, key, most) in [
+        ("", "site", "root = \"r\"\nhosts = [\"hN\"]", 256),
+        ("[[site]]\n", "site.mount", "root = \"r\"\npath = \"/N/\"", 256),
+        ("[[site]]\n", "site.rule", "path = \"/N\"", 256),
+        ("[[site]]\n", "site.redirect", "to = \"/x\"\nfrom = \"/N\"", 256),
+    ] {
+        let tables = |count: usize| {
+            let table = |n: usize| format!("[[{table}]]\n{}\n", key.replace('N', &n.to_string()));
+            outer.to_owned() + &(0..count).map(table).collect::<String>()
+        };
+        assert_eq!(messages(&tables(most)), [""; 0]);
+        assert_eq!(messages(&tables(most + 1)), [format!("{table} has {} entries", most + 1)]);
+    }
+    let settings = |count: usize| {
+        let lines: String = (0..count).map(|n| format!("x.s{n} = {n}\n")).collect();
+        format!("[php.settings]\n{lines}")
+    };
+    // The table in it is an entry too.
+    assert_eq!(parse(&settings(127)).config.unwrap().php.settings.len(), 127);
+    assert_eq!(messages(&settings(128)), ["php.settings has 129 entries"]);
 }
 
 #[test]
@@ -179,6 +222,22 @@ fn hostile_texts_end_soon() {
         "[a\nb = [\n".repeat(TEXT_BYTES_MAX / 10),
         "b = [\n".repeat(TEXT_BYTES_MAX / 10),
         "[a]\n".repeat(TEXT_BYTES_MAX / 10),
+        "[[site]]\n".repeat(TEXT_BYTES_MAX / 9),
+        format!("[[site]]\n{}", "[[site.rule]]\n".repeat(TEXT_BYTES_MAX / 15)),
+        "[[site]]\nx=1\n".repeat(TEXT_BYTES_MAX / 13),
+        format!(
+            "[[site]]\n{}",
+            (0..TEXT_BYTES_MAX / 10).map(|i| format!("k{i:06}=1\n")).collect::<String>()
+        ),
+        format!(
+            "[[site]]\nheaders = {{{}}}",
+            (0..TEXT_BYTES_MAX / 12).map(|i| format!("h{i:06}=1,")).collect::<String>()
+        ),
+        format!(
+            "[php.settings]\n{}",
+            (0..TEXT_BYTES_MAX / 12).map(|i| format!("a.h{i:06}=1\n")).collect::<String>()
+        ),
+        format!("[php.settings]\n{}=1", "a.".repeat(75) + "a"),
     ] {
         let start = std::time::Instant::now();
         let checked = check(text.as_bytes(), "m.toml", Colour::Plain);
@@ -222,7 +281,14 @@ proptest! {
             1..6,
         ),
     ) {
-        let mut text: Vec<char> = sample().replace("\n#", "\n").chars().collect();
+        let alive = |line: &str| match line.strip_prefix('#') {
+            Some(key) if !key.starts_with(' ') => format!("{key}\n"),
+            _ if line.starts_with("# ") => String::new(),
+            _ => format!("{line}\n"),
+        };
+        let text: String = sample().lines().map(alive).collect();
+        assert!(parse(&text).config.is_some());
+        let mut text: Vec<char> = text.chars().collect();
         for (index, with) in edits {
             let at = index.index(text.len());
             text[at] = with.chars().next().unwrap();

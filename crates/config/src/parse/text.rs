@@ -1,4 +1,4 @@
-//! Values that are text: paths, user names, host names, public folders. Pure functions.
+//! Values that are text: paths of files and of URLs, user names, host names. Pure functions.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::problem::quoted;
 mod tests;
 
 /// Why a value was refused.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     /// Lower case, no final period.
     pub(crate) message: String,
@@ -25,7 +25,7 @@ impl Refusal {
 }
 
 /// A file-system path: not empty, no NUL, of at most `PATH_MAX` bytes with its terminator.
-pub(super) fn path(text: &str) -> Result<PathBuf, Refusal> {
+pub(crate) fn path(text: &str) -> Result<PathBuf, Refusal> {
     let refuse = |why: &str| Err(Refusal::new(format!("{} {why}", quoted(text)), ""));
     if text.is_empty() {
         return Err(Refusal::new("the path is empty", "\".\" is the folder of this file"));
@@ -84,28 +84,105 @@ pub(super) fn host_name(text: &str) -> Result<String, Refusal> {
     Ok(name.to_ascii_lowercase())
 }
 
-/// A folder as seen in a URL, decoded: from `/` to `/`, without `.`, `..` and empty steps.
-pub(super) fn public_path(text: &str) -> Result<String, Refusal> {
-    let refuse =
-        |why: &str, hint: String| Err(Refusal::new(format!("{} {why}", quoted(text)), hint));
-    if text.len() >= PATH_BYTES_MAX {
-        return refuse("is longer than any path can be", String::new());
+/// A host name of a site: as [`host_name`], and none that stands for all.
+pub(crate) fn host(text: &str) -> Result<String, Refusal> {
+    if matches!(text, "" | "*" | "_" | "*:*" | "default") {
+        let message = format!("{} is not a host name", quoted(text));
+        return Err(Refusal::new(message, "leave hosts out for every host no other site names"));
     }
-    if text.contains('\\') || text.chars().any(char::is_control) {
-        return refuse("contains a backslash or control character", String::new());
+    host_name(text)
+}
+
+/// Adds a word that may stand in its list once.
+pub(crate) fn once(list: &mut Vec<String>, word: String) -> Result<(), Refusal> {
+    if list.contains(&word) {
+        return Err(Refusal::new(format!("{} is written twice", quoted(&word)), ""));
     }
-    if !text.starts_with('/') || !text.ends_with('/') {
-        let inner = text.trim_matches('/');
-        let path = if inner.is_empty() { "/".into() } else { format!("/{inner}/") };
-        return refuse("must start and end with \"/\"", format!("write {}", quoted(&path)));
-    }
-    let inner = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).unwrap_or_default();
-    let bad_step = |step: &str| matches!(step, "" | "." | "..");
-    if !inner.is_empty() && inner.split('/').any(bad_step) || text == "//" {
-        let hint = "write the path as it is, without \"..\", \".\" and \"//\"";
-        return refuse("contains an empty or dotted step", hint.into());
+    list.push(word);
+    Ok(())
+}
+
+/// The name of a file, without folders.
+pub(crate) fn file_name(text: &str) -> Result<String, Refusal> {
+    let dotted = matches!(text, "" | "." | "..");
+    if dotted || text.len() > NAME_BYTES_MAX || text.contains(['/', '\\']) || has_control(text) {
+        let hint =
+            if text.contains('/') { "a path to fall back to belongs into \"try\"" } else { "" };
+        return Err(Refusal::new(format!("{} is not the name of a file", quoted(text)), hint));
     }
     Ok(text.into())
+}
+
+/// A folder as seen in a URL, decoded: from `/` to `/`, without `.`, `..` and empty steps.
+pub(crate) fn folder(text: &str) -> Result<String, Refusal> {
+    let sound = url_path(&format!("/{}", text.trim_start_matches('/'))).is_ok();
+    if sound && !(text.starts_with('/') && text.ends_with('/')) {
+        let inner = text.trim_matches('/');
+        let path = if inner.is_empty() { "/".into() } else { format!("/{inner}/") };
+        let message = format!("{} must start and end with \"/\"", quoted(text));
+        return Err(Refusal::new(message, format!("write {}", quoted(&path))));
+    }
+    url_path(text)
+}
+
+/// A path as seen in a URL, decoded: from `/`, without `.`, `..` and empty steps, and no pattern.
+pub(crate) fn url_path(text: &str) -> Result<String, Refusal> {
+    let refuse = |why: &str, hint: &str| Err(Refusal::new(format!("{} {why}", quoted(text)), hint));
+    if text.len() >= PATH_BYTES_MAX {
+        return refuse("is longer than any path can be", "");
+    }
+    if text.starts_with(['~', '^', '*']) || text.ends_with(['*', '$']) {
+        return refuse("is no path but a pattern", PATTERNS);
+    }
+    if text.contains('\\') || has_control(text) {
+        return refuse("contains a backslash or control character", "");
+    }
+    let Some(inner) = text.strip_prefix('/') else {
+        let hint = match text.contains("://") {
+            true => "write the path alone".to_owned(),
+            false => format!("write {}", quoted(&format!("/{text}"))),
+        };
+        return refuse("must start with \"/\"", &hint);
+    };
+    if inner.contains(['?', '#']) {
+        return refuse("has a query", "write the path alone");
+    }
+    let bad_step = |step: &str| matches!(step, "" | "." | "..");
+    let steps = inner.strip_suffix('/').unwrap_or(inner);
+    if text != "/" && steps.split('/').any(bad_step) {
+        let hint = "write the path as it is, without \"..\", \".\" and \"//\"";
+        return refuse("contains an empty or dotted step", hint);
+    }
+    Ok(text.into())
+}
+
+/// Where a redirect leads: a path or an `http` address, as it goes into `Location` (RFC 9110
+/// §10.2.2).
+pub(crate) fn target(text: &str) -> Result<String, Refusal> {
+    let refuse = |why: &str, hint: &str| Err(Refusal::new(format!("{} {why}", quoted(text)), hint));
+    let wrong = |c: char| !c.is_ascii_graphic() || matches!(c, '"' | '<' | '>' | '\\' | '^' | '`');
+    if text.len() >= PATH_BYTES_MAX {
+        return refuse("is longer than any path can be", "");
+    }
+    if text.contains(wrong) {
+        return refuse("is no address", "write spaces and other letters percent-encoded");
+    }
+    if text.contains('$') {
+        return refuse("has a variable", "when \"from\" and \"to\" end in \"/\" the rest is kept");
+    }
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let fine = match host {
+        Some(rest) => !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':']),
+        None => text.starts_with('/') && !text.starts_with("//"),
+    };
+    if !fine {
+        return refuse("is no address", "write such as \"/new/\" or \"https://example.test/\"");
+    }
+    Ok(text.into())
+}
+
+fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
 }
 
 fn is_label(label: &str) -> bool {
@@ -116,6 +193,10 @@ fn is_label(label: &str) -> bool {
         && !label.ends_with('-')
 }
 
+const PATTERNS: &str = "a path ends in \"/\" to stand for everything below it";
+
+/// `NAME_MAX` of Linux.
+const NAME_BYTES_MAX: usize = 255;
 /// `PATH_MAX` of Linux, which counts the terminating NUL.
 const PATH_BYTES_MAX: usize = 4096;
 /// `LOGIN_NAME_MAX` of Linux.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Overlap, overlap};
+use super::{Overlap, exposed, overlap, resolve};
+use crate::parse;
 
 #[test]
 fn overlaps() {
@@ -34,4 +35,43 @@ fn overlaps() {
         });
         assert_eq!(overlap(Path::new(other), Path::new(one)), turned, "{other} {one}");
     }
+}
+
+#[test]
+fn relative_paths_start_at_the_file_or_in_the_state_folder() {
+    let text = "state = \"./state\"\n[tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n\
+        [php]\nprogram = \"bin/fpm\"\n[[site]]\nroot = \"../app/public\"\n\
+        php = \"unix:/run/php.sock\"\nphp_root = \"/app\"\n[[site.mount]]\npath = \"/a/\"\n\
+        root = \"a\"\n[[site.rule]]\npath = \"/in/\"\ndelivery = \"fields\"\nstore = \"in\"\n";
+    let mut config = parse(text).config.unwrap();
+    resolve(&mut config, Path::new("/etc/menshen"));
+    let site = &config.sites[0];
+    let store = site.rules[0].fields.as_ref().unwrap().store.as_deref();
+    for (path, expected) in [
+        (Some(config.state.as_path()), "/etc/menshen/state"),
+        (Some(&config.web.root), "/etc/menshen/files"),
+        (config.tls.certificate.as_deref(), "/etc/menshen/c.pem"),
+        (config.tls.key.as_deref(), "/k.pem"),
+        (config.php.program.as_deref(), "/etc/menshen/bin/fpm"),
+        (Some(&config.php.folder), "/etc/menshen/state/php"),
+        (Some(&site.root), "/etc/menshen/../app/public"),
+        (site.php_root.as_deref(), "/app"),
+        (Some(&site.mounts[0].root), "/etc/menshen/a"),
+        (store, "/etc/menshen/in"),
+    ] {
+        assert_eq!(path.and_then(Path::to_str), Some(expected));
+    }
+}
+
+#[test]
+fn an_overlap_that_only_absolute_paths_show() {
+    let text = "[[site]]\nroot = \"/srv/app\"\n[[site.mount]]\npath = \"/a/\"\nroot = \"/srv\"\n";
+    let mut config = parse(&format!("{text}internal = true\n")).config.unwrap();
+    resolve(&mut config, Path::new("/srv"));
+    assert_eq!(exposed(&config), None);
+    resolve(&mut config, Path::new("/"));
+    let mut config = parse(text).config.unwrap();
+    assert_eq!(exposed(&config), None);
+    resolve(&mut config, Path::new("/srv"));
+    assert_eq!(exposed(&config), Some(("site.mount.root", Path::new("/srv"))));
 }

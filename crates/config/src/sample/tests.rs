@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{reference, sample};
-use crate::model::Config;
-use crate::{parse, table};
+use super::{reference, sample, sample_value};
+use crate::model::{Config, PhpBackend, Rule, Site};
+use crate::parse;
+use crate::table::{Form, tables};
 
 /// Takes the `#` of every key away.
 fn uncommented() -> String {
@@ -23,6 +24,7 @@ fn the_sample_as_it_stands_is_the_default() {
     assert_eq!(parsed.config, Some(Config::default()));
 }
 
+/// With one of each repeated table beside it.
 #[test]
 fn the_sample_uncommented_is_the_default() {
     let text = uncommented();
@@ -32,28 +34,32 @@ fn the_sample_uncommented_is_the_default() {
     let mut config = parsed.config.unwrap();
     assert!(config.admin.explicit, "the key was written");
     config.admin.explicit = false;
+    assert_eq!(config.web.public.drain(..).count(), 1);
+    assert_eq!(config.php.pools.drain(..).count(), 1);
+    let [mut site] = <[Site; 1]>::try_from(std::mem::take(&mut config.sites)).unwrap();
     assert_eq!(config, Config::default());
+
+    let lists = (site.mounts.drain(..).count(), site.rules.len(), site.redirects.drain(..).count());
+    assert_eq!(lists, (1, 1, 1));
+    let rule = site.rules.remove(0);
+    assert_eq!(
+        Rule { delivery: None, upload_bytes_max: None, file_bytes_max: None, ..rule.clone() },
+        Rule::new(rule.path.clone())
+    );
+    assert!(matches!(site.php, PhpBackend::At(_)));
+    assert_eq!(Site { php: PhpBackend::Off, ..site }, Site::default());
 }
 
 #[test]
 fn the_sample_says_every_key() {
     let text = uncommented();
-    for row in table::rows() {
-        let line = format!("{} = {}", row.key(), row.default);
-        assert!(text.lines().any(|other| other == line), "{}", row.name);
+    for entry in tables().iter().flat_map(|table| &table.entries) {
+        let line = match entry.form {
+            Form::Tables => format!("[[{}]]", entry.name),
+            _ => format!("{} = {}", entry.key(), sample_value(entry)),
+        };
+        assert!(text.lines().any(|other| other == line), "{}", entry.name);
     }
-}
-
-#[test]
-fn the_example_of_public_folders_is_valid() {
-    let lines = sample();
-    let example: String = lines
-        .lines()
-        .filter_map(|line| line.strip_prefix("#     "))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    let public = parse(&example).config.unwrap().web.public;
-    assert_eq!(public.len(), 1, "{example}");
 }
 
 #[test]
@@ -69,8 +75,9 @@ fn lines_are_short() {
 #[test]
 fn the_reference_says_every_key_once() {
     let page = reference();
-    for row in table::rows() {
-        assert_eq!(page.matches(&format!("\n### `{}`\n", row.name)).count(), 1, "{}", row.name);
+    for entry in tables().iter().flat_map(|table| &table.entries) {
+        let title = format!("\n### `{}`\n", entry.name);
+        assert_eq!(page.matches(&title).count(), 1, "{}", entry.name);
     }
 }
 

@@ -1,102 +1,192 @@
 //! Tests of `table`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{ACCESS_WORDS, Kind, NumberPlace, PUBLIC_COLUMNS, Row, SECTIONS, rows};
+use super::{Entry, Form, Kind, NumberPlace, REQUIRED, SECTIONS, Section, Table, tables};
 use crate::model::Config;
 use crate::parse;
 
-/// A file that says one key alone.
-fn text(row: &Row, value: &str) -> String {
-    match row.name.rsplit_once('.') {
-        Some((table, key)) => format!("[{table}]\n{key} = {value}\n"),
-        None => format!("{} = {value}\n", row.name),
+/// A file in which this key alone is written, with whatever it cannot do without; without a value
+/// the same file without the key.
+fn text(table: &Table, entry: &Entry, value: Option<&str>) -> String {
+    written(table, entry, value, false)
+}
+
+/// The same; `alone`: without the keys that only other values of this one need.
+fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> String {
+    let mut text = String::new();
+    let outer = table.name.rsplit_once('.').map_or("", |(outer, _)| outer);
+    match outer {
+        "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
+        "" | "web" | "php" => {}
+        other => panic!("{other} is new"),
     }
-}
-
-fn json(config: &Config) -> Value {
-    serde_json::to_value(config).unwrap()
-}
-
-/// Dotted names of the leaves of the model, down to the second step.
-fn model_names() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for (name, value) in json(&Config::default()).as_object().unwrap() {
-        match value.as_object() {
-            Some(inner) => names.extend(inner.keys().map(|key| format!("{name}.{key}"))),
-            None => {
-                names.insert(name.clone());
-            }
+    if !table.name.is_empty() {
+        text.push_str(&table.header());
+        text.push('\n');
+    }
+    for other in table.entries.iter().filter(|other| other.name != entry.name) {
+        if other.default == REQUIRED {
+            text.push_str(&format!("{} = {}\n", other.key(), other.example));
         }
     }
-    names
+    text.push_str(match entry.name {
+        _ if alone => "",
+        "tls.certificate" => "key = \"k.pem\"\n",
+        "tls.key" => "certificate = \"c.pem\"\n",
+        "php.pool.status_listen" => "status_path = \"/status\"\n",
+        "site.php_root" => "php = \"127.0.0.1:9000\"\n",
+        "site.rule.fields"
+        | "site.rule.pass"
+        | "site.rule.cleanup"
+        | "site.rule.tame_arrays"
+        | "site.rule.store" => "delivery = \"fields\"\n",
+        _ => "",
+    });
+    if let Some(value) = value {
+        text.push_str(&format!("{} = {value}\n", entry.key()));
+    }
+    text
+}
+
+/// Every key with its table.
+fn each(mut check: impl FnMut(&Table, &Entry)) {
+    for table in tables() {
+        for entry in &table.entries {
+            check(&table, entry);
+        }
+    }
+}
+
+/// Leaves of the model under the names of the file.
+fn leaves(config: &Config) -> BTreeMap<String, Vec<Value>> {
+    fn walk(name: &str, value: &Value, leaves: &mut BTreeMap<String, Vec<Value>>) {
+        match value {
+            Value::Array(list) if tables().iter().any(|table| table.name == name) => {
+                for element in list {
+                    walk(name, element, leaves);
+                }
+            }
+            Value::Object(inner)
+                if name == "site.rule.fields"
+                    || tables().iter().any(|table| table.name == name) =>
+            {
+                for (key, value) in inner {
+                    let key = match (name, key.as_str()) {
+                        ("", "sites") => "site",
+                        ("php", "pools") => "pool",
+                        ("site", "tries") => "try",
+                        ("site", "mounts") => "mount",
+                        ("site", "rules") => "rule",
+                        ("site", "redirects") => "redirect",
+                        ("site.rule.fields", "templates") => "fields",
+                        (_, key) => key,
+                    };
+                    // Details of a delivery are written beside it.
+                    let shown = if name == "site.rule.fields" { "site.rule" } else { name };
+                    let full = format!("{shown}.{key}");
+                    let full = full.trim_start_matches('.');
+                    if name == "site.rule.fields" {
+                        leaves.entry(full.to_owned()).or_default().push(value.clone());
+                    } else {
+                        walk(full, value, leaves);
+                    }
+                }
+            }
+            Value::Null if name == "site.rule.fields" => {}
+            value => leaves.entry(name.to_owned()).or_default().push(value.clone()),
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk("", &serde_json::to_value(config).unwrap(), &mut found);
+    found
+}
+
+/// Names of the leaves that differ.
+fn changed(before: &Config, after: &Config) -> BTreeSet<String> {
+    let (before, after) = (leaves(before), leaves(after));
+    let names = before.keys().chain(after.keys());
+    names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+}
+
+fn config(text: &str) -> Config {
+    let parsed = parse(text);
+    parsed.config.unwrap_or_else(|| panic!("{text}\n{:#?}", parsed.problems))
 }
 
 #[test]
 fn every_field_has_a_row_and_every_row_a_field() {
-    let mut model = model_names();
+    let full = config(
+        "[[web.public]]\npath = \"/a/\"\n[[php.pool]]\naddress = \"127.0.0.1:1\"\n[[site]]\n\
+         php = \"managed\"\n[[site.mount]]\npath = \"/a/\"\nroot = \"a\"\n[[site.rule]]\n\
+         path = \"/\"\ndelivery = \"fields\"\n[[site.redirect]]\nfrom = \"/a\"\nto = \"/b\"\n",
+    );
+    let mut model: BTreeSet<String> = leaves(&full).into_keys().collect();
     assert!(model.remove("admin.explicit"), "it is derived, not written");
-    let table: BTreeSet<String> = rows().map(|row| row.name.to_owned()).collect();
+    let mut table = BTreeSet::new();
+    each(|_, entry| {
+        if !matches!(entry.form, Form::Tables) {
+            assert!(table.insert(entry.name.to_owned()), "{} has one row", entry.name);
+        }
+    });
     assert_eq!(table, model);
-    assert_eq!(table.len(), rows().count(), "a name has one row");
 }
 
 #[test]
-fn rows_lie_in_their_section() {
-    for section in SECTIONS {
-        for row in section.rows {
-            let table = row.name.rsplit_once('.').map_or("", |(table, _)| table);
-            assert_eq!(table, section.name, "{}", row.name);
+fn rows_lie_in_their_table() {
+    each(|table, entry| {
+        let name = entry.name.rsplit_once('.').map_or("", |(table, _)| table);
+        assert_eq!(name, table.name, "{}", entry.name);
+        if matches!(entry.form, Form::Tables) {
+            assert_eq!(tables().iter().filter(|inner| inner.name == entry.name).count(), 1);
         }
-    }
+    });
 }
 
 #[test]
 fn defaults_of_the_table_are_those_of_the_model() {
-    for row in rows() {
-        let mut config = parse(&text(row, row.default)).config.unwrap();
-        config.admin.explicit = false;
-        assert_eq!(config, Config::default(), "{}", row.name);
-    }
+    each(|table, entry| {
+        let without = parse(&written(table, entry, None, true)).config;
+        let Some(default) = entry.written_default() else {
+            assert_eq!(without.is_none(), entry.default == REQUIRED, "{}", entry.name);
+            return;
+        };
+        let mut with = config(&written(table, entry, Some(default), true));
+        with.admin.explicit = false;
+        assert_eq!(Some(with), without, "{}", entry.name);
+    });
 }
 
 #[test]
 fn an_example_changes_its_own_field_and_no_other() {
-    for row in rows() {
-        // A key on its own may contradict the default of another one; the fields are what count.
-        let written = match row.name {
-            "tls.certificate" => format!("{}key = \"k.pem\"\n", text(row, row.example)),
-            "tls.key" => format!("{}certificate = \"c.pem\"\n", text(row, row.example)),
-            _ => text(row, row.example),
-        };
-        let parsed = parse(&written);
-        let config = parsed.config.unwrap_or_else(|| panic!("{}: {:?}", row.name, parsed.problems));
-        let (before, after) = (json(&Config::default()), json(&config));
-        for name in model_names() {
-            let pointer = format!("/{}", name.replace('.', "/"));
-            let changed = before.pointer(&pointer) != after.pointer(&pointer);
-            let meant = name == row.name
-                || (name == "admin.explicit" && row.name == "admin.listen")
-                || (name.starts_with("tls.")
-                    && row.name.starts_with("tls.")
-                    && name != "tls.names"
-                    && row.name != "tls.names");
-            assert_eq!(changed, meant, "{} changed {name}", row.name);
+    each(|table, entry| {
+        let after = config(&text(table, entry, Some(entry.example)));
+        if matches!(entry.form, Form::Tables) {
+            let names = leaves(&after);
+            assert!(names.keys().any(|name| name.starts_with(entry.name)), "{}", entry.name);
+            return;
         }
-    }
+        let Some(before) = parse(&text(table, entry, None)).config else { return };
+        let mut changed = changed(&before, &after);
+        changed.remove("admin.explicit");
+        let name = entry.name.to_owned();
+        assert_eq!(changed, BTreeSet::from([name]), "{}", entry.name);
+    });
 }
 
-#[test]
-fn ends_of_every_range_are_taken_and_what_lies_beyond_is_not() {
-    for row in rows() {
-        let Kind::Number(number) = row.kind else { continue };
+fn check_ranges<S>(section: &Section<S>) {
+    let tables = tables();
+    let table = tables.iter().find(|table| table.name == section.name).unwrap();
+    for (row, entry) in section.rows.iter().zip(&table.entries) {
+        let Kind::Number(number) = &row.kind else { continue };
         assert!(number.min <= number.max, "{}", row.name);
         if matches!(number.place, NumberPlace::Small(_)) {
             assert!(u32::try_from(number.max).is_ok(), "{}", row.name);
         }
-        let taken = |value: u64| parse(&text(row, &value.to_string())).config.is_some();
+        let taken =
+            |value: u64| parse(&text(table, entry, Some(&value.to_string()))).config.is_some();
         assert!(taken(number.min), "{}", row.name);
         assert!(taken(number.max), "{}", row.name);
         assert!(!taken(number.max + 1), "{}", row.name);
@@ -108,51 +198,45 @@ fn ends_of_every_range_are_taken_and_what_lies_beyond_is_not() {
 }
 
 #[test]
-fn every_word_can_be_chosen() {
-    for row in rows() {
-        let Kind::Words(words) = row.kind else { continue };
-        let mut values = BTreeSet::new();
-        for word in words {
-            let written = text(row, &format!("\"{}\"", word.word));
-            let config = parse(&written).config.unwrap();
-            let pointer = format!("/{}", row.name.replace('.', "/"));
-            values.insert(json(&config).pointer(&pointer).unwrap().to_string());
-        }
-        assert_eq!(values.len(), words.len(), "{}", row.name);
+fn ends_of_every_range_are_taken_and_what_lies_beyond_is_not() {
+    for section in SECTIONS {
+        check_ranges(section);
     }
+    check_ranges(&super::php::POOLS.section);
+    check_ranges(&super::site::SITES.section);
+    check_ranges(&super::site::RULES.section);
+}
+
+#[test]
+fn every_word_can_be_chosen() {
+    each(|table, entry| {
+        let Form::Words(words) = &entry.form else { return };
+        let mut values = BTreeSet::new();
+        for (word, _) in words {
+            let read = leaves(&config(&text(table, entry, Some(word))));
+            values.insert(format!("{:?}", read[entry.name]));
+        }
+        assert_eq!(values.len(), words.len(), "{}", entry.name);
+    });
 }
 
 #[test]
 fn help_is_one_line_in_the_form_of_all_others() {
-    for row in rows() {
-        assert!(!row.help.is_empty() && !row.help.ends_with('.'), "{}", row.name);
-        assert!(!row.help.contains('\n') && row.help.len() <= 80, "{}", row.name);
-        assert!(row.detail.is_empty() || row.detail.ends_with('.'), "{}", row.name);
-        assert_ne!(row.default, row.example, "{}", row.name);
-    }
+    each(|_, entry| {
+        assert!(!entry.help.is_empty() && !entry.help.ends_with('.'), "{}", entry.name);
+        assert!(!entry.help.contains('\n') && entry.help.len() <= 80, "{}", entry.name);
+        assert!(entry.detail.is_empty() || entry.detail.ends_with('.'), "{}", entry.name);
+        assert_ne!(entry.default, entry.example, "{}", entry.name);
+    });
 }
 
 #[test]
-fn a_tried_word_is_no_key_and_means_one() {
-    let mut tried = BTreeSet::new();
-    for row in rows() {
-        for word in row.tried {
-            assert!(tried.insert(*word), "{word} is tried twice");
-            assert!(rows().all(|other| other.key() != *word), "{word} is a key");
+fn a_tried_word_is_no_key_of_its_table_and_means_one() {
+    for table in tables() {
+        let mut tried = BTreeSet::new();
+        for word in table.entries.iter().flat_map(|entry| entry.tried) {
+            assert!(tried.insert(*word), "{word} is tried twice in {}", table.name);
+            assert!(table.entries.iter().all(|other| other.key() != *word), "{word} is a key");
         }
     }
-}
-
-#[test]
-fn columns_of_public_paths_are_what_the_reader_takes() {
-    let [path, access] = PUBLIC_COLUMNS else { panic!("the reader knows two") };
-    for (word, value, _) in ACCESS_WORDS {
-        let written =
-            format!("[[web.public]]\n{} = \"/a/\"\n{} = \"{word}\"\n", path.key, access.key);
-        assert_eq!(parse(&written).config.unwrap().web.public[0].access, *value);
-    }
-    let written = format!("[[web.public]]\n{} = \"/a/\"\n", path.key);
-    let read = parse(&written).config.unwrap().web.public.remove(0);
-    let default = ACCESS_WORDS.iter().find(|(_, value, _)| *value == read.access).unwrap().0;
-    assert_eq!(access.default, format!("\"{default}\""));
 }

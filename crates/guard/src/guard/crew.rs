@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use menshen_base::{Finding, Severity};
 use menshen_guard_core::restart::RestartRecord;
 use menshen_sys::scoreboard::{HeaderWord, SLOTS_MAX, SlotState};
-use rustix::process::{WaitOptions, WaitStatus, wait};
+use rustix::process::{WaitOptions, wait};
 
 use super::Guard;
 use crate::error::GuardError;
 use crate::generation::Generation;
 use crate::log;
-use crate::worker::{START_MAX, State, Worker};
+use crate::worker::{START_MAX, State, Worker, describe};
 
 /// The place of one worker of the current generation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,8 +22,27 @@ pub(super) struct Seat {
 }
 
 impl Guard {
+    /// Starts the workers that waited for their pools; a worker's first look at PHP should not be
+    /// at one that is still starting.
+    pub(super) fn start_crews(&mut self, now: Instant) {
+        if self.stopping || !self.php.settled() {
+            return;
+        }
+        if self.seats.is_empty() {
+            if let Some(failure) = self.php.failure(&self.current.php) {
+                let claim = format!("PHP does not run: {failure}");
+                let finding = Finding::new("php-pool-down", Severity::Error, "php", claim);
+                self.current.findings.push(finding);
+            }
+            self.fill_seats(now);
+        }
+        if std::mem::take(&mut self.pending_waits) {
+            self.start_pending(now);
+        }
+    }
+
     /// Starts all workers of the first generation.
-    pub(super) fn fill_seats(&mut self, now: Instant) {
+    fn fill_seats(&mut self, now: Instant) {
         for index in 0..self.current.workers {
             self.seats.push(Seat::default());
             self.start_seat(index, now);
@@ -52,6 +72,7 @@ impl Guard {
     pub(super) fn collect_ended(&mut self, now: Instant) {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let Some(place) = self.workers.iter().position(|worker| worker.pid == pid) else {
+                self.php.ended(pid, status, now);
                 continue;
             };
             let worker = self.workers.swap_remove(place);
@@ -68,6 +89,8 @@ impl Guard {
                 self.abort_reload(&format!("{what} before it was ready"), now);
             }
         }
+        let workers = &self.workers;
+        self.retired.retain(|(number, _)| workers.iter().any(|w| w.generation == *number));
     }
 
     /// Takes the ready bytes.
@@ -190,17 +213,5 @@ impl Guard {
 
     pub(super) fn slot_of(&self, worker: &Worker) -> menshen_sys::Slot {
         self.board.slot(usize::try_from(worker.slot).unwrap_or(0))
-    }
-}
-
-/// How a process ended, to follow its name.
-fn describe(status: WaitStatus) -> String {
-    match (status.terminating_signal(), status.exit_status()) {
-        (Some(signal), _) => {
-            let name = signal_hook::low_level::signal_name(signal).unwrap_or("unknown");
-            format!("was killed by signal {signal} ({name})")
-        }
-        (None, Some(code)) => format!("ended with exit code {code}"),
-        (None, None) => "ended".to_owned(),
     }
 }

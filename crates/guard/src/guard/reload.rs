@@ -19,17 +19,29 @@ impl Guard {
             Err(error) => return self.refuse(&error.render()),
         };
         self.last_number = generation.number;
-        for index in 0..generation.workers {
-            match self.start_worker(&generation, index) {
-                Ok(worker) => self.workers.push(worker),
-                Err(error) => {
-                    self.pending = Some(generation);
-                    let reason = format!("worker web/{index} could not be started: {error}");
-                    return self.abort_reload(&reason, Instant::now());
-                }
-            }
-        }
         self.pending = Some(generation);
+        self.pending_waits = true;
+        // A pool that is new starts now; its workers when it is there.
+        let now = Instant::now();
+        self.php.keep_times(now);
+        self.start_crews(now);
+    }
+
+    /// Starts the workers of the next generation.
+    pub(super) fn start_pending(&mut self, now: Instant) {
+        let Some(generation) = self.pending.take() else { return };
+        let started = match self.php.failure(&generation.php) {
+            Some(failure) => Err(format!("PHP does not run: {failure}")),
+            None => (0..generation.workers).try_for_each(|index| {
+                let worker = self.start_worker(&generation, index);
+                let error = |error| format!("worker web/{index} could not be started: {error}");
+                worker.map(|worker| self.workers.push(worker)).map_err(error)
+            }),
+        };
+        self.pending = Some(generation);
+        if let Err(reason) = started {
+            self.abort_reload(&reason, now);
+        }
     }
 
     /// The next generation takes over; the old workers finish what they have.
@@ -51,7 +63,8 @@ impl Guard {
         }
         // Addresses no longer wanted lose their sockets here, and in the old workers as they
         // stop accepting.
-        drop(old);
+        // A pool is used as long as a worker of its generation lives.
+        self.retired.push((old.number, old.php));
         self.count_up(HeaderWord::ReloadsDone);
         self.board.set_header(HeaderWord::Generation, self.current.number);
         log::event(&format!("configuration reloaded: {}", self.status_line()));
@@ -69,14 +82,15 @@ impl Guard {
         self.refuse(reason);
     }
 
-    fn prepare_next(&self) -> Result<Generation, GuardError> {
+    fn prepare_next(&mut self) -> Result<Generation, GuardError> {
         let settings = settings::load(&self.options.source, Colour::Plain)?;
         if settings.config.state != self.current.config.state {
             return Err(GuardError::ConfigNeedsRestart { key: "state" });
         }
         log::to_stderr(&settings.warnings);
         let (number, serving) = (self.last_number + 1, self.current.workers);
-        let next = Generation::prepare(settings.config, number, &self.current.doors, serving)?;
+        let (doors, php) = (&self.current.doors, &mut self.php);
+        let next = Generation::prepare(settings.config, number, doors, serving, php)?;
         let room = self.free_slots().count();
         if usize::try_from(next.workers).is_ok_and(|needed| needed > room) {
             let detail = format!("{room} places are left, {} are needed", next.workers);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Status, TransferRow};
+use super::{Status, TransferRow, php};
 
 /// The whole answer, each line ended.
 pub(super) fn text(status: &Status) -> String {
@@ -28,6 +28,7 @@ pub(super) fn text(status: &Status) -> String {
     }
     workers(&mut out, status);
     transfers(&mut out, &status.transfers);
+    php::text(&mut out, &status.php);
     let _ = writeln!(out);
     if status.limits_hit.is_empty() {
         let _ = writeln!(out, "limits hit: none");

@@ -72,3 +72,50 @@ fn living_workers_transfers_and_limits_are_read() {
     assert!(text.contains("1.9 KiB / 3.9 KiB  50 %"), "{text}");
     assert!(text.contains("limit_idle_seconds_total"), "{text}");
 }
+
+#[test]
+fn pools_and_deliveries_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (board, _file) = Scoreboard::create(&folder.path().join("scoreboard")).unwrap();
+    let without = render::text(&read(board.view(), 1));
+    assert!(!without.contains("php") && !without.contains("PHP"), "{without}");
+    board.set_pool(0, "unix:/run/php/php8.2-fpm.sock", 4);
+    board.set_pool_strangers(0, 1);
+    board.set_pool(5, "127.0.0.1:9000\x1b[31m", 2);
+    let slots = [board.slot(0), board.slot(1), board.slot(2)];
+    for slot in slots {
+        slot.reset(0, 1, unix_millis());
+        slot.set_state(SlotState::Ready);
+        let load = menshen_sys::PoolLoad {
+            in_flight: 1,
+            deliveries: 1,
+            waiting_pages: 2,
+            waiting_deliveries: 1,
+        };
+        slot.set_pool_load(0, load);
+        slot.add(Counter::PhpSwap, 1000);
+        slot.add(Counter::PhpSwapMicros, 840_000);
+        slot.add(Counter::PhpQueueMicros, 500_000);
+    }
+    // Ended: its deliveries happened, its requests are gone.
+    slots[2].set_state(SlotState::Ended);
+    slots[2].add(Counter::PhpReplay, 1);
+    slots[2].add(Counter::PhpReplayMicros, 2_500_000);
+    let status = read(board.view(), 1);
+    let text = render::text(&status);
+    let expected = "\nphp        unix:/run/php/php8.2-fpm.sock  busy 3 of 4 (1 other)  queued 6\n\
+                    php        127.0.0.1:9000\\x1b[31m  busy 0 of 2  queued 0\n           \
+                    waited for PHP in all: 1.5 s\n\n\
+                    delivery       count      average     PHP time\n\
+                    swap            3000      0.84 ms        2.5 s\n\
+                    replay             1        2.5 s        2.5 s\n";
+    assert!(text.contains(expected), "{text}\n{expected}");
+    let json = serde_json::to_value(&status).unwrap();
+    let pool = &json["php_pools"][0];
+    assert_eq!(
+        (&pool["busy"], &pool["busy_others"], &pool["queued"], &pool["queued_deliveries"]),
+        (&3.into(), &1.into(), &6.into(), &2.into())
+    );
+    assert_eq!(json["deliveries"][0]["kind"], "swap");
+    assert_eq!(json["php_queue_seconds"], 1.5);
+}

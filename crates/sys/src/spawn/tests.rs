@@ -22,6 +22,7 @@ fn run(script: &str, keep: &[BorrowedFd<'_>]) -> i32 {
         keep,
         hide: &["CARGO_MANIFEST_DIR"],
         set: &[],
+        foreign: None,
     };
     let pid = spawn(plan).unwrap();
     let (_, status) = waitpid(Some(pid), WaitOptions::empty()).unwrap().unwrap();
@@ -60,8 +61,46 @@ fn a_missing_program_is_an_error_here() {
         keep: &[],
         hide: &[],
         set: &[],
+        foreign: None,
     };
     assert_eq!(spawn(plan).unwrap_err().kind(), io::ErrorKind::NotFound);
+}
+
+#[test]
+fn a_foreign_program_has_the_rights_it_was_given_and_no_others() {
+    let said = std::fs::File::from(memfd_create("said", MemfdFlags::CLOEXEC).unwrap());
+    let root = rustix::process::geteuid().is_root();
+    let script = "id -u; id -g; id -G; cat /proc/self/oom_score_adj; ulimit -Sn; echo bad >&2";
+    let arguments = ["-c", script];
+    let plan = |user| Plan {
+        program: Path::new("/bin/sh"),
+        argv0: "sh",
+        arguments: &arguments,
+        stdin: memfd_create("stdin", MemfdFlags::CLOEXEC).unwrap(),
+        keep: &[],
+        hide: &[],
+        set: &[],
+        foreign: Some(Foreign {
+            output: said.try_clone().unwrap().into(),
+            user,
+            oom_score_adj: Some(321),
+            descriptors: Some(77),
+        }),
+    };
+    let pid = spawn(plan(root.then_some((65_533, 65_532)))).unwrap();
+    waitpid(Some(pid), WaitOptions::empty()).unwrap();
+    let mut text = String::new();
+    (&said).rewind().unwrap();
+    (&said).read_to_string(&mut text).unwrap();
+    let (uid, gid) = match root {
+        true => (65_533, 65_532),
+        false => (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], [uid.to_string(), gid.to_string()], "{text}");
+    assert!(!root || lines[2] == gid.to_string(), "further groups are gone: {text}");
+    assert_eq!(lines[3..], ["321", "77", "bad"], "{text}");
+    assert!(spawn(plan(Some((0, 0)))).is_err(), "root is refused");
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub fn language(accept_language: &[u8]) -> Lang {
 
 /// The members of a list with their weights in thousandths; members with a malformed one are left
 /// out.
-fn weighted(list: &[u8]) -> impl Iterator<Item = (&[u8], u16)> {
+pub(super) fn weighted(list: &[u8]) -> impl Iterator<Item = (&[u8], u16)> {
     list.split(|&byte| byte == b',').filter_map(|member| {
         let mut pieces = member.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
         let range = pieces.next().filter(|range| !range.is_empty())?;

@@ -54,6 +54,15 @@ impl Boundary {
         Ok(Self(text.to_vec()))
     }
 
+    /// A boundary made of random bytes, for a body we write: 32 hexadecimal digits.
+    ///
+    /// Whoever wrote what stands in the body must not know the bytes beforehand.
+    #[must_use]
+    pub fn from_random(random: &[u8; 16]) -> Self {
+        let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
+        Self(random.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
+    }
+
     /// The characters, without the leading dashes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -84,6 +93,7 @@ pub fn boundary_of(content_type: &[u8]) -> Result<Boundary, BoundaryError> {
 }
 
 const BOUNDARY_BYTES_MAX: usize = 70;
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,9 @@ pub struct PartHead {
     /// `None`: an ordinary field. Empty: a file field in which no file was chosen; such a part has
     /// no bytes. Otherwise the last component of the file name, any encoding.
     pub file_name: Option<Vec<u8>>,
+    /// The whole file name, of which `file_name` is the last component: where a folder is sent,
+    /// browsers give the path in it, and PHP calls it `full_path`. Never a path to be opened.
+    pub full_path: Option<Vec<u8>>,
     /// The part's `Content-Type`, as sent.
     pub content_type: Option<Vec<u8>>,
 }
@@ -71,9 +74,10 @@ impl PartHead {
                 return Err(HeadFault::Encoding);
             }
         }
-        let (name, file_name) = parse_disposition(disposition.ok_or(HeadFault::Disposition)?)?;
+        let (name, full_path) = parse_disposition(disposition.ok_or(HeadFault::Disposition)?)?;
+        let file_name = full_path.as_deref().map(last_component).transpose()?.map(<[u8]>::to_vec);
         let content_type = content_type.filter(|value| !value.is_empty()).map(<[u8]>::to_vec);
-        Ok(Self { name, file_name, content_type })
+        Ok(Self { name, file_name, full_path, content_type })
     }
 }
 
@@ -104,8 +108,8 @@ fn split_line(line: &[u8]) -> Result<(&[u8], &[u8]), HeadFault> {
     Ok((name, trim(value)))
 }
 
-/// Name and file name. `filename*` is not allowed here (RFC 7578 §4.2) but sent: it counts only
-/// where `filename` is missing, so that it can never contradict what other readers see.
+/// Name and whole file name. `filename*` is not allowed here (RFC 7578 §4.2) but sent: it counts
+/// only where `filename` is missing, so that it can never contradict what other readers see.
 fn parse_disposition(value: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), HeadFault> {
     let (kind, parameters) = Parameters::after_type(value);
     if !kind.eq_ignore_ascii_case(b"form-data") {
@@ -137,8 +141,8 @@ fn parse_disposition(value: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), HeadFau
         return Err(HeadFault::Name);
     }
     let file_name = match (file_name, extended) {
-        (Some(plain), _) => Some(last_component(&plain.text())?),
-        (None, Some(Value::Bare(extended))) => Some(last_component(&decode_extended(extended)?)?),
+        (Some(plain), _) => Some(plain.text().into_owned()),
+        (None, Some(Value::Bare(extended))) => Some(decode_extended(extended)?),
         (None, Some(Value::Quoted(_))) => return Err(HeadFault::FileName),
         (None, None) => None,
     };
@@ -146,16 +150,17 @@ fn parse_disposition(value: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), HeadFau
 }
 
 /// Old browsers send whole paths, with either separator.
-fn last_component(path: &[u8]) -> Result<Vec<u8>, HeadFault> {
+fn last_component(path: &[u8]) -> Result<&[u8], HeadFault> {
     if path.is_empty() {
-        return Ok(Vec::new());
+        return Ok(path);
     }
     let start = memchr::memrchr2(b'/', b'\\', path).map_or(0, |at| at + 1);
     let name = &path[start..];
-    if name.is_empty() || name == b"." || name == b".." || name.iter().any(u8::is_ascii_control) {
+    let broken = path.iter().any(|&byte| byte != b'\t' && byte.is_ascii_control());
+    if matches!(name, b"" | b"." | b"..") || broken || name.contains(&b'\t') {
         return Err(HeadFault::FileName);
     }
-    Ok(name.to_vec())
+    Ok(name)
 }
 
 /// `UTF-8'language'text` with percent escapes (RFC 8187 §3.2).

@@ -41,7 +41,7 @@ fn error(body: &[u8]) -> MultipartError {
 }
 
 fn field(name: &str) -> PartHead {
-    PartHead { name: name.into(), file_name: None, content_type: None }
+    PartHead { name: name.into(), file_name: None, full_path: None, content_type: None }
 }
 
 /// One field called `a` with these bytes.
@@ -319,7 +319,8 @@ fn part() -> impl Strategy<Value = Part> {
     (name, file, kind, data()).prop_map(|(name, file, kind, data)| {
         let head = PartHead {
             name: name.into_bytes(),
-            file_name: file.map(String::into_bytes),
+            file_name: file.clone().map(String::into_bytes),
+            full_path: file.map(String::into_bytes),
             content_type: kind.map(Into::into),
         };
         (head, data, true)

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::log::Outcome;
 use crate::reply::Reply;
 use crate::scratch::with_scratch;
-use crate::sink::Sink;
+use crate::sink::{Finished, Sink};
 
 /// Why a body did not become whole.
 #[derive(Debug)]
@@ -59,7 +59,8 @@ impl Session {
         let stored = sink.finish(&self.door).await;
         let store_ms = millis(clock::micros().saturating_sub(store_us));
         let mut outcome = match stored {
-            Ok(reply) => self.answer(reply, ways).await,
+            Ok(Finished::Reply(reply)) => self.answer(reply, ways).await,
+            Ok(Finished::Call(call)) => Box::pin(self.call(call, ways)).await,
             Err((fault, wanted)) => {
                 self.door.count_fault(fault);
                 self.door.slot.add(Counter::UploadsAborted, 1);
@@ -70,7 +71,8 @@ impl Session {
                 outcome
             }
         };
-        (outcome.bytes_in, outcome.body_ms, outcome.store_ms) = (bytes_in, body_ms, store_ms);
+        outcome.store_ms = store_ms + outcome.store_ms.max(0);
+        (outcome.bytes_in, outcome.body_ms) = (bytes_in, body_ms);
         outcome
     }
 

@@ -4,6 +4,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use menshen_base::{Counter, EndReason, Phase, Who};
 use menshen_sys::TransferKind;
@@ -16,7 +17,7 @@ use rustix::net::SendFlags;
 use super::{Session, Turn, Ways};
 use crate::door::{Door, Transfer};
 use crate::files::FileEntry;
-use crate::log::Outcome;
+use crate::log::{Outcome, PhpNote};
 use crate::plan::{FileAnswer, Span};
 use crate::reply::Reply;
 use crate::scratch::{SCRATCH_BYTES, with_head, with_scratch};
@@ -176,7 +177,7 @@ impl Session {
         let mut offset = range.start;
         while offset < range.end {
             let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
-            let count = left.min(SENDFILE_BYTES);
+            let count = self.within_rate(left.min(SENDFILE_BYTES));
             let sent =
                 poll_fn(|cx| self.stream.poll_sendfile(cx, &file.fd, &mut offset, count)).await?;
             if sent == 0 {
@@ -185,6 +186,7 @@ impl Session {
             }
             self.watched.sent(sent);
             transfer.moved(sent as u64);
+            self.keep_to_rate(sent).await;
             turn.moved(sent).await;
         }
         Ok(())
@@ -207,7 +209,7 @@ impl Session {
             }
             poll_fn(|cx| self.stream.poll_hungry(cx)).await?;
             let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
-            let count = left.min(self.step.bytes()).min(SCRATCH_BYTES);
+            let count = self.within_rate(left.min(self.step.bytes()).min(SCRATCH_BYTES));
             let fits = head.len().min(HEAD_ROOM);
             let (first, second) = head.split_at(head.len() - fits);
             if !first.is_empty() {
@@ -235,9 +237,24 @@ impl Session {
             if !self.stream.holds_unsent() {
                 self.step.grow();
             }
+            self.keep_to_rate(count).await;
             turn.moved(count).await;
         }
         self.flush().await
+    }
+
+    /// A step's size under the present rate: about ten a second.
+    fn within_rate(&self, count: usize) -> usize {
+        let tenth = usize::try_from(self.rate / 10).unwrap_or(usize::MAX);
+        if self.rate == 0 { count } else { count.min(tenth.max(RATE_STEP_MIN)) }
+    }
+
+    /// Waits as long as `bytes` take at the present rate. A client that is slower waits longer by
+    /// itself; it is not made up for.
+    pub(super) async fn keep_to_rate(&self, bytes: usize) {
+        if let Some(us) = (bytes as u64).saturating_mul(1_000_000).checked_div(self.rate) {
+            tokio::time::sleep(Duration::from_micros(us)).await;
+        }
     }
 
     /// Sends all of `bytes` and waits until the socket has them.
@@ -256,7 +273,7 @@ impl Session {
         Ok(())
     }
 
-    async fn flush(&mut self) -> io::Result<()> {
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
         if !self.stream.holds_unsent() {
             return Ok(());
         }
@@ -272,7 +289,15 @@ impl Session {
             }
             Err(_) => (0, self.end_reason(Phase::Send)),
         };
-        Outcome { status, bytes_in: 0, bytes_out, body_ms: -1, store_ms: -1, end }
+        Outcome {
+            status,
+            bytes_in: 0,
+            bytes_out,
+            body_ms: -1,
+            store_ms: -1,
+            php: PhpNote::default(),
+            end,
+        }
     }
 }
 
@@ -301,7 +326,7 @@ fn write_file_head(
 
 /// Ends a head with what becomes of the connection. An HTTP/1.0 client waits for the end of the
 /// connection unless it is told of another request's chance (RFC 9112 §9.3, RFC 2068 §19.7.1).
-fn end_head(head: ResponseHead<'_>, ways: Ways) {
+pub(super) fn end_head(head: ResponseHead<'_>, ways: Ways) {
     match (ways.keep_alive && !ways.body_left, ways.version) {
         (true, Version::Http11) => head.finish(),
         (true, Version::Http10) => head.push_lines(KEEP_ALIVE).finish(),
@@ -328,6 +353,7 @@ fn shrunk() -> io::Error {
 /// Largest file sent together with its head; larger ones go by sendfile or in steps, bytes.
 const SMALL_BYTES: usize = 32 << 10;
 const SENDFILE_BYTES: usize = 512 << 10;
+const RATE_STEP_MIN: usize = 1024;
 const KEEP_ALIVE: &[u8] = b"connection: keep-alive\r\n";
 const CLOSE: &[u8] = b"connection: close\r\n";
 

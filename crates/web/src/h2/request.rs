@@ -23,10 +23,10 @@ use crate::ask::{Ask, Wire};
 use crate::door::Transfer;
 use crate::fault::Fault;
 use crate::files::{FileEntry, TICK_NS};
-use crate::log::{Line, Outcome, Times};
+use crate::log::{Line, Outcome, PhpNote, Times};
 use crate::plan::{FileAnswer, Patience, Plan, Span};
 use crate::reply::Reply;
-use crate::sink::Sink;
+use crate::sink::{Finished, Sink};
 
 /// Serves one stream.
 pub(super) async fn serve(
@@ -37,7 +37,7 @@ pub(super) async fn serve(
     let (parts, body) = request.into_parts();
     let begun_us = clock::micros();
     let mut stream =
-        Exchange { shared, respond, body, head_only: parts.method == http::Method::HEAD };
+        Exchange { shared, respond, body, rate: 0, head_only: parts.method == http::Method::HEAD };
     let mut plan = plan(shared, &parts, stream.body.is_end_stream(), Patience::Once);
     if matches!(plan.0, Plan::Tick) {
         tokio::time::sleep(Duration::from_nanos(TICK_NS.unsigned_abs())).await;
@@ -58,6 +58,7 @@ pub(super) async fn serve(
             stream.answer(reply).await
         }
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
+        Plan::Php(call) => stream.call(call).await,
         Plan::Tick => stream.answer(Reply::fault(Fault::Busy, Wanted::Either)).await,
     };
     let door = &shared.door;
@@ -84,6 +85,7 @@ pub(super) async fn serve(
             bytes_in: outcome.bytes_in,
             bytes_out: outcome.bytes_out,
             times,
+            php: outcome.php,
             end: outcome.end,
         });
     }
@@ -171,15 +173,17 @@ impl Headers for Fields<'_> {
 }
 
 /// One request and its answer.
-struct Exchange<'s> {
-    shared: &'s Rc<Shared>,
-    respond: SendResponse<Bytes>,
+pub(super) struct Exchange<'s> {
+    pub(super) shared: &'s Rc<Shared>,
+    pub(super) respond: SendResponse<Bytes>,
     body: RecvStream,
-    head_only: bool,
+    /// Bytes per second the answer may be sent with, 0 for no limit.
+    pub(super) rate: u64,
+    pub(super) head_only: bool,
 }
 
 impl Exchange<'_> {
-    async fn answer(&mut self, reply: Reply) -> Outcome {
+    pub(super) async fn answer(&mut self, reply: Reply) -> Outcome {
         let status = reply.status;
         let mut response = self.response(status);
         for (name, value) in &reply.fields {
@@ -205,7 +209,7 @@ impl Exchange<'_> {
         outcome(status, sent)
     }
 
-    async fn answer_file(&mut self, answer: FileAnswer) -> Outcome {
+    pub(super) async fn answer_file(&mut self, answer: FileAnswer) -> Outcome {
         let FileAnswer { file, span } = answer;
         let whole = ByteRange { start: 0, end: file.size };
         match span {
@@ -288,8 +292,17 @@ impl Exchange<'_> {
                 let storing = self.shared.store();
                 let stored = sink.finish(&self.shared.door).await;
                 drop(storing);
-                let reply = stored.unwrap_or_else(|(fault, wanted)| self.refused(fault, wanted));
-                (self.answer(reply).await, since(store_us))
+                let store_ms = since(store_us);
+                let answered = match stored {
+                    Ok(Finished::Reply(reply)) => self.answer(reply).await,
+                    Ok(Finished::Call(call)) => self.call(call).await,
+                    Err((fault, wanted)) => {
+                        let reply = self.refused(fault, wanted);
+                        self.answer(reply).await
+                    }
+                };
+                let store_ms = store_ms + answered.store_ms.max(0);
+                (answered, store_ms)
             }
             Err(Broken::Fault(fault)) => {
                 let who = if fault.status() >= 500 { Who::Local } else { Who::Client };
@@ -365,7 +378,9 @@ impl Exchange<'_> {
         let mut offset = range.start;
         while offset < range.end {
             let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
-            let room = self.capacity(send, left.min(CHUNK_BYTES)).await?;
+            let tenth = usize::try_from(self.rate / 10).unwrap_or(usize::MAX).max(RATE_STEP_MIN);
+            let most = if self.rate == 0 { CHUNK_BYTES } else { CHUNK_BYTES.min(tenth) };
+            let room = self.capacity(send, left.min(most)).await?;
             let mut chunk = Vec::with_capacity(room);
             let read =
                 rustix::io::pread(&file.fd, rustix::buffer::spare_capacity(&mut chunk), offset);
@@ -379,6 +394,9 @@ impl Exchange<'_> {
             }
             offset += chunk.len() as u64;
             let bytes = chunk.len() as u64;
+            if let Some(us) = bytes.saturating_mul(1_000_000).checked_div(self.rate) {
+                tokio::time::sleep(Duration::from_micros(us)).await;
+            }
             let end = last == Last::Yes && offset >= range.end;
             send.send_data(chunk.into(), end).map_err(|_| self.ended(Phase::Send))?;
             transfer.moved(bytes);
@@ -432,12 +450,12 @@ impl Exchange<'_> {
         Reply::fault(fault, wanted)
     }
 
-    fn ended(&self, phase: Phase) -> EndReason {
+    pub(super) fn ended(&self, phase: Phase) -> EndReason {
         let who = if self.shared.watched.breach().is_some() { Who::Limit } else { Who::Client };
         EndReason::new(who, phase)
     }
 
-    fn response(&self, status: u16) -> Response<()> {
+    pub(super) fn response(&self, status: u16) -> Response<()> {
         let mut response = Response::new(());
         *response.status_mut() =
             http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
@@ -460,12 +478,20 @@ enum Broken {
     Gone(EndReason),
 }
 
-fn outcome(status: u16, sent: Result<u64, EndReason>) -> Outcome {
+pub(super) fn outcome(status: u16, sent: Result<u64, EndReason>) -> Outcome {
     let (bytes_out, end) = match sent {
         Ok(bytes) => (bytes, EndReason::DONE),
         Err(end) => (0, end),
     };
-    Outcome { status, bytes_in: 0, bytes_out, body_ms: -1, store_ms: -1, end }
+    Outcome {
+        status,
+        bytes_in: 0,
+        bytes_out,
+        body_ms: -1,
+        store_ms: -1,
+        php: PhpNote::default(),
+        end,
+    }
 }
 
 fn set(response: &mut Response<()>, name: &'static str, value: &[u8]) {
@@ -473,16 +499,18 @@ fn set(response: &mut Response<()>, name: &'static str, value: &[u8]) {
     response.headers_mut().insert(HeaderName::from_static(name), value);
 }
 
-fn set_length(response: &mut Response<()>, length: u64) {
+pub(super) fn set_length(response: &mut Response<()>, length: u64) {
     response.headers_mut().insert("content-length", HeaderValue::from(length));
 }
 
-fn since(us: u64) -> i64 {
+pub(super) fn since(us: u64) -> i64 {
     i64::try_from(clock::micros().saturating_sub(us) / 1000).unwrap_or(0)
 }
 
-const CHUNK_BYTES: usize = 64 << 10;
+/// Most that a stream holds of what its peer does not take, bytes.
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
 /// How often the pace of a body is judged while none of it comes.
+const RATE_STEP_MIN: usize = 1024;
 const JUDGED_EVERY: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 4 << 20;

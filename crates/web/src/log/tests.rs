@@ -24,6 +24,7 @@ fn line(request: &[u8]) -> Line<'_> {
         bytes_in: 1,
         bytes_out: 2,
         times: Times { handshake: 3, head: 4, body: -1, store: -1, send: 5 },
+        php: PhpNote::default(),
         end: EndReason::new(Who::Limit, Phase::Send),
     }
 }

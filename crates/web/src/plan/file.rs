@@ -15,7 +15,7 @@ use menshen_web_core::range::{self, ByteRange, Ranges, content_range_unsatisfied
 use super::Plan;
 use crate::ask::Ask;
 use crate::door::Door;
-use crate::files::{CACHE_CONTROL, FileEntry};
+use crate::files::{FileEntry, Ranged};
 use crate::reply::Reply;
 
 /// An answer with bytes of a file.
@@ -34,18 +34,23 @@ pub(crate) enum Span {
 }
 
 impl Door {
-    /// Conditions and ranges of a read.
-    pub(super) fn file(&self, ask: &Ask<'_>, file: Rc<FileEntry>) -> Plan {
+    /// Conditions and ranges of a read of the file service.
+    pub(crate) fn file(&self, ask: &Ask<'_>, file: Rc<FileEntry>) -> Plan {
+        self.read(ask, file).map_or_else(|reply| Plan::Reply(Box::new(reply)), Plan::File)
+    }
+
+    /// Conditions and ranges of a read: bytes of the file, or what is said about it instead.
+    pub(crate) fn read(&self, ask: &Ask<'_>, file: Rc<FileEntry>) -> Result<FileAnswer, Reply> {
         if !ask.interest.has(Interest::CONDITIONS.with(Interest::RANGE)) {
-            return Plan::File(FileAnswer { file, span: Span::Whole });
+            return Ok(FileAnswer { file, span: Span::Whole });
         }
         let current = file.validators(clock::unix_s());
         match evaluate(ask.headers, Purpose::Read, Some(&current)) {
-            Outcome::NotModified => not_modified(&file).into(),
-            Outcome::PreconditionFailed => Reply::new(412).text("cache-control", "no-store").into(),
+            Outcome::NotModified => Err(not_modified(&file)),
+            Outcome::PreconditionFailed => Err(Reply::new(412).text("cache-control", "no-store")),
             Outcome::Proceed => match self.span(ask, &file, &current) {
-                Some(span) => Plan::File(FileAnswer { file, span }),
-                None => unsatisfiable(file.size).into(),
+                Some(span) => Ok(FileAnswer { file, span }),
+                None => Err(unsatisfiable(file.size)),
             },
         }
     }
@@ -60,7 +65,11 @@ impl Door {
             ranges = range::parse(line, file.size, most);
         });
         // RFC 9110 §14.2: a Range field counts for GET only, and twice makes no sense.
-        if lines != 1 || ask.method != Method::Get || !range_applies(ask.headers, current) {
+        if file.ranges() == Ranged::No
+            || lines != 1
+            || ask.method != Method::Get
+            || !range_applies(ask.headers, current)
+        {
             return Some(Span::Whole);
         }
         match ranges {
@@ -78,7 +87,15 @@ impl Door {
 
 /// RFC 9110 §15.4.5: of a 200's fields those that renew a stored answer, and no others.
 fn not_modified(file: &FileEntry) -> Reply {
-    Reply::new(304).with("etag", file.etag().to_vec()).text("cache-control", CACHE_CONTROL)
+    let mut reply = Reply::new(304).with("etag", file.etag().to_vec());
+    for line in file.lines.split(|&b| b == b'\n') {
+        let Some(colon) = line.iter().position(|&b| b == b':') else { continue };
+        let (name, value) = line.split_at(colon);
+        if let Some(name) = RENEWED.iter().find(|known| known.as_bytes() == name) {
+            reply = reply.with(name, value[1..].trim_ascii().to_vec());
+        }
+    }
+    reply
 }
 
 /// RFC 9110 §15.5.17: the size, so that the client can ask better.
@@ -87,3 +104,6 @@ fn unsatisfiable(size: u64) -> Reply {
     content_range_unsatisfied(size, &mut value);
     Reply::new(416).with("content-range", value).text("cache-control", "no-store")
 }
+
+/// What a 304 repeats of the lines of a 200, besides the tag.
+const RENEWED: [&str; 4] = ["cache-control", "content-location", "expires", "vary"];

@@ -97,7 +97,7 @@ fn reserving_ahead_changes_neither_size_nor_content() {
     for piece in content.chunks(10_000) {
         upload.write(piece).unwrap();
     }
-    assert_eq!(upload.reserved > 0, reserves(&upload.place.folder));
+    assert_eq!(upload.reserve.reserved > 0, reserves(&upload.place.folder));
     made.spool().publish(upload, &Expect::Anything).unwrap();
     assert_eq!(std::fs::read(made.path("file")).unwrap(), content);
 }
@@ -295,7 +295,7 @@ fn other_mounts_have_a_spool_of_their_own_at_their_top() {
         assert!(names(&spool).is_empty());
         assert_eq!(names(&made.path(top).join("a/b")), ["file"]);
     }
-    assert!(!fill(made.spool(), "/memory/x", b"").reserves, "memory needs no reserved blocks");
+    assert!(!fill(made.spool(), "/memory/x", b"").reserve.works, "memory needs no reserved blocks");
 }
 
 #[test]

@@ -1,25 +1,24 @@
-//! Lists: addresses, names, networks and `[[web.public]]` tables. Every list has a longest length.
+//! Lists and tables of names with values. Every one has a longest length.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
-use super::{Read, a_type};
-use crate::model::{Access, Network, PublicPath};
-use crate::nearest::nearest;
+use super::Reader;
+use crate::model::Network;
 use crate::parse::address;
 use crate::parse::text::{self, Refusal};
 use crate::problem::{code, quoted};
-use crate::table::{ACCESS_WORDS, PUBLIC_COLUMNS, Place, Row};
+use crate::table::{Pairs, Row, Texts};
 
-impl Read<'_> {
-    pub(super) fn addresses(
+impl Reader<'_> {
+    pub(super) fn addresses<S>(
         &mut self,
-        row: &'static Row,
-        place: Place<Vec<SocketAddr>>,
+        row: &'static Row<S>,
+        place: &mut Vec<SocketAddr>,
         value: &Spanned<DeValue<'_>>,
     ) {
         let Some(read) = self.texts(row, value, address::listen) else { return };
@@ -36,13 +35,13 @@ impl Read<'_> {
                 self.addresses.push((row.name, address, span.clone()));
             }
         }
-        *place(&mut self.config) = addresses;
+        *place = addresses;
     }
 
-    pub(super) fn names(
+    pub(super) fn names<S>(
         &mut self,
-        row: &'static Row,
-        place: Place<Vec<String>>,
+        row: &'static Row<S>,
+        place: &mut Vec<String>,
         value: &Spanned<DeValue<'_>>,
     ) {
         let Some(read) = self.texts(row, value, text::host_name) else { return };
@@ -59,13 +58,13 @@ impl Read<'_> {
                 self.twice(row, &span, &name);
             }
         }
-        *place(&mut self.config) = names;
+        *place = names;
     }
 
-    pub(super) fn networks(
+    pub(super) fn networks<S>(
         &mut self,
-        row: &'static Row,
-        place: Place<Vec<Network>>,
+        row: &'static Row<S>,
+        place: &mut Vec<Network>,
         value: &Spanned<DeValue<'_>>,
     ) {
         let Some(read) = self.texts(row, value, address::network) else { return };
@@ -76,126 +75,91 @@ impl Read<'_> {
                 self.problems
                     .warning(row.name, span, message)
                     .hint(format!("it is taken as \"{better}\""));
-            } else if network.prefix == 0 {
-                let message = "every client of this family is believed".to_owned();
-                self.problems
-                    .warning(row.name, span, message)
-                    .hint("name the addresses of the load balancer");
             }
             networks.push(network);
         }
-        *place(&mut self.config) = networks;
+        *place = networks;
     }
 
-    pub(super) fn public_paths(
+    /// Reads a list of texts whose form the row knows.
+    pub(super) fn listed<S>(
         &mut self,
-        row: &'static Row,
-        place: Place<Vec<PublicPath>>,
+        row: &'static Row<S>,
+        texts: &Texts<S>,
+        into: &mut S,
         value: &Spanned<DeValue<'_>>,
     ) {
-        let DeValue::Array(array) = value.get_ref() else {
-            let hint = match value.get_ref() {
-                DeValue::Table(_) => "write [[web.public]], with double brackets",
-                _ => "write [[web.public]] on a line of its own, path and access below",
-            };
-            return self.wrong_type(row, value, "a list of tables", hint);
-        };
-        if !self.length_allowed(row, array.len(), value.span()) {
-            return;
+        let Some(read) = self.texts(row, value, |text| Ok(text.to_owned())) else { return };
+        if read.is_empty() && !texts.needs.is_empty() {
+            let message = format!("{} needs at least one {}", row.name, texts.needs);
+            return self.refuse(row, value.span(), Refusal::new(message, ""));
         }
-        let mut paths = Vec::new();
+        (texts.clear)(into);
         let mut seen = BTreeSet::new();
-        for item in array {
-            if self.damage.covers(&item.span()) {
-                continue;
-            }
-            let DeValue::Table(table) = item.get_ref() else {
-                let hint = "such as [{ path = \"/pub/\", access = \"read\" }]";
-                self.wrong_type(row, item, "a list of tables", hint);
-                continue;
-            };
-            if let Some(public) = self.public_path(row, table, item.span()) {
-                if seen.insert(public.path.clone()) {
-                    paths.push(public);
-                } else {
-                    self.twice(row, &item.span(), &public.path);
-                }
+        for (text, span) in &read {
+            if !seen.insert(text) {
+                self.twice(row, span, text);
+            } else if let Err(refusal) = (texts.add)(into, text) {
+                self.refuse(row, span.clone(), refusal);
             }
         }
-        *place(&mut self.config) = paths;
     }
 
-    fn public_path(
+    /// Reads names with values; tables inside stand for names with dots.
+    pub(super) fn pairs<S>(
         &mut self,
-        row: &'static Row,
-        table: &DeTable<'_>,
-        span: Range<usize>,
-    ) -> Option<PublicPath> {
-        let (mut path, mut access) = (None, Access::Read);
-        let mut path_written = false;
-        for (key, value) in table {
-            if self.damage.covers(&key.span()) || self.damage.covers(&value.span()) {
-                path_written |= key.get_ref() == "path";
-                continue;
+        row: &'static Row<S>,
+        pairs: &Pairs<S>,
+        into: &mut S,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong_type(row, value, "a table of names with values", "");
+        };
+        (pairs.clear)(into);
+        let mut left = vec![(String::new(), table)];
+        let mut count = 0;
+        while let Some((before, table)) = left.pop() {
+            for (key, value) in table {
+                if self.damage.covers(&key.span()) || self.damage.covers(&value.span()) {
+                    continue;
+                }
+                let name = format!("{before}{}", key.get_ref());
+                count += 1;
+                if count > LIST_ENTRIES_MAX {
+                    self.length_allowed(
+                        row,
+                        table.len().max(count),
+                        LIST_ENTRIES_MAX,
+                        value.span(),
+                    );
+                    return;
+                }
+                let text = match (value.get_ref(), pairs.switches) {
+                    (DeValue::Table(inner), _) if name.len() < PAIR_NAME_BYTES_MAX => {
+                        left.push((format!("{name}."), inner));
+                        continue;
+                    }
+                    (DeValue::String(text), _) => text.to_string(),
+                    (DeValue::Integer(number), _) if number.radix() == 10 => number.to_string(),
+                    (DeValue::Boolean(switch), Some(words)) => words[usize::from(*switch)].into(),
+                    _ => {
+                        let wanted = "a table of names with texts in quotes";
+                        self.wrong_type(row, value, wanted, "");
+                        continue;
+                    }
+                };
+                if let Err(refusal) = (pairs.add)(into, &name, &text) {
+                    self.refuse(row, key.span().start..value.span().end, refusal);
+                }
             }
-            match (key.get_ref().as_ref(), value.get_ref()) {
-                ("path", DeValue::String(text)) => {
-                    path_written = true;
-                    let read = text::public_path(text);
-                    path = read.map_err(|refusal| self.refuse(row, value.span(), refusal)).ok();
-                }
-                ("access", DeValue::String(text)) => {
-                    access = self.access(row, text, value.span()).unwrap_or(access);
-                }
-                (known @ ("path" | "access"), other) => {
-                    path_written |= known == "path";
-                    let message = format!("{known} must be text in quotes, not {}", a_type(other));
-                    self.problems.error(code::TYPE, row.name, value.span(), message).hint("");
-                }
-                (unknown, _) => {
-                    let keys = || PUBLIC_COLUMNS.iter().map(|column| column.key);
-                    let hint = match nearest(unknown, keys()) {
-                        Some(near) => format!("did you mean \"{near}\"?"),
-                        None => format!("known here: {}", keys().collect::<Vec<_>>().join(", ")),
-                    };
-                    let message = format!("unknown key {} in [[web.public]]", quoted(unknown));
-                    self.problems
-                        .error(code::UNKNOWN_KEY, row.name, key.span(), message)
-                        .hint(hint);
-                }
-            }
         }
-        if !path_written && !self.damage.keys_lost() {
-            self.problems
-                .error(code::MISSING, row.name, span.clone(), "the key \"path\" is missing")
-                .hint("such as path = \"/pub/\"");
-        }
-        let path = path?;
-        if path == "/" && access == Access::Write {
-            let message = "everyone may upload, overwrite and delete everything";
-            self.problems
-                .warning(row.name, span, message)
-                .hint("name a folder, such as \"/drop/\"");
-        }
-        Some(PublicPath { path, access })
-    }
-
-    fn access(&mut self, row: &Row, text: &str, span: Range<usize>) -> Option<Access> {
-        if let Some((_, access, _)) = ACCESS_WORDS.iter().find(|(word, ..)| *word == text) {
-            return Some(*access);
-        }
-        let words = || ACCESS_WORDS.iter().map(|(word, ..)| *word);
-        let all: Vec<String> = words().map(quoted).collect();
-        let message = format!("access must be {}, not {}", all.join(" or "), quoted(text));
-        let hint = nearest(text, words()).map(|near| format!("did you mean \"{near}\"?"));
-        self.problems.error(code::VALUE, row.name, span, message).hint(hint.unwrap_or_default());
-        None
     }
 
     /// The entries of a list of texts that could be read; `None` when it is no such list.
-    fn texts<T>(
+    fn texts<S, T>(
         &mut self,
-        row: &'static Row,
+        row: &'static Row<S>,
         value: &Spanned<DeValue<'_>>,
         read: impl Fn(&str) -> Result<T, Refusal>,
     ) -> Option<Vec<(T, Range<usize>)>> {
@@ -209,11 +173,13 @@ impl Read<'_> {
             self.wrong_type(row, value, "a list of texts", hint);
             return None;
         };
-        if !self.length_allowed(row, array.len(), value.span()) {
+        if !self.length_allowed(row, array.len(), LIST_ENTRIES_MAX, value.span()) {
             return None;
         }
         let mut entries = Vec::new();
-        for item in array {
+        for (index, item) in array.iter().enumerate() {
+            let at = self.at(row.name).entry(index);
+            self.written.insert(at, item.span());
             let DeValue::String(text) = item.get_ref() else {
                 self.wrong_type(row, item, "a list of texts in quotes", "");
                 continue;
@@ -226,16 +192,24 @@ impl Read<'_> {
         Some(entries)
     }
 
-    fn length_allowed(&mut self, row: &Row, length: usize, span: Range<usize>) -> bool {
-        if length > LIST_ENTRIES_MAX {
+    /// Notes a list that is too long.
+    pub(super) fn length_allowed<S>(
+        &mut self,
+        row: &Row<S>,
+        length: usize,
+        most: usize,
+        span: Range<usize>,
+    ) -> bool {
+        if length > most {
             let message = format!("{} has {length} entries", row.name);
-            let hint = format!("at most {LIST_ENTRIES_MAX} are taken");
+            let hint = format!("at most {most} are taken");
             self.problems.error(code::RANGE, row.name, span, message).hint(hint);
         }
-        length <= LIST_ENTRIES_MAX
+        length <= most
     }
 
-    fn twice(&mut self, row: &Row, span: &Range<usize>, what: &str) {
+    /// Notes what may stand once.
+    pub(super) fn twice<S>(&mut self, row: &Row<S>, span: &Range<usize>, what: &str) {
         let message = format!("{} is written twice in {}", quoted(what), row.name);
         self.problems.error(code::DUPLICATE, row.name, span.clone(), message).hint("");
     }
@@ -243,3 +217,6 @@ impl Read<'_> {
 
 /// Most entries of any list: each costs every worker a socket or every request a comparison.
 const LIST_ENTRIES_MAX: usize = 128;
+
+/// Longer names do not come from tables in tables.
+const PAIR_NAME_BYTES_MAX: usize = 256;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 
-use super::Read;
+use super::{Reader, hints};
 use crate::model::{AccessLog, Admin};
 use crate::nearest::nearest;
 use crate::parse::text::{self, Refusal};
@@ -13,56 +13,75 @@ use crate::parse::{address, size};
 use crate::problem::{code, quoted};
 use crate::table::{Kind, Number, NumberPlace, Row, Unit, Word};
 
-impl Read<'_> {
-    /// Reads the value of a key and puts it into the configuration.
-    pub(super) fn value(&mut self, row: &'static Row, value: &Spanned<DeValue<'_>>) {
-        match row.kind {
+impl Reader<'_> {
+    /// Reads the value of a key and puts it where it belongs.
+    pub(super) fn value<S>(
+        &mut self,
+        row: &'static Row<S>,
+        into: &mut S,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        match &row.kind {
             Kind::Switch(place) => {
                 if let Some(switch) = self.switch(row, value) {
-                    *place(&mut self.config) = switch;
+                    *place(into) = switch;
                 }
             }
-            Kind::Number(number) => self.number(row, &number, value),
-            Kind::Words(words) => self.word(row, words, value),
+            Kind::Number(number) => self.number(row, number, into, value),
+            Kind::Choice(numbers, place) => {
+                if let Some(number) = self.choice(row, numbers, value) {
+                    *place(into) = number;
+                }
+            }
+            Kind::Words(words) => self.word(row, words, into, value),
             Kind::Path(place) => {
                 if let Some(path) = self.text(row, value, text::path) {
-                    *place(&mut self.config) = path;
+                    *place(into) = path;
                 }
             }
             Kind::OptionalPath(place) => {
                 if let Some(path) = self.text(row, value, unless_empty(text::path)) {
-                    *place(&mut self.config) = path;
+                    *place(into) = path;
                 }
             }
             Kind::User(place) => {
                 if let Some(user) = self.text(row, value, unless_empty(text::user)) {
-                    *place(&mut self.config) = user;
+                    *place(into) = user;
                 }
             }
             Kind::Loopback(place) => {
                 if let Some(listen) = self.text(row, value, loopback) {
-                    *place(&mut self.config) = Admin { listen, explicit: true };
+                    *place(into) = Admin { listen, explicit: true };
                     self.addresses.extend(listen.map(|at| (row.name, at, value.span())));
                 }
             }
             Kind::Log(place) => {
                 if let Some(log) = self.text(row, value, access_log) {
-                    *place(&mut self.config) = log;
+                    *place(into) = log;
                 }
             }
-            Kind::Addresses(place) => self.addresses(row, place, value),
-            Kind::Names(place) => self.names(row, place, value),
-            Kind::Networks(place) => self.networks(row, place, value),
-            Kind::PublicPaths(place) => self.public_paths(row, place, value),
+            Kind::Addresses(place) => self.addresses(row, place(into), value),
+            Kind::Names(place) => self.names(row, place(into), value),
+            Kind::Networks(place) => self.networks(row, place(into), value),
+            Kind::Text(text) => {
+                if let Some(read) = self.text(row, value, |text| Ok(text.to_owned()))
+                    && let Err(refusal) = (text.put)(into, &read)
+                {
+                    self.refuse(row, value.span(), refusal);
+                }
+            }
+            Kind::Texts(texts) => self.listed(row, texts, into, value),
+            Kind::Pairs(pairs) => self.pairs(row, pairs, into, value),
+            Kind::Tables(tables) => tables.read(self, row, into, value),
         }
     }
 
     /// Notes why a value was refused.
-    pub(super) fn refuse(&mut self, row: &Row, span: Range<usize>, refusal: Refusal) {
+    pub(super) fn refuse<S>(&mut self, row: &Row<S>, span: Range<usize>, refusal: Refusal) {
         self.problems.error(code::VALUE, row.name, span, refusal.message).hint(refusal.hint);
     }
 
-    fn switch(&mut self, row: &Row, value: &Spanned<DeValue<'_>>) -> Option<bool> {
+    fn switch<S>(&mut self, row: &Row<S>, value: &Spanned<DeValue<'_>>) -> Option<bool> {
         if let DeValue::Boolean(switch) = value.get_ref() {
             return Some(*switch);
         }
@@ -81,7 +100,13 @@ impl Read<'_> {
         None
     }
 
-    fn number(&mut self, row: &Row, number: &Number, value: &Spanned<DeValue<'_>>) {
+    fn number<S>(
+        &mut self,
+        row: &Row<S>,
+        number: &Number<S>,
+        into: &mut S,
+        value: &Spanned<DeValue<'_>>,
+    ) {
         let sized = number.takes_sizes();
         let read = match value.get_ref() {
             DeValue::Integer(integer) => match integer_value(integer) {
@@ -111,16 +136,21 @@ impl Read<'_> {
         let allowed =
             (number.min..=number.max).contains(&read) || (read == 0 && number.zero.is_some());
         let small = u32::try_from(read).ok();
-        match (number.place, small) {
-            (NumberPlace::Small(place), Some(small)) if allowed => {
-                *place(&mut self.config) = small;
-            }
-            (NumberPlace::Large(place), _) if allowed => *place(&mut self.config) = read,
+        match (&number.place, small) {
+            (NumberPlace::Small(place), Some(small)) if allowed => *place(into) = small,
+            (NumberPlace::Large(place), _) if allowed => *place(into) = read,
+            (NumberPlace::Instead(place), _) if allowed => *place(into) = Some(read),
             _ => self.out_of_range(row, number, value.span(), &number.shown(read)),
         }
     }
 
-    fn out_of_range(&mut self, row: &Row, number: &Number, span: Range<usize>, written: &str) {
+    fn out_of_range<S>(
+        &mut self,
+        row: &Row<S>,
+        number: &Number<S>,
+        span: Range<usize>,
+        written: &str,
+    ) {
         let message = format!("{} must be {}, not {written}", row.name, number.range());
         let hint = match number.zero {
             Some(zero) => format!("0 means: {zero}"),
@@ -129,18 +159,54 @@ impl Read<'_> {
         self.problems.error(code::RANGE, row.name, span, message).hint(hint);
     }
 
-    fn word(&mut self, row: &Row, words: &[Word], value: &Spanned<DeValue<'_>>) {
+    fn choice<S>(
+        &mut self,
+        row: &Row<S>,
+        numbers: &[(u16, &str)],
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<u16> {
+        let all: Vec<String> = numbers.iter().map(|(number, _)| number.to_string()).collect();
+        let all = all.join(" or ");
+        let DeValue::Integer(integer) = value.get_ref() else {
+            let hint = match value.get_ref() {
+                DeValue::String(text) if text.parse::<u16>().is_ok() => {
+                    format!("write {text} without quotes")
+                }
+                _ => String::new(),
+            };
+            self.wrong_type(row, value, &all, hint);
+            return None;
+        };
+        let read = integer_value(integer);
+        let known = numbers.iter().find(|(number, _)| Some(u64::from(*number)) == read);
+        if known.is_none() {
+            let message = format!("{} must be {all}, not {integer}", row.name);
+            self.problems.error(code::RANGE, row.name, value.span(), message).hint("");
+        }
+        known.map(|(number, _)| *number)
+    }
+
+    fn word<S>(
+        &mut self,
+        row: &Row<S>,
+        words: &[Word<S>],
+        into: &mut S,
+        value: &Spanned<DeValue<'_>>,
+    ) {
         let all: Vec<String> = words.iter().map(|word| quoted(word.word)).collect();
         let all = all.join(" or ");
         let DeValue::String(text) = value.get_ref() else {
             return self.wrong_type(row, value, &all, "");
         };
         match words.iter().find(|word| word.word == text.as_ref()) {
-            Some(word) => (word.choose)(&mut self.config),
+            Some(word) => (word.choose)(into),
             None => {
                 let message = format!("{} must be {all}, not {}", row.name, quoted(text));
                 let near = nearest(text, words.iter().map(|word| word.word));
-                let hint = near.map(|near| format!("did you mean \"{near}\"?"));
+                let hint = match hints::takes(row.name, text) {
+                    Some(table) => Some(format!("that one is for {table}")),
+                    None => near.map(|near| format!("did you mean \"{near}\"?")),
+                };
                 let span = value.span();
                 let problem = self.problems.error(code::VALUE, row.name, span, message);
                 problem.hint(hint.unwrap_or_default());
@@ -148,9 +214,9 @@ impl Read<'_> {
         }
     }
 
-    fn text<T>(
+    fn text<S, T>(
         &mut self,
-        row: &Row,
+        row: &Row<S>,
         value: &Spanned<DeValue<'_>>,
         read: impl Fn(&str) -> Result<T, Refusal>,
     ) -> Option<T> {
@@ -168,16 +234,14 @@ impl Read<'_> {
     }
 }
 
-impl Number {
+impl<S> Number<S> {
     /// Whether text such as `"64MiB"` is taken.
-    #[must_use]
-    pub const fn takes_sizes(&self) -> bool {
+    pub(crate) const fn takes_sizes(&self) -> bool {
         matches!(self.unit, Unit::Bytes | Unit::BytesPerSecond)
     }
 
     /// The range in words: `1 to 3600 seconds`, `1KiB to 1MiB`.
-    #[must_use]
-    pub fn range(&self) -> String {
+    pub(crate) fn range(&self) -> String {
         let min = match self.zero {
             Some(_) if self.min == 1 => "0".to_owned(),
             Some(_) => format!("0 or {}", self.shown(self.min)),
@@ -192,8 +256,7 @@ impl Number {
     }
 
     /// A value as it may be written in the file, without quotes.
-    #[must_use]
-    pub fn shown(&self, value: u64) -> String {
+    pub(crate) fn shown(&self, value: u64) -> String {
         match self.unit {
             Unit::Bytes | Unit::BytesPerSecond => size::shown(value),
             Unit::Seconds | Unit::Count(_) => value.to_string(),

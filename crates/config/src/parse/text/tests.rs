@@ -1,6 +1,6 @@
 //! Tests of `parse::text`.
 
-use super::{host_name, path, public_path, user};
+use super::{folder, host_name, path, user};
 
 #[test]
 fn host_names() {
@@ -40,9 +40,9 @@ fn host_names() {
 }
 
 #[test]
-fn public_paths() {
+fn folders() {
     for text in ["/", "/pub/", "/a/b/", "/门 神/", "/..a/", "/%2e%2e/"] {
-        assert_eq!(public_path(text).as_deref(), Ok(text));
+        assert_eq!(folder(text).as_deref(), Ok(text));
     }
     for (text, hint) in [
         ("pub", "write \"/pub/\""),
@@ -56,11 +56,11 @@ fn public_paths() {
         ("/a\n/", ""),
         ("/\0/", ""),
     ] {
-        let refusal = public_path(text).unwrap_err();
+        let refusal = folder(text).unwrap_err();
         assert!(refusal.hint.contains(hint), "{text}: {}", refusal.hint);
     }
-    assert!(public_path(&format!("/{}/", "a".repeat(4093))).is_ok());
-    assert!(public_path(&format!("/{}/", "a".repeat(4094))).is_err());
+    assert!(folder(&format!("/{}/", "a".repeat(4093))).is_ok());
+    assert!(folder(&format!("/{}/", "a".repeat(4094))).is_err());
 }
 
 #[test]

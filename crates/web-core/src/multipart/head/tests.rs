@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::*;
 
 fn field(name: &str) -> PartHead {
-    PartHead { name: name.into(), file_name: None, content_type: None }
+    PartHead { name: name.into(), file_name: None, full_path: None, content_type: None }
 }
 
 fn head(lines: &str) -> Result<PartHead, HeadFault> {
@@ -96,6 +96,25 @@ fn field_names() {
     ] {
         assert_eq!(name(text), Err(wanted), "{text}");
     }
+}
+
+#[test]
+fn whole_file_names() {
+    for (text, wanted) in [
+        ("x=1", None),
+        ("filename=\"\"", Some("")),
+        ("filename=\"a.txt\"", Some("a.txt")),
+        ("filename=\"d/e/a.txt\"", Some("d/e/a.txt")),
+        ("filename=\"C:\\d\\a.txt\"", Some("C:\\d\\a.txt")),
+        ("filename=\"../\\\"a\"", Some("../\"a")),
+        ("filename*=UTF-8''d%2Fa", Some("d/a")),
+    ] {
+        let path = disposition(&format!("name=a; {text}")).map(|head| head.full_path);
+        assert_eq!(path, Ok(wanted.map(|path| path.as_bytes().to_vec())), "{text}");
+    }
+    // What is not in the last component is checked, too.
+    let fault = disposition("name=a; filename*=UTF-8''d%0A%2Fa").unwrap_err();
+    assert_eq!(fault, HeadFault::FileName);
 }
 
 #[test]

@@ -1,0 +1,244 @@
+//! One request to PHP and its answer, over one connection, both ways at once.
+//!
+//! FastCGI needs full duplex: a script may answer before it has read its input, and both sides
+//! would wait for each other for ever if the whole request had to go out first. So every step
+//! sends what the socket takes and reads what it has.
+//!
+//! How it fails: the connection ends before `END_REQUEST` (PHP died, was killed, or was told to
+//! go); the bytes are no FastCGI; the server says it is overloaded; nothing comes for
+//! `php_silence_seconds_max`. Each is a [`Trouble`] with its own words. Nothing is repeated.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use menshen_web_core::fastcgi::{
+    Connection, Decoder, Event, ProtocolStatus, STDIN_END, STDIN_MAX, begin_request, push_param,
+    stdin_header, write_params,
+};
+
+use super::backlog::Backlog;
+use super::delivery::Source;
+use super::line::Line;
+use crate::scratch::with_scratch;
+
+/// A request under way.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// `None` once the answer is whole or broken.
+    line: Option<Line>,
+    /// Whether the connection stays usable after the answer.
+    kept: Connection,
+    decoder: Decoder,
+    /// What is being sent, and how much of it is gone.
+    outgoing: Vec<u8>,
+    gone: usize,
+    source: Option<Source>,
+    /// Whether a byte came since the last look.
+    heard: bool,
+    pub(crate) answer: Backlog,
+    pub(crate) stderr: Stderr,
+    pub(crate) state: State,
+}
+
+/// How far the answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// More may come.
+    Open,
+    /// PHP said it was all.
+    Whole,
+    /// It will never be whole.
+    Broken(Trouble),
+}
+
+/// Why an answer broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Trouble {
+    #[error("PHP closed the connection before its answer was whole")]
+    Closed,
+    #[error("PHP did not speak FastCGI")]
+    Protocol,
+    #[error("PHP refused the request as too much")]
+    Overloaded,
+    #[error("the answer could not be kept")]
+    Spool,
+}
+
+/// What PHP wrote to its error stream, up to a limit.
+#[derive(Debug, Default)]
+pub(crate) struct Stderr {
+    pub(crate) text: Vec<u8>,
+    pub(crate) most: usize,
+    pub(crate) cut: bool,
+}
+
+impl Exchange {
+    /// Begins: `pairs` are the parameters but for the body's, `source` the body of `length` bytes.
+    pub(crate) fn new(
+        line: Line,
+        kept: Connection,
+        pairs: &[u8],
+        source: Option<Source>,
+        stderr_most: usize,
+    ) -> Self {
+        let mut outgoing = Vec::with_capacity(pairs.len() + 64);
+        begin_request(kept, &mut outgoing);
+        write_params(pairs, &mut outgoing);
+        if source.is_none() {
+            outgoing.extend_from_slice(&STDIN_END);
+        }
+        Self {
+            line: Some(line),
+            kept,
+            decoder: Decoder::default(),
+            outgoing,
+            gone: 0,
+            source,
+            heard: false,
+            answer: Backlog::default(),
+            stderr: Stderr { most: stderr_most, ..Stderr::default() },
+            state: State::Open,
+        }
+    }
+
+    /// Sends what goes and reads once. Ready when something was read or the answer ended; pending
+    /// when PHP has nothing more now.
+    pub(crate) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.state != State::Open {
+            return Poll::Ready(());
+        }
+        self.send(cx);
+        let Self { line: Some(line), decoder, answer, stderr, .. } = self else {
+            return Poll::Ready(());
+        };
+        let read = with_scratch(|scratch| {
+            let room = &mut scratch.data()[..RECV_BYTES];
+            line.poll_recv(cx, room).map(|got| match got {
+                Ok(0) | Err(_) => State::Broken(Trouble::Closed),
+                Ok(n) => digest(decoder, &room[..n], answer, stderr),
+            })
+        });
+        let Poll::Ready(state) = read else { return Poll::Pending };
+        self.heard = true;
+        self.state = state;
+        Poll::Ready(())
+    }
+
+    /// Whether PHP was heard since the last call.
+    pub(crate) fn take_heard(&mut self) -> bool {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// After the whole answer: the connection, if it can serve another request. Before: it is
+    /// closed, and a script that still runs will notice at its next output.
+    pub(crate) fn release(&mut self) -> Option<Line> {
+        let line = self.line.take()?;
+        let sent = self.source.is_none() && self.gone == self.outgoing.len();
+        (self.state == State::Whole && self.kept == Connection::Keep && sent).then_some(line)
+    }
+
+    /// Sends until the socket is full. A peer that takes no more may still answer.
+    fn send(&mut self, cx: &mut Context<'_>) {
+        loop {
+            if self.gone == self.outgoing.len() && !self.refill() {
+                return;
+            }
+            let Some(line) = &self.line else { return };
+            match line.poll_send(cx, &self.outgoing[self.gone..]) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(n)) => self.gone += n,
+                Poll::Ready(Err(_)) => {
+                    (self.outgoing, self.gone, self.source) = (Vec::new(), 0, None);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The next stretch of the body as one record; false when all is sent.
+    fn refill(&mut self) -> bool {
+        let Some(source) = &mut self.source else {
+            if self.gone > 0 {
+                (self.outgoing, self.gone) = (Vec::new(), 0);
+            }
+            return false;
+        };
+        self.gone = 0;
+        self.outgoing.resize(8 + STDIN_BYTES, 0);
+        let read = source.read(&mut self.outgoing[8..]).unwrap_or(0);
+        let left = source.remaining();
+        if read == 0 && left > 0 {
+            // The spool failed: without its announced length PHP would wait for ever.
+            (self.outgoing, self.source, self.line) = (Vec::new(), None, None);
+            self.state = State::Broken(Trouble::Spool);
+            return false;
+        }
+        let length = u16::try_from(read).unwrap_or(0);
+        self.outgoing[..8].copy_from_slice(&stdin_header(length));
+        self.outgoing.truncate(8 + read);
+        if left == 0 {
+            if read == 0 {
+                self.outgoing.clear();
+            }
+            self.outgoing.extend_from_slice(&STDIN_END);
+            self.source = None;
+        }
+        true
+    }
+}
+
+/// Appends the body's own parameters to `pairs`.
+pub(crate) fn push_body_params(content_type: &[u8], length: u64, pairs: &mut Vec<u8>) {
+    push_param(b"CONTENT_TYPE", content_type, pairs);
+    push_param(b"CONTENT_LENGTH", length.to_string().as_bytes(), pairs);
+}
+
+/// Sorts received bytes; returns how far the answer is then.
+fn digest(
+    decoder: &mut Decoder,
+    mut input: &[u8],
+    answer: &mut Backlog,
+    stderr: &mut Stderr,
+) -> State {
+    loop {
+        let Ok(step) = decoder.feed(input) else { return State::Broken(Trouble::Protocol) };
+        match step.event {
+            None => return State::Open,
+            Some(Event::Stdout(range)) => {
+                if answer.push(&input[range]).is_err() {
+                    return State::Broken(Trouble::Spool);
+                }
+            }
+            Some(Event::Stderr(range)) => stderr.push(&input[range]),
+            Some(Event::End { protocol: ProtocolStatus::RequestComplete, .. }) => {
+                return State::Whole;
+            }
+            Some(Event::End { protocol: ProtocolStatus::Overloaded, .. }) => {
+                return State::Broken(Trouble::Overloaded);
+            }
+            Some(Event::End { .. }) => return State::Broken(Trouble::Protocol),
+        }
+        input = &input[step.consumed..];
+    }
+}
+
+impl Stderr {
+    fn push(&mut self, bytes: &[u8]) {
+        let room = self.most.saturating_sub(self.text.len());
+        self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.cut |= bytes.len() > room;
+    }
+}
+
+impl From<Trouble> for io::Error {
+    fn from(trouble: Trouble) -> Self {
+        Self::new(io::ErrorKind::ConnectionAborted, trouble)
+    }
+}
+
+/// Read from PHP at once, bytes.
+const RECV_BYTES: usize = 64 << 10;
+/// Of the body sent in one record, bytes; whole pages of the spool file.
+const STDIN_BYTES: usize = 60 << 10;
+
+const _: () = assert!(STDIN_BYTES <= STDIN_MAX && STDIN_BYTES.is_multiple_of(4096));

@@ -1,0 +1,122 @@
+//! From a script that was found to a request for PHP; decided while the head is borrowed.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use menshen_config::model::Delivery;
+use menshen_web_core::fastcgi::push_param;
+use menshen_web_core::head::{Interest, Method};
+use menshen_web_core::multipart::boundary_of;
+
+use super::call::Call;
+use super::intake::{FormUse, Intake, IntakeLimits};
+use super::kept::Kept;
+use super::params::{Place, pairs};
+use super::spool::PhpSpool;
+use crate::ask::Ask;
+use crate::door::Door;
+use crate::fault::Fault;
+use crate::plan::Plan;
+use crate::reply::Reply;
+use crate::sink::{ForPhp, Sink};
+use crate::site::Script;
+
+impl Door {
+    /// A request for `script`.
+    pub(crate) fn for_php(&self, ask: &Ask<'_>, script: Box<Script>) -> Plan {
+        let Some(pool) = script.site.pool.and_then(|number| self.pools.get(number)) else {
+            return Reply::fault(Fault::NotFound, ask.wanted()).into();
+        };
+        let body = match self.intake(ask, &script, pool) {
+            Ok(body) => body,
+            Err(fault) => {
+                self.count_fault(fault);
+                return Reply::fault(fault, ask.wanted()).into();
+            }
+        };
+        let content_type = ask.headers.get("content-type").unwrap_or_default().to_vec();
+        let place = Place {
+            filename: &script.filename,
+            name: &script.name,
+            document_uri: &script.document_uri,
+            path_info: &script.path_info,
+            query: &script.query,
+            root: &script.site.document_root,
+            user_ini: &script.user_ini,
+            accel_mapping: &script.site.accel_mapping,
+        };
+        let mut pairs = pairs(ask, &place);
+        if body.is_none() {
+            push_param(b"CONTENT_TYPE", &content_type, &mut pairs);
+            let length: &[u8] = if ask.method == Method::Post { b"0" } else { b"" };
+            push_param(b"CONTENT_LENGTH", length, &mut pairs);
+        }
+        let call = Box::new(Call {
+            pool: Rc::clone(pool),
+            script,
+            pairs,
+            content_type,
+            body: None,
+            client: ask.peer,
+            kept: Kept::of(ask),
+            wanted: ask.wanted(),
+        });
+        match body {
+            None => Plan::Php(call),
+            Some(intake) => Plan::Receive(Sink::Php(Box::new(ForPhp { intake, call }))),
+        }
+    }
+
+    /// Where the body goes; `None` without one. What is refused is refused before a byte of it.
+    fn intake(
+        &self,
+        ask: &Ask<'_>,
+        script: &Script,
+        pool: &Rc<super::Pool>,
+    ) -> Result<Option<Intake>, Fault> {
+        if ask.length == Some(0) {
+            return Ok(None);
+        }
+        let settings = &script.settings;
+        let body_bytes_max = match settings.upload_bytes_max {
+            0 => self.limits.upload_bytes_max,
+            own => own,
+        };
+        let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        let limits = IntakeLimits {
+            body_bytes_max,
+            file_bytes_max: settings.file_bytes_max,
+            fields_bytes_max: self.limits.php_fields_bytes_max,
+            parts_max: size(self.limits.parts_max),
+            part_head_bytes_max: size(self.limits.part_head_bytes_max),
+        };
+        let spool = Arc::clone(&pool.spool);
+        // Only of a POST PHP takes a form apart itself; all else it hands to the script as it is.
+        let kind = ask.headers.get("content-type").unwrap_or_default();
+        let essence = kind.split(|&b| b == b';' || b == b',').next().unwrap_or_default();
+        let is_form = ask.method == Method::Post
+            && ask.interest.has(Interest::CONTENT_TYPE)
+            && essence.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data");
+        if !is_form {
+            return Intake::raw(spool, ask.length, limits).map(Some);
+        }
+        let boundary = boundary_of(kind)
+            .map_err(|_| Fault::BadRequest("the form's boundary is missing or malformed"))?;
+        let (spool, purpose) = match (settings.delivery, script.fields()) {
+            (Delivery::Fields, Some((fields, folder))) => {
+                let spool = match folder.zip(fields.store.as_deref()) {
+                    Some((folder, path)) => script.store_spool(|| {
+                        let beside = PhpSpool::beside(folder, path, &spool)?;
+                        beside.collect();
+                        Ok(beside)
+                    })?,
+                    None => spool,
+                };
+                (spool, FormUse::fields(fields))
+            }
+            (Delivery::Replay, _) => (spool, FormUse::Replay),
+            _ => (spool, FormUse::Files),
+        };
+        Intake::form(spool, &boundary, ask.length, limits, purpose).map(Some)
+    }
+}

@@ -1,0 +1,275 @@
+//! One PHP pool, as one worker of the door sees it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use menshen_base::{Counter, Finding};
+use menshen_config::PoolSpec;
+use menshen_config::model::{Delivery, PhpAddress};
+use menshen_net::clock;
+use menshen_sys::{Scoreboard, Slot, inherit};
+use menshen_web_core::fastcgi::Connection;
+
+use super::admission::{Admission, Class, Settings, Ticket};
+use super::body::Body;
+use super::call::Failure;
+use super::delivery::{Delivered, How, Store};
+use super::exchange::{Exchange, State, Stderr};
+use super::head::judge as judge_head;
+use super::line::Line;
+use super::probe::{self, SwapState, decide};
+use super::spool::PhpSpool;
+use crate::door::Door;
+use crate::log::{PhpNote, PhpWay};
+use crate::site::Script;
+
+/// A pool.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    spec: PoolSpec,
+    pub(crate) admission: Rc<Admission<Line>>,
+    pub(crate) spool: Arc<PhpSpool>,
+    swap: RefCell<SwapState>,
+    /// When it was asked, 0 for never.
+    asked_ms: Cell<u64>,
+    asking: tokio::sync::Mutex<()>,
+    /// What the operator was told already; a finding is told once until something changes.
+    told: RefCell<HashSet<String>>,
+}
+
+impl Pool {
+    /// Takes over what the guard opened for it.
+    pub(crate) fn new(
+        spec: &PoolSpec,
+        instance: &str,
+        board: Scoreboard,
+        slot: Slot,
+        limits: &menshen_config::Limits,
+    ) -> io::Result<Self> {
+        let folder = inherit::adopt(spec.spool_fd)?;
+        let spool = Arc::new(PhpSpool::open(folder, spec.spool_path.clone(), instance));
+        spool.collect();
+        let admission = Admission::new(
+            board,
+            slot,
+            Settings {
+                place: spec.place,
+                workers: spec.workers,
+                waiting_max: limits.php_queue_max,
+                wait_max: Duration::from_secs(u64::from(limits.php_queue_seconds_max)),
+                bell: inherit::adopt(spec.wake_fd)?,
+            },
+        );
+        Ok(Self {
+            spec: spec.clone(),
+            admission,
+            spool,
+            swap: RefCell::new(SwapState::Unknown),
+            asked_ms: Cell::new(0),
+            asking: <_>::default(),
+            told: RefCell::default(),
+        })
+    }
+
+    /// What the guard said of it.
+    pub(crate) fn spec(&self) -> &PoolSpec {
+        &self.spec
+    }
+
+    /// A connection for the holder of `ticket`: one that another request just finished with, or a
+    /// new one.
+    pub(super) async fn connect(
+        &self,
+        door: &Door,
+        ticket: &mut Ticket<Line>,
+    ) -> Result<Line, Failure> {
+        if let Some(line) = ticket.take_connection() {
+            return Ok(line);
+        }
+        let seconds = u64::from(door.limits.php_connect_seconds_max);
+        match Line::open(&self.spec.address, Duration::from_secs(seconds)).await {
+            Ok(line) => Ok(line),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::TimedOut {
+                    door.slot.add(Counter::LimitPhpConnect, 1);
+                }
+                door.notes
+                    .tell(&format!("finding php-unreachable error: {}: {error}", self.name()), b"");
+                Err(Failure::Unreachable)
+            }
+        }
+    }
+
+    /// Makes a body ready for PHP, by the delivery that is configured and possible.
+    pub(super) async fn deliver(
+        &self,
+        door: &Rc<Door>,
+        script: &Script,
+        body: Body,
+        note: &mut PhpNote,
+    ) -> Result<Delivered, Failure> {
+        if !body.has_files() {
+            return Ok(body.deliver(How::Replay)?);
+        }
+        let configured = script.settings.delivery;
+        let facts = body.facts();
+        if matches!(configured, Delivery::Auto | Delivery::Swap) && facts.spooled_bytes > 0 {
+            self.ask(door).await;
+        }
+        let swap = self.swap.borrow().clone();
+        let (delivery, reason) = decide(configured, &swap, facts);
+        if let Some(reason) = reason {
+            door.slot.add(Counter::PhpFallbacks, 1);
+            self.tell_once(door, &format!("uploads are replayed: {}", reason.text()));
+            if let SwapState::Broken(findings) = &swap {
+                findings.iter().for_each(|finding| self.tell_finding(door, finding));
+            }
+        }
+        let how = match delivery {
+            Delivery::Swap => How::Swap { files_max: swap.files_max() },
+            Delivery::Fields => match script.fields() {
+                Some((fields, folder)) => {
+                    let store = folder.zip(fields.store.as_deref());
+                    let store = store.map(|(folder, path)| Store { folder, path });
+                    How::Fields { fields, store }
+                }
+                None => How::Replay,
+            },
+            _ => How::Replay,
+        };
+        note.way = match how {
+            How::Swap { .. } => PhpWay::Swap,
+            How::Fields { .. } => PhpWay::Fields,
+            How::Replay => PhpWay::Replay,
+        };
+        Ok(body.deliver(how)?)
+    }
+
+    /// The prepend script did not do what it was told: nothing more is delivered that way until
+    /// the pool has been asked again.
+    pub(super) fn swap_failed(&self, door: &Door, script: &Script) {
+        self.asked_ms.set(0);
+        *self.swap.borrow_mut() = SwapState::Unknown;
+        door.notes
+            .tell("finding php-swap-failed error: the prepend script did not run", &script.name);
+    }
+
+    /// Counts a request that PHP is done with.
+    pub(super) fn count(&self, door: &Door, note: &PhpNote) {
+        let slot = &door.slot;
+        slot.add(Counter::PhpRequests, 1);
+        slot.add(Counter::PhpMicros, note.held_us);
+        let (count, micros) = match note.way {
+            PhpWay::Swap => (Counter::PhpSwap, Counter::PhpSwapMicros),
+            PhpWay::Fields => (Counter::PhpFields, Counter::PhpFieldsMicros),
+            PhpWay::Replay => (Counter::PhpReplay, Counter::PhpReplayMicros),
+            PhpWay::Page | PhpWay::None => return,
+        };
+        slot.add(count, 1);
+        slot.add(micros, note.held_us);
+    }
+
+    /// Tells the operator what PHP said on its error stream, and what went wrong.
+    pub(super) fn tell(
+        &self,
+        door: &Door,
+        script: &Script,
+        stderr: &Stderr,
+        failure: Option<Failure>,
+    ) {
+        if let Some(failure) = failure {
+            let code = failure.code();
+            let what = format!("finding {code} error: {}: {}", self.name(), failure.detail());
+            door.notes.tell(&what, &script.name);
+        }
+        let lines = stderr.text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+        for line in lines {
+            door.slot.add(Counter::PhpStderr, 1);
+            door.notes.tell("php", line);
+        }
+        if stderr.cut {
+            door.slot.add(Counter::LimitPhpStderr, 1);
+        }
+    }
+
+    /// Asks the pool whether swap works, unless it was asked a moment ago. One request asks; others
+    /// that come meanwhile wait for the answer.
+    async fn ask(&self, door: &Rc<Door>) {
+        let _one = self.asking.lock().await;
+        let now = clock::coarse_ms().max(1);
+        let asked = self.asked_ms.get();
+        if asked > 0 && now.saturating_sub(asked) < TRUST_MS {
+            return;
+        }
+        let found = self.probe(door).await.unwrap_or(SwapState::Unknown);
+        self.asked_ms.set(now);
+        if *self.swap.borrow() != found {
+            self.told.borrow_mut().clear();
+        }
+        if let SwapState::Works(facts) = &found {
+            facts.warnings.iter().for_each(|finding| self.tell_finding(door, finding));
+        }
+        *self.swap.borrow_mut() = found;
+    }
+
+    /// One swapped file for the probe script.
+    async fn probe(&self, door: &Rc<Door>) -> Option<SwapState> {
+        let probe = probe::request(&self.spec, &self.spool).ok()?;
+        let client = std::net::Ipv4Addr::LOCALHOST.into();
+        let mut ticket = self.admission.enter(Class::Page, client).await.ok()?;
+        let line = self.connect(door, &mut ticket).await.ok()?;
+        let Delivered { source, files, .. } = probe.body;
+        let mut exchange =
+            Exchange::new(line, Connection::Close, &probe.pairs, Some(source), PROBE_STDERR_BYTES);
+        let hear = async {
+            while exchange.state == State::Open && exchange.answer.len() < PROBE_ANSWER_BYTES {
+                poll_fn(|cx| exchange.poll_step(cx)).await;
+            }
+        };
+        tokio::time::timeout(PROBE_PATIENCE, hear).await.ok()?;
+        drop(files);
+        drop(ticket);
+        if exchange.state != State::Whole {
+            return None;
+        }
+        let bytes = exchange.answer.memory();
+        let (head, len) = judge_head(bytes, bytes.len(), &mut 0).ok()??;
+        Some(probe::judge(&self.spec, &probe.expected, head.status, &bytes[len..]))
+    }
+
+    fn tell_finding(&self, door: &Door, finding: &Finding) {
+        let severity = finding.severity.word();
+        let mut text =
+            format!("finding {} {severity}: {}: {}", finding.code, finding.subject, finding.claim);
+        if !finding.hint.is_empty() {
+            text.push_str("; hint: ");
+            text.push_str(&finding.hint);
+        }
+        self.tell_once(door, &text);
+    }
+
+    fn tell_once(&self, door: &Door, text: &str) {
+        if self.told.borrow_mut().insert(text.to_owned()) {
+            door.notes.tell(text, b"");
+        }
+    }
+
+    /// The address, for the operator.
+    fn name(&self) -> String {
+        match &self.spec.address {
+            PhpAddress::Unix(path) => format!("unix:{}", path.display()),
+            PhpAddress::Tcp(address) => address.to_string(),
+        }
+    }
+}
+
+/// How long an answer about swap is believed: pools are changed while the door runs.
+const TRUST_MS: u64 = 10_000;
+const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+const PROBE_ANSWER_BYTES: u64 = 256 << 10;
+const PROBE_STDERR_BYTES: usize = 4096;

@@ -1,0 +1,193 @@
+//! The spool of one PHP pool: named files that PHP may take over, and files without a name.
+//!
+//! Every named file has an owner that removes it when dropped, at whatever stage a request ends;
+//! what a killed worker leaves is collected by its name. Nothing here is ever removed that does not
+//! bear such a name: PHP's own temporary files may lie in the same folder.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Mode, OFlags, fdatasync, fstat, openat, unlinkat};
+use rustix::io::Errno;
+
+use crate::fault::Fault;
+use crate::root::{Mount, Root, own_folder};
+use crate::spool::{Names, Place, Reserve, SPOOL, append, collect, reserves};
+
+/// The spool of a pool.
+#[derive(Debug)]
+pub(crate) struct PhpSpool {
+    folder: Arc<OwnedFd>,
+    /// Absolute, as PHP sees it.
+    path: PathBuf,
+    instance: String,
+    names: Names,
+    reserves: bool,
+}
+
+/// Who may read a named file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Only the user of this worker, who is PHP's: as PHP's own temporary files are.
+    Owner,
+    /// Also the group: with `fields` PHP may be somebody else, who gets at the file because the
+    /// folder is set-group-id to PHP's group. Others never may.
+    Group,
+}
+
+/// A named spool file; dropping it removes it unless it was given away.
+#[derive(Debug)]
+pub(crate) struct Named {
+    /// `None` once parked.
+    file: Option<OwnedFd>,
+    place: Place,
+    size: u64,
+}
+
+impl PhpSpool {
+    /// The spool in `folder`, which PHP knows as `path`; `instance` names this life of the guard.
+    pub(crate) fn open(folder: OwnedFd, path: PathBuf, instance: &str) -> Self {
+        let reserves = reserves(&folder);
+        let names = Names::of(instance);
+        Self { folder: Arc::new(folder), path, instance: instance.into(), names, reserves }
+    }
+
+    /// The spool for files that will move into `store`: `pool`, the pool's own, when a rename
+    /// leads from there, else one inside the store. To be asked once per store, at the start.
+    pub(crate) fn beside(
+        store: &OwnedFd,
+        path: &Path,
+        pool: &Arc<Self>,
+    ) -> Result<Arc<Self>, Fault> {
+        let mount = |folder: &OwnedFd| Mount::of(folder).map_err(|_| Fault::Storage);
+        if mount(store)? == mount(&pool.folder)? {
+            return Ok(Arc::clone(pool));
+        }
+        let folder = own_folder(store, SPOOL)?;
+        Ok(Arc::new(Self::open(folder, path.join(SPOOL), &pool.instance)))
+    }
+
+    /// A new file with a name.
+    pub(crate) fn named(&self, readers: Readers) -> Result<Named, Fault> {
+        let mode = match readers {
+            Readers::Owner => 0o600,
+            Readers::Group => 0o660,
+        };
+        let (file, name) = self.names.create(&self.folder, Mode::from_raw_mode(mode))?;
+        let place = Place { folder: Arc::clone(&self.folder), name, kept: false };
+        Ok(Named { file: Some(file), place, size: 0 })
+    }
+
+    /// A new file without a name: gone with its descriptor.
+    pub(crate) fn anonymous(&self) -> Result<OwnedFd, Fault> {
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        match openat(&*self.folder, c".", flags, Mode::from_raw_mode(0o600)) {
+            // File systems without O_TMPFILE, such as overlays of old kernels.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => self.unlinked(),
+            opened => opened.map_err(Fault::from_errno),
+        }
+    }
+
+    /// How blocks are reserved for a file of `expected` bytes.
+    pub(crate) const fn reserve(&self, expected: Option<u64>) -> Reserve {
+        Reserve::new(expected, self.reserves)
+    }
+
+    /// Removes what dead workers left; returns how many files.
+    pub(crate) fn collect(&self) -> usize {
+        collect(&self.folder, &self.instance, is_spool_name)
+    }
+
+    /// Bytes this worker may still write here.
+    pub(crate) fn bytes_free(&self) -> u64 {
+        Root::bytes_free(&*self.folder)
+    }
+
+    /// The device of its file system.
+    pub(crate) fn device(&self) -> Result<u64, Fault> {
+        fstat(&*self.folder).map(|stat| stat.st_dev).map_err(Fault::from_errno)
+    }
+
+    /// The folder's absolute path, as PHP sees it.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where PHP finds `file`.
+    pub(crate) fn path_of(&self, file: &Named) -> Vec<u8> {
+        self.path.join(&file.place.name).into_os_string().as_bytes().to_vec()
+    }
+
+    fn unlinked(&self) -> Result<OwnedFd, Fault> {
+        let (file, name) = self.names.create(&self.folder, Mode::from_raw_mode(0o600))?;
+        unlinkat(&*self.folder, name.as_str(), AtFlags::empty()).map_err(Fault::from_errno)?;
+        Ok(file)
+    }
+}
+
+impl Named {
+    /// Appends bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        append(self.file.as_ref().ok_or(Fault::Storage)?, bytes)?;
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Closes it: one form may bring many files, and an open descriptor is dearer than a name.
+    pub(crate) fn park(&mut self) {
+        self.file = None;
+    }
+
+    /// Bytes written.
+    pub(crate) const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Opens it for reading.
+    pub(crate) fn reader(&self) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        openat(&*self.place.folder, self.place.name.as_str(), flags, Mode::empty())
+    }
+
+    /// Waits until its bytes are on the disk.
+    pub(crate) fn flush(&self) -> Result<(), Fault> {
+        fdatasync(self.reader().map_err(Fault::from_errno)?).map_err(Fault::from_errno)
+    }
+
+    /// Moves it to `name` in `folder`, on the same mount, where nothing has that name.
+    pub(crate) fn move_to(&mut self, folder: &Arc<OwnedFd>, name: String) -> Result<(), Fault> {
+        use rustix::fs::{RenameFlags, renameat_with};
+        let (old, flags) = (&self.place, RenameFlags::NOREPLACE);
+        renameat_with(&*old.folder, old.name.as_str(), &**folder, name.as_str(), flags)
+            .map_err(Fault::from_errno)?;
+        self.place.folder = Arc::clone(folder);
+        self.place.name = name;
+        Ok(())
+    }
+
+    /// It belongs to the application from now on.
+    pub(crate) fn keep(mut self) {
+        self.place.kept = true;
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        self.place.remove_aside(self.file.take(), self.size);
+    }
+}
+
+/// Whether a name is one of ours: `INSTANCE-PID-NUMBER`.
+fn is_spool_name(name: &[u8]) -> bool {
+    let mut words = name.split(|&byte| byte == b'-');
+    let mut is = |letter: fn(&u8) -> bool| {
+        words.next().is_some_and(|word| !word.is_empty() && word.iter().all(letter))
+    };
+    let well = is(u8::is_ascii_hexdigit) && is(u8::is_ascii_digit) && is(u8::is_ascii_digit);
+    well && words.next().is_none()
+}
+
+#[cfg(test)]
+mod tests;

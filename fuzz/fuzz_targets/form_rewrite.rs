@@ -1,0 +1,4 @@
+//! Fuzz target `form_rewrite`: see `menshen_web_core::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| menshen_web_core::fuzz::form_rewrite(data));
