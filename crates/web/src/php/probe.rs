@@ -23,9 +23,11 @@ use crate::php::digests::{Digests, hex};
 use crate::php::intake::Pile;
 use crate::php::spool::{PhpSpool, Readers};
 
+mod hear;
 mod judge;
 
-pub(crate) use self::judge::judge;
+pub(crate) use self::hear::hear;
+pub(crate) use self::judge::{judge, said};
 
 /// What is known of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
