@@ -81,6 +81,7 @@ impl Body {
     }
 
     /// Whether it is a form.
+    #[cfg(test)]
     pub(crate) const fn is_form(&self) -> bool {
         matches!(self.kind, Kind::Form { .. })
     }

@@ -127,6 +127,7 @@ impl Intake {
     }
 
     /// Bytes of the body taken so far.
+    #[cfg(test)]
     pub(crate) fn taken(&self) -> u64 {
         match self {
             Self::Raw(raw) => raw.pile.length(),

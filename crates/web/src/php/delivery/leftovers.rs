@@ -9,6 +9,7 @@ use crate::php::spool::Named;
 #[derive(Debug)]
 pub(crate) struct Leftovers {
     /// Removed in any case; PHP may have taken them by renaming.
+    #[expect(dead_code, reason = "held to be dropped")]
     spooled: Vec<Named>,
     /// Already in the store.
     stored: Vec<Named>,
@@ -46,6 +47,7 @@ impl Leftovers {
     }
 
     /// How many files are not PHP's yet.
+    #[cfg(test)]
     pub(crate) const fn len(&self) -> usize {
         self.spooled.len() + self.stored.len()
     }

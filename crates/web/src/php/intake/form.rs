@@ -124,6 +124,7 @@ impl Form {
     }
 
     /// Bytes of the body taken so far.
+    #[cfg(test)]
     pub(super) const fn taken(&self) -> u64 {
         self.gather.taken
     }
