@@ -55,6 +55,7 @@ impl Leftovers {
 
 impl Drop for Leftovers {
     fn drop(&mut self) {
+        self.spooled.clear();
         if self.handed_over {
             self.stored.drain(..).for_each(Named::keep);
         }
