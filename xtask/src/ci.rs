@@ -11,7 +11,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::shell::{find, run as run_command};
-use crate::{tidy, workspace};
+use crate::{apps, tidy, workspace};
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -120,7 +120,7 @@ fn build() -> Result<(), String> {
 fn bench() -> Result<(), String> {
     let target = workspace::target_folder()?;
     let out = target.join("bench-smoke").display().to_string();
-    for name in ["downloads", "uploads"] {
+    for name in ["downloads", "uploads", "fastcgi", "offload"] {
         cargo(&["xtask", "bench", name, "--short", "--out", &out])?;
     }
     Ok(())
@@ -151,8 +151,14 @@ const STEPS: &[Step] = &[
         run: browser::run,
     },
     Step {
+        name: "apps",
+        about: "WordPress and DokuWiki from Debian packages, in Chromium",
+        in_short: false,
+        run: apps::for_ci,
+    },
+    Step {
         name: "bench",
-        about: "the benchmarks run and give a table; no thresholds",
+        about: "the benchmarks run, all is answered, and they give a table; no thresholds",
         in_short: false,
         run: bench,
     },
