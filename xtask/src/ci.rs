@@ -11,7 +11,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::shell::{find, run as run_command};
-use crate::{tidy, workspace};
+use crate::{apps, tidy, workspace};
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -149,6 +149,12 @@ const STEPS: &[Step] = &[
         about: "Chromium through the page of the released program",
         in_short: false,
         run: browser::run,
+    },
+    Step {
+        name: "apps",
+        about: "WordPress and DokuWiki from Debian packages, in Chromium",
+        in_short: false,
+        run: apps::for_ci,
     },
     Step {
         name: "bench",

@@ -156,7 +156,7 @@ fn written(parts: &[Part], boundary: &Boundary) -> Result<(Vec<u8>, Vec<u8>), In
 fn php_reads_what_we_write() {
     let Some(mut php) = Php::start() else { return };
     let (mut files, mut fields, mut refused) = (0, 0, 0);
-    for seed in 0..1500 {
+    for seed in 0..1200 {
         let mut chance = Chance::new(seed);
         let mut parts = parts(&mut chance);
         let boundary = Boundary::from_random(&chance.bytes());
@@ -188,7 +188,7 @@ fn lengths_around_the_size_of_phps_buffer() {
     let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
     for end in [b"".as_slice(), b"\r", b"\n", b"\r\n", b"\r\n-", &delimiter[..20], &delimiter[1..9]]
     {
-        for size in (4_880..5_130).step_by(3).chain([10_100, 10_239, 10_240, 10_241]) {
+        for size in (4_880..5_130).step_by(5).chain([10_100, 10_239, 10_240, 10_241]) {
             let data = [&vec![b'x'; size], end].concat();
             let part = |name: &[u8], full_path| Part {
                 name: name.to_vec(),
@@ -234,7 +234,7 @@ fn a_body_that_both_read_means_the_same_to_both() {
     let boundary = Boundary::new(b"B").unwrap();
     let (mut same, mut refused, mut unsaid) = (0, 0, 0);
     let mut different = BTreeMap::new();
-    for seed in 0..4000 {
+    for seed in 0..3000 {
         let mut chance = Chance::new(1_000_000 + seed);
         let body = raw(&mut chance);
         let Ok(parts) = seen(&body, &boundary) else {
@@ -261,7 +261,7 @@ fn a_body_that_both_read_means_the_same_to_both() {
         }
     }
     eprintln!("{same} same, {refused} refused, {unsaid} cannot be said, {different:#?}");
-    assert!(same > 1000 && unsaid < 100, "{same} {unsaid}");
+    assert!(same > 900 && unsaid < 100, "{same} {unsaid}");
 }
 
 /// A body that PHP reads otherwise, for this reason and no other.

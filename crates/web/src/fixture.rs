@@ -67,10 +67,11 @@ impl Fixture {
             limits.auth_failures_per_minute_max,
         );
         let files = Files::new(board, slot, usize::try_from(limits.descriptors_max).unwrap());
+        let pools = if sites.is_empty() { Vec::new() } else { vec![pool(dir.path(), board, slot)] };
         let door = Door {
             sites: open_sites(dir.path(), sites, &files),
             files,
-            pools: Vec::new(),
+            pools,
             notes: crate::notes::Notes::new("web/0".into()),
             log: Log::new(log, slot, "web/0".into()),
             https_port: 8443,
@@ -128,6 +129,29 @@ impl Fixture {
     pub(crate) fn spooled(&self) -> Vec<String> {
         names(&self.path(crate::spool::SPOOL))
     }
+}
+
+/// A pool nobody answers in.
+fn pool(folder: &Path, board: Scoreboard, slot: menshen_sys::Slot) -> Rc<crate::php::Pool> {
+    use rustix::event::{EventfdFlags, eventfd};
+    let spool_path = folder.join("php-spool");
+    std::fs::create_dir(&spool_path).unwrap();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let spool_fd = open(&spool_path, flags, Mode::empty()).unwrap().into_raw_fd();
+    let wake_fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap();
+    let spec = menshen_config::PoolSpec {
+        address: model::PhpAddress::Unix(folder.join("nobody.sock")),
+        workers: 4,
+        managed: false,
+        status: None,
+        folder: folder.into(),
+        spool_fd,
+        spool_path,
+        place: 0,
+        wake_fd: wake_fd.into_raw_fd(),
+    };
+    let limits = Limits::default();
+    Rc::new(crate::php::Pool::new(&spec, "cafe", board, slot, &limits).unwrap())
 }
 
 /// Sites over new folders below `folder`; sites with PHP have the first pool.

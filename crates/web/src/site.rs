@@ -14,7 +14,7 @@ mod place;
 mod route;
 mod rules;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -27,7 +27,9 @@ use menshen_config::{Config, SiteSpec};
 use menshen_sys::inherit;
 use menshen_web_core::head::host_parts;
 
+use crate::fault::Fault;
 use crate::files::Files;
+use crate::php::spool::PhpSpool;
 use coding::Gzips;
 use place::{Place, Scripts};
 use rules::{Redirects, Rules};
@@ -53,10 +55,13 @@ pub(crate) struct Site {
     pub(crate) number: usize,
     /// Its pool among those of the worker; `None` without PHP.
     pub(crate) pool: Option<usize>,
-    /// `DOCUMENT_ROOT`: absolute, as PHP sees it, without a slash at its end.
+    /// `DOCUMENT_ROOT`: absolute, as PHP sees it, without a slash at its end unless it
+    /// is `/`.
     pub(crate) document_root: Vec<u8>,
     /// One per rule of the configuration: the folder of its `fields.store`.
     pub(crate) stores: Vec<Option<Arc<OwnedFd>>>,
+    /// One per rule: where files on their way to its store rest; made at the first.
+    store_spools: Vec<OnceCell<Arc<PhpSpool>>>,
     /// One per rule: details of its `fields` delivery.
     fields: Vec<Option<Fields>>,
     /// `X-Accel-Mapping`: the mounts, as PHP may name their files.
@@ -75,6 +80,9 @@ impl Sites {
     /// Takes over the open folders of all sites. `files` is the cache whose number of descriptors
     /// they share.
     pub(crate) fn new(config: &Config, specs: &[SiteSpec], files: &Files) -> io::Result<Self> {
+        if specs.len() != config.sites.len() {
+            return Err(io::Error::other("folders of sites are missing"));
+        }
         let gzips = Rc::new(Gzips::default());
         let mut sites = Self::default();
         for (number, (site, spec)) in config.sites.iter().zip(specs).enumerate() {
@@ -140,8 +148,11 @@ impl Site {
         files: &Files,
         gzips: Rc<Gzips>,
     ) -> io::Result<Self> {
+        if spec.mount_fds.len() != site.mounts.len() {
+            return Err(io::Error::other("folders of mounts are missing"));
+        }
         let root = Place::root(site, spec.root_fd, gzips.number_place(), files)?;
-        let document_root = root.php.clone();
+        let document_root = if root.php.is_empty() { b"/".to_vec() } else { root.php.clone() };
         let mut places = vec![root];
         for (mount, fd) in site.mounts.iter().zip(&spec.mount_fds) {
             let number = gzips.number_place();
@@ -161,6 +172,7 @@ impl Site {
             document_root,
             stores: stores?,
             fields: site.rules.iter().map(|rule| rule.fields.clone()).collect(),
+            store_spools: site.rules.iter().map(|_| OnceCell::new()).collect(),
             accel_mapping: accel_mapping(site),
             places,
             rules: Rules::new(site)?,
@@ -179,6 +191,20 @@ impl Script {
         let rule = self.settings.fields?;
         let store = self.site.stores.get(rule).and_then(Option::as_ref);
         Some((self.site.fields.get(rule)?.as_ref()?, store))
+    }
+
+    /// The spool of that folder; `make` opens it at the first time.
+    pub(crate) fn store_spool(
+        &self,
+        make: impl FnOnce() -> Result<Arc<PhpSpool>, Fault>,
+    ) -> Result<Arc<PhpSpool>, Fault> {
+        let rule = self.settings.fields.and_then(|rule| self.site.store_spools.get(rule));
+        let Some(cell) = rule else { return make() };
+        if let Some(spool) = cell.get() {
+            return Ok(Arc::clone(spool));
+        }
+        let made = make()?;
+        Ok(Arc::clone(cell.get_or_init(|| made)))
     }
 
     /// The fields that the configuration adds, but for those among `lines`: the application knows

@@ -7,6 +7,8 @@ import { largeSql, sameTable } from "./sql.mjs";
 
 /** PHP reads every statement of the file before it answers. */
 const LONG = { timeout: 480_000 };
+/** What is exported is so many times what was imported. */
+const COPIES = 6;
 
 export default function describe(tools) {
   const { step, shot, settings } = tools;
@@ -29,7 +31,10 @@ export default function describe(tools) {
   });
 
   step("an import of a large SQL file", async (page) => {
-    dump = largeSql(path.join(settings.work, "large.sql"), settings.bytes);
+    // Adminer copies the rest of the text after every statement: ten times the size takes a
+    // hundred times as long, behind any server.
+    const bytes = Math.min(settings.bytes, 20_000_000);
+    dump = largeSql(path.join(settings.work, "large.sql"), bytes);
     await page.goto(at("db=adm_in&import="));
     await page.setInputFiles("[name='sql_file[]']", dump.file);
     await page.check("[name=only_errors]");
@@ -45,6 +50,11 @@ export default function describe(tools) {
     const rows = tools.sql("SELECT COUNT(*), SUM(LENGTH(body)) FROM large", "adm_in");
     assert.equal(rows.trim(), `${dump.rows}\t${dump.bodyBytes}`);
     tools.showDeliveries();
+    for (let copy = 1; copy < COPIES; copy += 1)
+      tools.sql(
+        `INSERT INTO large SELECT id + ${copy * 1_000_000}, body FROM large WHERE id < 1000000`,
+        "adm_in",
+      );
   });
 
   step("the export of the table, over 100 MB, downloads and restores the same", async (page) => {
@@ -54,7 +64,7 @@ export default function describe(tools) {
     await shot("export");
     const { file } = await tools.download(() => page.click("input[type=submit][value=Export]"));
     const bytes = fs.statSync(file).size;
-    assert.ok(bytes >= dump.bodyBytes, `${bytes} bytes are too few`);
+    assert.ok(bytes >= COPIES * dump.bodyBytes, `too few bytes: ${fs.readFileSync(file).subarray(0, 2000)}`);
     tools.sqlFile(file, "adm_copy");
     sameTable(tools, "adm_in.large", "adm_copy.large");
     console.log(`     ${(bytes / 1e6).toFixed(0)} MB`);

@@ -110,7 +110,8 @@ fn one_mistake_makes_one_problem() {
         "[[site]]\nhosts = [\"a\", \"A\"]\n[[site]]\n",
         "[[site]]\nhosts = [\"a/\"]\n[[site]]\n",
         "[[site]]\n[[site]]\nhosts = a\n",
-        "[[site]]\nphp = \"mangaed\"\nphp_root = \"/a\"\n[[site.rule]]\npath = \"/\"\nscript = \"/a.php\"\n",
+        "[[site]]\nphp = \"mangaed\"\nphp_root = \"/a\"\n\
+         [[site.rule]]\npath = \"/\"\nscript = \"/a.php\"\n",
         "[[site]]\n[[site.rule]]\npath = \"/\"\npass = [\"a\"]\ndelivery = \"feilds\"\n",
         "[[site]]\n[[site.rule]]\npath = /\n",
         "[[site]]\n[[site.mount]]\npth = \"/a/\"\nroot = \"a\"\n",

@@ -24,8 +24,9 @@ fn the_sample_as_it_stands_is_the_default() {
     assert_eq!(parsed.config, Some(Config::default()));
 }
 
+/// With one of each repeated table beside it.
 #[test]
-fn the_sample_uncommented_is_the_default_with_one_of_each_repeated_table() {
+fn the_sample_uncommented_is_the_default() {
     let text = uncommented();
     let parsed = parse(&text);
     // A certificate with names is a contradiction, yet an empty one is none.

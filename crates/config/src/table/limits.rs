@@ -421,7 +421,7 @@ pub(super) const ROWS: &[Row] = &[
         default: "60",
         example: "600",
         help: "time PHP may take without a single byte of its answer",
-        detail: "Then the request is answered 504. PHP itself ends a script after `max_execution_time` or the pool's `request_terminate_timeout`.",
+        detail: "Then the request is answered 504. The script itself is not ended by that.",
         counter: Some(Counter::LimitPhpSilence),
         tried: &["fastcgi_read_timeout", "request_terminate_timeout", "max_execution_time"],
     },

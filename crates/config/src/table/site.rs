@@ -57,7 +57,8 @@ const SITE: &[Row<Site>] = &[
         default: "[]",
         example: "[\"example.test\", \"*.example.test\"]",
         help: "host names of the site",
-        detail: "`*.` in front stands for one label of anything. Empty: every host that no other site names; at most one site can be that.",
+        detail: "`*.` in front stands for one label of anything. Empty: every host that no other \
+                 site names; at most one site can be that.",
         counter: None,
         tried: &["server_name", "names", "host", "domains", "domain", "server_names", "hostname"],
     },
@@ -80,7 +81,9 @@ const SITE: &[Row<Site>] = &[
         default: "\"off\"",
         example: "\"managed\"",
         help: "how PHP is reached",
-        detail: "`\"off\"`: not at all, and no `.php` file is ever sent. `\"managed\"`: by a php-fpm that menshen starts. Else by the php-fpm that listens at this socket or address.",
+        detail: "`\"off\"`: not at all, and no `.php` file is ever sent. `\"managed\"`: by a \
+                 php-fpm that menshen starts. Else by the php-fpm that listens at this socket or \
+                 address.",
         counter: None,
         tried: &[
             "fastcgi_pass",
@@ -132,7 +135,9 @@ const SITE: &[Row<Site>] = &[
         default: "[\"$path\", \"/index.php\"]",
         example: "[\"$path\", \"/index.php?q=$path&$query\", \"=404\"]",
         help: "what a path is tried as, in order; the first that exists is served",
-        detail: "`$path` alone is the path itself, a directory through its index. Another path keeps the query of the request, unless it has one of its own; in that, `$path` and `$query` stand for what the client sent.",
+        detail: "`$path` alone is the path itself, a directory through its index. Another path \
+                 keeps the query of the request, unless it has one of its own; in that, `$path` \
+                 and `$query` stand for what the client sent.",
         counter: None,
         tried: &["try_files", "fallback", "front_controller", "rewrite", "fallback_resource"],
     },
@@ -302,7 +307,8 @@ const MOUNT: &[Row<Mount>] = &[
         default: "false",
         example: "true",
         help: "whether clients are kept out",
-        detail: "Only an answer of PHP leads there: `X-Accel-Redirect` by `path`, `X-Sendfile` by `root`.",
+        detail: "Only an answer of PHP leads there: `X-Accel-Redirect` by `path`, `X-Sendfile` \
+                 by `root`.",
         counter: None,
         tried: &["protected", "private", "hidden"],
     },
@@ -312,7 +318,8 @@ const REDIRECT: &[Row<Redirect>] = &[
     Row {
         name: "site.redirect.from",
         kind: Kind::Text(Text {
-            form: "path as in a URL; with a `/` at its end everything below it, else just this path",
+            form: "path as in a URL; with a `/` at its end everything below it, else just this \
+                   path",
             put: |redirect, text| text::url_path(text).map(|path| redirect.from = path),
         }),
         default: REQUIRED,
@@ -331,7 +338,8 @@ const REDIRECT: &[Row<Redirect>] = &[
         default: REQUIRED,
         example: "\"/new/\"",
         help: "where it moved",
-        detail: "When `from` and `to` both end in `/`, the rest of the path is kept. The query always is.",
+        detail: "When `from` and `to` both end in `/`, the rest of the path is kept. The query \
+                 always is.",
         counter: None,
         tried: &["target", "destination", "url", "location_to"],
     },

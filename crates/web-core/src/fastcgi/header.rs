@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 /// Appends the parameter name of a header, `HTTP_FOO_BAR` for `Foo-Bar` in any case, and says
-/// whether there is one. `false`: nothing was appended, and the application must not see the header:
+/// whether there is one. `false`: nothing was appended, and the application must not see it:
 /// - anything but letters, digits and hyphens, because `Foo_Bar` would become what `Foo-Bar` is;
 /// - `Proxy`, which would become the `HTTP_PROXY` that HTTP clients obey (CVE-2016-5385);
 /// - what is about the connection (RFC 9110 §7.6.1), and `Expect`;

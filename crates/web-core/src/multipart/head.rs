@@ -108,8 +108,8 @@ fn split_line(line: &[u8]) -> Result<(&[u8], &[u8]), HeadFault> {
     Ok((name, trim(value)))
 }
 
-/// Name and whole file name. `filename*` is not allowed here (RFC 7578 §4.2) but sent: it counts only
-/// where `filename` is missing, so that it can never contradict what other readers see.
+/// Name and whole file name. `filename*` is not allowed here (RFC 7578 §4.2) but sent: it counts
+/// only where `filename` is missing, so that it can never contradict what other readers see.
 fn parse_disposition(value: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), HeadFault> {
     let (kind, parameters) = Parameters::after_type(value);
     if !kind.eq_ignore_ascii_case(b"form-data") {

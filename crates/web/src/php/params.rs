@@ -8,7 +8,6 @@
 
 use menshen_web_core::fastcgi::{header_param, push_param};
 use menshen_web_core::head::{Headers, host_parts};
-use menshen_web_core::target::split;
 
 use crate::ask::Ask;
 
@@ -19,6 +18,8 @@ pub(crate) struct Place<'a> {
     pub(crate) filename: &'a [u8],
     /// The script's path on the site.
     pub(crate) name: &'a [u8],
+    /// The path that is run.
+    pub(crate) document_uri: &'a [u8],
     /// What follows it in the request's path; empty for nothing.
     pub(crate) path_info: &'a [u8],
     pub(crate) query: &'a [u8],
@@ -42,17 +43,12 @@ pub(crate) fn pairs(ask: &Ask<'_>, place: &Place<'_>) -> Vec<u8> {
     push_param(b"SCRIPT_FILENAME", place.filename, &mut out);
     push_param(b"SCRIPT_NAME", place.name, &mut out);
     push_param(b"DOCUMENT_ROOT", place.root, &mut out);
-    let mut text = Vec::with_capacity(256);
-    text.extend_from_slice(place.name);
-    text.extend_from_slice(place.path_info);
-    push_param(b"DOCUMENT_URI", &text, &mut out);
+    push_param(b"DOCUMENT_URI", place.document_uri, &mut out);
     // An empty PATH_INFO has been a way into PHP (CVE-2019-11043): none is none.
     if !place.path_info.is_empty() {
         push_param(b"PATH_INFO", place.path_info, &mut out);
-        text.clear();
-        text.extend_from_slice(place.root);
-        text.extend_from_slice(place.path_info);
-        push_param(b"PATH_TRANSLATED", &text, &mut out);
+        let translated = [place.root, place.path_info].concat();
+        push_param(b"PATH_TRANSLATED", &translated, &mut out);
     }
     push_param(b"REDIRECT_STATUS", b"200", &mut out);
     connection(ask, &mut out);
@@ -115,11 +111,6 @@ fn fields(headers: &dyn Headers, out: &mut Vec<u8>) {
         push_param(&parameter, &joined, out);
         written.push(parameter.clone());
     });
-}
-
-/// The request's own query.
-pub(crate) fn query<'a>(ask: &Ask<'a>) -> &'a [u8] {
-    split(ask.target).1
 }
 
 const SOFTWARE: &str = concat!("menshen/", env!("CARGO_PKG_VERSION"));

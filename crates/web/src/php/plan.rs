@@ -1,6 +1,7 @@
 //! From a script that was found to a request for PHP; decided while the head is borrowed.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use menshen_config::model::Delivery;
 use menshen_web_core::fastcgi::push_param;
@@ -11,6 +12,7 @@ use super::call::Call;
 use super::intake::{FormUse, Intake, IntakeLimits};
 use super::kept::Kept;
 use super::params::{Place, pairs};
+use super::spool::PhpSpool;
 use crate::ask::Ask;
 use crate::door::Door;
 use crate::fault::Fault;
@@ -36,6 +38,7 @@ impl Door {
         let place = Place {
             filename: &script.filename,
             name: &script.name,
+            document_uri: &script.document_uri,
             path_info: &script.path_info,
             query: &script.query,
             root: &script.site.document_root,
@@ -87,7 +90,7 @@ impl Door {
             parts_max: size(self.limits.parts_max),
             part_head_bytes_max: size(self.limits.part_head_bytes_max),
         };
-        let spool = std::sync::Arc::clone(&pool.spool);
+        let spool = Arc::clone(&pool.spool);
         // Only of a POST PHP takes a form apart itself; all else it hands to the script as it is.
         let kind = ask.headers.get("content-type").unwrap_or_default();
         let essence = kind.split(|&b| b == b';' || b == b',').next().unwrap_or_default();
@@ -99,10 +102,20 @@ impl Door {
         }
         let boundary = boundary_of(kind)
             .map_err(|_| Fault::BadRequest("the form's boundary is missing or malformed"))?;
-        let purpose = match (settings.delivery, script.fields()) {
-            (Delivery::Fields, Some((fields, _))) => FormUse::fields(fields),
-            (Delivery::Replay, _) => FormUse::Replay,
-            _ => FormUse::Files,
+        let (spool, purpose) = match (settings.delivery, script.fields()) {
+            (Delivery::Fields, Some((fields, folder))) => {
+                let spool = match folder.zip(fields.store.as_deref()) {
+                    Some((folder, path)) => script.store_spool(|| {
+                        let beside = PhpSpool::beside(folder, path, &spool)?;
+                        beside.collect();
+                        Ok(beside)
+                    })?,
+                    None => spool,
+                };
+                (spool, FormUse::fields(fields))
+            }
+            (Delivery::Replay, _) => (spool, FormUse::Replay),
+            _ => (spool, FormUse::Files),
         };
         Intake::form(spool, &boundary, ask.length, limits, purpose).map(Some)
     }

@@ -46,7 +46,8 @@ fn outcome(plan: Plan, made: &Fixture) -> String {
         }
         Plan::File(FileAnswer { span: Span::Many(ranges), .. }) => format!("206 x{}", ranges.len()),
         Plan::Tick => "tick".into(),
-        Plan::Script(script) => String::from_utf8(script.name).unwrap(),
+        Plan::Php(call) => String::from_utf8(call.script.name).unwrap(),
+        Plan::Receive(Sink::Php(php)) => String::from_utf8(php.call.script.name).unwrap(),
         Plan::Receive(Sink::Put(_)) => "file".into(),
         Plan::Receive(Sink::Form(_)) => "form".into(),
         Plan::Receive(Sink::Discard(_)) => "discard".into(),

@@ -12,7 +12,8 @@ pub(super) const ROWS: &[Row<Rule>] = &[
     Row {
         name: "site.rule.path",
         kind: Kind::Text(Text {
-            form: "path as in a URL; with a `/` at its end everything below it, else just this path",
+            form: "path as in a URL; with a `/` at its end everything below it, else just this \
+                   path",
             put: |rule, text| text::url_path(text).map(|path| rule.path = path),
         }),
         default: REQUIRED,
@@ -151,10 +152,14 @@ pub(super) const ROWS: &[Row<Rule>] = &[
             clear: |rule| details(rule).templates.clear(),
             add: |rule, text| template::read(text).map(|read| details(rule).templates.push(read)),
         }),
-        default: "[\"$field_name.name = $file_name\", \"$field_name.type = $content_type\", \"$field_name.path = $path\", \"$field_name.size = $size\"]",
+        default: "[\"$field_name.name = $file_name\", \"$field_name.type = $content_type\", \
+                  \"$field_name.path = $path\", \"$field_name.size = $size\"]",
         example: "[\"$field_name.path = $path\", \"$field_name.hash = $sha256\"]",
         help: "form fields made of each file, with `delivery = \"fields\"`",
-        detail: "Variables: `$field_name`, `$file_name`, `$content_type`, `$path`, `$size`, `$number`, `$sha256`, `$sha512`, `$sha1`, `$md5`, `$crc32`; `${size}` where a letter follows, `$$` for a dollar. PHP turns a dot in the name of a field into `_`.",
+        detail: "Variables: `$field_name`, `$file_name`, `$content_type`, `$path`, `$size`, \
+                 `$number`, `$sha256`, `$sha512`, `$sha1`, `$md5`, `$crc32`; `${size}` where a \
+                 letter follows, `$$` for a dollar. PHP turns a dot in the name of a field into \
+                 `_`.",
         counter: None,
         tried: &[
             "upload_set_form_field",
@@ -209,7 +214,8 @@ pub(super) const ROWS: &[Row<Rule>] = &[
         default: "\"\"",
         example: "\"/srv/incoming\"",
         help: "the folder where files rest, with `delivery = \"fields\"`",
-        detail: "A relative path starts at the folder of this file. Empty: in the spool, and what PHP does not move is removed after the answer.",
+        detail: "A relative path starts at the folder of this file. Empty: in the spool, and \
+                 what PHP does not move is removed after the answer.",
         counter: None,
         tried: &["upload_store", "upload_dir", "upload_path", "folder"],
     },

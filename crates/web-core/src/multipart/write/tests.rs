@@ -29,9 +29,10 @@ fn the_lines() {
     assert_eq!(head("a", None, None), line("name=\"a\"\r\n\r\n"));
     assert_eq!(
         head("a[]", Some("\u{95e8};%22.txt"), Some("text/plain; x=\"y\"")),
-        line(
-            "name=\"a[]\"; filename=\"\u{95e8};%22.txt\"\r\nContent-Type: text/plain; x=\"y\"\r\n\r\n"
-        )
+        line(concat!(
+            "name=\"a[]\"; filename=\"\u{95e8};%22.txt\"\r\n",
+            "Content-Type: text/plain; x=\"y\"\r\n\r\n"
+        ))
     );
     assert_eq!(
         head("a\"\\b", Some("c:\\d\\\"e'"), None),
