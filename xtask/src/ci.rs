@@ -120,7 +120,7 @@ fn build() -> Result<(), String> {
 fn bench() -> Result<(), String> {
     let target = workspace::target_folder()?;
     let out = target.join("bench-smoke").display().to_string();
-    for name in ["downloads", "uploads"] {
+    for name in ["downloads", "uploads", "fastcgi", "offload"] {
         cargo(&["xtask", "bench", name, "--short", "--out", &out])?;
     }
     Ok(())
@@ -158,7 +158,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "bench",
-        about: "the benchmarks run and give a table; no thresholds",
+        about: "the benchmarks run, all is answered, and they give a table; no thresholds",
         in_short: false,
         run: bench,
     },

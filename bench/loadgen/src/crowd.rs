@@ -58,10 +58,14 @@ struct Crowd {
     up: String,
     /// What is downloaded, in turns.
     down: Vec<String>,
-    /// Bytes of a file, uploaded or downloaded.
+    /// Bytes of a downloaded file.
     size: usize,
-    /// Bytes a second of one person.
+    /// Bytes a second of one download.
     rate: u64,
+    /// Bytes of an uploaded file.
+    up_size: usize,
+    /// Bytes a second of one upload.
+    up_rate: u64,
     /// Over how long they come.
     ramp: Duration,
     block: Vec<u8>,
@@ -103,6 +107,8 @@ impl Crowd {
             up: options.get("up", "/up".to_owned())?,
             size: options.get("size", 1 << 20)?,
             rate: options.get("rate", 50_000)?,
+            up_size: options.get("up_size", 1 << 20)?,
+            up_rate: options.get("up_rate", 50_000)?,
             ramp: secs("ramp", 1.0)?,
             block: job::noise(true),
             asked: Cell::new(0),
@@ -137,12 +143,13 @@ impl Crowd {
         };
         asked();
         self.ended.set(self.ended.get() + 1);
+        let bytes = if uploads { self.up_size } else { self.size };
         let mut kinds = self.kinds.borrow_mut();
         let kind = &mut kinds[kind];
         match result {
             Ok(took) => {
                 kind.done += 1;
-                kind.bytes += self.size as u64;
+                kind.bytes += bytes as u64;
                 kind.took_us.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             }
             Err(error) => {
@@ -157,7 +164,7 @@ impl Crowd {
     async fn upload(&self, index: usize, asked: &impl Fn()) -> io::Result<Duration> {
         let mut conn = self.open(index, None).await?;
         let before = form::before(index);
-        let length = before.len() + self.size + form::AFTER.len();
+        let length = before.len() + self.up_size + form::AFTER.len();
         let head = format!(
             "POST {} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: loadgen\r\nAccept: */*\r\n{}\
              Content-Length: {length}\r\n\r\n{before}",
@@ -168,20 +175,20 @@ impl Crowd {
         conn.send(head.as_bytes()).await?;
         asked();
         let mut sent = 0;
-        while sent < self.size {
-            let step = (self.size - sent).min(PIECE_BYTES);
+        while sent < self.up_size {
+            let step = (self.up_size - sent).min(PIECE_BYTES);
             let from = sent % self.block.len();
             let step = step.min(self.block.len() - from);
             conn.send(&self.block[from..from + step]).await?;
             sent += step;
-            let due = Duration::from_nanos(sent as u64 * 1_000_000_000 / self.rate.max(1));
+            let due = Duration::from_nanos(sent as u64 * 1_000_000_000 / self.up_rate.max(1));
             self.core.sleep_until(start + due).await;
         }
         conn.send(form::AFTER.as_bytes()).await?;
         let start = Instant::now();
         let response = conn.response().await?;
         // The script answers with the size of the file it was given.
-        expect(&conn, response, self.size.to_string().as_bytes())?;
+        expect(&conn, response, self.up_size.to_string().as_bytes())?;
         Ok(start.elapsed())
     }
 

@@ -62,7 +62,8 @@ const USAGE: &str = "\
 usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first|crowd|page]
                [addr=127.0.0.1] [port=8100] [path=/1k] [c=1] [secs=2] [n=0] [size=1048576] [tls=0|1]
                [cipher=AES_128|AES_256] [resume=0|1] [cr=0|1] [first=4096] [trickle=1024]
-               [uploads=10] [downloads=10] [up=/up] [down=/1m,…] [rate=50000] [ramp=1] [every=20]
+               [uploads=10] [downloads=10] [up=/up] [down=/1m,…] [rate=50000]
+               [up_size=1048576] [up_rate=50000] [ramp=1] [every=20]
   mode=get      download PATH on c kept-alive connections
   mode=put      PUT size bytes to PATH + 'u' + connection number
   mode=form     POST size bytes as one multipart/form-data file part named f to PATH
@@ -73,8 +74,8 @@ usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first|crowd|
   mode=first    after a line on standard input, which is repeated: milliseconds until a server
                 takes a connection and until the first byte of its answer to GET PATH
   mode=crowd    over TLS and in `ramp` seconds: `uploads` people who each post a form with a file
-                of size bytes at `rate` bytes a second to UP, and `downloads` who read one of the
-                DOWN paths at that rate; at most secs seconds; a line once all have asked, one at
+                of up_size bytes at up_rate bytes a second to UP, and `downloads` who read one of
+                the DOWN paths, of size bytes, at `rate` bytes a second; at most secs seconds; a line once all have asked, one at
                 the end
   mode=page     GET PATH every `every` milliseconds on c connections in turns, until standard input
                 ends; then a line with every latency, from when the fetch was due

@@ -97,7 +97,7 @@ impl Options {
     }
 }
 
-const KNOWN: [&str; 21] = [
+const KNOWN: [&str; 23] = [
     "mode",
     "addr",
     "port",
@@ -117,6 +117,8 @@ const KNOWN: [&str; 21] = [
     "up",
     "down",
     "rate",
+    "up_size",
+    "up_rate",
     "ramp",
     "every",
 ];

@@ -40,13 +40,18 @@ pub(crate) fn may_enter(account: &Account, folder: &Path) -> bool {
     may(account, folder, 0o5)
 }
 
+/// Whether `account` may connect to the socket at `path`, by its own mode and the folders above.
+pub(crate) fn may_connect(account: &Account, path: &Path) -> bool {
+    may(account, path, 0o2) && path.parent().is_none_or(|folder| may_reach(account, folder))
+}
+
 /// Whether `account` may pass through `folder` and all above it.
 pub(crate) fn may_reach(account: &Account, folder: &Path) -> bool {
     folder.ancestors().all(|step| may(account, step, 0o1))
 }
 
-fn may(account: &Account, folder: &Path, bits: u32) -> bool {
-    let Ok(meta) = std::fs::metadata(folder) else { return false };
+fn may(account: &Account, path: &Path, bits: u32) -> bool {
+    let Ok(meta) = std::fs::metadata(path) else { return false };
     let shift = if meta.uid() == account.uid {
         6
     } else if meta.gid() == account.gid {

@@ -29,7 +29,7 @@ pub enum GuardError {
         /// Why not.
         source: io::Error,
     },
-    /// The served folder given on the command line and the state folder overlap.
+    /// A served folder and the state folder overlap.
     #[error("the served folder {} and the state folder {} overlap",
         root.display(), state.display())]
     ConfigOverlap {
@@ -247,7 +247,7 @@ impl From<TlsError> for GuardError {
 }
 
 /// The kernel's words in lower case and without the number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();

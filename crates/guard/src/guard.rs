@@ -119,6 +119,7 @@ impl Guard {
         board.set_header(HeaderWord::GuardPid, u64::from(std::process::id()));
         board.set_header(HeaderWord::StartedUnixMs, unix_millis());
         board.set_header(HeaderWord::Generation, 1);
+        current.php.show(&board);
         let home = Home {
             instance: random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
             ticket_key: random()?,

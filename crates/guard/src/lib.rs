@@ -20,9 +20,12 @@ mod settings;
 mod signals;
 mod sites;
 mod sockets;
+mod survey;
 mod worker;
 
 pub use error::GuardError;
 pub use folders::{ask_reload, running_guard, scoreboard_path};
 pub use guard::{Print, ServeOptions, serve};
+pub use log::finding_text;
 pub use settings::{Settings, Source, default_file, load};
+pub use survey::survey;

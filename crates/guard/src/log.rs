@@ -30,8 +30,9 @@ pub(crate) fn to_stdout(text: &str) {
     write(&std::io::stdout(), text);
 }
 
-/// A finding in the form of a message.
-pub(crate) fn finding_text(finding: &Finding) -> String {
+/// A finding in the form of a message, no line end at its end.
+#[must_use]
+pub fn finding_text(finding: &Finding) -> String {
     let severity = match finding.severity {
         Severity::Note => "note",
         Severity::Warning => "warning",

@@ -10,8 +10,9 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use menshen_base::{Finding, Severity};
-use menshen_config::Config;
 use menshen_config::model::{EXTERNAL_WORKERS, PhpAddress, PhpBackend};
+use menshen_config::{Config, POOLS_MAX};
+use menshen_sys::Scoreboard;
 use rustix::process::{Pid, WaitStatus};
 
 use crate::account::{Account, may_reach};
@@ -66,6 +67,18 @@ impl Php {
     pub(crate) fn pool_of(&self, backend: &PhpBackend) -> Option<u32> {
         let found = self.pools.iter().position(|pool| pool.backend == *backend)?;
         u32::try_from(found).ok()
+    }
+
+    /// Shows the pools in the scoreboard, and no others: admission takes their sizes from there.
+    pub(crate) fn show(&self, board: &Scoreboard) {
+        for place in 0..POOLS_MAX {
+            let used =
+                self.pools.iter().find(|pool| usize::try_from(pool.place.number) == Ok(place));
+            match used {
+                Some(pool) => board.set_pool(place, &pool.place.address.to_string(), pool.workers),
+                None => board.set_pool(place, "", 0),
+            }
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use menshen_config::model::{PhpAddress, PhpBackend, Site};
-use menshen_config::paths::overlap;
-use menshen_config::{AccessLog, Colour, Config, TEXT_BYTES_MAX, check};
+use menshen_config::model::{PhpBackend, Site};
+use menshen_config::paths::{exposed, resolve};
+use menshen_config::{Colour, Config, TEXT_BYTES_MAX, check};
 
 use crate::error::GuardError;
 
@@ -57,20 +57,17 @@ pub fn load(source: &Source, colour: Colour) -> Result<Settings, GuardError> {
     if !source.listen.is_empty() {
         config.web.listen.clone_from(&source.listen);
     }
-    make_absolute(&mut config, &base);
-    if let Some(root) = &source.php {
-        let root = clean(&here.join(root));
-        if overlap(&root, &config.state).is_some() {
-            return Err(GuardError::ConfigOverlap { root, state: config.state });
-        }
-        config.sites = vec![Site { root, php: PhpBackend::Managed, ..Site::default() }];
-    }
+    resolve(&mut config, &base);
     if let Some(root) = &source.root {
         config.web.root = clean(&here.join(root));
-        if overlap(&config.web.root, &config.state).is_some() {
-            let (root, state) = (config.web.root, config.state);
-            return Err(GuardError::ConfigOverlap { root, state });
-        }
+    }
+    if let Some(root) = &source.php {
+        let root = clean(&here.join(root));
+        config.sites = vec![Site { root, php: PhpBackend::Managed, ..Site::default() }];
+    }
+    if let Some((_, root)) = exposed(&config) {
+        let (root, state) = (root.to_owned(), config.state);
+        return Err(GuardError::ConfigOverlap { root, state });
     }
     Ok(Settings { config, warnings })
 }
@@ -92,45 +89,6 @@ fn read(path: &Path) -> Result<Vec<u8>, GuardError> {
     Ok(bytes)
 }
 
-fn make_absolute(config: &mut Config, base: &Path) {
-    config.state = clean(&base.join(&config.state));
-    config.web.root = clean(&base.join(&config.web.root));
-    for path in [&mut config.tls.certificate, &mut config.tls.key].into_iter().flatten() {
-        *path = clean(&base.join(&*path));
-    }
-    config.php.folder = clean(&config.state.join(&config.php.folder));
-    for site in &mut config.sites {
-        make_site_absolute(site, base);
-    }
-    for pool in &mut config.php.pools {
-        let addresses = [Some(&mut pool.address), pool.status_listen.as_mut()];
-        addresses.into_iter().flatten().for_each(|address| make_address_absolute(address, base));
-    }
-    if let Some(program) = &mut config.php.program {
-        *program = clean(&base.join(&*program));
-    }
-    if let AccessLog::File(path) = &mut config.web.access_log {
-        *path = clean(&config.state.join(&*path));
-    }
-}
-
-fn make_site_absolute(site: &mut Site, base: &Path) {
-    let stores = site.rules.iter_mut().filter_map(|rule| rule.fields.as_mut()?.store.as_mut());
-    let mounts = site.mounts.iter_mut().map(|mount| &mut mount.root);
-    for path in std::iter::once(&mut site.root).chain(mounts).chain(stores) {
-        *path = clean(&base.join(&*path));
-    }
-    if let PhpBackend::At(address) = &mut site.php {
-        make_address_absolute(address, base);
-    }
-}
-
-fn make_address_absolute(address: &mut PhpAddress, base: &Path) {
-    if let PhpAddress::Unix(path) = address {
-        *path = clean(&base.join(&*path));
-    }
-}
-
 /// Without `.` components; `..` stays, since what it means depends on links.
 fn clean(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
@@ -141,6 +99,8 @@ const DEFAULT_FILES: [&str; 2] = ["menshen.toml", "/etc/menshen/menshen.toml"];
 #[cfg(test)]
 mod tests {
     //! Where relative paths lead, and what the command line replaces.
+    use menshen_config::AccessLog;
+
     use super::*;
 
     #[test]
@@ -168,6 +128,15 @@ mod tests {
         source.root = Some(folder.path().join(".menshen/files"));
         let error = load(&source, Colour::Plain).unwrap_err();
         assert!(matches!(error, GuardError::ConfigOverlap { .. }), "{error}");
+        source.root = None;
+        source.php = Some(folder.path().to_owned());
+        let error = load(&source, Colour::Plain).unwrap_err();
+        assert!(matches!(error, GuardError::ConfigOverlap { .. }), "{error}");
+        source.php = Some("app".into());
+        let sites = load(&source, Colour::Plain).unwrap().config.sites;
+        assert_eq!(sites.len(), 1);
+        assert_eq!(sites[0].root, std::env::current_dir().unwrap().join("app"));
+        assert_eq!(sites[0].php, PhpBackend::Managed);
         source.root = Some("elsewhere".into());
         let settings = load(&source, Colour::Plain).unwrap();
         assert_eq!(settings.config.web.root, std::env::current_dir().unwrap().join("elsewhere"));

@@ -4,11 +4,11 @@ use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
-use menshen_base::Severity;
-use menshen_config::{Problem, TEXT_BYTES_MAX, check};
+use menshen_base::{Finding, Severity};
+use menshen_config::{Colour, Problem, TEXT_BYTES_MAX, check};
 use serde::Serialize;
 
-use menshen_guard::default_file;
+use menshen_guard::{Source, default_file, finding_text, load, survey};
 
 use crate::cli::CheckArguments;
 use crate::{EXIT_CONFIG, EXIT_NO, out};
@@ -50,19 +50,24 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     };
     let colour = out::stdout_colour();
     let checked = check(&bytes, &name, colour);
-    let worst = checked.problems.iter().map(|problem| problem.severity).max();
+    let found = surroundings(&path, checked.config.is_some());
+    let worst = checked.problems.iter().map(|problem| problem.severity);
+    let worst = worst.chain(found.iter().map(|finding| finding.severity)).max();
     let code = match worst {
         Some(Severity::Error) => EXIT_CONFIG,
         Some(Severity::Warning) => EXIT_NO,
         Some(Severity::Note) | None => 0,
     };
     let text = if arguments.json {
-        let problems = checked.problems.iter().map(row).collect();
+        let problems = checked.problems.iter().map(row).chain(found.iter().map(found_row));
+        let problems = problems.collect();
         json(&Report { file: Some(&name), problems })
-    } else if checked.problems.is_empty() {
+    } else if worst.is_none() {
         format!("{name}: fine\n")
     } else {
-        checked.report
+        let report = (!checked.report.is_empty()).then(|| checked.report.clone());
+        let found = found.iter().map(|finding| finding_text(finding) + "\n");
+        report.into_iter().chain(found).collect::<Vec<_>>().join("\n")
     };
     out::print(&text, code)
 }
@@ -76,6 +81,28 @@ fn row(problem: &Problem) -> Row<'_> {
         key: &problem.key,
         message: &problem.message,
         hint: &problem.hint,
+    }
+}
+
+/// What the file alone does not show: folders, programs and sockets that it names.
+fn surroundings(path: &Path, readable: bool) -> Vec<Finding> {
+    if !readable {
+        return Vec::new();
+    }
+    let source = Source { file: Some(path.to_owned()), ..Source::default() };
+    load(&source, Colour::Plain).map(|settings| survey(&settings.config)).unwrap_or_default()
+}
+
+/// A finding has no place in the file: line and column 0.
+fn found_row(finding: &Finding) -> Row<'_> {
+    Row {
+        code: finding.code,
+        severity: finding.severity,
+        line: 0,
+        column: 0,
+        key: &finding.subject,
+        message: &finding.claim,
+        hint: &finding.hint,
     }
 }
 

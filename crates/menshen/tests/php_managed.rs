@@ -1,16 +1,18 @@
 //! The php-fpm of our own and the scripts in front of every application: a real php-fpm, spoken to
 //! directly. Left out where none is installed; `CI` requires it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+#![expect(clippy::print_stderr, reason = "a test left out says so")]
 
 #[path = "support/fastcgi.rs"]
 mod fastcgi;
 #[path = "support/live.rs"]
+#[allow(dead_code, reason = "each test program uses its part")]
 mod live;
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fastcgi::{Answer, FORM_TYPE, form, run};
@@ -18,6 +20,7 @@ use live::{Live, command, wait_for};
 use menshen_sys::SlotState;
 use menshen_sys::scoreboard::HeaderWord;
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 /// A menshen with `serve --php public`.
 struct Php {
@@ -32,23 +35,26 @@ impl Php {
 
     /// With further settings of PHP.
     fn start_with(ini: &str) -> Option<Self> {
-        let installed = fs::read_dir("/usr/sbin").into_iter().flatten().flatten();
-        let mut installed = installed.map(|entry| entry.file_name());
-        if !installed.any(|name| name.to_str().is_some_and(|name| name.starts_with("php-fpm"))) {
-            assert!(std::env::var_os("CI").is_none(), "php-fpm is required in CI");
-            eprintln!("skipped: no php-fpm");
-            return None;
-        }
-        let folder = live::folder("workers = 1");
-        // Its user has to come in, and settings of the test's own follow the usual ones.
-        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-        for name in ["public", "ini"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        fs::write(folder.path().join("ini/80-own.ini"), ini).unwrap();
-        let mut command = command(folder.path(), &["serve", "--php", "public"]);
-        command.env("PHP_INI_SCAN_DIR", format!(":{}", folder.path().join("ini").display()));
-        command.env("SECRET_OF_THE_GUARD", "seen");
+        let folder = prepared("workers = 1", ini)?;
+        let command = php_command(folder.path(), &["serve", "--php", "public"]);
+        Some(Self { live: Live::start_command(folder, command) })
+    }
+
+    /// With a site of the configuration's and a program in between, which fails while there is a
+    /// file `fail`.
+    fn start_with_program() -> Option<Self> {
+        let folder = prepared("workers = 1", "")?;
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let program = format!(
+            "#!/bin/sh\ncase \"$*\" in *-i*|*-t*) ;; *) test -e {} && {{ echo 'no way' >&2; exit 3; }};; \
+             esac\nexec {} \"$@\"\n",
+            path("fail"),
+            installed()?.display()
+        );
+        fs::write(path("fpm"), program).unwrap();
+        fs::set_permissions(path("fpm"), Permissions::from_mode(0o755)).unwrap();
+        live::configure(folder.path(), &site("example.test"));
+        let command = php_command(folder.path(), &["serve"]);
         Some(Self { live: Live::start_command(folder, command) })
     }
 
@@ -76,9 +82,53 @@ impl Php {
 
     /// The master of the pool.
     fn master(&self) -> Pid {
-        let pid = children_of(self.live.pid()).into_iter().find(|pid| is_fpm(*pid));
+        let mut pids = children_of(self.live.pid()).into_iter();
+        let pid = pids.find(|pid| is_fpm(*pid) && is_there(*pid));
         pid.expect("a php-fpm")
     }
+}
+
+/// The php-fpm to test with; `None`: there is none here.
+fn installed() -> Option<PathBuf> {
+    let all = fs::read_dir("/usr/sbin").into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_fpm = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"php-fpm"))
+    };
+    let found = all.into_iter().find(is_fpm);
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "php-fpm is required in CI");
+        eprintln!("skipped: no php-fpm");
+    }
+    found
+}
+
+/// A folder with a document root `public` and settings of PHP's own in `ini`.
+fn prepared(head: &str, ini: &str) -> Option<TempDir> {
+    installed()?;
+    let folder = live::folder(head);
+    // PHP's user has to come in.
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    for name in ["public", "ini"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    fs::write(folder.path().join("ini/80-own.ini"), ini).unwrap();
+    Some(folder)
+}
+
+/// A command whose php-fpm reads the settings in `ini` after the usual ones.
+fn php_command(folder: &Path, arguments: &[&str]) -> std::process::Command {
+    let mut command = command(folder, arguments);
+    command.env("PHP_INI_SCAN_DIR", format!(":{}", folder.join("ini").display()));
+    command.env("SECRET_OF_THE_GUARD", "seen");
+    command
+}
+
+/// Settings with one managed site.
+fn site(host: &str) -> String {
+    format!(
+        "workers = 1\n[php]\nprogram = \"fpm\"\nchildren = 3\n[[site]]\nhosts = [\"{host}\"]\n\
+         root = \"public\"\nphp = \"managed\"\n"
+    )
 }
 
 /// 48 bytes, as the gateway draws them.
@@ -161,33 +211,7 @@ fn files_of_the_spool_take_the_place_of_tokens_in_any_nesting() {
         ("small", "g", b"48 are not here"),
         ("none", "", b""),
     ]);
-    let code = r#"
-        $out = [];
-        $see = function ($name, $f) use (&$out) {
-            $p = $f['tmp_name'];
-            $out[$name] = [$f['name'], $f['size'], $f['error'], $p === '' ? null :
-                [is_uploaded_file($p), md5_file($p), filesize($p), decoct(fileperms($p) & 0777),
-                 fileowner($p) === posix_geteuid()]];
-        };
-        foreach (['plain', 'gone', 'own', 'small', 'none'] as $n) $see($n, $_FILES[$n]);
-        $pick = function ($f, ...$keys) {
-            foreach ($f as $k => $v) { foreach ($keys as $key) $v = $v[$key]; $f[$k] = $v; }
-            return $f;
-        };
-        $see('docs', $pick($_FILES['docs'], 0));
-        $see('y', $pick($_FILES['deep'], 'x', 'y'));
-        $see('z', $pick($_FILES['deep'], 'x', 'z'));
-        $to = sys_get_temp_dir() . '/menshen-test-' . getmypid();
-        $p = $_FILES['docs']['tmp_name'][0];
-        $out['copy'] = copy($p, "$to.1") && filesize("$to.1");
-        $out['open'] = strlen(fread(fopen($p, 'rb'), 10));
-        $out['move'] = move_uploaded_file($p, "$to.2") && chmod("$to.2", 0644) && !file_exists($p);
-        $out['again'] = @move_uploaded_file($p, "$to.3");
-        unlink("$to.1"); unlink("$to.2");
-        $out['last_error'] = error_get_last() !== null && strpos(error_get_last()['file'], 'prepend');
-        echo json_encode($out, JSON_UNESCAPED_UNICODE);
-    "#;
-    let answer = php.run(code, &[FORM_TYPE, ("MENSHEN_FILES", &told)], &body);
+    let answer = php.run(LOOK, &[FORM_TYPE, ("MENSHEN_FILES", &told)], &body);
     let file = |name: &str, size: u64, md5: &str| {
         format!(r#"["{name}",{size},0,[true,"{md5}",{size},"600",true]]"#)
     };
@@ -450,9 +474,72 @@ fn a_reload_leaves_an_unchanged_pool_alone_and_replaces_a_changed_one() {
     assert_ne!(php.master(), old);
     assert_eq!(php.live.header(HeaderWord::ReloadsDone), 2);
     assert_eq!(php.live.workers(SlotState::Ready).len(), 1);
-    let run_folder = fs::read_dir(php.live.path(".menshen/php/run")).unwrap().flatten();
-    let names: BTreeSet<_> = run_folder.map(|e| e.file_name().into_string().unwrap()).collect();
-    assert_eq!(names, ["fpm-2.conf", "fpm-2.sock", "status-2.sock"].map(String::from).into());
+    let names = || -> BTreeSet<String> {
+        let entries = fs::read_dir(php.live.path(".menshen/php/run")).unwrap().flatten();
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    };
+    let left = ["fpm-2.conf", "fpm-2.sock", "status-2.sock"].map(String::from).into();
+    wait_for("nothing of the old pool", || names() == left);
+}
+
+#[test]
+fn a_pool_that_does_not_start_leaves_the_door_open_and_says_why() {
+    let Some(php) = Php::start_with_program() else { return };
+    assert!(php.live.printed().contains("example.test → "), "{}", php.live.printed());
+    assert_eq!(children_of(php.master()).len(), 3);
+    fs::write(php.live.path("fail"), "").unwrap();
+    // A reload leaves it alone, so nothing fails yet.
+    assert_eq!(php.live.reload(&site("other.test")).status.code(), Some(0));
+    kill_process(php.master(), Signal::KILL).unwrap();
+    wait_for("the sockets to close", || !php.socket(1).exists());
+    let log = php.live.log();
+    assert!(log.contains("ended with exit code 3: no way; starting it again in "), "{log}");
+    live::fetch(php.live.plain).unwrap();
+    // Neither does a new pool replace one that at least may come back.
+    let changed = site("other.test").replace("children = 3", "children = 2");
+    assert_eq!(php.live.reload(&changed).status.code(), Some(1));
+    assert!(php.live.board().text().contains("PHP does not run"), "{}", php.live.board().text());
+    fs::remove_file(php.live.path("fail")).unwrap();
+    wait_for("the pool to come back", || php.socket(1).exists());
+    assert_eq!(php.run("echo 1;", &[], b"").body, "1");
+    assert_eq!(php.live.reload(&changed).status.code(), Some(0));
+    let number = 3;
+    wait_for("the changed pool alone", || php.socket(number).exists() && !php.socket(1).exists());
+    wait_for("its two children", || children_of(php.master()).len() == 2);
+}
+
+#[test]
+fn a_start_without_the_pool_is_a_finding() {
+    let Some(folder) = prepared("", "") else { return };
+    let fpm = folder.path().join("fpm");
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in *-i*|*-t*) exec {} \"$@\";; esac\necho broken >&2; exit 4\n",
+        installed().unwrap().display()
+    );
+    fs::write(&fpm, text).unwrap();
+    fs::set_permissions(&fpm, Permissions::from_mode(0o755)).unwrap();
+    live::configure(folder.path(), &site("example.test"));
+    let command = php_command(folder.path(), &["serve"]);
+    let live = Live::start_command(folder, command);
+    let print = live.printed();
+    assert!(print.contains("error: php: PHP does not run: php-fpm (pid "), "{print}");
+    assert!(print.contains("ended with exit code 4: broken"), "{print}");
+    live::fetch(live.plain).unwrap();
+}
+
+#[test]
+fn a_missing_program_is_named_by_serve_and_check() {
+    let folder = live::folder("");
+    fs::create_dir(folder.path().join("public")).unwrap();
+    live::configure(folder.path(), &site("example.test"));
+    for (arguments, code) in [(&["serve"][..], 2), (&["check"], 2), (&["check", "--json"], 2)] {
+        let output = command(folder.path(), arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(text.contains("php-fpm was not found"), "{text}");
+        assert!(text.contains("php.program"), "{text}");
+    }
+    assert!(!folder.path().join(".menshen/php/run/fpm-1.conf").exists());
 }
 
 #[test]
@@ -466,3 +553,31 @@ fn a_folder_that_is_missing_or_holds_the_state_is_refused() {
     let output = command(folder.path(), &["serve", "--php", "a", "--root", "b"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// Looks at every file and takes one of them away.
+const LOOK: &str = r#"
+        $out = [];
+        $see = function ($name, $f) use (&$out) {
+            $p = $f['tmp_name'];
+            $out[$name] = [$f['name'], $f['size'], $f['error'], $p === '' ? null :
+                [is_uploaded_file($p), md5_file($p), filesize($p), decoct(fileperms($p) & 0777),
+                 fileowner($p) === posix_geteuid()]];
+        };
+        foreach (['plain', 'gone', 'own', 'small', 'none'] as $n) $see($n, $_FILES[$n]);
+        $pick = function ($f, ...$keys) {
+            foreach ($f as $k => $v) { foreach ($keys as $key) $v = $v[$key]; $f[$k] = $v; }
+            return $f;
+        };
+        $see('docs', $pick($_FILES['docs'], 0));
+        $see('y', $pick($_FILES['deep'], 'x', 'y'));
+        $see('z', $pick($_FILES['deep'], 'x', 'z'));
+        $to = sys_get_temp_dir() . '/menshen-test-' . getmypid();
+        $p = $_FILES['docs']['tmp_name'][0];
+        $out['copy'] = copy($p, "$to.1") && filesize("$to.1");
+        $out['open'] = strlen(fread(fopen($p, 'rb'), 10));
+        $out['move'] = move_uploaded_file($p, "$to.2") && chmod("$to.2", 0644) && !file_exists($p);
+        $out['again'] = @move_uploaded_file($p, "$to.3");
+        unlink("$to.1"); unlink("$to.2");
+        $out['last_error'] = error_get_last() !== null && strpos(error_get_last()['file'], 'prepend');
+        echo json_encode($out, JSON_UNESCAPED_UNICODE);
+    "#;

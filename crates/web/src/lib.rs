@@ -1,7 +1,8 @@
-//! The web door: files over HTTPS.
+//! The web door: files and sites over HTTPS.
 //!
 //! A worker is one process with one thread of connections. A request's way: [`worker`] accepts,
-//! [`h1`] or [`h2`] reads its head, `plan` decides, `sink` takes a body, `files` and `job` answer.
+//! [`h1`] or [`h2`] reads its head, `plan` decides, for a host with a site by `site`, `sink` takes
+//! a body, `files` and `job` answer.
 //! Only `root` and `spool` touch the file system, always beneath one directory descriptor.
 
 mod ask;

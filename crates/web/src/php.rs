@@ -23,6 +23,8 @@ pub(crate) mod kept;
 pub(crate) mod line;
 pub(crate) mod offload;
 pub(crate) mod params;
+#[cfg(test)]
+mod peer;
 pub(crate) mod plan;
 pub(crate) mod pool;
 pub(crate) mod probe;

@@ -55,7 +55,8 @@ pub(crate) struct Site {
     pub(crate) number: usize,
     /// Its pool among those of the worker; `None` without PHP.
     pub(crate) pool: Option<usize>,
-    /// `DOCUMENT_ROOT`: absolute, as PHP sees it, without a slash at its end.
+    /// `DOCUMENT_ROOT`: absolute, as PHP sees it, without a slash at its end unless it
+    /// is `/`.
     pub(crate) document_root: Vec<u8>,
     /// One per rule of the configuration: the folder of its `fields.store`.
     pub(crate) stores: Vec<Option<Arc<OwnedFd>>>,
@@ -79,6 +80,9 @@ impl Sites {
     /// Takes over the open folders of all sites. `files` is the cache whose number of descriptors
     /// they share.
     pub(crate) fn new(config: &Config, specs: &[SiteSpec], files: &Files) -> io::Result<Self> {
+        if specs.len() != config.sites.len() {
+            return Err(io::Error::other("folders of sites are missing"));
+        }
         let gzips = Rc::new(Gzips::default());
         let mut sites = Self::default();
         for (number, (site, spec)) in config.sites.iter().zip(specs).enumerate() {
@@ -144,8 +148,11 @@ impl Site {
         files: &Files,
         gzips: Rc<Gzips>,
     ) -> io::Result<Self> {
+        if spec.mount_fds.len() != site.mounts.len() {
+            return Err(io::Error::other("folders of mounts are missing"));
+        }
         let root = Place::root(site, spec.root_fd, gzips.number_place(), files)?;
-        let document_root = root.php.clone();
+        let document_root = if root.php.is_empty() { b"/".to_vec() } else { root.php.clone() };
         let mut places = vec![root];
         for (mount, fd) in site.mounts.iter().zip(&spec.mount_fds) {
             let number = gzips.number_place();

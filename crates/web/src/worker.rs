@@ -113,10 +113,11 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     );
     let gate = gate(&limits, descriptors);
     let files = Files::new(board, slot, size(limits.descriptors_max));
+    let sites = Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?;
     let door = Rc::new(Door {
+        sites,
         pools: pools(&spec, board, slot).map_err(fail("take over a PHP pool"))?,
         notes: Notes::new(format!("web/{}", spec.index)),
-        sites: Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?,
         files,
         log: Log::new(log, slot, format!("web/{}", spec.index)),
         https_port: https_port(&spec),
@@ -132,10 +133,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         shared,
         authority,
     });
-    let plain = match spec.config.web.plain {
-        PlainMode::Redirect => Mode::Redirect,
-        PlainMode::Serve => Mode::Serve,
-    };
+    let plain = plain_mode(spec.config.web.plain);
     let first = spec.index == 0;
     let acceptor = Rc::new(Acceptor { door, gate, tls: Arc::new(tls), plain, first });
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -373,7 +371,7 @@ fn raise_descriptors() -> u64 {
 
 /// Automatic limits leave each connection a second descriptor for its file.
 fn gate(limits: &menshen_config::Limits, descriptors: u64) -> Rc<Gate> {
-    let kept = u64::from(limits.descriptors_max) + DESCRIPTORS_KEPT;
+    let kept = u64::from(limits.descriptors_max) + DESCRIPTORS_KEPT + FORMS_KEPT;
     let automatic = descriptors.saturating_sub(kept).max(DESCRIPTORS_KEPT) / 2;
     let open_max = match limits.connections_max {
         0 => u32::try_from(automatic).unwrap_or(u32::MAX),
@@ -396,6 +394,13 @@ fn pools(
     spec.pools.iter().map(pool).collect()
 }
 
+const fn plain_mode(plain: PlainMode) -> Mode {
+    match plain {
+        PlainMode::Redirect => Mode::Redirect,
+        PlainMode::Serve => Mode::Serve,
+    }
+}
+
 fn https_port(spec: &WorkerSpec) -> u16 {
     let https = spec.listeners.iter().find(|listener| listener.role == ListenerRole::Https);
     https.map_or(443, |listener| listener.address.port())
@@ -414,6 +419,8 @@ fn is_shortage(error: &std::io::Error) -> bool {
 
 const BLOCKING_THREADS_MAX: usize = 16;
 const DESCRIPTORS_KEPT: u64 = 64;
+/// Compressed files of sites lie in descriptors of their own.
+const FORMS_KEPT: u64 = crate::site::coding::KEPT_MAX as u64;
 const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
 const DRAIN_IDLE_MS: u64 = 1000;
 const DRAIN_LOOK_MS: u64 = 20;

@@ -36,6 +36,7 @@ pub(crate) struct Report {
     title: String,
     raw: File,
     text: String,
+    failures: Vec<String>,
 }
 
 impl Report {
@@ -53,7 +54,7 @@ impl Report {
         };
         let raw = open().map_err(|e: std::io::Error| failed(folder, &e))?;
         let (folder, title) = (folder.to_path_buf(), title.to_owned());
-        Ok(Self { folder, title, raw, text: String::new() })
+        Ok(Self { folder, title, raw, text: String::new(), failures: Vec::new() })
     }
 
     /// Keeps one sample.
@@ -120,6 +121,18 @@ impl Report {
     pub(crate) fn add_text(&mut self, text: &str) {
         self.text += text;
         self.text += "\n";
+    }
+
+    /// Something that was not answered.
+    pub(crate) fn add_failure(&mut self, failure: String) {
+        self.failures.push(failure);
+    }
+
+    /// What was not answered, of the rows and beside them.
+    pub(crate) fn failures(&self, rows: &[Row]) -> Vec<String> {
+        let of_rows = rows.iter().filter(|row| row.errors > 0.0);
+        let of_rows = of_rows.map(|row| format!("{}: {} errors", row.case, row.errors));
+        self.failures.iter().cloned().chain(of_rows).collect()
     }
 
     /// Prints the summary and writes it, with how it came about, to the folder.

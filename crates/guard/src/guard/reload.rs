@@ -67,6 +67,7 @@ impl Guard {
         self.retired.push((old.number, old.php));
         self.count_up(HeaderWord::ReloadsDone);
         self.board.set_header(HeaderWord::Generation, self.current.number);
+        self.current.php.show(&self.board);
         log::event(&format!("configuration reloaded: {}", self.status_line()));
         self.log_findings();
         notify::ready(&self.status_line());

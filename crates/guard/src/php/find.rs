@@ -26,22 +26,7 @@ impl Program {
         given: Option<&Path>,
         account: Option<&Account>,
     ) -> Result<Self, GuardError> {
-        let path = match given {
-            Some(path) if is_program(path) => path.to_owned(),
-            Some(path) => {
-                return Err(GuardError::ConfigPhpMissing {
-                    detail: format!("{} is no program", path.display()),
-                    hint: "`php.program` names the php-fpm to start; leave it out to take the \
-                           newest that is installed"
-                        .to_owned(),
-                });
-            }
-            None => newest(&folders()).ok_or_else(|| GuardError::ConfigPhpMissing {
-                detail: "no php-fpm is in PATH, /usr/sbin, /usr/local/sbin or /opt".to_owned(),
-                hint: how_to_install(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
-            })?,
-        };
-        Self::ask(path, account)
+        Self::ask(installed(given)?, account)
     }
 
     /// Whether `pm.status_listen` is known to it.
@@ -72,6 +57,23 @@ impl Program {
         let version = version.chars().take(32).filter(|c| !c.is_control()).collect();
         let changed = std::iter::once(path.clone()).chain(settings_files(&text)).map(with_time);
         Ok(Self { version, changed: changed.collect(), path })
+    }
+}
+
+/// The program at `given`, or the newest one installed; it is not started.
+pub(crate) fn installed(given: Option<&Path>) -> Result<PathBuf, GuardError> {
+    match given {
+        Some(path) if is_program(path) => Ok(path.to_owned()),
+        Some(path) => Err(GuardError::ConfigPhpMissing {
+            detail: format!("{} is no program", path.display()),
+            hint: "`php.program` names the php-fpm to start; leave it out to take the newest that \
+                   is installed"
+                .to_owned(),
+        }),
+        None => newest(&folders()).ok_or_else(|| GuardError::ConfigPhpMissing {
+            detail: "there is none in PATH, /usr/sbin and /usr/local/sbin".to_owned(),
+            hint: how_to_install(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
+        }),
     }
 }
 
@@ -150,7 +152,7 @@ fn version_of(name: &str) -> Option<(u32, u32)> {
 fn folders() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Services often lack the sbin folders in their PATH.
-    let usual = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/opt/php/sbin"];
+    let usual = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"];
     std::env::split_paths(&path).chain(usual.iter().map(PathBuf::from)).collect()
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{escape_bytes, sum};
 
-/// All of it; two fields of the whole.
+/// All of it; its fields are fields of the whole.
 #[derive(Debug, Serialize)]
 pub(super) struct Php {
     /// Empty without PHP.
@@ -80,9 +80,10 @@ fn pool_row(pool: &PoolView) -> PoolRow {
 
 /// The sections for people; nothing where there is no PHP.
 pub(super) fn text(out: &mut String, php: &Php) {
-    if !php.php_pools.is_empty() {
-        let _ = writeln!(out);
+    if php.php_pools.is_empty() && php.deliveries.is_empty() {
+        return;
     }
+    let _ = writeln!(out);
     for pool in &php.php_pools {
         let others = match pool.busy_others {
             0 => String::new(),
@@ -93,9 +94,6 @@ pub(super) fn text(out: &mut String, php: &Php) {
             "php        {}  busy {} of {}{others}  queued {}",
             pool.address, pool.busy, pool.workers, pool.queued
         );
-    }
-    if php.php_pools.is_empty() && php.deliveries.is_empty() {
-        return;
     }
     let _ = writeln!(out, "           waited for PHP in all: {}", duration(php.php_queue_seconds));
     if php.deliveries.is_empty() {

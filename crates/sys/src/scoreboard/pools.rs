@@ -108,17 +108,19 @@ impl PoolLoad {
 
 impl Scoreboard {
     /// Shows a pool at `place`: its address and its worker processes. An empty name removes it.
+    /// A pool of another name begins without strangers.
     pub fn set_pool(&self, place: usize, name: &str, limit: u32) {
         let words = self.view.pool_words(place);
         let mut end = name.len().min(NAME_BYTES);
         while !name.is_char_boundary(end) {
             end -= 1;
         }
-        store_bytes(&words[NAME..], &name.as_bytes()[..end]);
-        words[LIMIT].store(u64::from(limit), SeqCst);
-        if name.is_empty() {
+        let name = &name.as_bytes()[..end];
+        if load_bytes(&words[NAME..]) != name {
             words[STRANGERS].store(0, SeqCst);
         }
+        store_bytes(&words[NAME..], name);
+        words[LIMIT].store(u64::from(limit), SeqCst);
     }
 
     /// Says how many of the pool's processes are busy with what no worker of ours has in flight.

@@ -180,3 +180,25 @@ fn a_tag_changes_with_every_change_of_the_file() {
         assert_ne!(open(&made, "/file").etag(), first, "{change}");
     }
 }
+
+#[test]
+fn all_folders_share_one_number_of_descriptors() {
+    let limits = menshen_config::Limits { descriptors_max: 3, ..Default::default() };
+    let made = Fixture::with(Choices { limits, ..Choices::default() });
+    let other = made.door.files.beside();
+    let kept = || made.door.files.entries.borrow().len() + other.entries.borrow().len();
+    for number in 0..10 {
+        made.file(&format!("f{number}"), "text");
+        open(&made, &format!("/f{number}"));
+        other.open(made.root(), format!("/f{number}").as_bytes()).unwrap();
+        assert!(kept() <= 3 && kept() == made.door.files.held.get());
+    }
+    // What one folder's cache took it gives back when nobody asks.
+    made.door.files.close_idle();
+    made.door.files.close_idle();
+    other.close_idle();
+    other.close_idle();
+    assert_eq!((kept(), made.door.files.held.get()), (0, 0));
+    other.open(made.root(), b"/f1").unwrap();
+    assert_eq!(kept(), 1);
+}

@@ -211,3 +211,46 @@ fn head_time_begins_with_the_first_byte() {
         .collect();
     assert!(heads.len() == 2 && heads.iter().all(|&ms| ms < 500), "{text}");
 }
+
+#[test]
+fn a_compressed_file_of_a_site_is_sent_as_any_file() {
+    use menshen_config::model::{NameValue, Site};
+    let header = NameValue { name: "X-Own".into(), value: "1".into() };
+    let site = Site { root: "site".into(), headers: vec![header], ..Site::default() };
+    let made = Fixture::with(Choices { sites: vec![site], ..Choices::default() });
+    let text = "words and words again\n".repeat(4000);
+    made.lay("site/page.html", &text);
+    let request = |method: &str| {
+        format!("{method} /page.html HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n")
+    };
+    let answer = |method: &str| {
+        let bytes = request(method);
+        talk(&made, move |mut socket| {
+            socket.write_all(bytes.as_bytes()).unwrap();
+            socket.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut all = Vec::new();
+            socket.read_to_end(&mut all).unwrap();
+            all
+        })
+    };
+    // More than is compressed between two requests: the first waits for it, or goes without.
+    let mut got = answer("GET");
+    for _ in 0..1000 {
+        if String::from_utf8_lossy(&got).contains("content-encoding: gzip\r\n") {
+            break;
+        }
+        got = answer("GET");
+    }
+    let end = got.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let head = String::from_utf8(got[..end].to_vec()).unwrap();
+    for line in ["HTTP/1.1 200", "vary: accept-encoding", "x-own: 1", "content-encoding: gzip"] {
+        assert!(head.contains(line), "{line}: {head}");
+    }
+    assert!(head.contains(&format!("content-length: {}\r\n", got.len() - end)));
+    let mut plain = String::new();
+    flate2::read::GzDecoder::new(&got[end..]).read_to_string(&mut plain).unwrap();
+    assert_eq!(plain, text);
+    let other = String::from_utf8(answer("HEAD")).unwrap();
+    assert_eq!(lines(&other), lines(&head));
+    assert!(other.ends_with("\r\n\r\n"));
+}

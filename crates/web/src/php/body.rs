@@ -144,6 +144,13 @@ impl FormFacts {
     }
 }
 
+impl Content {
+    /// Whether it is a file over a limit.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self, Self::Gone | Self::Spooled { over: Some(_), .. })
+    }
+}
+
 impl Part {
     /// Whether it is a file field in which a file was chosen.
     pub(super) fn is_chosen_file(&self) -> bool {

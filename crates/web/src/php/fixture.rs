@@ -66,7 +66,7 @@ impl Place {
     pub(crate) fn arrived(&self, form: &[u8], purpose: FormUse) -> Body {
         let mut intake = self.form(WIDE, purpose);
         intake.take(form).unwrap();
-        finish(intake).unwrap()
+        ended(intake, Flush::No).unwrap()
     }
 }
 
@@ -91,8 +91,12 @@ pub(crate) fn form(parts: &[Field<'_>]) -> Vec<u8> {
 
 /// Ends an intake, flushing.
 pub(crate) fn finish(intake: Intake) -> Result<Body, Fault> {
+    ended(intake, Flush::Yes)
+}
+
+fn ended(intake: Intake, flush: Flush) -> Result<Body, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(intake.finish(Flush::Yes))
+    runtime.block_on(intake.finish(flush))
 }
 
 /// All that a source gives, read by `step` bytes.

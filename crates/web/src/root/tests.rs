@@ -65,6 +65,40 @@ fn only_files_and_folders_beneath_are_opened() {
 }
 
 #[test]
+fn links_may_lead_out_where_that_is_allowed_and_paths_never() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("file"), "outside").unwrap();
+    let made = Fixture::new();
+    made.file("a/file", "inside");
+    symlink(outside.path(), made.path("out")).unwrap();
+    symlink("/proc/self/root/etc/passwd", made.path("magic")).unwrap();
+    mknodat(CWD, made.path("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = rustix::fs::open(made.path(""), flags, Mode::empty()).unwrap();
+    let root = Root::with_links(dir, Links::Anywhere).unwrap();
+    assert_eq!(read(&root.open(b"/a/file").unwrap()), b"inside");
+    assert_eq!(read(&root.open(b"/out/file").unwrap()), b"outside");
+    let absolute = outside.path().join("file").into_os_string().into_encoded_bytes();
+    for path in [
+        &[b"/", &*absolute].concat()[..],
+        &[b"//", &*absolute].concat(),
+        b"/../board",
+        b"/a/../../board",
+        b"/out/..",
+        b"..",
+        b"/magic",
+        b"/fifo",
+    ] {
+        let text = String::from_utf8_lossy(path);
+        assert_eq!(root.open(path).unwrap_err(), Fault::NotFound, "{text}");
+    }
+    assert_eq!(
+        root.real_path().unwrap(),
+        made.path("").canonicalize().unwrap().as_os_str().as_encoded_bytes()
+    );
+}
+
+#[test]
 fn names_may_have_255_bytes_and_no_more() {
     let made = Fixture::new();
     for (unit, count) in [("n", 255), ("门", 85)] {

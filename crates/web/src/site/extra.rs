@@ -71,20 +71,25 @@ impl Extra {
     /// Adds the fields to an answer from memory. What an error says of itself stands: nobody means
     /// it to be kept for a year, though files of the site are.
     pub(crate) fn add_to(&self, mut reply: Reply) -> Reply {
-        let of_error = reply.status >= 400;
-        // It took them from the file's lines.
-        let has_them = reply.status == 304;
-        if !of_error && !has_them {
-            reply.fields.retain(|(name, _)| self.value(name).is_none() || *name == "location");
+        if reply.status == 304 || reply.status >= 400 {
+            // A 304 has taken what it repeats from the lines of the file.
+            self.each(|name, value| {
+                let said = reply.fields.iter().any(|(known, _)| *known == name);
+                if !said && !ABOUT_CONTENT.contains(&name) {
+                    reply.fields.push((name, value.into()));
+                }
+            });
+            return reply;
         }
+        reply.fields.retain(|(name, _)| *name == "location" || self.value(name).is_none());
         self.each(|name, value| {
-            let said = reply.fields.iter().any(|(known, _)| *known == name);
-            let kept = (of_error || has_them) && said;
-            let about_content = matches!(name, "cache-control" | "expires" | "content-type");
-            if !kept && !(of_error && about_content) && !(said && name == "location") {
+            if name != "location" {
                 reply.fields.push((name, value.into()));
             }
         });
         reply
     }
 }
+
+/// What files say of themselves and errors must not.
+const ABOUT_CONTENT: [&str; 3] = ["cache-control", "content-type", "expires"];

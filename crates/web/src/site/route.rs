@@ -4,6 +4,7 @@
 //! by what lies beneath the folder at that moment and by nothing else: a script is a regular file
 //! that ends in `.php`, and what only resembles one is neither run nor sent.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use menshen_config::model::{QueryPiece, Try};
@@ -120,7 +121,7 @@ impl Site {
     }
 }
 
-impl Trip<'_> {
+impl<'t> Trip<'t> {
     fn way(&mut self) -> Result<Way, Stop> {
         if !self.settings.open {
             return Err(Fault::NotFound.into());
@@ -133,7 +134,7 @@ impl Trip<'_> {
             return Err(Fault::NotFound.into());
         }
         if let Some(script) = self.settings.script.clone() {
-            let found = self.configured(&script, self.query.to_vec())?;
+            let found = self.configured(&script, self.query)?;
             return found.ok_or(Stop::Fault(Fault::NotFound));
         }
         let site = Rc::clone(self.site);
@@ -142,7 +143,7 @@ impl Trip<'_> {
                 Try::Path => self.asked()?,
                 Try::Other { path, query } => {
                     let query = self.query_of(query.as_deref());
-                    self.configured(path.as_bytes(), query)?
+                    self.configured(path.as_bytes(), &query)?
                 }
                 Try::Status(status) => Some(self.status(*status)),
             };
@@ -156,11 +157,11 @@ impl Trip<'_> {
     /// `$path`: the path itself.
     fn asked(&mut self) -> Result<Option<Way>, Stop> {
         let path = self.path;
-        if let Some(way) = self.script_in(path, self.query.to_vec(), Origin::Client)? {
+        if let Some(way) = self.script_in(path, self.query, Origin::Client)? {
             return Ok(Some(way));
         }
         if path.ends_with(b"/") {
-            return self.index(path, self.query.to_vec(), Origin::Client);
+            return self.index(path, self.query, Origin::Client);
         }
         let place = self.site.place(path);
         if place.path.len() > path.len() {
@@ -177,8 +178,8 @@ impl Trip<'_> {
     }
 
     /// A path that the configuration names.
-    fn configured(&mut self, path: &[u8], query: Vec<u8>) -> Result<Option<Way>, Stop> {
-        if let Some(way) = self.script_in(path, query.clone(), Origin::Configuration)? {
+    fn configured(&mut self, path: &[u8], query: &[u8]) -> Result<Option<Way>, Stop> {
+        if let Some(way) = self.script_in(path, query, Origin::Configuration)? {
             return Ok(Some(way));
         }
         if path.ends_with(b"/") {
@@ -194,7 +195,7 @@ impl Trip<'_> {
     fn script_in(
         &mut self,
         path: &[u8],
-        query: Vec<u8>,
+        query: &[u8],
         origin: Origin,
     ) -> Result<Option<Way>, Stop> {
         for end in candidates(path) {
@@ -212,7 +213,7 @@ impl Trip<'_> {
     }
 
     /// The first file of the index in the directory `path`.
-    fn index(&mut self, path: &[u8], query: Vec<u8>, origin: Origin) -> Result<Option<Way>, Stop> {
+    fn index(&mut self, path: &[u8], query: &[u8], origin: Origin) -> Result<Option<Way>, Stop> {
         let Some((name, kind)) = self.index_name(path)? else { return Ok(None) };
         if kind == IndexKind::Script {
             return self.script_in(&name, query, origin);
@@ -307,7 +308,7 @@ impl Trip<'_> {
         place: &Place,
         name: &[u8],
         path_info: &[u8],
-        query: Vec<u8>,
+        query: &[u8],
         user_ini: Rc<[u8]>,
     ) -> Way {
         Way::Script(Box::new(Script {
@@ -316,21 +317,21 @@ impl Trip<'_> {
             filename: [&place.php, place.rest(name)].concat(),
             name: name.to_vec(),
             path_info: path_info.to_vec(),
-            query,
+            query: query.to_vec(),
             document_uri: [name, path_info].concat(),
             user_ini,
         }))
     }
 
     /// The query of a `try` entry.
-    fn query_of(&self, template: Option<&[QueryPiece]>) -> Vec<u8> {
-        let Some(pieces) = template else { return self.query.to_vec() };
-        let piece = |piece| match piece {
-            &QueryPiece::Text(ref text) => text.as_bytes(),
-            QueryPiece::Path => self.raw,
-            QueryPiece::Query => self.query,
+    fn query_of(&self, template: Option<&[QueryPiece]>) -> Cow<'t, [u8]> {
+        let Some(pieces) = template else { return Cow::Borrowed(self.query) };
+        let piece = |piece: &'_ QueryPiece| match piece {
+            QueryPiece::Text(text) => text.as_bytes().to_vec(),
+            QueryPiece::Path => self.raw.to_vec(),
+            QueryPiece::Query => self.query.to_vec(),
         };
-        pieces.iter().flat_map(|p| piece(p).iter().copied()).collect()
+        pieces.iter().flat_map(piece).collect()
     }
 
     fn status(&self, status: u16) -> Way {
@@ -384,3 +385,6 @@ fn last(path: &[u8]) -> &[u8] {
 /// What static files take.
 const ALLOWED: &str = "GET, HEAD";
 const WELL_KNOWN: &[u8] = b"/.well-known/";
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,11 @@
-//! What a request comes to in a site, against real folders.
+//! Rules, redirects, mounts, hosts and header fields of sites, against real folders.
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
 use menshen_config::Network;
-use menshen_config::model::{
-    Delivery, Links, Mount, NameValue, PhpBackend, QueryPiece, Redirect, Rule, Site as Wanted,
-};
+pub(super) use menshen_config::model::Site as Wanted;
+use menshen_config::model::{Delivery, Mount, NameValue, PhpBackend, Redirect, Rule};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::*;
@@ -24,15 +23,15 @@ pub(super) fn fixture(site: Wanted) -> Fixture {
     Fixture::with(Choices { sites: vec![site], ..Choices::default() })
 }
 
-fn rule(path: &str) -> Rule {
+pub(super) fn rule(path: &str) -> Rule {
     Rule::new(path.into())
 }
 
-fn pair(name: &str, value: &str) -> NameValue {
+pub(super) fn pair(name: &str, value: &str) -> NameValue {
     NameValue { name: name.into(), value: value.into() }
 }
 
-fn other(path: &str) -> Try {
+pub(super) fn other(path: &str) -> Try {
     Try::Other { path: path.into(), query: None }
 }
 
@@ -50,7 +49,7 @@ pub(super) fn content(file: &FileEntry) -> String {
 }
 
 /// `404`, `308 /to/`, `file CONTENT`, `run NAME PATH_INFO?QUERY`.
-fn told(way: Way) -> String {
+pub(super) fn told(way: Way) -> String {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     match way {
         Way::Reply(reply) => match field(&reply, "location") {
@@ -73,12 +72,12 @@ fn told(way: Way) -> String {
     }
 }
 
-fn field(reply: &Reply, name: &str) -> Option<String> {
+pub(super) fn field(reply: &Reply, name: &str) -> Option<String> {
     let value = reply.fields.iter().find(|(key, _)| *key == name)?;
     Some(String::from_utf8(value.1.to_vec()).unwrap())
 }
 
-fn script(made: &Fixture, target: &str) -> Box<Script> {
+pub(super) fn script(made: &Fixture, target: &str) -> Box<Script> {
     match way(made, "GET", target, &[]) {
         Way::Script(script) => script,
         other => panic!("{target}: {other:?}"),
@@ -86,7 +85,7 @@ fn script(made: &Fixture, target: &str) -> Box<Script> {
 }
 
 /// Rows of method, target and outcome.
-fn check(made: &Fixture, table: &str) {
+pub(super) fn check(made: &Fixture, table: &str) {
     for row in table.lines().map(str::trim).filter(|row| !row.is_empty()) {
         let (method, rest) = row.split_once(' ').unwrap();
         let (target, expected) = rest.trim_start().split_once(' ').unwrap();
@@ -95,7 +94,7 @@ fn check(made: &Fixture, table: &str) {
 }
 
 /// A folder as applications have it, and what should not be in one.
-fn application(site: Wanted) -> Fixture {
+pub(super) fn application(site: Wanted) -> Fixture {
     let made = fixture(site);
     for name in [
         "index.php",
@@ -138,252 +137,11 @@ fn application(site: Wanted) -> Fixture {
 }
 
 /// Only `$path`: what is not there is 404 and not the front controller's.
-fn path_only() -> Wanted {
+pub(super) fn path_only() -> Wanted {
     let mut site = php_site();
     site.tries = vec![Try::Path];
     site.rules = vec![Rule { php: false, ..rule("/uploads/") }];
     site
-}
-
-#[test]
-fn paths_lead_to_scripts_files_and_indexes() {
-    let made = application(php_site());
-    check(
-        &made,
-        "GET     /                     run /index.php
-         POST    /                     run /index.php
-         PROPFIND /                    run /index.php
-         OPTIONS /index.php            run /index.php
-         GET     /?a=b&c               run /index.php?a=b&c
-         GET     /index.php            run /index.php
-         GET     /index.php/           run /index.php /
-         GET     /index.php/a/b        run /index.php /a/b
-         GET     /index.php/a.php      run /index.php /a.php
-         GET     /index%2Ephp/%E9%97%A8?x run /index.php /门?x
-         GET     /admin                308 /admin/
-         GET     /admin?a=1            308 /admin/?a=1
-         POST    /admin                308 /admin/
-         GET     /admin/               run /admin/index.php
-         GET     /admin/tool.php       run /admin/tool.php
-         GET     /again.php            run /again.php
-         GET     /docs                 308 /docs/
-         GET     /docs/                file docs/index.html
-         POST    /docs/                405
-         GET     /style.css            file style.css
-         HEAD    /style.css            file style.css
-         GET     /style.css?v=2        file style.css
-         POST    /style.css            405
-         DELETE  /style.css            405
-         OPTIONS /style.css            405
-         TRACE   /                     405
-         OPTIONS *                     204
-         GET     /style.css/           run /index.php
-         GET     /style.css/more       run /index.php
-         GET     /%E6%8A%A5%E5%91%8A.pdf file 报告.pdf
-         GET     /docs/deep            run /index.php
-         GET     /docs/deep/           run /index.php
-         GET     /empty                run /index.php
-         GET     /pretty/url?x=1       run /index.php?x=1
-         POST    /pretty/url           run /index.php
-         GET     /missing.php          run /index.php
-         GET     /.well-known/acme/token file .well-known/acme/token
-         GET     /.well-known/nothing  run /index.php",
-    );
-    let redirect = match way(&made, "GET", "/admin", &[]) {
-        Way::Reply(reply) => *reply,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(field(&redirect, "cache-control").as_deref(), Some("no-cache"));
-}
-
-#[test]
-fn what_only_looks_like_a_script_is_neither_run_nor_sent() {
-    let made = application(path_only());
-    check(
-        &made,
-        "GET  /upload.jpg/x.php             404
-         GET  /x.PHP                        404
-         GET  /x.php%00.jpg                 400
-         GET  /x.php.                       404
-         GET  /x.php%20                     404
-         GET  /x.phtml                      404
-         GET  /config.php.bak               404
-         GET  /index.php/../../etc/passwd   400
-         GET  /index.php/%2e%2e/style.css   400
-         GET  /index.php%2f..%2f            400
-         GET  /index.php/a%5cb              400
-         GET  //index.php                   400
-         GET  /.user.ini                    404
-         GET  /%2euser.ini                  404
-         GET  /.git/config                  404
-         GET  /docs/.htpasswd               404
-         GET  /.well-known/.hidden          404
-         GET  /.menshen-spool/x             404
-         GET  /.menshen/session             404
-         POST /.menshen/session             404
-         GET  /uploads/evil.php             404
-         GET  /uploads/evil.php/x           404
-         POST /uploads/evil.php             404
-         GET  /uploads/picture.jpg/x.php    404
-         GET  /uploads/picture.jpg          file uploads/picture.jpg
-         GET  /a.php                        308 /a.php/
-         GET  /a.php/                       file a.php/index.html
-         GET  /a.php/inside.txt             file a.php/inside.txt
-         GET  /out.php                      404
-         GET  /out.txt                      404
-         GET  /out/secret.txt               404
-         GET  /out/secret.php               404
-         GET  /fifo.php                     404
-         GET  /fifo.php/x                   404
-         GET  /fifo.txt                     404
-         GET  /socket.php                   404
-         GET  /INDEX.PHP                    404
-         GET  /index.PHP                    404
-         GET  /index.php.jpg                404
-         GET  /empty/                       404",
-    );
-    // By its bytes this is no script, and just a file of an unknown type.
-    let target = "/full%EF%BC%8Ephp";
-    assert_eq!(told(way(&made, "GET", target, &[])), "file full．php");
-}
-
-#[test]
-fn links_lead_out_only_where_that_is_allowed() {
-    let made = application(Wanted { links: Links::Anywhere, ..path_only() });
-    check(
-        &made,
-        "GET  /out.php                      run /out.php
-         GET  /out.txt                      file secret
-         GET  /out/secret.txt               file secret
-         GET  /out/../outside/secret.txt    400
-         GET  /fifo.txt                     404
-         GET  /.git/config                  404",
-    );
-}
-
-#[test]
-fn without_php_no_source_is_sent() {
-    let made = application(Wanted { php: PhpBackend::Off, ..php_site() });
-    check(
-        &made,
-        "GET  /               404
-         GET  /index.php      404
-         GET  /index.php/x    404
-         GET  /uploads/evil.php 404
-         GET  /x.phtml        404
-         GET  /docs/          file docs/index.html
-         GET  /style.css      file style.css
-         GET  /nothing        404
-         POST /style.css      405
-         POST /index.php      404",
-    );
-    made.lay("site/index.html", "home");
-    check(&made, "GET / file home");
-}
-
-#[test]
-fn a_script_is_told_where_it_is() {
-    let made = application(php_site());
-    let root = made.folder().join("site").into_os_string().into_string().unwrap();
-    let found = script(&made, "/admin/tool.php/a%20b/?q=%20");
-    assert_eq!(found.filename, format!("{root}/admin/tool.php").into_bytes());
-    assert_eq!(found.site.document_root, root.as_bytes());
-    assert_eq!(found.name, b"/admin/tool.php");
-    assert_eq!(found.path_info, b"/a b/");
-    assert_eq!(found.document_uri, b"/admin/tool.php/a b/");
-    assert_eq!(found.query, b"q=%20");
-    let found = script(&made, "/pretty/url");
-    assert_eq!((&*found.document_uri, &*found.path_info), (&b"/index.php"[..], &b""[..]));
-
-    let elsewhere = Wanted { php_root: Some("/app/public/".into()), ..php_site() };
-    let made = application(elsewhere);
-    let found = script(&made, "/admin/tool.php");
-    assert_eq!(found.filename, b"/app/public/admin/tool.php");
-    assert_eq!(found.site.document_root, b"/app/public");
-    assert_eq!(&*found.user_ini, b"/app/public/.user.ini");
-}
-
-#[test]
-fn user_ini_files_are_those_php_reads() {
-    let made = application(Wanted {
-        mounts: vec![Mount { path: "/tools/".into(), root: "tools".into(), internal: false }],
-        ..php_site()
-    });
-    made.lay("site/a/b/c/x.php", "");
-    made.lay("site/a/b/.user.ini", "");
-    made.lay("site/a/other/.user.ini", "");
-    made.lay("tools/.user.ini", "");
-    made.lay("tools/in/.user.ini", "");
-    made.lay("tools/in/x.php", "");
-    made.lay("tools/in/deep/x.php", "");
-    let told = |target: &str| {
-        let at = made.folder().to_str().unwrap().to_owned();
-        let text = String::from_utf8(script(&made, target).user_ini.to_vec()).unwrap();
-        text.replace(&at, "")
-    };
-    assert_eq!(told("/index.php"), "/site/.user.ini");
-    assert_eq!(told("/a/b/c/x.php"), "/site/.user.ini:/site/a/b/.user.ini");
-    assert_eq!(told("/tools/in/x.php"), "/tools/in/.user.ini");
-    assert_eq!(told("/tools/in/deep/x.php"), "");
-    // A directory of that name is none, and what came later is seen once trust has run out.
-    std::fs::create_dir(made.folder().join("tools/in/deep/.user.ini")).unwrap();
-    made.lay("site/a/b/c/.user.ini", "");
-    assert_eq!(told("/a/b/c/x.php"), "/site/.user.ini:/site/a/b/.user.ini");
-    made.door.sites.all()[0].scripts.borrow_mut().distrust();
-    let all = "/site/.user.ini:/site/a/b/.user.ini:/site/a/b/c/.user.ini";
-    assert_eq!((told("/a/b/c/x.php").as_str(), told("/tools/in/deep/x.php").as_str()), (all, ""));
-    // So is a script that is gone.
-    std::fs::remove_file(made.folder().join("site/a/b/c/x.php")).unwrap();
-    assert_eq!(script(&made, "/a/b/c/x.php").name, b"/a/b/c/x.php");
-    made.door.sites.all()[0].scripts.borrow_mut().distrust();
-    assert_eq!(script(&made, "/a/b/c/x.php").name, b"/index.php");
-}
-
-#[test]
-fn tries_are_made_in_order() {
-    let query = vec![
-        QueryPiece::Text("q=".into()),
-        QueryPiece::Path,
-        QueryPiece::Text("&".into()),
-        QueryPiece::Query,
-    ];
-    let made = application(Wanted {
-        tries: vec![
-            other("/maintenance.html"),
-            Try::Path,
-            Try::Other { path: "/missing.php".into(), query: None },
-            Try::Other { path: "/admin/tool.php/x".into(), query: Some(query) },
-        ],
-        ..php_site()
-    });
-    check(
-        &made,
-        "GET  /style.css         file style.css
-         GET  /a%20b?x=1         run /admin/tool.php /x?q=/a%20b&x=1
-         GET  /a                 run /admin/tool.php /x?q=/a&",
-    );
-    made.lay("site/maintenance.html", "soon");
-    check(
-        &made,
-        "GET  /style.css         file soon
-         GET  /index.php         file soon
-         POST /index.php         405",
-    );
-    let made = application(Wanted {
-        tries: vec![Try::Path, other("/docs/"), other("/index.php")],
-        ..php_site()
-    });
-    check(&made, "GET /nothing file docs/index.html");
-    for status in [404, 410, 503] {
-        let tries = vec![Try::Path, Try::Status(status), other("/index.php")];
-        let made = application(Wanted { tries, ..php_site() });
-        assert_eq!(told(way(&made, "GET", "/nothing", &[])), status.to_string());
-        assert_eq!(told(way(&made, "GET", "/style.css", &[])), "file style.css");
-    }
-    // Source and missing things are not reached by this way either.
-    let tries = vec![other("/x.phtml"), other("/docs"), other("/out.txt")];
-    let made = application(Wanted { tries, ..php_site() });
-    check(&made, "GET /style.css 404");
 }
 
 #[test]
@@ -507,8 +265,8 @@ fn mounts_are_shown_at_their_paths() {
         |path: &str, root: &str, internal| Mount { path: path.into(), root: root.into(), internal };
     let made = application(Wanted {
         mounts: vec![
-            mount("/media/", "media", false),
             mount("/media/inner/", "inner", false),
+            mount("/media/", "media", false),
             mount("/protected/", "protected", true),
         ],
         tries: vec![Try::Path, other("/index.php")],
@@ -666,7 +424,12 @@ fn files_of_a_site_say_what_a_site_means() {
 #[test]
 fn answers_from_memory_carry_the_fields_too() {
     let made = application(Wanted {
-        headers: vec![pair("X-Frame-Options", "DENY"), pair("Cache-Control", "max-age=60")],
+        headers: vec![
+            pair("X-Frame-Options", "DENY"),
+            pair("Cache-Control", "max-age=60"),
+            pair("Expires", "Fri, 01 Jan 2100 00:00:00 GMT"),
+            pair("Content-Type", "text/x-own"),
+        ],
         redirects: vec![Redirect { from: "/old".into(), to: "/new".into(), status: 301 }],
         rules: vec![Rule { open: false, headers: vec![pair("x-rule", "1")], ..rule("/closed/") }],
         ..path_only()
@@ -679,6 +442,10 @@ fn answers_from_memory_carry_the_fields_too() {
                     named.map(|(_, value)| String::from_utf8(value.to_vec()).unwrap()).collect();
                 values.join("|")
             };
+            if reply.status >= 400 {
+                assert_eq!(all("expires"), "", "{target}");
+                assert_ne!(all("content-type"), "text/x-own", "{target}");
+            }
             (reply.status, all("x-frame-options"), all("cache-control"), all("x-rule"))
         }
         other => panic!("{other:?}"),

@@ -17,7 +17,7 @@ use super::super::report::Report;
 use super::figures::{Figures, per_gib, percentile};
 use super::sampler::{self, Look, now_ms};
 use super::servers::{Kind, Running};
-use super::{RATE, Size};
+use super::{RATE, Size, UPLOAD_RATE};
 
 /// Measures one server.
 pub(super) fn measure(
@@ -32,11 +32,16 @@ pub(super) fn measure(
     let mut page = Page::start(lab, running.port)?;
     thread::sleep(Duration::from_secs_f64(size.idle_secs) + PAGE_WARM_UP);
     let written = running.written_bytes();
+    let [server, fpm] = running.cpu_secs();
     let start_ms = now_ms();
     let (crowd, looks) = sampler::during(&running, LOOK_EVERY, || Crowd::run(lab, &running, size));
     let crowd = crowd?;
     let end_ms = now_ms();
     let written = running.written_bytes() - written;
+    let busy_secs = (end_ms - start_ms) / 1000.0;
+    let [server_after, fpm_after] = running.cpu_secs();
+    figures.set("crowd_server_cpu", (server_after - server) / busy_secs * 100.0);
+    figures.set("crowd_fpm_cpu", (fpm_after - fpm) / busy_secs * 100.0);
     // A fetch that was just under way is not one that was never answered.
     thread::sleep(PAGE_PATIENCE);
     let page = page.end()?;
@@ -166,13 +171,13 @@ struct Crowd {
     kinds: Vec<Value>,
     /// How many of each kind there were.
     people: [f64; 3],
-    /// Bytes each of them moves.
-    file_bytes: f64,
+    /// Seconds in which none of them can have finished.
+    busy_secs: f64,
 }
 
 impl Crowd {
     fn run(lab: &Lab, running: &Running, size: &Size) -> Result<Self, String> {
-        let (name, bytes) = size.file;
+        let (name, bytes) = size.download;
         let mut command = Command::new("nice");
         // Below the process that fetches the page, which must be on time.
         let client = pinned(CLIENT_CPU, &lab.loadgen);
@@ -184,6 +189,8 @@ impl Crowd {
             format!("downloads={}", size.people),
             format!("size={bytes}"),
             format!("rate={RATE}"),
+            format!("up_size={}", size.upload),
+            format!("up_rate={UPLOAD_RATE}"),
             format!("ramp={}", size.ramp_secs),
             format!("secs={}", size.secs_max),
             format!("port={}", running.port),
@@ -205,7 +212,9 @@ impl Crowd {
         if kinds.len() != people.len() {
             return Err("the load client gave no result".to_owned());
         }
-        Ok(Self { asked_ms, kinds, people, file_bytes: bytes as f64 })
+        let secs = |bytes: u64, rate: u64| bytes as f64 / rate as f64;
+        let busy_secs = secs(bytes, RATE).min(secs(size.upload, UPLOAD_RATE));
+        Ok(Self { asked_ms, kinds, people, busy_secs })
     }
 
     fn figures(&self, figures: &mut Figures) {
@@ -229,7 +238,7 @@ impl Crowd {
     /// What was seen while nobody could have finished and all had asked.
     fn held<'a>(&self, looks: &'a [Look], start_ms: f64) -> impl Iterator<Item = &'a Look> {
         let from = self.asked_ms.map_or(f64::INFINITY, |asked| start_ms + asked);
-        let to = start_ms + self.file_bytes / RATE as f64 * 1000.0;
+        let to = start_ms + self.busy_secs * 1000.0;
         looks.iter().filter(move |look| (from..to).contains(&look.at_ms))
     }
 }

@@ -200,6 +200,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("last byte of an upload to its answer, ms: p50 / p99", &["up_answer_p50", "up_answer_p99"]),
     ("busy workers of 4 beside the crowd: mean / most", &["busy", "busy_max"]),
     (
+        "processor time beside the crowd, per cent of one: server / PHP",
+        &["crowd_server_cpu", "crowd_fpm_cpu"],
+    ),
+    (
         "worker s per GiB, slow: upload / readfile() / X-Accel",
         &["slow_up_worker_secs", "slow_down_worker_secs", "slow_accel_worker_secs"],
     ),

@@ -42,6 +42,11 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// Processor seconds so far: of the server, and of PHP.
+    pub(super) fn cpu_secs(&self) -> [f64; 2] {
+        [&self.server, &self.pool.server].map(|server| server.cpu_ns() as f64 / 1e9)
+    }
+
     /// Bytes that server and PHP have caused to be written to the disk so far.
     pub(super) fn written_bytes(&self) -> f64 {
         (self.server.written_bytes() + self.pool.server.written_bytes()) as f64

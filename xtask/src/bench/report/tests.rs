@@ -72,6 +72,18 @@ fn a_row_with_failed_connections_is_never_called_met() {
 }
 
 #[test]
+fn failures_are_those_of_the_rows_and_those_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = Report::create(folder.path(), "first").unwrap();
+    let one = |errors| vec![sample(1.0, 1.0, errors)];
+    let clean = rows_of(&case(), &[one(0.0), one(0.0), one(0.0), one(0.0)]);
+    assert!(report.failures(&clean).is_empty());
+    report.add_failure("nginx: 2 errors".to_owned());
+    let failed = rows_of(&case(), &[one(0.0), one(0.0), one(3.0), one(0.0)]);
+    assert_eq!(report.failures(&failed), ["nginx: 2 errors", "put: 3 errors"]);
+}
+
+#[test]
 fn a_second_run_of_the_day_is_added() {
     let folder = tempfile::tempdir().unwrap();
     for title in ["first", "second"] {
@@ -79,6 +91,8 @@ fn a_second_run_of_the_day_is_added() {
         report.raw("put", "nginx", 0, &sample(1.0, 1.0, 0.0)).unwrap();
         report.raw_memory("held", "nginx", 0, (10.0, 2.5)).unwrap();
         report.raw_start("start", "nginx", 0, (10.0, 12.5)).unwrap();
+        report.more("more.csv", "server,value", &["\"nginx\",1".to_owned()]).unwrap();
+        report.add_text("a table of its own");
         report.finish(&[], "command", "machine\n", &[]).unwrap();
     }
     let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
@@ -86,6 +100,11 @@ fn a_second_run_of_the_day_is_added() {
     assert_eq!(raw.lines().count(), 7, "{raw}");
     let columns = |line: &str| line.split(',').count();
     assert!(raw.lines().all(|line| columns(line) == columns(RAW_HEADING)), "{raw}");
+    assert_eq!(
+        read("more.csv"),
+        "run,server,value\n\"first\",\"nginx\",1\n\"second\",\"nginx\",1\n"
+    );
+    assert_eq!(read("summary.md").matches("a table of its own").count(), 2);
     assert!(read("summary.md").contains("## first") && read("summary.md").contains("## second"));
     assert_eq!(read("README.md").matches("# Benchmark runs").count(), 1);
 }

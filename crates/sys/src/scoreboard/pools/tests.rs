@@ -83,6 +83,9 @@ fn pools_have_names_and_limits() {
     let pool = &pools[0];
     assert_eq!((pools.len(), pool.place, pool.limit, pool.strangers), (1, 2, 5, 1));
     assert_eq!(pool.name, "unix:/run/php/php8.2-fpm.sock");
+    // A reload that keeps it keeps them.
+    board.set_pool(2, "unix:/run/php/php8.2-fpm.sock", 7);
+    assert_eq!((board.view().pool_strangers(2), board.view().pool_limit(2)), (1, 7));
     // Cut between characters, and never into the neighbour.
     board.set_pool(2, &"文".repeat(500), 5);
     let pools = board.view().pools();

@@ -123,3 +123,6 @@ const fn one(class: Class) -> PoolLoad {
 }
 
 const _: () = assert!(POOLS_MAX == menshen_config::POOLS_MAX);
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! `fields`: form fields in the place of each file tell where it is.
 //!
 //! What templates make must not be forgeable. A field of the client's is left out when PHP would
-//! read it under a name that a template made in this form; and, because a form without a file makes
-//! none, also when it could be a `$path` of any file.
+//! put it into a variable that a template makes in this form; and, because a form without a file
+//! makes none, also when it could be the `$path` of any file.
 
 mod names;
 
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use menshen_config::model::{FieldPiece, FieldVariable, Fields};
 use menshen_web_core::glob;
 
-use self::names::{Guarded, skeleton};
+use self::names::Guarded;
 use super::{Delivered, Leftovers, Store, Writer, random_hex};
 use crate::fault::Fault;
 use crate::php::body::{Content, Part};
@@ -31,7 +31,7 @@ pub(super) fn deliver(
         if part.head.file_name.is_none() {
             let Content::Piled(range) = part.content else { continue };
             let name = &part.head.name;
-            if is_passed(name, fields) && !guarded.forbids(&skeleton(name)) {
+            if is_passed(name, fields) && !guarded.forbids(name) {
                 form.begin_field(name)?;
                 form.source.push_piled(range);
                 form.end();

@@ -41,7 +41,11 @@ pub(super) fn deliver(
     let nonce = random_hex::<16>()?;
     let (mut files, mut leftovers, mut swapped) = (BTreeMap::new(), Vec::new(), 0);
     let mut seen = 0;
-    for part in parts {
+    for mut part in parts {
+        if part.content.is_over() {
+            // PHP gives no type for a file it refuses itself.
+            part.head.content_type = None;
+        }
         form.begin(&part.head)?;
         seen += usize::from(part.is_chosen_file());
         let entry = match part.content {

@@ -102,6 +102,15 @@ fn another_user_is_no_good_even_where_the_swap_worked() {
 }
 
 #[test]
+fn a_copy_is_no_swap() {
+    let mut answer = well();
+    answer["upload_tmp_dev"] = json!(8);
+    assert_eq!(codes(&judged(&answer)), ["php-upload-folder-elsewhere"]);
+    answer["upload_tmp_dev"] = json!(-1);
+    assert!(matches!(judged(&answer), SwapState::Works(_)), "PHP could not say");
+}
+
+#[test]
 fn every_cause_has_its_finding() {
     let rows: [(&[(&str, Value)], &str, &str); 9] = [
         (&[("file_uploads", json!(false))], "php-uploads-off", "file_uploads"),

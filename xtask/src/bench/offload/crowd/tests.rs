@@ -30,12 +30,7 @@ fn fetches_belong_to_the_time_they_were_due() {
 fn only_what_was_seen_while_all_were_held_counts_as_held() {
     let look = |at_ms| Look { at_ms, memory_mib: at_ms, busy: None };
     let looks = [look(100.0), look(600.0), look(1000.0), look(2500.0)];
-    let crowd = |asked_ms| Crowd {
-        asked_ms,
-        kinds: Vec::new(),
-        people: [1.0; 3],
-        file_bytes: RATE as f64 * 2.0,
-    };
+    let crowd = |asked_ms| Crowd { asked_ms, kinds: Vec::new(), people: [1.0; 3], busy_secs: 2.0 };
     let held = |crowd: &Crowd| crowd.held(&looks, 0.0).map(|look| look.at_ms).collect::<Vec<_>>();
     assert_eq!(held(&crowd(Some(500.0))), [600.0, 1000.0]);
     assert_eq!(held(&crowd(None)), [0.0; 0]);
