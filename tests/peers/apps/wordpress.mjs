@@ -108,7 +108,7 @@ export default function describe(tools) {
     const file = uploaded(root);
     assert.equal(fs.statSync(file).size, settings.bytes);
     assert.equal(tools.sha256(file), video.sha256);
-    tools.showDeliveries();
+    tools.showDeliveries("swap");
   });
 
   step("the media library lists it, and its address gives the same bytes", async (page) => {
