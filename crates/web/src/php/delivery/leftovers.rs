@@ -9,7 +9,6 @@ use crate::php::spool::Named;
 #[derive(Debug)]
 pub(crate) struct Leftovers {
     /// Removed in any case; PHP may have taken them by renaming.
-    #[expect(dead_code, reason = "held to be dropped")]
     spooled: Vec<Named>,
     /// Already in the store.
     stored: Vec<Named>,
