@@ -84,14 +84,14 @@ export default function describe(tools) {
     await page.waitForSelector("text=Upload successful");
     await shot("form", { page });
     await other.close();
-    onDisk("form_200.mp4");
+    onDisk("form_200.mp4", "swap");
   });
 
-  function onDisk(name) {
+  function onDisk(name, delivery = null) {
     const file = path.join(root, "data/media", name);
     assert.equal(fs.statSync(file).size, settings.bytes);
     assert.equal(tools.sha256(file), video.sha256, `${name} differs`);
-    tools.showDeliveries();
+    tools.showDeliveries(delivery);
   }
 
   step("the file, sent by PHP itself, downloads with the same bytes", async (page) => {

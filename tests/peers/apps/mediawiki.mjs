@@ -102,7 +102,7 @@ export default function describe(tools) {
     const found = files.filter((name) => name.endsWith("Video_200.mp4"));
     assert.equal(found.length, 1, `files: ${files.join(", ")}`);
     assert.equal(tools.sha256(path.join(folder, found[0])), video.sha256);
-    tools.showDeliveries();
+    tools.showDeliveries("swap");
   });
 
   step("its page's link downloads the same bytes", async (page) => {

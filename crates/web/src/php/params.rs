@@ -68,6 +68,11 @@ fn connection(ask: &Ask<'_>, out: &mut Vec<u8>) {
     let local = (ask.wire.local)();
     let (host, port) = host_parts(ask.host);
     push_param(b"SERVER_NAME", host, out);
+    // HTTP/2 has no such field, and in HTTP/1.1 an absolute target counts more than the field
+    // (RFC 9112 §3.2.2); applications make their addresses of it, so the port stays.
+    if !ask.host.is_empty() {
+        push_param(b"HTTP_HOST", ask.host, out);
+    }
     // Behind a proxy the port that the client knows is the one it wrote.
     let port = port.unwrap_or(if ask.wire.secure { 443 } else { 80 });
     push_param(b"SERVER_PORT", port.to_string().as_bytes(), out);
@@ -89,7 +94,8 @@ fn fields(headers: &dyn Headers, out: &mut Vec<u8>) {
     let (mut parameter, mut lower) = (Vec::with_capacity(64), Vec::with_capacity(64));
     headers.each(&mut |name, value| {
         parameter.clear();
-        if !header_param(name, &mut parameter) || written.contains(&parameter) {
+        let host = name.eq_ignore_ascii_case(b"host");
+        if host || !header_param(name, &mut parameter) || written.contains(&parameter) {
             return;
         }
         lower.clear();
