@@ -1,9 +1,9 @@
-//! A crowd of slow people: form uploads that trickle in and downloads that are read slowly, all over
-//! TLS, all at once, each from an address of its own.
+//! A crowd of slow people: form uploads that trickle in and downloads that are read slowly, all
+//! over TLS, all at once, each from an address of its own.
 //!
 //! Every answer is decrypted and must be what was asked for. It must never read a download faster
-//! than its rate to catch up, and never send an upload in bursts: what is measured is who holds what
-//! while bytes crawl.
+//! than its rate to catch up, and never send an upload in bursts: what is measured is who holds
+//! what while bytes crawl.
 
 use std::cell::{Cell, RefCell};
 use std::io;

@@ -75,8 +75,8 @@ usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first|crowd|
                 takes a connection and until the first byte of its answer to GET PATH
   mode=crowd    over TLS and in `ramp` seconds: `uploads` people who each post a form with a file
                 of up_size bytes at up_rate bytes a second to UP, and `downloads` who read one of
-                the DOWN paths, of size bytes, at `rate` bytes a second; at most secs seconds; a line once all have asked, one at
-                the end
+                the DOWN paths, of size bytes, at `rate` bytes a second; at most secs
+                seconds; a line once all have asked, and one at the end
   mode=page     GET PATH every `every` milliseconds on c connections in turns, until standard input
                 ends; then a line with every latency, from when the fetch was due
   n=N           exactly N requests in all; 0: only the time counts; what is in flight at the end is

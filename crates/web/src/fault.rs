@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     Precondition,
     #[error("the content does not match its digest")]
     Digest,
+    #[error("only multipart/form-data is taken here")]
+    NotAForm,
     #[error("{0}")]
     BadRequest(&'static str),
     #[error("the content is larger than this server takes")]
@@ -56,6 +58,7 @@ impl Fault {
             Self::Forbidden => 403,
             Self::NameTooLong | Self::BadPath(_) | Self::Digest | Self::BadRequest(_) => 400,
             Self::Exists | Self::Precondition => 412,
+            Self::NotAForm => 415,
             Self::IsDirectory | Self::NotDirectory | Self::NotEmpty | Self::OtherFileSystem => 409,
             Self::Form(error) if !error.is_limit() => 400,
             Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,

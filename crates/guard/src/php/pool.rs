@@ -66,7 +66,7 @@ impl PoolPlan {
             let text = path.to_str().and_then(quoted);
             text.ok_or_else(|| GuardError::ConfigPhpFolder { path: path.to_owned() })
         };
-        // Without process_control_timeout scripts are ended at once where a pool is asked to finish.
+        // Without process_control_timeout a pool that is asked to finish ends its scripts at once.
         // error_log is opened even though `-O` sends everything to standard error.
         let mut text = format!(
             "; Written by menshen, anew at each start and reload; set `php.settings` instead.\n\

@@ -97,6 +97,13 @@ impl Door {
         let is_form = ask.method == Method::Post
             && ask.interest.has(Interest::CONTENT_TYPE)
             && essence.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data");
+        let told_of = settings.delivery == Delivery::Fields && ask.method == Method::Post;
+        if told_of
+            && essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+        {
+            // PHP would take it for the fields that tell of files.
+            return Err(Fault::NotAForm);
+        }
         if !is_form {
             return Intake::raw(spool, ask.length, limits).map(Some);
         }

@@ -113,12 +113,13 @@ impl Pool {
         body: Body,
         note: &mut PhpNote,
     ) -> Result<Delivered, Failure> {
-        if !body.has_files() {
+        let configured = script.settings.delivery;
+        // Where fields tell of files, a form without one may still carry fields that pretend to.
+        if configured != Delivery::Fields && !body.has_files() {
             return Ok(body.deliver(How::Replay)?);
         }
-        let configured = script.settings.delivery;
         let facts = body.facts();
-        if matches!(configured, Delivery::Auto | Delivery::Swap) && facts.spooled_bytes > 0 {
+        if matches!(configured, Delivery::Auto | Delivery::Swap) && facts.tokens > 0 {
             self.ask(door).await;
         }
         let swap = self.swap.borrow().clone();

@@ -40,8 +40,11 @@ fn well() -> Value {
     })
 }
 
+/// A setting and its value.
+type Change<'a> = (&'a str, Value);
+
 /// The answer of a pool where the token stayed a token, with some settings changed.
-fn failed(changes: &[(&str, Value)]) -> Value {
+fn failed(changes: &[Change<'_>]) -> Value {
     let mut answer = well();
     answer["files"]["probe"]["size"] = json!(48);
     answer["files"]["probe"]["sha256"] = json!("cd".repeat(32));
@@ -112,7 +115,7 @@ fn a_copy_is_no_swap() {
 
 #[test]
 fn every_cause_has_its_finding() {
-    let rows: [(&[(&str, Value)], &str, &str); 9] = [
+    let rows: [(&[Change<'_>], &str, &str); 9] = [
         (&[("file_uploads", json!(false))], "php-uploads-off", "file_uploads"),
         (&[("enable_post_data_reading", json!(false))], "php-post-reading-off", "replayed"),
         (
