@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     TooLarge,
     #[error("the fields of the form are larger than this server takes")]
     FieldsTooLarge,
+    #[error("a header field is larger than PHP takes")]
+    HeaderTooLarge,
     #[error("{0}")]
     Form(MultipartError),
     // This server's.
@@ -62,6 +64,7 @@ impl Fault {
             Self::IsDirectory | Self::NotDirectory | Self::NotEmpty | Self::OtherFileSystem => 409,
             Self::Form(error) if !error.is_limit() => 400,
             Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
+            Self::HeaderTooLarge => 431,
             Self::Full => 507,
             Self::Busy => 503,
             Self::Storage => 500,

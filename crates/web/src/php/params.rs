@@ -6,7 +6,7 @@
 //! in the gateway's name. Everything is written while the head is still borrowed, as one stream of
 //! pairs; the length and type of the body come last, when they are known.
 
-use menshen_web_core::fastcgi::{header_param, push_param};
+use menshen_web_core::fastcgi::{header_param, pairs_fit, push_param};
 use menshen_web_core::head::{Headers, host_parts};
 
 use crate::ask::Ask;
@@ -31,8 +31,8 @@ pub(crate) struct Place<'a> {
     pub(crate) accel_mapping: &'a [u8],
 }
 
-/// All pairs but for those of the body.
-pub(crate) fn pairs(ask: &Ask<'_>, place: &Place<'_>) -> Vec<u8> {
+/// All pairs but for those of the body; `None` when PHP could not take one because of its size.
+pub(crate) fn pairs(ask: &Ask<'_>, place: &Place<'_>) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(2048);
     push_param(b"GATEWAY_INTERFACE", b"CGI/1.1", &mut out);
     push_param(b"SERVER_SOFTWARE", SOFTWARE.as_bytes(), &mut out);
@@ -60,7 +60,7 @@ pub(crate) fn pairs(ask: &Ask<'_>, place: &Place<'_>) -> Vec<u8> {
         push_param(b"HTTP_X_ACCEL_MAPPING", place.accel_mapping, &mut out);
     }
     fields(ask.headers, &mut out);
-    out
+    pairs_fit(&out).then_some(out)
 }
 
 /// Who is connected with whom.
