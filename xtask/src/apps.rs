@@ -16,7 +16,7 @@ mod nginx;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -185,7 +185,7 @@ impl Run<'_> {
         fs::write(&file, settings.to_string())
             .map_err(|e| format!("could not write {}: {e}", file.display()))?;
         let node = shell::find("node").ok_or("no node in PATH; install the package nodejs")?;
-        let mut script = Command::new(node);
+        let mut script = account::command_as_we_are(&node);
         script.current_dir(&self.scripts).arg("drive.mjs").arg(&file);
         script.env("CHROMIUM", chromium::program()?);
         shell::run(&mut script).map_err(|_| "see above".to_owned())

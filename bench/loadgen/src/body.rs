@@ -1,8 +1,8 @@
 //! Where a response's body ends: after its length, or after the last chunk (RFC 9112, sections 6.3
 //! and 7.1).
 //!
-//! It takes what it understands: chunk extensions and trailers are skipped. It must never be used to
-//! judge a server's framing.
+//! It takes what it understands: chunk extensions and trailers are skipped. It must never be used
+//! to judge a server's framing.
 
 use std::io;
 

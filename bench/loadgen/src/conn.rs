@@ -2,8 +2,9 @@
 //!
 //! Plain bodies are discarded inside the kernel. Over TLS 1.3 the first response is decrypted to
 //! learn how many plaintext bytes a response has; later ones of the same request are counted by
-//! record length alone, unless they are chunked. So the client costs less than the server it loads, but a counted response
-//! is *not verified*: it must never be taken for a test of correctness.
+//! record length alone, unless they are chunked. So the client costs less than the server it
+//! loads, but a counted response is *not verified*: it must never be taken for a test of
+//! correctness.
 
 use std::io;
 use std::rc::Rc;
@@ -178,11 +179,14 @@ impl Conn {
         }
     }
 
-    /// Opens all records that have arrived; the response once it is whole.
+    /// Opens records that have arrived; the response once it is whole. What follows it, such as the
+    /// alert that ends a connection, is left.
     fn open_records(&mut self, taken: &mut Taken) -> io::Result<Option<Response>> {
         let Some(tls) = &mut self.tls else { return Err(io::Error::other("no TLS")) };
         let mut used = 0;
-        while let Some(len) = record::whole(&self.pending[used..]) {
+        while taken.done().is_none()
+            && let Some(len) = record::whole(&self.pending[used..])
+        {
             let one = &mut self.pending[used..used + len];
             used += len;
             let (kind, len) = tls.rx.open(one).ok_or_else(|| io::Error::other("bad record"))?;

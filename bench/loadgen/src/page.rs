@@ -1,8 +1,8 @@
 //! A page fetched at fixed times, whatever happens to the fetches before.
 //!
 //! Latency counts from the time a fetch was due, not from when a connection was free for it, so a
-//! server that stalls cannot hide it (no coordinated omission). It must never skip a fetch: one that
-//! was due and never answered is reported as such.
+//! server that stalls cannot hide it (no coordinated omission). It must never skip a fetch: one
+//! that was due and never answered is reported as such.
 
 use std::cell::RefCell;
 use std::io;

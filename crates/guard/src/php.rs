@@ -142,12 +142,14 @@ impl Estate {
         self.pools.iter().all(|pool| pool.settled || pool.is_ending())
     }
 
-    /// Why a managed pool of this generation does not run.
-    pub(crate) fn failure(&self, php: &Php) -> Option<&str> {
-        let used = |pool: &&Managed| {
+    /// Why a managed pool of `php` does not run, one that `before` did not have.
+    pub(crate) fn failure(&self, php: &Php, before: Option<&Php>) -> Option<&str> {
+        let uses = |php: &Php, pool: &Managed| {
             php.pools.iter().any(|used| std::ptr::eq(Rc::as_ptr(&used.place), pool.place.as_ptr()))
         };
-        self.pools.iter().filter(used).find_map(|pool| pool.failure.as_deref())
+        let new =
+            |pool: &&Managed| uses(php, pool) && before.is_none_or(|before| !uses(before, pool));
+        self.pools.iter().filter(new).find_map(|pool| pool.failure.as_deref())
     }
 
     /// What can wake the guard.

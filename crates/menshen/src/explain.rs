@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use menshen_config::Config;
+use menshen_config::model::Delivery;
 use menshen_guard::{PoolReach, Source, load, reach, user_name};
 use menshen_sys::process::{Rights, become_worker};
 use menshen_web::explain::{Reached, UploadAnswer, UploadRoute, route_upload, test_pool};
@@ -90,9 +91,9 @@ fn pool_of(
 
 fn test(config: &Config, route: &UploadRoute, pool: PoolReach) -> Result<Pool, (String, u8)> {
     let PoolReach { spec, workers_assumed, spool } = pool;
-    let configured = match route.answer {
-        UploadAnswer::Script { delivery, .. } => delivery,
-        _ => menshen_config::model::Delivery::Auto,
+    let (configured, user_ini) = match &route.answer {
+        UploadAnswer::Script { delivery, user_ini, .. } => (*delivery, &**user_ini),
+        _ => (Delivery::Auto, ""),
     };
     let mut pool = Pool {
         address: spec.address.to_string(),
@@ -127,7 +128,7 @@ fn test(config: &Config, route: &UploadRoute, pool: PoolReach) -> Result<Pool, (
         findings: answer.findings().to_vec(),
         milliseconds: answer.milliseconds,
         swap_files_max: answer.swap_files_max,
-        delivery: answer.delivery(configured),
+        delivery: answer.delivery(configured, user_ini),
         reached: answer.reached,
     };
     pool.said = answer.said;

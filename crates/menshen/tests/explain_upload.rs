@@ -270,6 +270,37 @@ fn a_foreign_pool_without_our_script_is_told_which_line_it_needs() {
 }
 
 #[test]
+fn a_user_ini_that_could_take_the_script_away_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let prepend = folder.path().join("state/php/prepend.php");
+    // PHP runs nothing while it is missing; the server writes its own.
+    fs::create_dir_all(prepend.parent().unwrap()).unwrap();
+    fs::write(&prepend, "<?php").unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let settings = format!(
+        "listen.mode = 0666\nphp_value[auto_prepend_file] = {0}/state/php/prepend.php\n\
+         php_admin_value[upload_tmp_dir] = {0}/state/php/spool\n",
+        folder.path().display()
+    );
+    let Some(foreign) = Fpm::start(2, &settings) else { return };
+    let site = format!(
+        "[[site]]\nroot = \"public\"\nphp = \"unix:{}\"\n[php]\nfolder = \"{}\"\n",
+        foreign.socket().display(),
+        prepend.parent().unwrap().display(),
+    );
+    let live = serve(&site);
+    let (code, report) = explain(&live, &["/index.php"]);
+    assert_eq!((code, codes(&report)), (1, vec!["php-prepend-unlocked"]), "{report:#}");
+    assert_eq!(report["delivery"]["result"], "swap");
+    fs::write(live.path("public/up/.user.ini"), "memory_limit = 64M\n").unwrap();
+    let (code, report) = explain(&live, &["/up/take.php"]);
+    assert_eq!((code, codes(&report)[0]), (1, "php-user-ini"), "{report:#}");
+    assert_eq!(report["delivery"]["result"], "replay");
+    let found = report["findings"][0]["evidence"][0]["value"].as_str().unwrap();
+    assert!(found.ends_with("/public/up/.user.ini"), "{found}");
+}
+
+#[test]
 fn without_a_server_nothing_is_made() {
     let folder = live::folder("");
     fs::create_dir(folder.path().join("public")).unwrap();

@@ -70,6 +70,22 @@ pub fn write_params(pairs: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&header(PARAMS, 0));
 }
 
+/// Whether every pair of a stream fits into one record, lengths included. PHP closes the connection
+/// over one that does not.
+#[must_use]
+pub fn pairs_fit(pairs: &[u8]) -> bool {
+    let mut at = 0;
+    // Hardly any request has so much in all.
+    while pairs.len() - at > STDIN_MAX {
+        let pair = pair_bytes(&pairs[at..]);
+        if pair > STDIN_MAX {
+            return false;
+        }
+        at += pair;
+    }
+    true
+}
+
 /// The header of a STDIN record; this many bytes of the body follow. 0 is [`STDIN_END`].
 #[must_use]
 pub const fn stdin_header(len: u16) -> [u8; 8] {

@@ -75,6 +75,45 @@ pub fn decode_path(raw: &[u8]) -> Result<SafePath<'_>, PathError> {
     Ok(SafePath { text })
 }
 
+/// What a path that [`decode_path`] refuses would be called if it were tidy: unescaped, with one
+/// slash where several stand. It names no file and must never be used to open one; an application
+/// that routes by the request's own target may still know it, and rules must still cover it.
+/// `None` when nobody should see it: control bytes, backslashes, `.` and `..`, reserved names, broken escapes.
+#[must_use]
+pub fn tidied(raw: &[u8]) -> Option<Vec<u8>> {
+    if raw.first() != Some(&b'/') || raw.len() > PATH_BYTES_MAX {
+        return None;
+    }
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((&first, after)) = rest.split_first() {
+        let byte = if first == b'%' {
+            let (digits, after) = after.split_at_checked(2)?;
+            let digits = core::str::from_utf8(digits).ok()?;
+            rest = after;
+            // `from_str_radix` would take a sign as well.
+            if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return None;
+            }
+            u8::from_str_radix(digits, 16).ok()?
+        } else {
+            rest = after;
+            first
+        };
+        // A backslash is a slash to some readers.
+        if byte < 0x20 || byte == 0x7f || byte == b'\\' {
+            return None;
+        }
+        if !(byte == b'/' && out.ends_with(b"/")) {
+            out.push(byte);
+        }
+    }
+    let bad =
+        |segment: &[u8]| matches!(segment, b"." | b"..") || segment.starts_with(RESERVED_PREFIX);
+    let mut segments = out.split(|&byte| byte == b'/');
+    if segments.any(bad) { None } else { Some(out) }
+}
+
 impl SafePath<'_> {
     /// The whole decoded path; starts with `/`, and ends with it exactly if it names a directory.
     #[must_use]

@@ -78,6 +78,8 @@ pub enum UploadAnswer {
         filename: String,
         /// What follows it in the path.
         path_info: String,
+        /// `.user.ini` files PHP reads for it, `:` between them.
+        user_ini: String,
         /// The delivery that is configured here.
         delivery: Delivery,
         /// Largest body in bytes, 0 for none.
@@ -251,16 +253,18 @@ impl PoolAnswer {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         match &self.swap {
-            SwapState::Unknown => &[],
+            SwapState::Unknown | SwapState::Overridden | SwapState::Failed => &[],
             SwapState::Works(facts) => &facts.warnings,
             SwapState::Broken(findings) => findings,
         }
     }
 
-    /// The delivery an ordinary form gets where `configured` is.
+    /// The delivery an ordinary form gets where `configured` is, for a script with these
+    /// `.user.ini` files on its way.
     #[must_use]
-    pub fn delivery(&self, configured: Delivery) -> UploadDelivery {
-        let (delivery, reason) = probe::decide(configured, &self.swap, FormFacts::default());
+    pub fn delivery(&self, configured: Delivery, user_ini: &str) -> UploadDelivery {
+        let swap = self.swap.clone().under(user_ini.as_bytes());
+        let (delivery, reason) = probe::decide(configured, &swap, FormFacts::default());
         UploadDelivery { delivery, reason: reason.map(probe::Reason::text) }
     }
 }
@@ -311,6 +315,7 @@ fn answer(
                 name: text(&script.name),
                 filename: text(&script.filename),
                 path_info: text(&script.path_info),
+                user_ini: text(&script.user_ini),
                 delivery: script.settings.delivery,
                 upload_bytes_max: script.settings.upload_bytes_max,
                 file_bytes_max: script.settings.file_bytes_max,

@@ -31,12 +31,16 @@ pub(crate) enum Fault {
     Precondition,
     #[error("the content does not match its digest")]
     Digest,
+    #[error("only multipart/form-data is taken here")]
+    NotAForm,
     #[error("{0}")]
     BadRequest(&'static str),
     #[error("the content is larger than this server takes")]
     TooLarge,
     #[error("the fields of the form are larger than this server takes")]
     FieldsTooLarge,
+    #[error("a header field is larger than PHP takes")]
+    HeaderTooLarge,
     #[error("{0}")]
     Form(MultipartError),
     // This server's.
@@ -56,9 +60,11 @@ impl Fault {
             Self::Forbidden => 403,
             Self::NameTooLong | Self::BadPath(_) | Self::Digest | Self::BadRequest(_) => 400,
             Self::Exists | Self::Precondition => 412,
+            Self::NotAForm => 415,
             Self::IsDirectory | Self::NotDirectory | Self::NotEmpty | Self::OtherFileSystem => 409,
             Self::Form(error) if !error.is_limit() => 400,
             Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
+            Self::HeaderTooLarge => 431,
             Self::Full => 507,
             Self::Busy => 503,
             Self::Storage => 500,

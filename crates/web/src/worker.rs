@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use menshen_base::{Counter, EndReason, Phase, Who};
-use menshen_config::{ListenerRole, PlainMode, WorkerSpec};
+use menshen_config::{ListenerRole, ListenerSpec, PlainMode, WorkerSpec};
 use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch, clock};
 use menshen_sys::process::{Rights, become_worker};
 use menshen_sys::{Scoreboard, SlotState, inherit};
@@ -73,11 +73,7 @@ struct Acceptor {
 fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     let fail = |what| move |error: std::io::Error| StartError::Local(what, error.into());
     let rights = Rights { user: spec.become_user, oom_score_adj: spec.oom_score_adj };
-    let mut listening = Vec::new();
-    for listener in &spec.listeners {
-        let fd = inherit::adopt(listener.fd).map_err(fail("take over a socket"))?;
-        listening.push(Listening { listener: StdListener::from(fd), role: listener.role });
-    }
+    let listening = listeners(&spec).map_err(fail("take over a socket"))?;
     let root = inherit::adopt(spec.root_fd).map_err(fail("take over the served folder"))?;
     let board = inherit::adopt(spec.scoreboard_fd)
         .and_then(Scoreboard::from_file)
@@ -392,6 +388,14 @@ fn pools(
     let limits = &spec.config.limits;
     let pool = |pool| Pool::new(pool, &spec.instance, board, slot, limits).map(Rc::new);
     spec.pools.iter().map(pool).collect()
+}
+
+fn listeners(spec: &WorkerSpec) -> std::io::Result<Vec<Listening>> {
+    let adopt = |listener: &ListenerSpec| {
+        let fd = inherit::adopt(listener.fd)?;
+        Ok(Listening { listener: StdListener::from(fd), role: listener.role })
+    };
+    spec.listeners.iter().map(adopt).collect()
 }
 
 const fn plain_mode(plain: PlainMode) -> Mode {

@@ -49,7 +49,7 @@ export default function describe(tools) {
   step("every row of it arrived", async () => {
     const rows = tools.sql("SELECT COUNT(*), SUM(LENGTH(body)) FROM large", "adm_in");
     assert.equal(rows.trim(), `${dump.rows}\t${dump.bodyBytes}`);
-    tools.showDeliveries();
+    tools.showDeliveries("swap");
     for (let copy = 1; copy < COPIES; copy += 1)
       tools.sql(
         `INSERT INTO large SELECT id + ${copy * 1_000_000}, body FROM large WHERE id < 1000000`,

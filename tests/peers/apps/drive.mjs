@@ -169,27 +169,25 @@ const tools = {
     fs.closeSync(input);
   },
 
-  /** Prints what the server counts about uploads, where it has a command for that. */
-  showDeliveries() {
+  /**
+   * Prints what the server says about uploads, where it has a command for that, and fails unless it
+   * has delivered one by `kind`.
+   */
+  showDeliveries(kind = null) {
     const [program, ...args] = settings.status;
     if (!program) return;
-    const counted = new Map();
-    const walk = (value, name) => {
-      if (value && typeof value === "object") {
-        for (const [key, inner] of Object.entries(value)) walk(inner, name ? `${name}.${key}` : key);
-      } else if (/deliver|swap|replay|php_|fpm/i.test(name) && value) {
-        counted.set(name, value);
-      }
-    };
-    walk(JSON.parse(execFileSync(program, args, { cwd: path.dirname(args.at(-1)) })), "");
-    const list = [...counted].map(([name, value]) => `${name}=${value}`).join(" ");
-    console.log(`     status: ${list || "nothing about deliveries"}`);
+    const state = JSON.parse(execFileSync(program, args, { cwd: path.dirname(args.at(-1)) }));
+    const deliveries = state.deliveries ?? [];
+    for (const one of deliveries) {
+      const seconds = one.php_seconds.toFixed(3);
+      console.log(`     status: ${one.count} by ${one.kind}, PHP busy ${seconds} s in all`);
+    }
     for (const log of settings.logs.filter((name) => name.endsWith("access.log"))) {
-      if (!fs.existsSync(log)) continue;
       const lines = fs.readFileSync(log, "utf8").split("\n");
-      const last = lines.filter((line) => /"?POST /.test(line) && /\d{8,}/.test(line)).at(-1);
+      const last = lines.filter((line) => /"POST /.test(line) && / in=\d{8,} /.test(line)).at(-1);
       if (last) console.log(`     log: ${last}`);
     }
+    if (kind) assert.ok(deliveries.find((one) => one.kind === kind)?.count, `none by ${kind}`);
   },
 };
 

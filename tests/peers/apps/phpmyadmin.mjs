@@ -40,7 +40,7 @@ export default function describe(tools) {
   step("every row of it arrived", async () => {
     const rows = tools.sql("SELECT COUNT(*), SUM(LENGTH(body)) FROM large", "pma_in");
     assert.equal(rows.trim(), `${dump.rows}\t${dump.bodyBytes}`);
-    tools.showDeliveries();
+    tools.showDeliveries("swap");
   });
 
   step("browsing shows rows", async (page) => {

@@ -45,7 +45,9 @@ export default function describe(tools) {
 
   step("pretty links: /year/month/day/name/ reaches the front controller", async (page) => {
     await page.goto(`${origin}/wp-admin/options-permalink.php`);
-    await page.check("input[name=selection][value*='%day%']");
+    // WordPress knows some servers by name and offers links with index.php for all others.
+    await page.check("#custom_selection");
+    await page.fill("#permalink_structure", "/%year%/%monthnum%/%day%/%postname%/");
     await page.click("#submit");
     await page.waitForSelector("#setting-error-settings_updated");
     await page.goto(`${origin}/`);
@@ -106,7 +108,7 @@ export default function describe(tools) {
     const file = uploaded(root);
     assert.equal(fs.statSync(file).size, settings.bytes);
     assert.equal(tools.sha256(file), video.sha256);
-    tools.showDeliveries();
+    tools.showDeliveries("swap");
   });
 
   step("the media library lists it, and its address gives the same bytes", async (page) => {

@@ -39,18 +39,15 @@ impl Account {
         }
     }
 
-    /// A command that runs as this account.
+    /// A command that runs as this account and ends when this process does, however it ends.
     pub(crate) fn command(&self, program: &Path) -> Command {
-        match self {
-            Self::Own => Command::new(program),
-            Self::Other { user, group } => {
-                // It becomes the program, so the process id is the program's.
-                let mut command = Command::new("setpriv");
-                command.arg(format!("--reuid={user}")).arg(format!("--regid={group}"));
-                command.args(["--clear-groups", "--"]).arg(program);
-                command
-            }
+        let mut command = bound();
+        if let Self::Other { user, group } = self {
+            command.arg(format!("--reuid={user}")).arg(format!("--regid={group}"));
+            command.arg("--clear-groups");
         }
+        command.arg("--").arg(program);
+        command
     }
 
     /// Gives it a folder with all that is in it.
@@ -64,6 +61,20 @@ impl Account {
                 .arg(folder),
         )
     }
+}
+
+/// A command that keeps this process's rights and ends when this process does.
+pub(crate) fn command_as_we_are(program: &Path) -> Command {
+    let mut command = bound();
+    command.arg("--").arg(program);
+    command
+}
+
+/// It becomes the program that follows, so the process id is the program's.
+fn bound() -> Command {
+    let mut command = Command::new("setpriv");
+    command.arg("--pdeathsig=TERM");
+    command
 }
 
 fn number(args: &[&str]) -> Result<u32, String> {

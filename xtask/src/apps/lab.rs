@@ -75,7 +75,9 @@ impl Lab {
         let key = certificate.with_extension("key");
         let mut command = Command::new(openssl);
         command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
-        command.args(["-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext"]);
+        command.args(["-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+        // Without this, openssl makes an authority, which is no server.
+        command.args(["-addext", "basicConstraints=critical,CA:FALSE", "-addext"]);
         let names = super::application::APPLICATIONS.iter();
         let names: Vec<_> = names.map(|known| format!("DNS:{}.localhost", known.name)).collect();
         command.arg(format!("subjectAltName={}", names.join(",")));

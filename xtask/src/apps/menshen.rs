@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
+use super::account::command_as_we_are;
 use super::application::Application;
 use super::lab::{Lab, Place};
 use super::{Front, guide};
@@ -24,7 +24,7 @@ pub(crate) fn start(
     fs::write(&config, text).map_err(|e| format!("could not write {}: {e}", config.display()))?;
     let log = place.server.join("menshen.log");
     // As root it is started as root: the guard gives the account's rights to all others.
-    let mut command = Command::new(menshen);
+    let mut command = command_as_we_are(menshen);
     command.current_dir(&place.server).args(["serve", "--config", "menshen.toml"]);
     let mut server = Server::start("menshen", &mut command, &log)?;
     server.wait_for(port, &log)?;

@@ -99,8 +99,8 @@ http {{
     )
 }
 
-/// The pools that take forms and pages: one for fresh connections, and its twin for kept ones, which
-/// would hold the workers of a shared pool between their requests.
+/// The pools that take forms and pages: one for fresh connections, and its twin for kept ones,
+/// which would hold the workers of a shared pool between their requests.
 pub(crate) fn fpm_configuration(lab: &Lab) -> String {
     let conf = lab.conf();
     let conf = conf.display();

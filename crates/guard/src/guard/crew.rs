@@ -29,7 +29,7 @@ impl Guard {
             return;
         }
         if self.seats.is_empty() {
-            if let Some(failure) = self.php.failure(&self.current.php) {
+            if let Some(failure) = self.php.failure(&self.current.php, None) {
                 let claim = format!("PHP does not run: {failure}");
                 let finding = Finding::new("php-pool-down", Severity::Error, "php", claim);
                 self.current.findings.push(finding);

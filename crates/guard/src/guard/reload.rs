@@ -30,7 +30,7 @@ impl Guard {
     /// Starts the workers of the next generation.
     pub(super) fn start_pending(&mut self, now: Instant) {
         let Some(generation) = self.pending.take() else { return };
-        let started = match self.php.failure(&generation.php) {
+        let started = match self.php.failure(&generation.php, Some(&self.current.php)) {
             Some(failure) => Err(format!("PHP does not run: {failure}")),
             None => (0..generation.workers).try_for_each(|index| {
                 let worker = self.start_worker(&generation, index);

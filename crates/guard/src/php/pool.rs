@@ -66,7 +66,7 @@ impl PoolPlan {
             let text = path.to_str().and_then(quoted);
             text.ok_or_else(|| GuardError::ConfigPhpFolder { path: path.to_owned() })
         };
-        // Without process_control_timeout scripts are ended at once where a pool is asked to finish.
+        // Without process_control_timeout a pool that is asked to finish ends its scripts at once.
         // error_log is opened even though `-O` sends everything to standard error.
         let mut text = format!(
             "; Written by menshen, anew at each start and reload; set `php.settings` instead.\n\
@@ -89,10 +89,18 @@ impl PoolPlan {
         let mut admin = |name: &str, value: &str| line(&format!("php_admin_value[{name}]"), value);
         admin("auto_prepend_file", &path(&folder.prepend())?);
         admin("upload_tmp_dir", &path(&folder.tmp())?);
-        admin("post_max_size", &bytes(self.body_bytes_max));
-        admin("upload_max_filesize", &bytes(self.file_bytes_max));
-        admin("max_file_uploads", &self.files_max.to_string());
-        admin("expose_php", "off");
+        let ours = [
+            ("post_max_size", bytes(self.body_bytes_max)),
+            ("upload_max_filesize", bytes(self.file_bytes_max)),
+            ("max_file_uploads", self.files_max.to_string()),
+            ("expose_php", "off".to_owned()),
+        ];
+        // Of two lines for one setting php-fpm takes the first.
+        for (name, value) in &ours {
+            if self.settings.iter().all(|(chosen, _)| chosen != name) {
+                admin(name, value);
+            }
+        }
         for (name, value) in &self.settings {
             admin(name, value);
         }

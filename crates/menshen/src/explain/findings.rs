@@ -14,10 +14,11 @@ pub(super) fn of(facts: &Facts<'_>) -> Vec<Finding> {
         UploadAnswer::Reply { status, location } => {
             found.push(no_script(facts, *status, location.as_deref()));
         }
-        UploadAnswer::Script { delivery, .. } => {
+        UploadAnswer::Script { delivery, user_ini, .. } => {
             if let Some(pool) = &facts.pool {
                 found.extend(unasked(pool));
                 if matches!(delivery, Delivery::Auto | Delivery::Swap) {
+                    found.extend(overridden(pool, user_ini));
                     found.extend(pool.test.findings.iter().cloned());
                 }
                 found.extend(php_takes_less(facts, pool));
@@ -148,6 +149,16 @@ fn unasked(pool: &Pool) -> Option<Finding> {
             .hint("Run the same command with sudo, or as the user of menshen's workers."),
         ),
     }
+}
+
+/// The pool swaps, and yet not for this script.
+fn overridden(pool: &Pool, user_ini: &str) -> Option<Finding> {
+    (pool.test.swaps && pool.test.delivery.delivery == Delivery::Replay).then(|| {
+        let claim = "a .user.ini on the way to the script may run a script in the place of ours";
+        Finding::new("php-user-ini", Severity::Warning, pool.address.clone(), claim)
+            .evidence("found", "routing", user_ini)
+            .hint("Set auto_prepend_file in the pool by php_admin_value, as below.")
+    })
 }
 
 /// PHP itself counts the bytes of a body that is sent again.

@@ -28,6 +28,24 @@ impl Fpm {
     /// Starts a pool of this many workers, with more lines for its settings. As root the workers
     /// are those of nobody. `None` after saying so where php-fpm is not installed.
     pub(crate) fn start(workers: u32, settings: &str) -> Option<Self> {
+        Self::start_with(NOBODY, workers, |_| settings.to_owned())
+    }
+
+    /// As [`Self::start`], with scripts that `open_basedir` keeps in their own folders and these.
+    pub(crate) fn start_caged(workers: u32, also: &str, settings: &str) -> Option<Self> {
+        Self::start_with(NOBODY, workers, |here| {
+            let here = here.display();
+            format!("php_admin_value[open_basedir] = {here}/scripts:{here}/tmp:{also}\n{settings}")
+        })
+    }
+
+    /// As [`Self::start`], for another user than nobody; `None` also without the right to do so.
+    pub(crate) fn start_as(user: u32, workers: u32, settings: &str) -> Option<Self> {
+        let root = rustix::process::geteuid().is_root();
+        root.then(|| Self::start_with(user, workers, |_| settings.to_owned()))?
+    }
+
+    fn start_with(id: u32, workers: u32, settings: impl FnOnce(&Path) -> String) -> Option<Self> {
         let program = program()?;
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
@@ -37,9 +55,10 @@ impl Fpm {
         }
         let mut user = String::new();
         if rustix::process::geteuid().is_root() {
-            chown(root.join("tmp"), Some(NOBODY), Some(NOBODY)).unwrap();
-            user = format!("user = {NOBODY}\ngroup = {NOBODY}\n");
+            chown(root.join("tmp"), Some(id), Some(id)).unwrap();
+            user = format!("user = {id}\ngroup = {id}\nlisten.mode = 0666\n");
         }
+        let settings = settings(root);
         let here = root.display();
         let text = format!(
             "[global]\nerror_log = {here}/fpm.log\ndaemonize = no\n[test]\n{user}\
@@ -198,7 +217,7 @@ impl Client {
 }
 
 /// php-fpm, whose name ends in its version where Debian packages it.
-fn program() -> Option<PathBuf> {
+pub(crate) fn program() -> Option<PathBuf> {
     let names = ["php-fpm8.2", "php-fpm8.3", "php-fpm8.4", "php-fpm8.5"];
     let installed = |name: &&str| Path::new("/usr/sbin").join(name).is_file();
     peers::find(names.into_iter().find(installed).unwrap_or("php-fpm"))

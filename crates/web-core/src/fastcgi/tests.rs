@@ -118,6 +118,19 @@ fn records_of_parameters_end_where_a_pair_ends() {
 }
 
 /// The contents of parameter records.
+#[test]
+fn a_pair_fits_into_one_record_or_not() {
+    for (value, fits) in [(0, true), (65_535 - 6, true), (65_535 - 5, false), (200_000, false)] {
+        for around in [0, 1, 70_000] {
+            let mut pairs = Vec::new();
+            (0..around).for_each(|_| push_param(b"a", b"b", &mut pairs));
+            push_param(b"n", &vec![b'x'; value], &mut pairs);
+            (0..around).for_each(|_| push_param(b"a", b"b", &mut pairs));
+            assert_eq!(pairs_fit(&pairs), fits, "{value} {around}");
+        }
+    }
+}
+
 fn contents(mut records: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut contents = Vec::new();
     while let [1, 4, 0, 1, high, low, 0, 0, rest @ ..] = records {

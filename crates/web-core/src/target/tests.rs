@@ -207,3 +207,26 @@ proptest! {
         crate::fuzz::target(raw.as_bytes());
     }
 }
+
+#[test]
+fn a_path_that_names_no_file_is_tidied_for_rules_and_for_nothing_else() {
+    let rows: &[(&[u8], Option<&[u8]>)] = &[
+        (b"/wiki/AC%2FDC", Some(b"/wiki/AC/DC")),
+        (b"//admin//x", Some(b"/admin/x")),
+        (b"/%2F%2fadmin/", Some(b"/admin/")),
+        (b"/gbk/%B1%A8", Some(b"/gbk/\xb1\xa8")),
+        (b"/a%5Cb", None),
+        (b"/a%00b", None),
+        (b"/a/../b", None),
+        (b"/a%2F%2e%2e%2Fb", None),
+        (b"/a%5c..%5cb", None),
+        (b"/.menshen-spool//x", None),
+        (b"/a%2G", None),
+        (b"/a%+1", None),
+        (b"/a%", None),
+        (b"*", None),
+    ];
+    for (raw, tidy) in rows {
+        assert_eq!(tidied(raw).as_deref(), *tidy, "{}", raw.escape_ascii());
+    }
+}

@@ -2,10 +2,11 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use http::{HeaderName, HeaderValue, Response};
 use menshen_base::{Counter, EndReason, Phase, Who};
@@ -41,7 +42,12 @@ impl Exchange<'_> {
         let begun_us = clock::micros();
         let door = Rc::clone(&self.shared.door);
         let storing = self.shared.store();
-        let made = call.run(&door, || true).await;
+        let respond = &mut self.respond;
+        // Asked once, so nobody has to be woken.
+        let reset = |respond: &mut SendResponse<Bytes>| {
+            respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready()
+        };
+        let made = call.run(&door, || !reset(respond)).await;
         drop(storing);
         let php_ms = since(begun_us);
         let mut outcome = match made {

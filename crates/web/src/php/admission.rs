@@ -393,11 +393,6 @@ impl<C> Admission<C> {
 }
 
 impl<C> Ticket<C> {
-    /// What it was asked for.
-    pub(crate) fn class(&self) -> Class {
-        self.class
-    }
-
     /// How long it was waited for, microseconds; 0 when a place was free.
     pub(crate) fn queued_us(&self) -> u64 {
         self.queued_us

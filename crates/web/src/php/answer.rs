@@ -110,7 +110,7 @@ impl Streaming {
 
     /// Whether the prepend script put the files in place, if it was told to: its word comes with
     /// the answer. Otherwise the application has seen placeholders, and the next upload must not.
-    pub(super) fn check_swap(&mut self, nonce: Option<&str>) {
+    pub(super) fn check_swap(&self, nonce: Option<&str>) {
         let Some(nonce) = nonce else { return };
         let said = self.head.as_ref().and_then(|head| head.swap.as_deref()).unwrap_or_default();
         let mut words = said.split(|&b| b == b' ');

@@ -80,11 +80,6 @@ impl Body {
         Self { spool, kind: Kind::Form { pile, parts } }
     }
 
-    /// Whether it is a form.
-    pub(crate) const fn is_form(&self) -> bool {
-        matches!(self.kind, Kind::Form { .. })
-    }
-
     /// Whether it is a form with files, chosen ones.
     pub(crate) fn has_files(&self) -> bool {
         self.parts().iter().any(Part::is_chosen_file)

@@ -80,7 +80,7 @@ pub(crate) enum Failure {
 impl Call {
     /// Has it answered, up to the answer's head. `alive` says whether the client is still there;
     /// it is asked after a wait.
-    pub(crate) async fn run(self, door: &Rc<Door>, alive: impl Fn() -> bool) -> Made {
+    pub(crate) async fn run(self, door: &Rc<Door>, alive: impl FnOnce() -> bool) -> Made {
         let wanted = self.wanted;
         let mut note = PhpNote { way: PhpWay::Page, ..PhpNote::default() };
         match self.attempt(door, &mut note, alive).await {
@@ -96,7 +96,7 @@ impl Call {
         self,
         door: &Rc<Door>,
         note: &mut PhpNote,
-        alive: impl Fn() -> bool,
+        alive: impl FnOnce() -> bool,
     ) -> Result<Box<Streaming>, Failure> {
         let Self { pool, script, mut pairs, content_type, body, client, kept, .. } = self;
         let class = match &body {

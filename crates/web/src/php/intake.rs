@@ -125,14 +125,6 @@ impl Intake {
         let work = move || body.flush().map(|()| body);
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(Fault::Storage))
     }
-
-    /// Bytes of the body taken so far.
-    pub(crate) fn taken(&self) -> u64 {
-        match self {
-            Self::Raw(raw) => raw.pile.length(),
-            Self::Form(form) => form.taken(),
-        }
-    }
 }
 
 /// Whether files must be on the disk before PHP hears of them (`web.durable`).

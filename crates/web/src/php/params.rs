@@ -6,7 +6,7 @@
 //! in the gateway's name. Everything is written while the head is still borrowed, as one stream of
 //! pairs; the length and type of the body come last, when they are known.
 
-use menshen_web_core::fastcgi::{header_param, push_param};
+use menshen_web_core::fastcgi::{header_param, pairs_fit, push_param};
 use menshen_web_core::head::{Headers, host_parts};
 
 use crate::ask::Ask;
@@ -31,8 +31,8 @@ pub(crate) struct Place<'a> {
     pub(crate) accel_mapping: &'a [u8],
 }
 
-/// All pairs but for those of the body.
-pub(crate) fn pairs(ask: &Ask<'_>, place: &Place<'_>) -> Vec<u8> {
+/// All pairs but for those of the body; `None` when PHP could not take one because of its size.
+pub(crate) fn pairs(ask: &Ask<'_>, place: &Place<'_>) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(2048);
     push_param(b"GATEWAY_INTERFACE", b"CGI/1.1", &mut out);
     push_param(b"SERVER_SOFTWARE", SOFTWARE.as_bytes(), &mut out);
@@ -60,7 +60,7 @@ pub(crate) fn pairs(ask: &Ask<'_>, place: &Place<'_>) -> Vec<u8> {
         push_param(b"HTTP_X_ACCEL_MAPPING", place.accel_mapping, &mut out);
     }
     fields(ask.headers, &mut out);
-    out
+    pairs_fit(&out).then_some(out)
 }
 
 /// Who is connected with whom.
@@ -68,6 +68,11 @@ fn connection(ask: &Ask<'_>, out: &mut Vec<u8>) {
     let local = (ask.wire.local)();
     let (host, port) = host_parts(ask.host);
     push_param(b"SERVER_NAME", host, out);
+    // HTTP/2 has no such field, and in HTTP/1.1 an absolute target counts more than the field
+    // (RFC 9112 §3.2.2); applications make their addresses of it, so the port stays.
+    if !ask.host.is_empty() {
+        push_param(b"HTTP_HOST", ask.host, out);
+    }
     // Behind a proxy the port that the client knows is the one it wrote.
     let port = port.unwrap_or(if ask.wire.secure { 443 } else { 80 });
     push_param(b"SERVER_PORT", port.to_string().as_bytes(), out);
@@ -89,7 +94,8 @@ fn fields(headers: &dyn Headers, out: &mut Vec<u8>) {
     let (mut parameter, mut lower) = (Vec::with_capacity(64), Vec::with_capacity(64));
     headers.each(&mut |name, value| {
         parameter.clear();
-        if !header_param(name, &mut parameter) || written.contains(&parameter) {
+        let host = name.eq_ignore_ascii_case(b"host");
+        if host || !header_param(name, &mut parameter) || written.contains(&parameter) {
             return;
         }
         lower.clear();
@@ -113,4 +119,7 @@ fn fields(headers: &dyn Headers, out: &mut Vec<u8>) {
     });
 }
 
-const SOFTWARE: &str = concat!("menshen/", env!("CARGO_PKG_VERSION"));
+/// Applications look for a server's name here to see what it can do: what nginx can (a front
+/// controller, `X-Accel-Redirect`), this door can too, and an unmodified application knows no
+/// other word for it.
+const SOFTWARE: &str = concat!("menshen/", env!("CARGO_PKG_VERSION"), " (as nginx)");

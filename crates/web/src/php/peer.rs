@@ -159,7 +159,7 @@ impl Pool {
         match self.judged() {
             SwapState::Broken(found) => found.iter().map(|one| one.code).collect(),
             SwapState::Works(facts) => facts.warnings.iter().map(|one| one.code).collect(),
-            SwapState::Unknown => vec!["unknown"],
+            other => panic!("judged as {other:?}"),
         }
     }
 }
@@ -316,6 +316,6 @@ unset($file);
 $ours = static fn ($name) => str_starts_with((string) $name, 'MENSHEN');
 echo json_encode(['post' => $_POST, 'files' => $files, 'moved' => $moved,
     'server' => array_values(array_filter(array_keys($_SERVER + $_ENV), $ours)),
-    'globals' => array_keys(array_diff_key($GLOBALS, array_flip(['_GET', '_POST', '_COOKIE', '_FILES',
-        '_SERVER', 'moved', 'walk', 'files', 'ours'])))], JSON_INVALID_UTF8_SUBSTITUTE);
+    'globals' => array_keys(array_diff_key($GLOBALS, array_flip(['_GET', '_POST', '_COOKIE',
+        '_FILES', '_SERVER', 'moved', 'walk', 'files', 'ours'])))], JSON_INVALID_UTF8_SUBSTITUTE);
 "#;

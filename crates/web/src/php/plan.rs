@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use menshen_base::Counter;
 use menshen_config::model::Delivery;
 use menshen_web_core::fastcgi::push_param;
 use menshen_web_core::head::{Interest, Method};
@@ -45,7 +46,11 @@ impl Door {
             user_ini: &script.user_ini,
             accel_mapping: &script.site.accel_mapping,
         };
-        let mut pairs = pairs(ask, &place);
+        let pairs = pairs(ask, &place).filter(|_| content_type.len() <= CONTENT_TYPE_BYTES_MAX);
+        let Some(mut pairs) = pairs else {
+            self.slot.add(Counter::LimitHeadBytes, 1);
+            return Reply::fault(Fault::HeaderTooLarge, ask.wanted()).into();
+        };
         if body.is_none() {
             push_param(b"CONTENT_TYPE", &content_type, &mut pairs);
             let length: &[u8] = if ask.method == Method::Post { b"0" } else { b"" };
@@ -97,6 +102,13 @@ impl Door {
         let is_form = ask.method == Method::Post
             && ask.interest.has(Interest::CONTENT_TYPE)
             && essence.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data");
+        let told_of = settings.delivery == Delivery::Fields && ask.method == Method::Post;
+        if told_of
+            && essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+        {
+            // PHP would take it for the fields that tell of files.
+            return Err(Fault::NotAForm);
+        }
         if !is_form {
             return Intake::raw(spool, ask.length, limits).map(Some);
         }
@@ -120,3 +132,6 @@ impl Door {
         Intake::form(spool, &boundary, ask.length, limits, purpose).map(Some)
     }
 }
+
+/// What of a media type fits into one FastCGI record with its name.
+const CONTENT_TYPE_BYTES_MAX: usize = 65_000;

@@ -110,15 +110,16 @@ impl Pool {
         body: Body,
         note: &mut PhpNote,
     ) -> Result<Delivered, Failure> {
-        if !body.has_files() {
+        let configured = script.settings.delivery;
+        // Where fields tell of files, a form without one may still carry fields that pretend to.
+        if configured != Delivery::Fields && !body.has_files() {
             return Ok(body.deliver(How::Replay)?);
         }
-        let configured = script.settings.delivery;
         let facts = body.facts();
-        if matches!(configured, Delivery::Auto | Delivery::Swap) && facts.spooled_bytes > 0 {
+        if matches!(configured, Delivery::Auto | Delivery::Swap) && facts.tokens > 0 {
             self.ask(door).await;
         }
-        let swap = self.swap.borrow().clone();
+        let swap = self.swap.borrow().clone().under(&script.user_ini);
         let (delivery, reason) = decide(configured, &swap, facts);
         if let Some(reason) = reason {
             door.slot.add(Counter::PhpFallbacks, 1);
@@ -150,8 +151,11 @@ impl Pool {
     /// The prepend script did not do what it was told: nothing more is delivered that way until
     /// the pool has been asked again.
     pub(super) fn swap_failed(&self, door: &Door, script: &Script) {
-        self.asked_ms.set(0);
-        *self.swap.borrow_mut() = SwapState::Unknown;
+        let mut swap = self.swap.borrow_mut();
+        // Where a .user.ini can do that, one that is gone may: PHP looks for them now and then.
+        let locked = !matches!(&*swap, SwapState::Works(facts) if !facts.locked);
+        *swap = if locked { SwapState::Unknown } else { SwapState::Failed };
+        self.asked_ms.set(if locked { 0 } else { clock::coarse_ms().max(1) });
         door.notes
             .tell("finding php-swap-failed error: the prepend script did not run", &script.name);
     }
@@ -200,7 +204,9 @@ impl Pool {
         let _one = self.asking.lock().await;
         let now = clock::coarse_ms().max(1);
         let asked = self.asked_ms.get();
-        if asked > 0 && now.saturating_sub(asked) < TRUST_MS {
+        let failed = *self.swap.borrow() == SwapState::Failed;
+        let trust_ms = if failed { DISTRUST_MS } else { TRUST_MS };
+        if asked > 0 && now.saturating_sub(asked) < trust_ms {
             return;
         }
         let found = self.probe(door).await.unwrap_or(SwapState::Unknown);
@@ -254,3 +260,5 @@ impl Pool {
 
 /// How long an answer about swap is believed: pools are changed while the door runs.
 const TRUST_MS: u64 = 10_000;
+/// How long a pool that took the prepend script away is not asked again: `user_ini.cache_ttl`.
+const DISTRUST_MS: u64 = 300_000;

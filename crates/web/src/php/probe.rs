@@ -38,6 +38,11 @@ pub(crate) enum SwapState {
     Works(Facts),
     /// It was not: why, the most telling first.
     Broken(Vec<Finding>),
+    /// A file was swapped, but a `.user.ini` on the way to the script may have PHP run another
+    /// prepend script in the place of ours.
+    Overridden,
+    /// That happened a while ago, and PHP remembers such files for minutes.
+    Failed,
 }
 
 /// What a pool says of itself.
@@ -47,6 +52,8 @@ pub(crate) struct Facts {
     pub(crate) php: String,
     /// `max_file_uploads`.
     pub(crate) files_max: usize,
+    /// Whether nothing but the pool's own settings can take the prepend script away.
+    pub(crate) locked: bool,
     /// What works and yet should be looked at.
     pub(crate) warnings: Vec<Finding>,
 }
@@ -80,6 +87,10 @@ pub(crate) enum Reason {
     Unknown,
     /// The pool cannot.
     Broken,
+    /// A `.user.ini` may take the prepend script away.
+    Overridden,
+    /// The prepend script did not run a while ago.
+    Failed,
     /// More files than can be told in one FastCGI record.
     TooManyFiles,
 }
@@ -99,6 +110,8 @@ pub(crate) fn decide(
     let reason = match swap {
         SwapState::Unknown => Reason::Unknown,
         SwapState::Broken(_) => Reason::Broken,
+        SwapState::Overridden => Reason::Overridden,
+        SwapState::Failed => Reason::Failed,
         SwapState::Works(facts) => {
             let told = form.tokens.min(facts.files_max).saturating_mul(form.told_bytes);
             if told <= TOLD_BYTES_MAX {
@@ -168,12 +181,23 @@ impl Reason {
         match self {
             Self::Unknown => "the pool has not said yet whether swap works",
             Self::Broken => "swap does not work with this pool",
+            Self::Overridden => "a .user.ini may take the prepend script away",
+            Self::Failed => "the prepend script did not run a while ago",
             Self::TooManyFiles => "the form has more files than swap can tell of",
         }
     }
 }
 
 impl SwapState {
+    /// The same for a script on whose way there are these `.user.ini` files. PHP runs one prepend
+    /// script; unless ours is locked, that of a `.user.ini` is run instead.
+    pub(crate) fn under(self, user_ini: &[u8]) -> Self {
+        match self {
+            Self::Works(facts) if !facts.locked && !user_ini.is_empty() => Self::Overridden,
+            other => other,
+        }
+    }
+
     /// What [`How::Swap`] has to know.
     pub(crate) const fn files_max(&self) -> usize {
         match self {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use menshen_config::model::{QueryPiece, Try};
 use menshen_web_core::head::Method;
 use menshen_web_core::script::{candidates, is_forbidden_source, is_script_name};
-use menshen_web_core::target::{PathError, decode_path, encode_path, split};
+use menshen_web_core::target::{PathError, decode_path, encode_path, split, tidied};
 
 use super::coding::Chosen;
 use super::place::Place;
@@ -66,8 +66,19 @@ struct Trip<'t> {
     raw: &'t [u8],
     /// The path decoded.
     path: &'t [u8],
+    naming: Naming,
     query: &'t [u8],
     settings: Rc<Settings>,
+}
+
+/// What the request's path may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// Files and scripts of the site.
+    Files,
+    /// None of them, by its form (`/wiki/AC%2FDC`, `//`); a front controller may know it.
+    /// Without one, this is wrong with it.
+    Nothing(Fault),
 }
 
 /// Who named what is looked for.
@@ -96,13 +107,20 @@ impl Site {
         if ask.method == Method::Options && raw == b"*" {
             return reply(Reply::new(204).text("allow", ALLOWED), plain);
         }
-        let path = match decode_path(raw) {
-            Ok(path) => path,
-            Err(error) => return reply(Reply::fault(unreadable(error), ask.wanted()), plain),
+        let decoded = decode_path(raw);
+        let tidy;
+        let (path, naming) = match &decoded {
+            Ok(path) => (path.as_str().as_bytes(), Naming::Files),
+            Err(error) => match tidied(raw) {
+                Some(path) => {
+                    tidy = path;
+                    (&tidy[..], Naming::Nothing(unreadable(*error)))
+                }
+                None => return reply(Reply::fault(unreadable(*error), ask.wanted()), plain),
+            },
         };
-        let path = path.as_str().as_bytes();
         let settings = Rc::clone(self.rules.find(path));
-        let mut trip = Trip { site: self, door, ask, patience, raw, path, query, settings };
+        let mut trip = Trip { site: self, door, ask, patience, raw, path, naming, query, settings };
         match trip.way() {
             Ok(Way::Reply(answer)) => reply(*answer, &trip.settings),
             Ok(way) => way,
@@ -126,7 +144,9 @@ impl<'t> Trip<'t> {
         if !self.settings.open {
             return Err(Fault::NotFound.into());
         }
-        if let Some((status, location)) = self.site.redirects.find(self.path, self.query) {
+        let files = self.naming == Naming::Files;
+        let moved = files.then(|| self.site.redirects.find(self.path, self.query)).flatten();
+        if let Some((status, location)) = moved {
             return Ok(Way::Reply(Box::new(Reply::new(status).with("location", location))));
         }
         self.admit()?;
@@ -140,6 +160,7 @@ impl<'t> Trip<'t> {
         let site = Rc::clone(self.site);
         for entry in &site.tries {
             let found = match entry {
+                Try::Path if self.naming != Naming::Files => self.script_before()?,
                 Try::Path => self.asked()?,
                 Try::Other { path, query } => {
                     let query = self.query_of(query.as_deref());
@@ -151,7 +172,10 @@ impl<'t> Trip<'t> {
                 return Ok(way);
             }
         }
-        Err(Fault::NotFound.into())
+        Err(match self.naming {
+            Naming::Files => Fault::NotFound.into(),
+            Naming::Nothing(fault) => fault.into(),
+        })
     }
 
     /// `$path`: the path itself.
@@ -210,6 +234,15 @@ impl<'t> Trip<'t> {
             return Ok(Some(self.run(place, name, path_info, query, user_ini)));
         }
         Ok(None)
+    }
+
+    /// A script that the path names in plain letters, with something odd only behind it.
+    fn script_before(&mut self) -> Result<Option<Way>, Stop> {
+        let plain = candidates(self.path).any(|end| {
+            let behind = self.raw.strip_prefix(&self.path[..end]);
+            behind.is_some_and(|rest| rest.starts_with(b"/"))
+        });
+        if plain { self.script_in(self.path, self.query, Origin::Client) } else { Ok(None) }
     }
 
     /// The first file of the index in the directory `path`.

@@ -1,8 +1,8 @@
 //! Transfers at full speed, eight at a time: what a GiB costs, and memory at three file sizes.
 //!
-//! Sizes are measured from small to large on one fresh server, so memory grown for one size can only
-//! add to the next. Bytes written are those of files on the disk (`write_bytes` of proc(5)): the
-//! count of all `write` calls would hold what a server writes to sockets.
+//! Sizes are measured from small to large on one fresh server, so memory grown for one size can
+//! only add to the next. Bytes written are those of files on the disk (`write_bytes` of proc(5)):
+//! the count of all `write` calls would hold what a server writes to sockets.
 
 use std::fs;
 use std::time::Duration;

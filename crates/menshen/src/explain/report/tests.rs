@@ -26,6 +26,7 @@ fn script(delivery: Delivery) -> UploadAnswer {
         name: "/index.php".into(),
         filename: "/srv/app/public/index.php".into(),
         path_info: "/sh\u{1b}op".into(),
+        user_ini: String::new(),
         delivery,
         upload_bytes_max: 10 << 30,
         file_bytes_max: 0,

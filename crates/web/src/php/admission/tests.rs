@@ -218,7 +218,7 @@ fn pages_go_first_and_every_eighth_grant_is_a_deliverys() {
             let (a, order) = (Rc::clone(&a), Rc::clone(&order));
             tasks.push(spawn_local(async move {
                 let ticket = a.enter(class, client(1)).await.unwrap();
-                assert_eq!(ticket.class(), class);
+                assert_eq!(ticket.class, class);
                 order.borrow_mut().push(if class == Class::Page { 'p' } else { 'D' });
             }));
         }

@@ -7,7 +7,7 @@ use crate::php::intake::FormUse;
 fn a_dropped_body_leaves_nothing() {
     let place = Place::new();
     let body = place.arrived(&form(&[("f", Some("f"), &noise(9000))]), FormUse::Files);
-    assert!(body.is_form() && body.has_spooled());
+    assert!(body.has_spooled());
     body.flush().unwrap();
     assert_eq!(place.spooled().len(), 1);
     drop(body);

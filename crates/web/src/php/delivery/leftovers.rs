@@ -46,6 +46,7 @@ impl Leftovers {
     }
 
     /// How many files are not PHP's yet.
+    #[cfg(test)]
     pub(crate) const fn len(&self) -> usize {
         self.spooled.len() + self.stored.len()
     }
@@ -53,6 +54,7 @@ impl Leftovers {
 
 impl Drop for Leftovers {
     fn drop(&mut self) {
+        self.spooled.clear();
         if self.handed_over {
             self.stored.drain(..).for_each(Named::keep);
         }

@@ -123,11 +123,6 @@ impl Form {
         Ok(Body::form(spool, pile, parts))
     }
 
-    /// Bytes of the body taken so far.
-    pub(super) const fn taken(&self) -> u64 {
-        self.gather.taken
-    }
-
     /// Bytes of fields held in memory.
     #[cfg(test)]
     pub(super) const fn in_memory(&self) -> usize {

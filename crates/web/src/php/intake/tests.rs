@@ -40,7 +40,6 @@ fn a_raw_body_comes_out_as_it_went_in() {
             let sent = noise(size);
             let mut intake = raw(&place, known.then_some(size as u64), 0).unwrap();
             sent.chunks(7919).for_each(|chunk| intake.take(chunk).unwrap());
-            assert_eq!(intake.taken(), size as u64);
             let body = finish(intake).unwrap();
             let mut made = body.deliver(How::Replay).unwrap();
             assert_eq!((made.length, made.content_type), (size as u64, None));

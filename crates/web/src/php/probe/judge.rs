@@ -65,6 +65,7 @@ pub(crate) fn judge(pool: &PoolSpec, expected: &Expected, status: u16, body: &[u
     }
     SwapState::Works(Facts {
         files_max: usize::try_from(judge.answer.max_file_uploads).unwrap_or(0),
+        locked: judge.answer.prepend_locked,
         warnings: judge.warnings(),
         php: judge.answer.php,
     })
@@ -216,7 +217,7 @@ impl Judge<'_> {
                 .evidence("uid of PHP", "probe.php", uid.to_string())
                 .evidence("uid of the worker", "geteuid", user.to_string())
                 .hint(
-                    "Set web.user to the user of the pool: \
+                    "Set `user` in menshen.toml to the user of the pool: \
                      an application could move the files, but not own them.",
                 )
         })

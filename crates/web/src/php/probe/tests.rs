@@ -40,8 +40,11 @@ fn well() -> Value {
     })
 }
 
+/// A setting and its value.
+type Change<'a> = (&'a str, Value);
+
 /// The answer of a pool where the token stayed a token, with some settings changed.
-fn failed(changes: &[(&str, Value)]) -> Value {
+fn failed(changes: &[Change<'_>]) -> Value {
     let mut answer = well();
     answer["files"]["probe"]["size"] = json!(48);
     answer["files"]["probe"]["sha256"] = json!("cd".repeat(32));
@@ -65,7 +68,10 @@ fn codes(state: &SwapState) -> Vec<&'static str> {
 #[test]
 fn a_pool_that_swapped_works() {
     let SwapState::Works(facts) = judged(&well()) else { panic!("works") };
-    assert_eq!(facts, Facts { php: "8.2.36".into(), files_max: 20, warnings: Vec::new() });
+    assert_eq!(
+        facts,
+        Facts { php: "8.2.36".into(), files_max: 20, locked: true, warnings: Vec::new() }
+    );
     let mut unlocked = well();
     unlocked["prepend_locked"] = json!(false);
     let SwapState::Works(facts) = judged(&unlocked) else { panic!("works") };
@@ -112,7 +118,7 @@ fn a_copy_is_no_swap() {
 
 #[test]
 fn every_cause_has_its_finding() {
-    let rows: [(&[(&str, Value)], &str, &str); 9] = [
+    let rows: [(&[Change<'_>], &str, &str); 9] = [
         (&[("file_uploads", json!(false))], "php-uploads-off", "file_uploads"),
         (&[("enable_post_data_reading", json!(false))], "php-post-reading-off", "replayed"),
         (
@@ -137,7 +143,7 @@ fn every_cause_has_its_finding() {
             "php-open-basedir",
             ":/var/lib/menshen/php/spool",
         ),
-        (&[("uid", json!(1))], "php-pool-other-user", "web.user"),
+        (&[("uid", json!(1))], "php-pool-other-user", "`user`"),
     ];
     for (changes, code, hint) in rows {
         let SwapState::Broken(found) = judged(&failed(changes)) else { panic!("{code}") };
@@ -208,6 +214,8 @@ fn the_choice_and_its_reason() {
         assert_eq!(choice(&greedy, many), (Replay, Some(Reason::TooManyFiles)));
         assert_eq!(choice(&broken, two), (Replay, Some(Reason::Broken)));
         assert_eq!(choice(&broken, unknown), (Replay, Some(Reason::Broken)));
+        assert_eq!(choice(&SwapState::Overridden, two), (Replay, Some(Reason::Overridden)));
+        assert_eq!(choice(&SwapState::Failed, two), (Replay, Some(Reason::Failed)));
         assert_eq!(choice(&broken, none), (Replay, None), "nothing to swap");
         assert_eq!(choice(&SwapState::Unknown, two), (Replay, Some(Reason::Unknown)));
     }

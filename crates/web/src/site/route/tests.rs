@@ -49,6 +49,15 @@ fn paths_lead_to_scripts_files_and_indexes() {
          GET     /pretty/url?x=1       run /index.php?x=1
          POST    /pretty/url           run /index.php
          GET     /missing.php          run /index.php
+         GET     /wiki/AC%2FDC         run /index.php
+         GET     //docs/               run /index.php
+         GET     /index.php/AC%2FDC    run /index.php /AC/DC
+         GET     /index.php//x         run /index.php /x
+         GET     /admin%2Ftool.php//x  run /index.php
+         GET     //admin/tool.php      run /index.php
+         GET     /%B1%A8               run /index.php
+         GET     //.git//config        404
+         GET     /a%2F..%2F.env        400
          GET     /.well-known/acme/token file .well-known/acme/token
          GET     /.well-known/nothing  run /index.php",
     );
@@ -261,4 +270,24 @@ fn tries_are_made_in_order() {
     let tries = vec![other("/x.phtml"), other("/docs"), other("/out.txt")];
     let made = application(Wanted { tries, ..php_site() });
     check(&made, "GET /style.css 404");
+}
+
+#[test]
+fn a_path_that_names_no_file_is_under_the_rules_of_what_it_resembles() {
+    let rule = |path: &str| menshen_config::model::Rule::new(path.into());
+    let shut = menshen_config::model::Rule { open: false, ..rule("/shut/") };
+    let local = menshen_config::model::Rule {
+        allow: vec![menshen_config::Network { address: [127, 0, 0, 1].into(), prefix: 8 }],
+        ..rule("/local/")
+    };
+    let made = application(Wanted { rules: vec![shut, local], ..php_site() });
+    check(
+        &made,
+        "GET     //shut//x      404
+         GET     /%2Fshut%2Fx   404
+         GET     //local/x      403
+         GET     /local%2Fx     403
+         GET     /other%2Fx     run /index.php",
+    );
+    check(&application(path_only()), "GET /docs%2Fx 400");
 }
