@@ -33,12 +33,12 @@ fn file_service(facts: &Facts<'_>) -> Finding {
     let (claim, hint) = if facts.config.sites.is_empty() {
         (
             "no site is configured: the file service stores uploads itself, PHP never runs",
-            "If the server was started with `serve --php DIR`, give `--php DIR` to this command too.",
+            "If the server was started with `serve --php DIR`, give `--php DIR` here too.",
         )
     } else {
         (
             "no site takes this host: the file service stores the upload itself, PHP never runs",
-            "Add the host to `hosts` of a site, or leave `hosts` of one site out: it takes the rest.",
+            "Add the host to `hosts` of a site; a site without `hosts` takes the rest.",
         )
     };
     let subject = facts.question.host.clone().unwrap_or_else(|| facts.question.path.clone());
