@@ -1,7 +1,6 @@
 //! Downloads of PHP applications through a live menshen: files that PHP names, and answers that PHP
 //! writes faster than their readers read. Either way PHP is free long before the reader is done.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 
 #[path = "support/counts.rs"]
 mod counts;
@@ -30,7 +29,7 @@ use std::time::{Duration, Instant};
 use counts::{count, private_bytes};
 use menshen_base::Counter;
 use menshen_sys::SlotState;
-use site::{BOTH, Site, told};
+use site::{BOTH, Proto, Site, told};
 use wire::pattern;
 
 /// Mounts for offloads, and a script that names what it is told to.
@@ -117,39 +116,43 @@ fn php_names_a_file_and_menshen_sends_it() {
         assert!(head.body.is_empty());
         let posted = site.ask(proto, "POST", &target(""), &["Content-Type: text/x"], b"x=y");
         assert_eq!((posted.status, posted.body.len()), (200, 5000));
-        // What the application says of it stays; what it says of the body it did not send does not.
-        let told = site.ask(
-            proto,
-            "GET",
-            &target(
-                "&h[]=Content-Type:%20application/pdf&h[]=Content-Disposition:%20attachment\
-                 &h[]=X-Own:%20a&h[]=Content-Security-Policy:%20sandbox&h[]=Set-Cookie:%20a=1\
-                 &h[]=Set-Cookie:%20b=2&h[]=Content-Length:%203&h[]=ETag:%20%22php%22\
-                 &h[]=Cache-Control:%20private&h[]=Access-Control-Allow-Origin:%20*",
-            ),
-            &[],
-            b"",
-        );
-        assert_eq!((told.status, told.body.len()), (200, 5000), "{proto:?} {}", told.head);
-        for (name, value) in [
-            ("content-type", "application/pdf"),
-            ("content-disposition", "attachment"),
-            ("x-own", "a"),
-            ("content-security-policy", "sandbox"),
-            ("cache-control", "private"),
-            ("access-control-allow-origin", "*"),
-            ("etag", &*tag),
-            ("content-length", "5000"),
-        ] {
-            assert_eq!(told.field(name), Some(value), "{proto:?} {name}: {}", told.head);
-        }
-        let cookies =
-            told.head.lines().filter(|line| line.to_lowercase().starts_with("set-cookie"));
-        assert_eq!(cookies.count(), 2, "{}", told.head);
+        keeps_what_the_application_said(&site, proto, &tag);
     }
     assert_eq!(count(&site.live, Counter::PhpFailed), 0, "{}", site.live.log());
     // What clients may not ask for themselves.
     assert_eq!(site.get("/vault/sub/plain.bin").status, 404);
+}
+
+fn keeps_what_the_application_said(site: &Site, proto: Proto, tag: &str) {
+    let target = |more: &str| format!("/name.php?n=/vault/sub/plain.bin{more}");
+    // What the application says of it stays; what it says of the body it did not send does not.
+    let told = site.ask(
+        proto,
+        "GET",
+        &target(
+            "&h[]=Content-Type:%20application/pdf&h[]=Content-Disposition:%20attachment\
+                 &h[]=X-Own:%20a&h[]=Content-Security-Policy:%20sandbox&h[]=Set-Cookie:%20a=1\
+                 &h[]=Set-Cookie:%20b=2&h[]=Content-Length:%203&h[]=ETag:%20%22php%22\
+                 &h[]=Cache-Control:%20private&h[]=Access-Control-Allow-Origin:%20*",
+        ),
+        &[],
+        b"",
+    );
+    assert_eq!((told.status, told.body.len()), (200, 5000), "{proto:?} {}", told.head);
+    for (name, value) in [
+        ("content-type", "application/pdf"),
+        ("content-disposition", "attachment"),
+        ("x-own", "a"),
+        ("content-security-policy", "sandbox"),
+        ("cache-control", "private"),
+        ("access-control-allow-origin", "*"),
+        ("etag", tag),
+        ("content-length", "5000"),
+    ] {
+        assert_eq!(told.field(name), Some(value), "{proto:?} {name}: {}", told.head);
+    }
+    let cookies = told.head.lines().filter(|line| line.to_lowercase().starts_with("set-cookie"));
+    assert_eq!(cookies.count(), 2, "{}", told.head);
 }
 
 #[test]
@@ -348,28 +351,7 @@ fn output_arrives_when_it_is_flushed_and_framing_tells_the_truth() {
     );
     site.lay("exact.php", "<?php header('Content-Length: 4'); echo 'four';");
     site.lay("late.php", "<?php echo 'first'; ob_flush(); flush(); usleep(100000); echo 'second';");
-    for protocol in ["--http1.1", "--http2"] {
-        let mut command = wire::curl_command(&site.live);
-        command.args([protocol, "--no-buffer"]).arg(wire::url(&site.live, "/ticks.php"));
-        let begun = Instant::now();
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut out = child.stdout.take().unwrap();
-        let (mut text, mut byte) = (Vec::new(), [0; 100]);
-        let mut times = Vec::new();
-        loop {
-            let read = out.read(&mut byte).unwrap();
-            if read == 0 {
-                break;
-            }
-            text.extend_from_slice(&byte[..read]);
-            times.push(begun.elapsed());
-        }
-        assert!(child.wait().unwrap().success());
-        assert_eq!(text, b"tick 0\ntick 1\ntick 2\ntick 3\nend", "{protocol}");
-        assert!(times.len() >= 4, "{protocol} {times:?}");
-        let spread = *times.last().unwrap() - times[0];
-        assert!(spread > Duration::from_millis(1200), "{protocol} {times:?}");
-    }
+    arrives_by_and_by(&site);
     for proto in BOTH {
         let ask = |method: &str, target: &str| site.ask(proto, method, target, &[], b"");
         let less = ask("GET", "/less.php");
@@ -412,6 +394,32 @@ fn output_arrives_when_it_is_flushed_and_framing_tells_the_truth() {
         let told = told("GET", &bytes);
         assert!(told.field("transfer-encoding").is_none(), "{}", told.head);
         assert_eq!(told.said(), (200, body.to_owned()));
+    }
+}
+
+/// `ticks.php` as a client sees it that looks at every piece.
+fn arrives_by_and_by(site: &Site) {
+    for protocol in ["--http1.1", "--http2"] {
+        let mut command = wire::curl_command(&site.live);
+        command.args([protocol, "--no-buffer"]).arg(wire::url(&site.live, "/ticks.php"));
+        let begun = Instant::now();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let (mut text, mut byte) = (Vec::new(), [0; 100]);
+        let mut times = Vec::new();
+        loop {
+            let read = out.read(&mut byte).unwrap();
+            if read == 0 {
+                break;
+            }
+            text.extend_from_slice(&byte[..read]);
+            times.push(begun.elapsed());
+        }
+        assert!(child.wait().unwrap().success());
+        assert_eq!(text, b"tick 0\ntick 1\ntick 2\ntick 3\nend", "{protocol}");
+        assert!(times.len() >= 4, "{protocol} {times:?}");
+        let spread = *times.last().unwrap() - times[0];
+        assert!(spread > Duration::from_millis(1200), "{protocol} {times:?}");
     }
 }
 

@@ -159,7 +159,7 @@ impl Pool {
         match self.judged() {
             SwapState::Broken(found) => found.iter().map(|one| one.code).collect(),
             SwapState::Works(facts) => facts.warnings.iter().map(|one| one.code).collect(),
-            SwapState::Unknown => vec!["unknown"],
+            other => panic!("{other:?}"),
         }
     }
 }
