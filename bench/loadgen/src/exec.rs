@@ -25,6 +25,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, recv, send,
     socket_with, sockopt,
 };
+use socket2::SockRef;
 
 /// One piece of work; it is polled once at the start, then at events on its own sockets and at the
 /// times it sleeps until.
@@ -128,12 +129,14 @@ pub(crate) struct Route {
     pub(crate) from: Option<IpAddr>,
     /// Size of the kernel's receive buffer, bytes; `None`: as the kernel chooses.
     pub(crate) receive_bytes: Option<usize>,
+    /// Largest TCP segment, bytes; `None`: what loopback allows, some 64 KiB.
+    pub(crate) segment_bytes: Option<u32>,
 }
 
 impl Route {
     /// The kernel chooses the rest.
     pub(crate) const fn to(to: SocketAddr) -> Self {
-        Self { to, from: None, receive_bytes: None }
+        Self { to, from: None, receive_bytes: None, segment_bytes: None }
     }
 }
 
@@ -154,6 +157,9 @@ impl Socket {
         if let Some(bytes) = route.receive_bytes {
             // Before the connection: the window offered first depends on it.
             sockopt::set_socket_recv_buffer_size(&fd, bytes)?;
+        }
+        if let Some(bytes) = route.segment_bytes {
+            SockRef::from(&fd).set_tcp_mss(bytes)?;
         }
         if let Some(from) = route.from {
             bind(&fd, &SocketAddr::new(from, 0))?;

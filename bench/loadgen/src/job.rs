@@ -27,6 +27,7 @@ pub(crate) struct Job {
     requests_max: u64,
     begun: Cell<u64>,
     tls: Option<Arc<ClientConfig>>,
+    decrypts: bool,
     block: Vec<u8>,
     stop: Cell<bool>,
     alive: Cell<usize>,
@@ -48,6 +49,7 @@ impl Job {
             requests_max: options.get("n", 0)?,
             begun: Cell::new(0),
             tls: options.tls()?,
+            decrypts: options.get("decrypt", 0)? == 1,
             block: noise(options.get("cr", 0)? == 1),
             stop: Cell::new(false),
             alive: Cell::new(0),
@@ -104,7 +106,11 @@ impl Job {
         while self.begins() {
             let start = Instant::now();
             conn.send(request.as_bytes()).await?;
-            let response = conn.response_like_the_last().await?;
+            let response = if self.decrypts {
+                conn.response().await?
+            } else {
+                conn.response_like_the_last().await?
+            };
             self.finish(start, response)?;
         }
         Ok(())

@@ -64,6 +64,7 @@ usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first|crowd|
                [cipher=AES_128|AES_256] [resume=0|1] [cr=0|1] [first=4096] [trickle=1024]
                [uploads=10] [downloads=10] [up=/up] [down=/1m,…] [rate=50000]
                [up_size=1048576] [up_rate=50000] [ramp=1] [every=20]
+               [decrypt=0|1]
   mode=get      download PATH on c kept-alive connections
   mode=put      PUT size bytes to PATH + 'u' + connection number
   mode=form     POST size bytes as one multipart/form-data file part named f to PATH
@@ -81,4 +82,6 @@ usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first|crowd|
                 ends; then a line with every latency, from when the fetch was due
   n=N           exactly N requests in all; 0: only the time counts; what is in flight at the end is
                 finished
+  decrypt=1     decrypt every answer of mode=get instead of counting records: for answers whose
+                length on the wire is not always the same
   cr=1          leave carriage returns in the upload bytes (the default replaces them)";

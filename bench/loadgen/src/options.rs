@@ -97,7 +97,7 @@ impl Options {
     }
 }
 
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 24] = [
     "mode",
     "addr",
     "port",
@@ -121,6 +121,7 @@ const KNOWN: [&str; 23] = [
     "up_rate",
     "ramp",
     "every",
+    "decrypt",
 ];
 /// Resumable sessions remembered.
 const SESSIONS_MAX: usize = 256;

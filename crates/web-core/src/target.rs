@@ -78,7 +78,7 @@ pub fn decode_path(raw: &[u8]) -> Result<SafePath<'_>, PathError> {
 /// What a path that [`decode_path`] refuses would be called if it were tidy: unescaped, with one
 /// slash where several stand. It names no file and must never be used to open one; an application
 /// that routes by the request's own target may still know it, and rules must still cover it.
-/// `None` when nobody should see it: control bytes, `.` and `..`, reserved names, broken escapes.
+/// `None` when nobody should see it: control bytes, backslashes, `.` and `..`, reserved names, broken escapes.
 #[must_use]
 pub fn tidied(raw: &[u8]) -> Option<Vec<u8>> {
     if raw.first() != Some(&b'/') || raw.len() > PATH_BYTES_MAX {
@@ -100,17 +100,17 @@ pub fn tidied(raw: &[u8]) -> Option<Vec<u8>> {
             rest = after;
             first
         };
-        if byte < 0x20 || byte == 0x7f {
+        // A backslash is a slash to some readers.
+        if byte < 0x20 || byte == 0x7f || byte == b'\\' {
             return None;
         }
         if !(byte == b'/' && out.ends_with(b"/")) {
             out.push(byte);
         }
     }
-    // A backslash is a slash to some readers: neither may hide a way up.
     let bad =
         |segment: &[u8]| matches!(segment, b"." | b"..") || segment.starts_with(RESERVED_PREFIX);
-    let mut segments = out.split(|&byte| byte == b'/' || byte == b'\\');
+    let mut segments = out.split(|&byte| byte == b'/');
     if segments.any(bad) { None } else { Some(out) }
 }
 

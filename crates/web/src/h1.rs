@@ -16,6 +16,7 @@ mod php;
 mod receive;
 mod send;
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -65,6 +66,8 @@ pub(crate) struct Session {
     /// Bytes per second the present answer may be sent with, 0 for no limit.
     rate: u64,
     handshake_ms: i64,
+    /// The socket's own address, once it was asked for.
+    local: Cell<Option<SocketAddr>>,
     /// When the first byte of the present head was there; 0 while none is.
     head_us: u64,
 }
@@ -106,7 +109,8 @@ impl Session {
     ) -> Self {
         let step = SendStep::FIRST;
         let (held, head_us, rate) = (Vec::new(), 0, 0);
-        Self { door, stream, watched, peer, mode, held, step, rate, handshake_ms, head_us }
+        let local = Cell::new(None);
+        Self { door, stream, watched, peer, mode, held, step, rate, handshake_ms, local, head_us }
     }
 
     /// Serves requests until the connection ends.
@@ -253,7 +257,11 @@ impl Session {
                 Framing::Chunked => None,
             },
             wire: Wire {
-                local: &|| self.stream.local_addr(),
+                local: &|| {
+                    let local = self.local.get().unwrap_or_else(|| self.stream.local_addr());
+                    self.local.set(Some(local));
+                    local
+                },
                 remote: self.peer,
                 secure: self.stream.tls().is_some() || forwarded == Some(Forwarded::Https),
                 protocol: match head.version {

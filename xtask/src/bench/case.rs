@@ -165,12 +165,12 @@ pub(crate) fn pages(lab: &Lab) -> Vec<Case> {
         Case { name, load, is_large, is_on_disk, goal_default: 1.1, goal_tuned: 1.0, targets }
     };
     vec![
-        page("php echo 1 c=1", &["tls=1", AES, "c=1"], "/one.php"),
-        page("php echo 1 c=4", &["tls=1", AES, "c=4"], "/one.php"),
-        page("php echo 1 c=16", &["tls=1", AES, "c=16"], "/one.php"),
-        page("php 20 KiB c=1", &["tls=1", AES, "c=1"], "/20k.php"),
-        page("php 20 KiB c=4", &["tls=1", AES, "c=4"], "/20k.php"),
-        page("php 20 KiB c=16", &["tls=1", AES, "c=16"], "/20k.php"),
+        page("php echo 1 c=1", &["tls=1", AES, DECRYPT, "c=1"], "/one.php"),
+        page("php echo 1 c=4", &["tls=1", AES, DECRYPT, "c=4"], "/one.php"),
+        page("php echo 1 c=16", &["tls=1", AES, DECRYPT, "c=16"], "/one.php"),
+        page("php 20 KiB c=1", &["tls=1", AES, DECRYPT, "c=1"], "/20k.php"),
+        page("php 20 KiB c=4", &["tls=1", AES, DECRYPT, "c=4"], "/20k.php"),
+        page("php 20 KiB c=16", &["tls=1", AES, DECRYPT, "c=16"], "/20k.php"),
     ]
 }
 
@@ -246,6 +246,8 @@ fn nginx(lab: &Lab, label: &'static str, part: Part, listener: Listener) -> Targ
 
 /// The suite all servers are asked for, so that none wins by a cheaper one.
 const AES: &str = "cipher=AES_256";
+/// PHP's answers are framed now with a length and now in chunks.
+const DECRYPT: &str = "decrypt=1";
 const FILE_CACHE: &str = "nginx, open_file_cache";
 const NO_PUSH: &str = "nginx, tcp_nopush off";
 const LARGE_BUFFERS: &str = "nginx, open_file_cache, 64k TLS buffer";

@@ -70,6 +70,8 @@ struct Size {
     ramp_secs: f64,
     /// After so many seconds the crowd is sent away.
     secs_max: f64,
+    /// Seconds for what PHP still works on then.
+    settle_secs: f64,
     /// Files moved at full speed, with how many times each.
     bulk: [(&'static str, u64, u32); 3],
 }
@@ -86,6 +88,7 @@ const FULL: Size = Size {
     idle_secs: 8.0,
     ramp_secs: 4.0,
     secs_max: 45.0,
+    settle_secs: 10.0,
     bulk: [("1m", 1 << 20, 64), ("16m", 16 << 20, 16), ("256m", 256 << 20, 8)],
 };
 const SHORT: Size = Size {
@@ -94,6 +97,7 @@ const SHORT: Size = Size {
     download: ("64k", 64 << 10),
     idle_secs: 0.5,
     ramp_secs: 0.5,
-    secs_max: 3.0,
+    secs_max: 2.5,
+    settle_secs: 0.5,
     bulk: [("64k", 64 << 10, 16), ("1m", 1 << 20, 8), ("16m", 16 << 20, 2)],
 };

@@ -302,8 +302,9 @@ const METHOD: &str = "\
   transfers at full speed. The page is fetched every 20 ms whatever happens to the fetches before,
   and its latency counts from when it was due; one never answered counts as waiting until the
   crowd was sent away (so with many of them p99 is a lower bound). Each of the crowd has an address
-  of its own, moves 50 kB a second and, for downloads, offers a small TCP window: else the kernel
-  would hold the file and no server would hold anything.
+  of its own and TCP segments as over Ethernet; uploads move 25 kB a second, downloads 50 kB with
+  a small TCP window: with loopback's segments and buffers the kernel would hold the whole file,
+  and no server would hold anything.
 - Worker seconds are the microseconds in php-fpm's access log, per script, from accepting the
   connection to the end of the request; exact where sampling the status would miss requests of a
   millisecond. A request cut off when the crowd was sent away is in the sum; payload is what

@@ -89,10 +89,18 @@ impl PoolPlan {
         let mut admin = |name: &str, value: &str| line(&format!("php_admin_value[{name}]"), value);
         admin("auto_prepend_file", &path(&folder.prepend())?);
         admin("upload_tmp_dir", &path(&folder.tmp())?);
-        admin("post_max_size", &bytes(self.body_bytes_max));
-        admin("upload_max_filesize", &bytes(self.file_bytes_max));
-        admin("max_file_uploads", &self.files_max.to_string());
-        admin("expose_php", "off");
+        let ours = [
+            ("post_max_size", bytes(self.body_bytes_max)),
+            ("upload_max_filesize", bytes(self.file_bytes_max)),
+            ("max_file_uploads", self.files_max.to_string()),
+            ("expose_php", "off".to_owned()),
+        ];
+        // Of two lines for one setting php-fpm takes the first.
+        for (name, value) in &ours {
+            if self.settings.iter().all(|(chosen, _)| chosen != name) {
+                admin(name, value);
+            }
+        }
         for (name, value) in &self.settings {
             admin(name, value);
         }

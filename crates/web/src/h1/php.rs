@@ -107,6 +107,7 @@ impl Session {
             .map(|total| self.door.transfer(TransferKind::Download, total, &php.script.name));
         let left = if let Form::Length(n) = form { Some(n) } else { None };
         let mut outlet = Outlet { pending: bytes, gone: 0, left, form, step: STEP_MAX, taken: 0 };
+        outlet.take_along(&mut php);
         let sent = if form == Form::Empty {
             self.send_all(&outlet.pending).await.map(|()| Step::Sent)
         } else {
@@ -301,6 +302,18 @@ impl Session {
 impl Outlet {
     fn is_empty(&self) -> bool {
         self.gone >= self.pending.len()
+    }
+
+    /// Takes what there already is of the body along with the head, so that a small page is one
+    /// record and one call.
+    fn take_along(&mut self, php: &mut Streaming) {
+        let head = std::mem::take(&mut self.pending);
+        if self.form == Form::Empty || self.fill(php).is_err() {
+            self.pending = head;
+            return;
+        }
+        let body = std::mem::replace(&mut self.pending, head);
+        self.pending.extend_from_slice(&body);
     }
 
     /// Takes the next piece of the backlog, framed.

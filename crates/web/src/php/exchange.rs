@@ -87,12 +87,13 @@ impl Exchange {
         if source.is_none() {
             outgoing.extend_from_slice(&STDIN_END);
         }
+        let gone = line.send_now(&outgoing);
         Self {
             line: Some(line),
             kept,
             decoder: Decoder::default(),
             outgoing,
-            gone: 0,
+            gone,
             source,
             heard: false,
             answer: Backlog::default(),
@@ -143,7 +144,7 @@ impl Exchange {
             if self.gone == self.outgoing.len() && !self.refill() {
                 return;
             }
-            let Some(line) = &self.line else { return };
+            let Some(line) = &mut self.line else { return };
             match line.poll_send(cx, &self.outgoing[self.gone..]) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(n)) => self.gone += n,

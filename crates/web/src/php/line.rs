@@ -4,31 +4,56 @@
 //! socket whose queue is full says so at once (`EAGAIN`), and a server that is being restarted is
 //! away for a moment; both are waited for, within a limit. What comes later is never repeated,
 //! since the script may have run.
+//!
+//! A small request goes out before the runtime hears of the socket, which then is watched for
+//! nothing but the answer: that spares two wake-ups of four.
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use menshen_config::model::PhpAddress;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
+    send, socket_with, sockopt,
+};
 use tokio::io::Interest;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
 /// An open connection.
 #[derive(Debug)]
-pub(crate) enum Line {
-    Unix(UnixStream),
-    Tcp(TcpStream),
+pub(crate) struct Line {
+    end: End,
+    /// What it is watched for.
+    interest: Interest,
+}
+
+/// Its socket.
+#[derive(Debug)]
+enum End {
+    /// The runtime has not heard of it.
+    Fresh(OwnedFd),
+    Watched(AsyncFd<OwnedFd>),
+    /// The runtime would not watch it.
+    Lost,
 }
 
 impl Line {
     /// Connects; tries again for up to `patience` while the server is away or its queue is full.
     pub(crate) async fn open(address: &PhpAddress, patience: Duration) -> io::Result<Self> {
+        if let PhpAddress::Unix(path) = address
+            && let Ok(line) = unix(path)
+        {
+            return Ok(line);
+        }
         let until = Instant::now() + patience;
         loop {
-            let attempt = tokio::time::timeout_at(until, Self::attempt(address)).await;
-            let error = match attempt {
+            let error = match tokio::time::timeout_at(until, attempt(address)).await {
                 Ok(Ok(line)) => return Ok(line),
                 Ok(Err(error)) if may_pass(&error) => error,
                 Ok(Err(error)) => return Err(error),
@@ -41,74 +66,117 @@ impl Line {
         }
     }
 
-    async fn attempt(address: &PhpAddress) -> io::Result<Self> {
-        match address {
-            PhpAddress::Unix(path) => UnixStream::connect(path).await.map(Self::Unix),
-            PhpAddress::Tcp(address) => {
-                let stream = TcpStream::connect(address).await?;
-                let _ = stream.set_nodelay(true);
-                Ok(Self::Tcp(stream))
-            }
+    /// Sends as much as the socket takes at once; more may follow by [`Line::poll_send`].
+    pub(crate) fn send_now(&self, bytes: &[u8]) -> usize {
+        // Whatever is wrong with the socket shows at the next try.
+        match &self.end {
+            End::Fresh(socket) => send(socket, bytes, SEND).unwrap_or(0),
+            End::Watched(socket) => send(socket, bytes, SEND).unwrap_or(0),
+            End::Lost => 0,
         }
     }
 
     /// Receives; 0 is the end. A read that did not fill `out` has emptied the socket, so its
     /// readiness is cleared with it: that spares the read that would only say so.
     pub(crate) fn poll_recv(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         out: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        let watched = self.watched()?;
         loop {
-            match self {
-                Self::Unix(stream) => ready!(stream.poll_read_ready(cx))?,
-                Self::Tcp(stream) => ready!(stream.poll_read_ready(cx))?,
-            }
-            let mut got = None;
-            let read = || {
-                let n = match self {
-                    Self::Unix(stream) => recv(stream, &mut *out, RecvFlags::empty())?.1,
-                    Self::Tcp(stream) => recv(stream, &mut *out, RecvFlags::empty())?.1,
-                };
-                got = Some(n);
-                if n > 0 && n < out.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
-            };
-            let outcome = match self {
-                Self::Unix(stream) => stream.try_io(Interest::READABLE, read),
-                Self::Tcp(stream) => stream.try_io(Interest::READABLE, read),
-            };
-            if let Some(n) = got {
-                return Poll::Ready(Ok(n));
-            }
-            match outcome {
-                Err(error) if is_later(&error) => {}
-                done => return Poll::Ready(done),
+            let mut guard = ready!(watched.poll_read_ready(cx))?;
+            match recv(watched, &mut *out, RecvFlags::DONTWAIT) {
+                Ok((_, n)) => {
+                    if n > 0 && n < out.len() {
+                        guard.clear_ready();
+                    }
+                    return Poll::Ready(Ok(n));
+                }
+                Err(Errno::AGAIN) => guard.clear_ready(),
+                Err(Errno::INTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
     }
 
     /// Sends as much as the socket takes.
-    pub(crate) fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            match self {
-                Self::Unix(stream) => ready!(stream.poll_write_ready(cx))?,
-                Self::Tcp(stream) => ready!(stream.poll_write_ready(cx))?,
-            }
-            let flags = SendFlags::NOSIGNAL;
-            let outcome = match self {
-                Self::Unix(stream) => {
-                    stream.try_io(Interest::WRITABLE, || Ok(send(stream, bytes, flags)?))
-                }
-                Self::Tcp(stream) => {
-                    stream.try_io(Interest::WRITABLE, || Ok(send(stream, bytes, flags)?))
-                }
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if !self.interest.is_writable() {
+            self.interest = Interest::READABLE | Interest::WRITABLE;
+            self.end = match std::mem::replace(&mut self.end, End::Lost) {
+                End::Watched(watched) => End::Fresh(watched.into_inner()),
+                other => other,
             };
-            match outcome {
-                Err(error) if is_later(&error) => {}
-                done => return Poll::Ready(done),
+        }
+        let watched = self.watched()?;
+        loop {
+            let mut guard = ready!(watched.poll_write_ready(cx))?;
+            match send(watched, bytes, SEND) {
+                Ok(n) => return Poll::Ready(Ok(n)),
+                Err(Errno::AGAIN) => guard.clear_ready(),
+                Err(Errno::INTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
     }
+
+    fn watched(&mut self) -> io::Result<&AsyncFd<OwnedFd>> {
+        if let End::Fresh(_) = self.end
+            && let End::Fresh(socket) = std::mem::replace(&mut self.end, End::Lost)
+        {
+            self.end = End::Watched(watch(socket, self.interest)?);
+        }
+        match &self.end {
+            End::Watched(watched) => Ok(watched),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    const fn new(socket: OwnedFd) -> Self {
+        Self { end: End::Fresh(socket), interest: Interest::READABLE }
+    }
+}
+
+#[expect(deprecated, reason = "what takes its place is unsafe, and a descriptor of ours is sound")]
+fn watch(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(socket, interest)
+}
+
+async fn attempt(address: &PhpAddress) -> io::Result<Line> {
+    match address {
+        PhpAddress::Unix(path) => unix(path),
+        PhpAddress::Tcp(address) => tcp(address).await,
+    }
+}
+
+/// A Unix socket connects at once or not at all.
+fn unix(path: &Path) -> io::Result<Line> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, FLAGS, None)?;
+    connect(&socket, &address)?;
+    Ok(Line::new(socket))
+}
+
+async fn tcp(address: &SocketAddr) -> io::Result<Line> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, FLAGS, None)?;
+    // A FastCGI request is one piece, and so is most of an answer.
+    let _ = sockopt::set_tcp_nodelay(&socket, true);
+    match connect(&socket, address) {
+        Ok(()) => return Ok(Line::new(socket)),
+        Err(Errno::INPROGRESS) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    let watched = watch(socket, interest)?;
+    drop(watched.writable().await?);
+    sockopt::socket_error(&watched)??;
+    Ok(Line { end: End::Watched(watched), interest })
 }
 
 /// Whether another attempt to connect may go better.
@@ -117,9 +185,7 @@ fn may_pass(error: &io::Error) -> bool {
     [ConnectionRefused, ConnectionReset, Interrupted, NotFound, WouldBlock].contains(&error.kind())
 }
 
-fn is_later(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
+const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(20);

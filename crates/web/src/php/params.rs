@@ -119,4 +119,7 @@ fn fields(headers: &dyn Headers, out: &mut Vec<u8>) {
     });
 }
 
-const SOFTWARE: &str = concat!("menshen/", env!("CARGO_PKG_VERSION"));
+/// Applications look for a server's name here to see what it can do: what nginx can (a front
+/// controller, `X-Accel-Redirect`), this door can too, and an unmodified application knows no
+/// other word for it.
+const SOFTWARE: &str = concat!("menshen/", env!("CARGO_PKG_VERSION"), " (as nginx)");

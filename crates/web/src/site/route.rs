@@ -160,7 +160,7 @@ impl<'t> Trip<'t> {
         let site = Rc::clone(self.site);
         for entry in &site.tries {
             let found = match entry {
-                Try::Path if self.naming != Naming::Files => None,
+                Try::Path if self.naming != Naming::Files => self.script_before()?,
                 Try::Path => self.asked()?,
                 Try::Other { path, query } => {
                     let query = self.query_of(query.as_deref());
@@ -234,6 +234,15 @@ impl<'t> Trip<'t> {
             return Ok(Some(self.run(place, name, path_info, query, user_ini)));
         }
         Ok(None)
+    }
+
+    /// A script that the path names in plain letters, with something odd only behind it.
+    fn script_before(&mut self) -> Result<Option<Way>, Stop> {
+        let plain = candidates(self.path).any(|end| {
+            let behind = self.raw.strip_prefix(&self.path[..end]);
+            behind.is_some_and(|rest| rest.starts_with(b"/"))
+        });
+        if plain { self.script_in(self.path, self.query, Origin::Client) } else { Ok(None) }
     }
 
     /// The first file of the index in the directory `path`.

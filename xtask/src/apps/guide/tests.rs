@@ -4,7 +4,8 @@ use super::super::application::APPLICATIONS;
 use super::*;
 use crate::workspace;
 
-const GUIDE: &str = "# Sites\n\n## One\n\ntext\n\n```toml\n[[site]]\nhosts = [\"one.example.org\"]\n\
+const GUIDE: &str = "# Sites\n\n## One\n\ntext\n\n\
+                     ```toml\n[[site]]\nhosts = [\"one.example.org\"]\n\
                      root = \"/srv/one\"\n```\n\n## Two\n\nno block\n";
 
 #[test]

@@ -50,7 +50,7 @@ pub(super) fn measure(
     }
     page.figures(start_ms, end_ms, figures);
     crowd.figures(figures);
-    worker_time(&running, &crowd, figures);
+    worker_time(&running, &crowd, size, figures);
     let payload: f64 = NAMES.iter().map(|name| crowd.bytes(name)).sum();
     figures.set("slow_written", written / payload);
     let held: Vec<f64> = crowd.held(&looks, start_ms).map(|look| look.memory_mib).collect();
@@ -69,9 +69,9 @@ pub(super) fn measure(
 }
 
 /// Worker seconds per GiB while people were slow; what still runs is waited for a little.
-fn worker_time(running: &Running, crowd: &Crowd, figures: &mut Figures) {
-    let start = Instant::now();
-    while start.elapsed() < SETTLE_MAX && running.pool.busy().is_ok_and(|busy| busy > 0.0) {
+fn worker_time(running: &Running, crowd: &Crowd, size: &Size, figures: &mut Figures) {
+    let (start, settle) = (Instant::now(), Duration::from_secs_f64(size.settle_secs));
+    while start.elapsed() < settle && running.pool.busy().is_ok_and(|busy| busy > 0.0) {
         thread::sleep(Duration::from_millis(50));
     }
     for (kind, script) in [("up", "up.php"), ("down", "down.php"), ("accel", "accel.php")] {
@@ -254,8 +254,6 @@ const PAGE_PATIENCE: Duration = Duration::from_millis(500);
 /// Its first fetches find cold caches and are left out.
 const SKIPPED_MS: f64 = 200.0;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// For requests that still run when the crowd has gone.
-const SETTLE_MAX: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

@@ -51,6 +51,10 @@ fn paths_lead_to_scripts_files_and_indexes() {
          GET     /missing.php          run /index.php
          GET     /wiki/AC%2FDC         run /index.php
          GET     //docs/               run /index.php
+         GET     /index.php/AC%2FDC    run /index.php /AC/DC
+         GET     /index.php//x         run /index.php /x
+         GET     /admin%2Ftool.php//x  run /index.php
+         GET     //admin/tool.php      run /index.php
          GET     /%B1%A8               run /index.php
          GET     //.git//config        404
          GET     /a%2F..%2F.env        400
