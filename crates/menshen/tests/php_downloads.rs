@@ -49,7 +49,7 @@ fn offloading(tables: &str) -> Option<Site> {
         "name.php",
         "<?php foreach ($_GET['h'] ?? [] as $h) header($h, false);
          header((isset($_GET['s']) ? 'X-Sendfile: ' : 'X-Accel-Redirect: ') . $_GET['n']);
-         echo 'not this';",
+         echo 'not this', str_repeat('x', $_GET['b'] ?? 0);",
     );
     site.lay("page.php", "<?php echo 'page';");
     Some(site)
@@ -210,10 +210,11 @@ fn an_offloaded_file_holds_no_php_and_keeps_to_its_rate() {
     fs::write(vault.join("rated"), pattern(200 << 10)).unwrap();
     let mut slow = TcpStream::connect(site.live.plain).unwrap();
     slow.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
-    slow.write_all(b"GET /name.php?n=/vault/large HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    slow.write_all(b"GET /name.php?n=/vault/large&b=4000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
     let mut some = [0; 1000];
     slow.read_exact(&mut some).unwrap();
-    let mut slow_h2 = reader(&site, "/name.php?n=/vault/large", "1k");
+    let mut slow_h2 = reader(&site, "/name.php?n=/vault/large&b=4000000", "1k");
     live::wait_for("both downloads", || count(&site.live, Counter::PhpOffloaded) == 2);
     for proto in BOTH {
         let begun = Instant::now();
@@ -386,6 +387,9 @@ fn output_arrives_when_it_is_flushed_and_framing_tells_the_truth() {
         let answer = wire.ask("GET", target, &[], b"");
         assert_eq!((answer.status, answer.text()), (status, body.to_owned()), "{target}");
     }
+    // After what is cut nothing can follow.
+    wire.send(wire::request("GET", "/less.php", &[], b""));
+    assert!(!told("GET", &wire.rest()).whole);
     // HTTP/1.0 knows no chunks: the end of the connection is the end of the answer.
     for (target, body) in [("/late.php", "firstsecond"), ("/exact.php", "four")] {
         let mut wire = wire::Wire::open(site.live.plain);
