@@ -387,3 +387,6 @@ const CALM_BYTES: u64 = 64 << 10;
 const STEP_MIN: usize = 16 << 10;
 const STEP_FIRST: usize = 32 << 10;
 const STEP_MAX: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests;
