@@ -152,10 +152,14 @@ impl Site {
         });
     }
 
-    /// The processes of the managed pool that run scripts.
+    /// The managed php-fpm; two for a while after a reload that changed it.
+    pub(crate) fn masters(&self) -> Vec<Pid> {
+        children_of(self.live.pid()).into_iter().filter(|pid| is_fpm(*pid)).collect()
+    }
+
+    /// The processes of the managed pool that run scripts, and the one that answers for its status.
     pub(crate) fn children(&self) -> Vec<Pid> {
-        let masters = children_of(self.live.pid()).into_iter().filter(|pid| is_fpm(*pid));
-        masters.flat_map(children_of).collect()
+        self.masters().into_iter().flat_map(children_of).collect()
     }
 
     /// Bytes that those processes handed to `write` and its like so far.

@@ -76,7 +76,7 @@ pub(super) fn failures(all: &[(Kind, Vec<Figures>)]) -> Vec<String> {
     failed.map(|(kind, rounds)| format!("{}: {} errors", kind.name(), errors(rounds))).collect()
 }
 
-/// Each goal for menshen, then menshen beside each rival.
+/// Each goal for menshen, then `swap` beside each rival; the table has all others.
 pub(super) fn rows(all: &[(Kind, Vec<Figures>)]) -> Vec<Row> {
     let mut rows = Vec::new();
     for (kind, rounds) in all.iter().filter(|(kind, _)| kind.is_ours()) {
@@ -96,7 +96,7 @@ pub(super) fn rows(all: &[(Kind, Vec<Figures>)]) -> Vec<Row> {
             rows.push(goal(*kind, rounds, written, "goal 1.02", 1.02));
         }
     }
-    for (kind, rounds) in all.iter().filter(|(kind, _)| kind.is_ours()) {
+    for (kind, rounds) in all.iter().filter(|(kind, _)| *kind == Kind::Swap) {
         for (rival, others) in all.iter().filter(|(kind, _)| !kind.is_ours()) {
             for (label, key) in BESIDE {
                 let theirs = middle(others, key);

@@ -22,3 +22,11 @@ fn only_standard_output_is_read_from_records() {
     assert_eq!(stdout_of(&wire[..wire.len() - 28]), "X: 1\r\n\r\n{");
     assert_eq!(stdout_of(b"\x01\x06\x00"), "");
 }
+
+#[test]
+fn busy_workers_are_counted_one_by_one() {
+    let status = "{\"active processes\":11,\"processes\":[{\"state\":\"Idle\"},\
+                  {\"state\":\"Running\"},{\"state\":\"Reading headers\"}]}";
+    assert_eq!(busy_of(status).unwrap(), 2.0);
+    assert!(busy_of("{\"active processes\":1}").is_err());
+}

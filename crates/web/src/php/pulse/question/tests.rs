@@ -46,7 +46,9 @@ fn asked(address: &PhpAddress) -> Result<u32, Silence> {
 #[test]
 fn the_number_of_busy_processes_is_read() {
     let text = "Expires: 0\r\nContent-Type: application/json\r\n\r\n\
-                {\"pool\":\"www\",\"idle processes\":3,\"active processes\":2,\"total processes\":5}";
+                {\"pool\":\"www\",\"idle processes\":3,\"active processes\":11,\"total processes\":3,\"processes\":[\
+                {\"pid\":1,\"state\":\"Idle\"},{\"pid\":2,\"state\":\"Running\"},\
+                {\"pid\":3,\"state\":\"Reading headers\"}]}";
     assert_eq!(asked(&server(stdout(text))), Ok(2));
 }
 
@@ -54,8 +56,8 @@ fn the_number_of_busy_processes_is_read() {
 fn what_is_no_status_is_not_believed() {
     let head = "Content-Type: application/json\r\n\r\n";
     let table = [
-        format!("Status: 404 Not Found\r\n{head}{{\"active processes\":2}}"),
-        format!("{head}{{\"active processes\":-1}}"),
+        format!("Status: 404 Not Found\r\n{head}{{\"processes\":[]}}"),
+        format!("{head}{{\"processes\":[{{}}]}}"),
         format!("{head}{{\"idle processes\":1}}"),
         format!("{head}<html>"),
         "no head at all".to_owned(),
