@@ -38,6 +38,8 @@ pub(crate) struct Pool {
     /// When it was asked, 0 for never.
     asked_ms: Cell<u64>,
     asking: tokio::sync::Mutex<()>,
+    /// When a request last was for a script with a `.user.ini`, 0 for never.
+    user_ini_ms: Cell<u64>,
     /// What the operator was told already; a finding is told once until something changes.
     told: RefCell<HashSet<String>>,
 }
@@ -72,6 +74,7 @@ impl Pool {
             swap: RefCell::new(SwapState::Unknown),
             asked_ms: Cell::new(0),
             asking: <_>::default(),
+            user_ini_ms: Cell::new(0),
             told: RefCell::default(),
         })
     }
@@ -124,8 +127,7 @@ impl Pool {
         }
         let mut swap = self.swap.borrow().clone();
         // PHP runs one prepend script; unless ours is locked, that of a .user.ini is run instead.
-        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && !script.user_ini.is_empty()
-        {
+        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && self.has_user_ini() {
             swap = SwapState::Overridden;
         }
         let (delivery, reason) = decide(configured, &swap, facts);
@@ -154,6 +156,19 @@ impl Pool {
             How::Replay => PhpWay::Replay,
         };
         Ok(body.deliver(how)?)
+    }
+
+    /// A request for `script` comes by.
+    pub(super) fn saw(&self, script: &Script) {
+        if !script.user_ini.is_empty() {
+            self.user_ini_ms.set(clock::coarse_ms().max(1));
+        }
+    }
+
+    /// Whether a script of the pool has a `.user.ini`, or had one that PHP may still go by.
+    fn has_user_ini(&self) -> bool {
+        let seen = self.user_ini_ms.get();
+        seen > 0 && clock::coarse_ms().saturating_sub(seen) < DISTRUST_MS
     }
 
     /// The prepend script did not do what it was told: nothing more is delivered that way until
@@ -281,8 +296,8 @@ impl Pool {
 
 /// How long an answer about swap is believed: pools are changed while the door runs.
 const TRUST_MS: u64 = 10_000;
-/// How long a pool that took the prepend script away is not asked again: `user_ini.cache_ttl`.
-const DISTRUST_MS: u64 = 300_000;
+/// How long PHP may go by a `.user.ini` that is gone, and more (`user_ini.cache_ttl`).
+const DISTRUST_MS: u64 = 310_000;
 const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 const PROBE_ANSWER_BYTES: u64 = 256 << 10;
 const PROBE_STDERR_BYTES: usize = 4096;
