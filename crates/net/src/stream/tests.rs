@@ -301,6 +301,11 @@ fn steps_double_while_taken_and_fall_back_at_once() {
     assert_eq!(sizes, [64 << 10, 128 << 10, 256 << 10, 512 << 10, 512 << 10, 512 << 10]);
     step.shrink();
     assert_eq!(step.bytes(), 64 << 10);
+    // Twice in a row: a slow reader.
+    step.shrink();
+    assert_eq!(step.bytes(), 16 << 10);
+    step.grow();
+    assert_eq!(step.bytes(), 32 << 10);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,14 +12,12 @@ use menshen_config::PoolSpec;
 use menshen_config::model::{Delivery, PhpAddress};
 use menshen_net::clock;
 use menshen_sys::{Scoreboard, Slot, inherit};
-use menshen_web_core::fastcgi::Connection;
 
 use super::admission::{Admission, Class, Settings, Ticket};
 use super::body::Body;
 use super::call::Failure;
 use super::delivery::{Delivered, How, Store};
-use super::exchange::{Exchange, State, Stderr};
-use super::head::judge as judge_head;
+use super::exchange::Stderr;
 use super::line::Line;
 use super::probe::{self, SwapState, decide};
 use super::spool::PhpSpool;
@@ -125,9 +122,8 @@ impl Pool {
         if matches!(configured, Delivery::Auto | Delivery::Swap) && facts.tokens > 0 {
             self.ask(door).await;
         }
-        let mut swap = self.swap.borrow().clone();
-        // PHP runs one prepend script; unless ours is locked, that of a .user.ini is run instead.
-        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && self.has_user_ini() {
+        let mut swap = self.swap.borrow().clone().under(&script.user_ini);
+        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && self.had_user_ini() {
             swap = SwapState::Overridden;
         }
         let (delivery, reason) = decide(configured, &swap, facts);
@@ -165,8 +161,8 @@ impl Pool {
         }
     }
 
-    /// Whether a script of the pool has a `.user.ini`, or had one that PHP may still go by.
-    fn has_user_ini(&self) -> bool {
+    /// Whether a script of the pool had a `.user.ini` that PHP may still go by.
+    fn had_user_ini(&self) -> bool {
         let seen = self.user_ini_ms.get();
         seen > 0 && clock::coarse_ms().saturating_sub(seen) < DISTRUST_MS
     }
@@ -249,23 +245,10 @@ impl Pool {
         let client = std::net::Ipv4Addr::LOCALHOST.into();
         let mut ticket = self.admission.enter(Class::Page, client).await.ok()?;
         let line = self.connect(door, &mut ticket).await.ok()?;
-        let Delivered { source, files, .. } = probe.body;
-        let mut exchange =
-            Exchange::new(line, Connection::Close, &probe.pairs, Some(source), PROBE_STDERR_BYTES);
-        let hear = async {
-            while exchange.state == State::Open && exchange.answer.len() < PROBE_ANSWER_BYTES {
-                poll_fn(|cx| exchange.poll_step(cx)).await;
-            }
-        };
-        tokio::time::timeout(PROBE_PATIENCE, hear).await.ok()?;
-        drop(files);
+        let expected = probe.expected.clone();
+        let (status, body) = probe::hear(line, probe).await?;
         drop(ticket);
-        if exchange.state != State::Whole {
-            return None;
-        }
-        let bytes = exchange.answer.memory();
-        let (head, len) = judge_head(bytes, bytes.len(), &mut 0).ok()??;
-        Some(probe::judge(&self.spec, &probe.expected, head.status, &bytes[len..]))
+        Some(probe::judge(&self.spec, &expected, status, &body))
     }
 
     fn tell_finding(&self, door: &Door, finding: &Finding) {
@@ -296,8 +279,7 @@ impl Pool {
 
 /// How long an answer about swap is believed: pools are changed while the door runs.
 const TRUST_MS: u64 = 10_000;
-/// How long PHP may go by a `.user.ini` that is gone, and more (`user_ini.cache_ttl`).
-const DISTRUST_MS: u64 = 310_000;
-const PROBE_PATIENCE: Duration = Duration::from_secs(5);
-const PROBE_ANSWER_BYTES: u64 = 256 << 10;
-const PROBE_STDERR_BYTES: usize = 4096;
+        let mut swap = self.swap.borrow().clone().under(&script.user_ini);
+        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && self.had_user_ini() {
+            swap = SwapState::Overridden;
+        }
