@@ -279,7 +279,5 @@ impl Pool {
 
 /// How long an answer about swap is believed: pools are changed while the door runs.
 const TRUST_MS: u64 = 10_000;
-        let mut swap = self.swap.borrow().clone().under(&script.user_ini);
-        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && self.had_user_ini() {
-            swap = SwapState::Overridden;
-        }
+/// How long PHP may go by a `.user.ini` that is gone, and more (`user_ini.cache_ttl`).
+const DISTRUST_MS: u64 = 310_000;
