@@ -311,7 +311,8 @@ impl Nginx {
         let text = format!(
             "{user} daemon off; worker_processes 1; pid {here}/pid; error_log {here}/error.log;\n\
              events {{}}\nhttp {{\naccess_log off; client_max_body_size 0;\n\
-             client_body_temp_path {here}/a; fastcgi_temp_path {here}/b; proxy_temp_path {here}/c;\n\
+             client_body_temp_path {here}/a; fastcgi_temp_path {here}/b;\n\
+             proxy_temp_path {here}/c;\n\
              uwsgi_temp_path {here}/d; scgi_temp_path {here}/e;\n\
              server {{ listen {address}; root {};\nlocation / {{\n\
              include /etc/nginx/fastcgi_params;\n\

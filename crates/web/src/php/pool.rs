@@ -35,6 +35,8 @@ pub(crate) struct Pool {
     /// When it was asked, 0 for never.
     asked_ms: Cell<u64>,
     asking: tokio::sync::Mutex<()>,
+    /// When a request last was for a script with a `.user.ini`, 0 for never.
+    user_ini_ms: Cell<u64>,
     /// What the operator was told already; a finding is told once until something changes.
     told: RefCell<HashSet<String>>,
 }
@@ -69,6 +71,7 @@ impl Pool {
             swap: RefCell::new(SwapState::Unknown),
             asked_ms: Cell::new(0),
             asking: <_>::default(),
+            user_ini_ms: Cell::new(0),
             told: RefCell::default(),
         })
     }
@@ -119,7 +122,10 @@ impl Pool {
         if matches!(configured, Delivery::Auto | Delivery::Swap) && facts.tokens > 0 {
             self.ask(door).await;
         }
-        let swap = self.swap.borrow().clone().under(&script.user_ini);
+        let mut swap = self.swap.borrow().clone().under(&script.user_ini);
+        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && self.had_user_ini() {
+            swap = SwapState::Overridden;
+        }
         let (delivery, reason) = decide(configured, &swap, facts);
         if let Some(reason) = reason {
             door.slot.add(Counter::PhpFallbacks, 1);
@@ -146,6 +152,19 @@ impl Pool {
             How::Replay => PhpWay::Replay,
         };
         Ok(body.deliver(how)?)
+    }
+
+    /// A request for `script` comes by.
+    pub(super) fn saw(&self, script: &Script) {
+        if !script.user_ini.is_empty() {
+            self.user_ini_ms.set(clock::coarse_ms().max(1));
+        }
+    }
+
+    /// Whether a script of the pool had a `.user.ini` that PHP may still go by.
+    fn had_user_ini(&self) -> bool {
+        let seen = self.user_ini_ms.get();
+        seen > 0 && clock::coarse_ms().saturating_sub(seen) < DISTRUST_MS
     }
 
     /// The prepend script did not do what it was told: nothing more is delivered that way until
@@ -260,5 +279,5 @@ impl Pool {
 
 /// How long an answer about swap is believed: pools are changed while the door runs.
 const TRUST_MS: u64 = 10_000;
-/// How long a pool that took the prepend script away is not asked again: `user_ini.cache_ttl`.
-const DISTRUST_MS: u64 = 300_000;
+/// How long PHP may go by a `.user.ini` that is gone, and more (`user_ini.cache_ttl`).
+const DISTRUST_MS: u64 = 310_000;
