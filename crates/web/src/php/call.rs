@@ -142,6 +142,7 @@ impl Call {
             began_us,
             head: None,
             status: 0,
+            halted: false,
         };
         let heard = streaming.hear_head().await;
         *note = streaming.note;

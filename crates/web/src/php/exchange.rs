@@ -60,7 +60,7 @@ pub(crate) enum Trouble {
     Protocol,
     #[error("PHP refused the request as too much")]
     Overloaded,
-    #[error("the answer could not be kept")]
+    #[error("the body could not be read back")]
     Spool,
 }
 
@@ -205,11 +205,7 @@ fn digest(
         let Ok(step) = decoder.feed(input) else { return State::Broken(Trouble::Protocol) };
         match step.event {
             None => return State::Open,
-            Some(Event::Stdout(range)) => {
-                if answer.push(&input[range]).is_err() {
-                    return State::Broken(Trouble::Spool);
-                }
-            }
+            Some(Event::Stdout(range)) => answer.push(&input[range]),
             Some(Event::Stderr(range)) => stderr.push(&input[range]),
             Some(Event::End { protocol: ProtocolStatus::RequestComplete, .. }) => {
                 return State::Whole;
