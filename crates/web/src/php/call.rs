@@ -225,3 +225,6 @@ impl From<Fault> for Failure {
 
 /// A queue that is full drains in seconds, or not at all.
 const RETRY_AFTER_S: &str = "2";
+
+#[cfg(test)]
+mod tests;
