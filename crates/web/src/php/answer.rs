@@ -45,6 +45,8 @@ pub(crate) struct Streaming {
     pub(super) head: Option<AnswerHead>,
     /// The answer's status; 0 while it is not known.
     pub(super) status: u16,
+    /// Whether PHP had to wait for the client.
+    pub(super) halted: bool,
 }
 
 /// What there is to send now.
@@ -161,10 +163,7 @@ impl Streaming {
     /// The client does not take more now.
     pub(crate) fn settle(&mut self) {
         let spool = &self.pool.spool;
-        if self.exchange.answer.settle(|| spool.anonymous()).is_err() {
-            self.exchange.state = State::Broken(Trouble::Spool);
-            self.release(Some(Failure::Broken(Trouble::Spool)));
-        }
+        self.exchange.answer.settle(|| spool.anonymous());
     }
 
     /// How long PHP may be silent.
@@ -240,17 +239,24 @@ impl Streaming {
         self.pool.tell(&self.door, &self.script, &stderr, failure);
     }
 
-    /// Whether more may rest for this client.
-    fn has_room(&self) -> bool {
-        let resting = self.exchange.answer.on_disk();
-        if resting == 0 {
-            return self.exchange.answer.len() < MEMORY_BYTES;
-        }
+    /// Whether more may rest for this client. That it may not is counted, or told, once.
+    fn has_room(&mut self) -> bool {
+        let answer = &self.exchange.answer;
+        let resting = answer.on_disk();
         let most = self.door.limits.php_answer_spool_bytes_max;
-        if most > 0 && resting >= most {
-            return false;
+        let stuck = answer.is_stuck();
+        if !stuck && (resting == 0 || most == 0 || resting < most) {
+            return resting > 0 || answer.len() < MEMORY_BYTES;
         }
-        true
+        if !std::mem::replace(&mut self.halted, true) {
+            if stuck {
+                let what = "finding php-spool error: an answer waits for its reader: disk full";
+                self.door.notes.tell(what, &self.script.name);
+            } else {
+                self.door.slot.add(Counter::LimitPhpAnswerSpool, 1);
+            }
+        }
+        false
     }
 }
 

@@ -142,6 +142,7 @@ impl Call {
             began_us,
             head: None,
             status: 0,
+            halted: false,
         };
         let heard = streaming.hear_head().await;
         *note = streaming.note;
@@ -224,3 +225,6 @@ impl From<Fault> for Failure {
 
 /// A queue that is full drains in seconds, or not at all.
 const RETRY_AFTER_S: &str = "2";
+
+#[cfg(test)]
+mod tests;

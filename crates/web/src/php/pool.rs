@@ -88,7 +88,7 @@ impl Pool {
         door: &Door,
         ticket: &mut Ticket<Line>,
     ) -> Result<Line, Failure> {
-        if let Some(line) = ticket.take_connection() {
+        if let Some(line) = ticket.take_connection().filter(Line::is_quiet) {
             return Ok(line);
         }
         let seconds = u64::from(door.limits.php_connect_seconds_max);
