@@ -7,7 +7,8 @@
 //! How it fails: the queue is full or too slow (503), PHP cannot be reached or dies (502), is
 //! silent for too long (504), or answers what no client can be given (502). A request that was
 //! sent is never sent again, but for a GET or HEAD on a connection that was handed over and then
-//! closed without a word: its process was at its end. What PHP did not take of an upload is removed, whatever happens.
+//! closed without a word: its process was at its end. What PHP did not take of an upload is
+//! removed, whatever happens.
 
 use std::net::IpAddr;
 use std::rc::Rc;
