@@ -45,6 +45,10 @@ pub(crate) struct Streaming {
     pub(super) head: Option<AnswerHead>,
     /// The answer's status; 0 while it is not known.
     pub(super) status: u16,
+    /// Whether PHP had to wait for the client.
+    pub(super) halted: bool,
+    /// The parameters, should the connection turn out to have been at its end.
+    pub(super) again: Option<Vec<u8>>,
 }
 
 /// What there is to send now.
@@ -84,6 +88,7 @@ impl Streaming {
             match judge(self.exchange.answer.memory(), most, &mut searched) {
                 Ok(Some((head, len))) => {
                     self.exchange.answer.advance(len);
+                    self.again = None;
                     self.status = head.status;
                     self.head = Some(head);
                     self.after_step();
@@ -100,12 +105,34 @@ impl Streaming {
             }
             let failure = match self.exchange.state {
                 State::Open => continue,
+                State::Broken(Trouble::Closed) if self.may_begin_again() => {
+                    self.begin_again().await?;
+                    continue;
+                }
                 State::Whole => Failure::Broken(Trouble::Closed),
                 State::Broken(trouble) => Failure::Broken(trouble),
             };
             self.release(Some(failure));
             return Err(failure);
         }
+    }
+
+    /// Whether not a word was heard on a connection that another request had used.
+    fn may_begin_again(&self) -> bool {
+        self.again.is_some() && !self.exchange.spoken
+    }
+
+    /// Sends the request once more, over a new connection.
+    async fn begin_again(&mut self) -> Result<(), Failure> {
+        let Self { door, pool, exchange, ticket, again, .. } = self;
+        let (Some(pairs), Some(ticket)) = (again.take(), ticket) else {
+            return Err(Failure::Broken(Trouble::Closed));
+        };
+        // The old one is closed first: it may still keep a process.
+        exchange.close();
+        let line = pool.connect(door, ticket).await?;
+        *exchange = exchange.anew(line, &pairs);
+        Ok(())
     }
 
     /// Whether the prepend script put the files in place, if it was told to: its word comes with
@@ -161,10 +188,7 @@ impl Streaming {
     /// The client does not take more now.
     pub(crate) fn settle(&mut self) {
         let spool = &self.pool.spool;
-        if self.exchange.answer.settle(|| spool.anonymous()).is_err() {
-            self.exchange.state = State::Broken(Trouble::Spool);
-            self.release(Some(Failure::Broken(Trouble::Spool)));
-        }
+        self.exchange.answer.settle(|| spool.anonymous());
     }
 
     /// How long PHP may be silent.
@@ -240,17 +264,24 @@ impl Streaming {
         self.pool.tell(&self.door, &self.script, &stderr, failure);
     }
 
-    /// Whether more may rest for this client.
-    fn has_room(&self) -> bool {
-        let resting = self.exchange.answer.on_disk();
-        if resting == 0 {
-            return self.exchange.answer.len() < MEMORY_BYTES;
-        }
+    /// Whether more may rest for this client. That it may not is counted, or told, once.
+    fn has_room(&mut self) -> bool {
+        let answer = &self.exchange.answer;
+        let resting = answer.on_disk();
         let most = self.door.limits.php_answer_spool_bytes_max;
-        if most > 0 && resting >= most {
-            return false;
+        let stuck = answer.is_stuck();
+        if !stuck && (resting == 0 || most == 0 || resting < most) {
+            return resting > 0 || answer.len() < MEMORY_BYTES;
         }
-        true
+        if !std::mem::replace(&mut self.halted, true) {
+            if stuck {
+                let what = "finding php-spool error: an answer waits for its reader: disk full";
+                self.door.notes.tell(what, &self.script.name);
+            } else {
+                self.door.slot.add(Counter::LimitPhpAnswerSpool, 1);
+            }
+        }
+        false
     }
 }
 

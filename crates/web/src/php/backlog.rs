@@ -23,9 +23,12 @@ pub(crate) struct Backlog {
     file: Option<Rest>,
     /// Bytes that ever rested in the file.
     spooled: u64,
+    /// The disk took no more.
+    stuck: bool,
 }
 
-/// The part that rests on disk; it comes before nothing: while it holds bytes, memory holds none.
+/// The part that rests on disk. It comes before what is in memory, which is nothing unless the
+/// disk took no more.
 #[derive(Debug)]
 struct Rest {
     file: OwnedFd,
@@ -37,40 +40,40 @@ struct Rest {
 
 impl Backlog {
     /// Appends bytes.
-    ///
-    /// # Errors
-    /// What the file system said.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.file {
-            Some(rest) => {
-                self.spooled += bytes.len() as u64;
-                rest.append(bytes)
-            }
-            None => {
-                self.memory.extend_from_slice(bytes);
-                Ok(())
-            }
-        }
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let written = match &mut self.file {
+            Some(rest) if !self.stuck => rest.append(bytes),
+            _ => 0,
+        };
+        self.spooled += written as u64;
+        self.stuck |= self.file.is_some() && written < bytes.len();
+        self.memory.extend_from_slice(&bytes[written..]);
     }
 
-    /// The client does not take more now: what is too much to hold goes to a file.
-    ///
-    /// # Errors
-    /// What making or writing the file brought.
-    pub(crate) fn settle(
-        &mut self,
-        make: impl FnOnce() -> Result<OwnedFd, crate::fault::Fault>,
-    ) -> io::Result<()> {
-        if self.file.is_some() || self.memory.len() - self.taken <= REST_BYTES {
-            return Ok(());
+    /// The client does not take more now: what is too much to hold goes to a file. Where none can
+    /// be made or written it stays, and [`Backlog::is_stuck`].
+    pub(crate) fn settle(&mut self, make: impl FnOnce() -> Result<OwnedFd, crate::fault::Fault>) {
+        let held = self.memory().len();
+        if self.file.is_some() || self.stuck || held <= REST_BYTES {
+            return;
         }
-        let file = make().map_err(|fault| io::Error::other(fault.to_string()))?;
+        self.stuck = true;
+        let Ok(file) = make() else { return };
         let mut rest = Rest { file, start: 0, end: 0, freed: 0 };
-        rest.append(&self.memory[self.taken..])?;
+        let written = rest.append(self.memory());
+        if written == 0 {
+            return;
+        }
         self.spooled += rest.end;
-        (self.memory, self.taken) = (Vec::new(), 0);
+        self.stuck = written < held;
+        self.memory = self.memory.split_off(self.taken + written);
+        self.taken = 0;
         self.file = Some(rest);
-        Ok(())
+    }
+
+    /// Whether the disk took no more: then nothing is to be pushed until all was taken.
+    pub(crate) const fn is_stuck(&self) -> bool {
+        self.stuck
     }
 
     /// Bytes that can be taken now.
@@ -89,49 +92,48 @@ impl Backlog {
         self.spooled
     }
 
-    /// What is in memory, when nothing is on disk.
+    /// What is in memory; it comes behind what is on disk.
     pub(crate) fn memory(&self) -> &[u8] {
         &self.memory[self.taken..]
     }
 
-    /// Copies the next bytes out; [`Backlog::advance`] takes them away.
+    /// Copies the next bytes out; [`Backlog::advance`] takes them away. As many as there are and
+    /// fit.
     ///
     /// # Errors
     /// What reading the file brought.
     pub(crate) fn peek(&self, out: &mut [u8]) -> io::Result<usize> {
-        let Some(rest) = self.file.as_ref().filter(|rest| rest.end > rest.start) else {
-            let n = self.memory().len().min(out.len());
-            out[..n].copy_from_slice(&self.memory()[..n]);
-            return Ok(n);
-        };
-        let left = usize::try_from(rest.end - rest.start).unwrap_or(usize::MAX);
-        let most = left.min(out.len());
         let mut at = 0;
-        while at < most {
-            match rustix::io::pread(&rest.file, &mut out[at..most], rest.start + at as u64) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(n) => at += n,
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+        if let Some(rest) = &self.file {
+            let left = usize::try_from(rest.end - rest.start).unwrap_or(usize::MAX);
+            let most = left.min(out.len());
+            while at < most {
+                match rustix::io::pread(&rest.file, &mut out[at..most], rest.start + at as u64) {
+                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(n) => at += n,
+                    Err(Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
-        Ok(at)
+        let n = self.memory().len().min(out.len() - at);
+        out[at..at + n].copy_from_slice(&self.memory()[..n]);
+        Ok(at + n)
     }
 
     /// The client has `bytes` more.
     pub(crate) fn advance(&mut self, bytes: usize) {
-        let on_disk = self.on_disk() > 0;
-        if let Some(rest) = self.file.as_mut().filter(|_| on_disk) {
-            rest.start += bytes as u64;
+        let from_disk = self.on_disk().min(bytes as u64);
+        if let Some(rest) = &mut self.file {
+            rest.start += from_disk;
             if rest.start >= rest.end {
                 // The reader caught up: memory is enough again, and the disk is free.
                 self.file = None;
             } else {
                 rest.give_back();
             }
-            return;
         }
-        self.taken += bytes;
+        self.taken += bytes - usize::try_from(from_disk).unwrap_or(bytes);
         if self.taken >= self.memory.len() {
             self.taken = 0;
             // A large piece may have passed; a connection that waits holds no buffer.
@@ -141,23 +143,25 @@ impl Backlog {
                 self.memory.clear();
             }
         }
+        self.stuck &= self.len() > 0;
     }
 }
 
 impl Rest {
-    fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match rustix::io::pwrite(&self.file, bytes, self.end) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => {
+    /// Writes what the disk takes; returns how much that was.
+    fn append(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while at < bytes.len() {
+            match rustix::io::pwrite(&self.file, &bytes[at..], self.end) {
+                Ok(n) if n > 0 => {
                     self.end += n as u64;
-                    bytes = &bytes[n..];
+                    at += n;
                 }
                 Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+                Ok(_) | Err(_) => break,
             }
         }
-        Ok(())
+        at
     }
 
     /// Gives blocks behind the reader back, in large pieces. A file system that cannot keeps them
@@ -192,54 +196,4 @@ pub(crate) const REST_BYTES: usize = 16 << 10;
 const HOLE_BYTES: u64 = 8 << 20;
 
 #[cfg(test)]
-mod tests {
-    //! Order, counts and the return to memory.
-    use super::*;
-
-    fn make() -> Result<OwnedFd, crate::fault::Fault> {
-        Ok(tempfile::tempfile().unwrap().into())
-    }
-
-    #[test]
-    fn bytes_come_out_in_order_through_memory_and_file() {
-        let mut backlog = Backlog::default();
-        let (mut sent, mut got) = (Vec::new(), Vec::new());
-        let mut seed = 7_u32;
-        let mut out = vec![0; 50_000];
-        for round in 0..400_u32 {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let size = usize::try_from(seed % 40_000).unwrap();
-            let piece: Vec<u8> =
-                (0..size).map(|i| u8::try_from((i + size) % 251).unwrap()).collect();
-            backlog.push(&piece).unwrap();
-            sent.extend_from_slice(&piece);
-            if round % 3 == 0 {
-                backlog.settle(make).unwrap();
-            }
-            let want = usize::try_from(seed % 47_111).unwrap();
-            let n = backlog.peek(&mut out[..want]).unwrap();
-            got.extend_from_slice(&out[..n]);
-            backlog.advance(n);
-            assert_eq!(backlog.len(), (sent.len() - got.len()) as u64);
-        }
-        assert!(backlog.spooled() > 0, "nothing ever rested on disk");
-        while backlog.len() > 0 {
-            let n = backlog.peek(&mut out).unwrap();
-            got.extend_from_slice(&out[..n]);
-            backlog.advance(n);
-        }
-        assert_eq!(got, sent);
-        assert!(backlog.file.is_none() && backlog.memory.capacity() <= REST_BYTES);
-    }
-
-    #[test]
-    fn a_little_rests_in_memory_and_much_does_not() {
-        let mut backlog = Backlog::default();
-        backlog.push(&[1; REST_BYTES]).unwrap();
-        backlog.settle(|| panic!("no file for so little")).unwrap();
-        backlog.push(&[2; 1]).unwrap();
-        backlog.settle(make).unwrap();
-        assert_eq!(backlog.on_disk(), REST_BYTES as u64 + 1);
-        assert!(backlog.memory.capacity() == 0);
-    }
-}
+mod tests;

@@ -35,6 +35,8 @@ pub(crate) struct Exchange {
     source: Option<Source>,
     /// Whether a byte came since the last look.
     heard: bool,
+    /// Whether PHP ever said anything.
+    pub(crate) spoken: bool,
     pub(crate) answer: Backlog,
     pub(crate) stderr: Stderr,
     pub(crate) state: State,
@@ -60,7 +62,7 @@ pub(crate) enum Trouble {
     Protocol,
     #[error("PHP refused the request as too much")]
     Overloaded,
-    #[error("the answer could not be kept")]
+    #[error("the body could not be read back")]
     Spool,
 }
 
@@ -96,10 +98,21 @@ impl Exchange {
             gone,
             source,
             heard: false,
+            spoken: false,
             answer: Backlog::default(),
             stderr: Stderr { most: stderr_most, ..Stderr::default() },
             state: State::Open,
         }
+    }
+
+    /// Closes the connection.
+    pub(crate) fn close(&mut self) {
+        self.line = None;
+    }
+
+    /// The same request without a body on another connection, which is not kept.
+    pub(crate) fn anew(&self, line: Line, pairs: &[u8]) -> Self {
+        Self::new(line, Connection::Close, pairs, None, self.stderr.most)
     }
 
     /// Sends what goes and reads once. Ready when something was read or the answer ended; pending
@@ -109,14 +122,22 @@ impl Exchange {
             return Poll::Ready(());
         }
         self.send(cx);
-        let Self { line: Some(line), decoder, answer, stderr, .. } = self else {
+        let Self { line: Some(line), kept, decoder, spoken, answer, stderr, .. } = self else {
             return Poll::Ready(());
         };
         let read = with_scratch(|scratch| {
             let room = &mut scratch.data()[..RECV_BYTES];
             line.poll_recv(cx, room).map(|got| match got {
                 Ok(0) | Err(_) => State::Broken(Trouble::Closed),
-                Ok(n) => digest(decoder, &room[..n], answer, stderr),
+                Ok(n) => {
+                    *spoken = true;
+                    let (state, rest) = digest(decoder, &room[..n], answer, stderr);
+                    // Whatever follows the end would be taken for the next request's answer.
+                    if !rest.is_empty() {
+                        *kept = Connection::Close;
+                    }
+                    state
+                }
             })
         });
         let Poll::Ready(state) = read else { return Poll::Pending };
@@ -150,6 +171,7 @@ impl Exchange {
                 Poll::Ready(Ok(n)) => self.gone += n,
                 Poll::Ready(Err(_)) => {
                     (self.outgoing, self.gone, self.source) = (Vec::new(), 0, None);
+                    self.kept = Connection::Close;
                     return;
                 }
             }
@@ -194,32 +216,30 @@ pub(crate) fn push_body_params(content_type: &[u8], length: u64, pairs: &mut Vec
     push_param(b"CONTENT_LENGTH", length.to_string().as_bytes(), pairs);
 }
 
-/// Sorts received bytes; returns how far the answer is then.
-fn digest(
+/// Sorts received bytes; returns how far the answer is then, and what follows its end.
+fn digest<'a>(
     decoder: &mut Decoder,
-    mut input: &[u8],
+    mut input: &'a [u8],
     answer: &mut Backlog,
     stderr: &mut Stderr,
-) -> State {
+) -> (State, &'a [u8]) {
+    let broken = |trouble| (State::Broken(trouble), &[][..]);
     loop {
-        let Ok(step) = decoder.feed(input) else { return State::Broken(Trouble::Protocol) };
+        let Ok(step) = decoder.feed(input) else { return broken(Trouble::Protocol) };
+        let (now, rest) = input.split_at(step.consumed);
         match step.event {
-            None => return State::Open,
-            Some(Event::Stdout(range)) => {
-                if answer.push(&input[range]).is_err() {
-                    return State::Broken(Trouble::Spool);
-                }
-            }
-            Some(Event::Stderr(range)) => stderr.push(&input[range]),
+            None => return (State::Open, rest),
+            Some(Event::Stdout(range)) => answer.push(&now[range]),
+            Some(Event::Stderr(range)) => stderr.push(&now[range]),
             Some(Event::End { protocol: ProtocolStatus::RequestComplete, .. }) => {
-                return State::Whole;
+                return (State::Whole, rest);
             }
             Some(Event::End { protocol: ProtocolStatus::Overloaded, .. }) => {
-                return State::Broken(Trouble::Overloaded);
+                return broken(Trouble::Overloaded);
             }
-            Some(Event::End { .. }) => return State::Broken(Trouble::Protocol),
+            Some(Event::End { .. }) => return broken(Trouble::Protocol),
         }
-        input = &input[step.consumed..];
+        input = rest;
     }
 }
 
@@ -243,3 +263,6 @@ const RECV_BYTES: usize = 64 << 10;
 const STDIN_BYTES: usize = 60 << 10;
 
 const _: () = assert!(STDIN_BYTES <= STDIN_MAX && STDIN_BYTES.is_multiple_of(4096));
+
+#[cfg(test)]
+mod tests;

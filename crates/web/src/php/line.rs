@@ -2,8 +2,8 @@
 //!
 //! Only an attempt to connect is ever repeated: nothing of a request has left by then. A Unix
 //! socket whose queue is full says so at once (`EAGAIN`), and a server that is being restarted is
-//! away for a moment; both are waited for, within a limit. What comes later is never repeated,
-//! since the script may have run.
+//! away for a moment; both are waited for, within a limit. What comes later is never repeated
+//! here, since the script may have run.
 //!
 //! A small request goes out before the runtime hears of the socket, which then is watched for
 //! nothing but the answer: that spares two wake-ups of four.
@@ -74,6 +74,18 @@ impl Line {
             End::Watched(socket) => send(socket, bytes, SEND).unwrap_or(0),
             End::Lost => 0,
         }
+    }
+
+    /// Whether the other side has said nothing that nobody has read, not even goodbye. A process
+    /// that has served its last request closes a connection right behind the answer.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let heard = match &self.end {
+            End::Fresh(socket) => recv(socket, &mut [0; 1][..], flags),
+            End::Watched(socket) => recv(socket, &mut [0; 1][..], flags),
+            End::Lost => return false,
+        };
+        matches!(heard, Err(Errno::AGAIN))
     }
 
     /// Receives; 0 is the end. A read that did not fill `out` has emptied the socket, so its
@@ -189,3 +201,6 @@ const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests;

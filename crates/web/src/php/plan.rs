@@ -9,7 +9,7 @@ use menshen_web_core::fastcgi::push_param;
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::multipart::boundary_of;
 
-use super::call::Call;
+use super::call::{Call, Repeatable};
 use super::intake::{FormUse, Intake, IntakeLimits};
 use super::kept::Kept;
 use super::params::{Place, pairs};
@@ -28,6 +28,7 @@ impl Door {
         let Some(pool) = script.site.pool.and_then(|number| self.pools.get(number)) else {
             return Reply::fault(Fault::NotFound, ask.wanted()).into();
         };
+        pool.saw(&script);
         let body = match self.intake(ask, &script, pool) {
             Ok(body) => body,
             Err(fault) => {
@@ -65,6 +66,10 @@ impl Door {
             client: ask.peer,
             kept: Kept::of(ask),
             wanted: ask.wanted(),
+            repeatable: match ask.method {
+                Method::Get | Method::Head if body.is_none() => Repeatable::Yes,
+                _ => Repeatable::No,
+            },
         });
         match body {
             None => Plan::Php(call),

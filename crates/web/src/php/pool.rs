@@ -35,6 +35,8 @@ pub(crate) struct Pool {
     /// When it was asked, 0 for never.
     asked_ms: Cell<u64>,
     asking: tokio::sync::Mutex<()>,
+    /// When a request last was for a script with a `.user.ini`, 0 for never.
+    user_ini_ms: Cell<u64>,
     /// What the operator was told already; a finding is told once until something changes.
     told: RefCell<HashSet<String>>,
 }
@@ -70,6 +72,7 @@ impl Pool {
             swap: RefCell::new(SwapState::Unknown),
             asked_ms: Cell::new(0),
             asking: <_>::default(),
+            user_ini_ms: Cell::new(0),
             told: RefCell::default(),
         })
     }
@@ -79,16 +82,14 @@ impl Pool {
         &self.spec
     }
 
-    /// A connection for the holder of `ticket`: one that another request just finished with, or a
-    /// new one.
+    /// A new connection for the holder of `ticket`.
     pub(super) async fn connect(
         &self,
         door: &Door,
         ticket: &mut Ticket<Line>,
     ) -> Result<Line, Failure> {
-        if let Some(line) = ticket.take_connection() {
-            return Ok(line);
-        }
+        // What may have come along with the place would keep a PHP process from us.
+        drop(ticket.take_connection());
         let seconds = u64::from(door.limits.php_connect_seconds_max);
         match Line::open(&self.spec.address, Duration::from_secs(seconds)).await {
             Ok(line) => Ok(line),
@@ -120,7 +121,10 @@ impl Pool {
         if matches!(configured, Delivery::Auto | Delivery::Swap) && facts.tokens > 0 {
             self.ask(door).await;
         }
-        let swap = self.swap.borrow().clone().under(&script.user_ini);
+        let mut swap = self.swap.borrow().clone().under(&script.user_ini);
+        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && self.had_user_ini() {
+            swap = SwapState::Overridden;
+        }
         let (delivery, reason) = decide(configured, &swap, facts);
         if let Some(reason) = reason {
             door.slot.add(Counter::PhpFallbacks, 1);
@@ -147,6 +151,19 @@ impl Pool {
             How::Replay => PhpWay::Replay,
         };
         Ok(body.deliver(how)?)
+    }
+
+    /// A request for `script` comes by.
+    pub(super) fn saw(&self, script: &Script) {
+        if !script.user_ini.is_empty() {
+            self.user_ini_ms.set(clock::coarse_ms().max(1));
+        }
+    }
+
+    /// Whether a script of the pool had a `.user.ini` that PHP may still go by.
+    fn had_user_ini(&self) -> bool {
+        let seen = self.user_ini_ms.get();
+        seen > 0 && clock::coarse_ms().saturating_sub(seen) < DISTRUST_MS
     }
 
     /// The prepend script did not do what it was told: nothing more is delivered that way until
@@ -261,5 +278,5 @@ impl Pool {
 
 /// How long an answer about swap is believed: pools are changed while the door runs.
 const TRUST_MS: u64 = 10_000;
-/// How long a pool that took the prepend script away is not asked again: `user_ini.cache_ttl`.
-const DISTRUST_MS: u64 = 300_000;
+/// How long PHP may go by a `.user.ini` that is gone, and more (`user_ini.cache_ttl`).
+const DISTRUST_MS: u64 = 310_000;

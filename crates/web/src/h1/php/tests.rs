@@ -310,6 +310,7 @@ fn what_may_rest_on_disk_has_a_bound() {
     });
     actor.done();
     assert!(answer.ends_with(b"\r\n0\r\n\r\n"), "and then it goes on to the end");
+    assert_eq!(made.board.slot(0).get(Counter::LimitPhpAnswerSpool), 1);
 }
 
 #[test]
