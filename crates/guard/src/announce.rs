@@ -160,7 +160,7 @@ fn port_rows(
         };
         let does = match (label, config.web.plain) {
             ("plain", PlainMode::Redirect) => ", redirects to HTTPS",
-            ("plain", PlainMode::Serve) => ", serves files without TLS",
+            ("plain", PlainMode::Serve) => ", serves without TLS",
             _ => "",
         };
         row(label, &format!("{shared}{does}"));

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use menshen_guard::Source;
 
-/// The front door of a Linux server: an HTTPS file service on processes that share one port.
+/// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
+/// one port.
 #[derive(Debug, Parser)]
 #[command(name = "menshen", version, max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 fine, 1 the answer is no, 2 usage or configuration, \
@@ -22,7 +23,7 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
-    /// Say why something is as it is
+    /// Say why something is as it is; so far, how uploads are handed to PHP
     #[command(subcommand)]
     Explain(ExplainCommand),
     /// Print a configuration file with every key, its default and what it means
@@ -32,7 +33,7 @@ pub(crate) enum Command {
     Worker,
 }
 
-/// Open the door: serve files over HTTPS until SIGTERM or Ctrl-C
+/// Open the door: serve files and PHP applications over HTTPS until SIGTERM or Ctrl-C
 ///
 /// Without a configuration file everything has a default: the folder ./files on port 8443, IPv4 and
 /// IPv6, with a certificate of an own development CA and a token for the owner, both kept in
@@ -51,7 +52,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "DIR", conflicts_with = "php")]
     root: Option<PathBuf>,
     /// Serve the PHP application in this folder to every host, with a php-fpm of its own, instead
-    /// of the sites and the files of the configuration
+    /// of the sites and the files of the configuration; not together with --root
     #[arg(long, value_name = "DIR")]
     php: Option<PathBuf>,
     /// Print nothing but warnings

@@ -26,7 +26,8 @@ pub(super) const ALL: &[Row] = &[
         default: "\"\"",
         example: "\"www-data\"",
         help: "user the workers become when menshen is started as root",
-        detail: "Empty: the owner of `web.root` unless that is root, else `nobody`.",
+        detail: "Empty: the owner of the first site's `root`, or of `web.root`, unless that is root; \
+                 else `nobody`, or `www-data` where PHP runs.",
         counter: None,
         tried: &["run_as", "username", "uid"],
     },
@@ -92,7 +93,7 @@ pub(super) const WEB: &[Row] = &[
             },
             Word {
                 word: "serve",
-                help: "serves files; for use behind a TLS load balancer or on loopback",
+                help: "answers as the HTTPS addresses do; for use behind a TLS load balancer or on loopback",
                 choose: |config| config.web.plain = PlainMode::Serve,
             },
         ]),
