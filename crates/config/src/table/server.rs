@@ -26,8 +26,8 @@ pub(super) const ALL: &[Row] = &[
         default: "\"\"",
         example: "\"www-data\"",
         help: "user the workers become when menshen is started as root",
-        detail: "Empty: the owner of the first site's `root`, or of `web.root`, unless that is root; \
-                 else `nobody`, or `www-data` where PHP runs.",
+        detail: "Empty: the owner of the first site's `root`, or of `web.root`, unless that is \
+                 root; else `nobody`, or `www-data` where PHP runs.",
         counter: None,
         tried: &["run_as", "username", "uid"],
     },
@@ -93,7 +93,7 @@ pub(super) const WEB: &[Row] = &[
             },
             Word {
                 word: "serve",
-                help: "answers as the HTTPS addresses do; for use behind a TLS load balancer or on loopback",
+                help: "answers as HTTPS does; for use behind a TLS load balancer or on loopback",
                 choose: |config| config.web.plain = PlainMode::Serve,
             },
         ]),
