@@ -5,11 +5,11 @@
 //!
 //! How it fails: PHP breaks off in the middle (the client's answer breaks off too, it must not
 //! look whole); PHP is silent for too long; the disk is nearly full or the answer's limit is
-//! reached (PHP waits for its reader, counted).
+//! reached (PHP waits for its reader, counted; see [`Room`]).
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use menshen_base::Counter;
@@ -25,6 +25,7 @@ use super::exchange::{Exchange, State, Trouble};
 use super::head::{AnswerHead, judge};
 use super::kept::Kept;
 use super::line::Line;
+use super::room::Room;
 use crate::door::Door;
 use crate::log::PhpNote;
 use crate::site::Script;
@@ -36,6 +37,7 @@ pub(crate) struct Streaming {
     pub(super) pool: Rc<Pool>,
     pub(crate) script: Box<Script>,
     pub(super) exchange: Exchange,
+    pub(super) room: Room,
     /// The place at PHP; `None` once it was given back.
     pub(super) ticket: Option<Ticket<Line>>,
     pub(super) leftovers: Option<Leftovers>,
@@ -76,8 +78,13 @@ impl Streaming {
         let patience = self.patience();
         let mut searched = 0;
         loop {
+            self.exchange.take_heard();
             let heard = poll_fn(|cx| self.exchange.poll_step(cx));
             if tokio::time::timeout(patience, heard).await.is_err() {
+                // A PHP that still takes its input is not silent.
+                if self.exchange.take_heard() {
+                    continue;
+                }
                 self.release(Some(Failure::Silent));
                 return Err(Failure::Silent);
             }
@@ -100,6 +107,15 @@ impl Streaming {
             }
             let failure = match self.exchange.state {
                 State::Open => continue,
+                State::Broken(Trouble::Closed) if self.exchange.was_unread().await => {
+                    match self.pool.connect_anew(&self.door).await {
+                        Ok(line) => {
+                            self.exchange.begin_again(line);
+                            continue;
+                        }
+                        Err(failure) => failure,
+                    }
+                }
                 State::Whole => Failure::Broken(Trouble::Closed),
                 State::Broken(trouble) => Failure::Broken(trouble),
             };
@@ -128,9 +144,14 @@ impl Streaming {
 
     /// Reads on from PHP unless too much rests already. Ready when something changed.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.exchange.state != State::Open || !self.has_room() {
+        if self.exchange.state != State::Open {
             return Poll::Pending;
         }
+        let most = self.door.limits.php_answer_spool_bytes_max;
+        let Self { room, exchange, pool, door, .. } = self;
+        let slot = &door.slot;
+        let hit = || slot.add(Counter::LimitPhpAnswerSpool, 1);
+        ready!(room.poll(cx, &exchange.answer, most, || pool.spool.is_nearly_full(), hit));
         let polled = self.exchange.poll_step(cx);
         if polled.is_ready() {
             self.after_step();
@@ -158,12 +179,17 @@ impl Streaming {
         &mut self.exchange.answer
     }
 
-    /// The client does not take more now.
+    /// The client does not take more now. What cannot go to the disk stays in memory, and PHP
+    /// waits.
     pub(crate) fn settle(&mut self) {
+        if !self.exchange.answer.is_for_a_file() {
+            return;
+        }
         let spool = &self.pool.spool;
-        if self.exchange.answer.settle(|| spool.anonymous()).is_err() {
-            self.exchange.state = State::Broken(Trouble::Spool);
-            self.release(Some(Failure::Broken(Trouble::Spool)));
+        if self.room.may_have_a_file(|| spool.is_nearly_full())
+            && self.exchange.answer.settle(|| spool.anonymous()).is_err()
+        {
+            self.room.ran_out();
         }
     }
 
@@ -182,7 +208,7 @@ impl Streaming {
         self.release(Some(Failure::Silent));
     }
 
-    /// Whether PHP was heard since the last call.
+    /// Whether PHP was heard, or took something, since the last call.
     pub(crate) fn take_heard(&mut self) -> bool {
         self.exchange.take_heard()
     }
@@ -239,19 +265,6 @@ impl Streaming {
         let stderr = std::mem::take(&mut self.exchange.stderr);
         self.pool.tell(&self.door, &self.script, &stderr, failure);
     }
-
-    /// Whether more may rest for this client.
-    fn has_room(&self) -> bool {
-        let resting = self.exchange.answer.on_disk();
-        if resting == 0 {
-            return self.exchange.answer.len() < MEMORY_BYTES;
-        }
-        let most = self.door.limits.php_answer_spool_bytes_max;
-        if most > 0 && resting >= most {
-            return false;
-        }
-        true
-    }
 }
 
 impl Drop for Streaming {
@@ -262,6 +275,4 @@ impl Drop for Streaming {
     }
 }
 
-/// Read ahead of a client that still takes, bytes.
-const MEMORY_BYTES: u64 = 128 << 10;
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);

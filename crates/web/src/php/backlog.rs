@@ -4,9 +4,9 @@
 //! So a slow reader costs a descriptor and disk, not a PHP worker and not memory. The file is
 //! given back behind the reader, a hole at a time.
 //!
-//! How it fails: the disk fills up. Then (or at `php_answer_spool_bytes_max`) nothing more is
-//! taken from PHP until the client has caught up, which is what everybody else does from the
-//! start; nothing is lost.
+//! How it fails: the disk fills up. What it does not take stays in memory, [`super::room`] sees to
+//! it that nothing more is taken from PHP then, and nothing is lost. Any other failure of the disk
+//! breaks the answer off.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -23,9 +23,12 @@ pub(crate) struct Backlog {
     file: Option<Rest>,
     /// Bytes that ever rested in the file.
     spooled: u64,
+    /// How often a full disk did not take all it was given.
+    failures: u32,
 }
 
-/// The part that rests on disk; it comes before nothing: while it holds bytes, memory holds none.
+/// The part that rests on disk. It comes first; memory holds bytes besides only when the disk did
+/// not take them.
 #[derive(Debug)]
 struct Rest {
     file: OwnedFd,
@@ -39,35 +42,49 @@ impl Backlog {
     /// Appends bytes.
     ///
     /// # Errors
-    /// What the file system said.
+    /// What the file system said, unless it only was full.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.file {
-            Some(rest) => {
-                self.spooled += bytes.len() as u64;
-                rest.append(bytes)
+        if let Some(rest) = &mut self.file {
+            if self.taken < self.memory.len() {
+                self.taken += rest.append(&self.memory[self.taken..], &mut self.spooled)?;
             }
-            None => {
-                self.memory.extend_from_slice(bytes);
-                Ok(())
+            let mut written = 0;
+            if self.taken == self.memory.len() {
+                (self.memory, self.taken) = (Vec::new(), 0);
+                written = rest.append(bytes, &mut self.spooled)?;
             }
+            self.failures += u32::from(written < bytes.len());
+            self.memory.extend_from_slice(&bytes[written..]);
+            return Ok(());
         }
+        self.memory.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Whether there is more in memory than should wait there, and no file yet.
+    pub(crate) fn is_for_a_file(&self) -> bool {
+        self.file.is_none() && self.memory.len() - self.taken > REST_BYTES
     }
 
     /// The client does not take more now: what is too much to hold goes to a file.
     ///
     /// # Errors
-    /// What making or writing the file brought.
+    /// What making or writing the file brought; everything still is in memory then.
     pub(crate) fn settle(
         &mut self,
         make: impl FnOnce() -> Result<OwnedFd, crate::fault::Fault>,
     ) -> io::Result<()> {
-        if self.file.is_some() || self.memory.len() - self.taken <= REST_BYTES {
+        if !self.is_for_a_file() {
             return Ok(());
         }
         let file = make().map_err(|fault| io::Error::other(fault.to_string()))?;
         let mut rest = Rest { file, start: 0, end: 0, freed: 0 };
-        rest.append(&self.memory[self.taken..])?;
-        self.spooled += rest.end;
+        let held = self.memory.len() - self.taken;
+        let mut spooled = self.spooled;
+        if rest.append(&self.memory[self.taken..], &mut spooled)? < held {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.spooled = spooled;
         (self.memory, self.taken) = (Vec::new(), 0);
         self.file = Some(rest);
         Ok(())
@@ -89,7 +106,12 @@ impl Backlog {
         self.spooled
     }
 
-    /// What is in memory, when nothing is on disk.
+    /// How often the disk was too full for what came.
+    pub(crate) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// What is in memory; all there is when nothing is on disk.
     pub(crate) fn memory(&self) -> &[u8] {
         &self.memory[self.taken..]
     }
@@ -99,39 +121,30 @@ impl Backlog {
     /// # Errors
     /// What reading the file brought.
     pub(crate) fn peek(&self, out: &mut [u8]) -> io::Result<usize> {
-        let Some(rest) = self.file.as_ref().filter(|rest| rest.end > rest.start) else {
-            let n = self.memory().len().min(out.len());
-            out[..n].copy_from_slice(&self.memory()[..n]);
-            return Ok(n);
+        let from_file = match &self.file {
+            Some(rest) => rest.peek(out)?,
+            None => 0,
         };
-        let left = usize::try_from(rest.end - rest.start).unwrap_or(usize::MAX);
-        let most = left.min(out.len());
-        let mut at = 0;
-        while at < most {
-            match rustix::io::pread(&rest.file, &mut out[at..most], rest.start + at as u64) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(n) => at += n,
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(at)
+        let out = &mut out[from_file..];
+        let from_memory = self.memory().len().min(out.len());
+        out[..from_memory].copy_from_slice(&self.memory()[..from_memory]);
+        Ok(from_file + from_memory)
     }
 
     /// The client has `bytes` more.
     pub(crate) fn advance(&mut self, bytes: usize) {
-        let on_disk = self.on_disk() > 0;
-        if let Some(rest) = self.file.as_mut().filter(|_| on_disk) {
-            rest.start += bytes as u64;
+        let from_file = self.on_disk().min(bytes as u64);
+        if let Some(rest) = &mut self.file {
+            rest.start += from_file;
             if rest.start >= rest.end {
                 // The reader caught up: memory is enough again, and the disk is free.
                 self.file = None;
             } else {
                 rest.give_back();
+                return;
             }
-            return;
         }
-        self.taken += bytes;
+        self.taken += bytes - usize::try_from(from_file).unwrap_or(bytes);
         if self.taken >= self.memory.len() {
             self.taken = 0;
             // A large piece may have passed; a connection that waits holds no buffer.
@@ -145,19 +158,40 @@ impl Backlog {
 }
 
 impl Rest {
-    fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match rustix::io::pwrite(&self.file, bytes, self.end) {
+    /// How much of `bytes` the disk took: all, unless it is full. Counts it into `spooled`.
+    fn append(&mut self, bytes: &[u8], spooled: &mut u64) -> io::Result<usize> {
+        let mut at = 0;
+        while at < bytes.len() {
+            match rustix::io::pwrite(&self.file, &bytes[at..], self.end) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     self.end += n as u64;
-                    bytes = &bytes[n..];
+                    *spooled += n as u64;
+                    at += n;
                 }
+                Err(Errno::INTR) => {}
+                // The file size limit is no different: it ends once the reader has caught up.
+                Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(at)
+    }
+
+    /// Copies the next bytes out.
+    fn peek(&self, out: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.start).unwrap_or(usize::MAX);
+        let most = left.min(out.len());
+        let mut at = 0;
+        while at < most {
+            match rustix::io::pread(&self.file, &mut out[at..most], self.start + at as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => at += n,
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        Ok(at)
     }
 
     /// Gives blocks behind the reader back, in large pieces. A file system that cannot keeps them

@@ -42,6 +42,15 @@ pub(crate) struct Pool {
     told: RefCell<HashSet<String>>,
 }
 
+/// Whether a connection that served another request will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reuse {
+    /// The request has no body and can be sent again as long as it was not read.
+    Allowed,
+    /// Once its body is on the way, it cannot.
+    Refused,
+}
+
 impl Pool {
     /// Takes over what the guard opened for it.
     pub(crate) fn new(
@@ -81,16 +90,26 @@ impl Pool {
         &self.spec
     }
 
-    /// A connection for the holder of `ticket`: one that another request just finished with, or a
-    /// new one.
+    /// A connection for the holder of `ticket`: one that another request just finished with, if
+    /// that will do, or a new one.
     pub(super) async fn connect(
         &self,
         door: &Door,
         ticket: &mut Ticket<Line>,
+        reuse: Reuse,
     ) -> Result<Line, Failure> {
-        if let Some(line) = ticket.take_connection() {
-            return Ok(line);
+        match ticket.take_connection() {
+            Some(line) if reuse == Reuse::Allowed => Ok(line),
+            // Closed first: it keeps a PHP process.
+            kept => {
+                drop(kept);
+                self.connect_anew(door).await
+            }
         }
+    }
+
+    /// A new connection for the holder of a ticket.
+    pub(super) async fn connect_anew(&self, door: &Door) -> Result<Line, Failure> {
         let seconds = u64::from(door.limits.php_connect_seconds_max);
         match Line::open(&self.spec.address, Duration::from_secs(seconds)).await {
             Ok(line) => Ok(line),
@@ -103,6 +122,14 @@ impl Pool {
                 Err(Failure::Unreachable)
             }
         }
+    }
+
+    /// Whether a connection is to be kept behind the answer: only when somebody waits who could use
+    /// it at once, since an idle one pins a PHP worker; and only where it can be told whether a
+    /// request sent over it was read.
+    pub(super) fn keeping(&self) -> Connection {
+        let certain = matches!(self.spec.address, PhpAddress::Unix(_));
+        if certain && self.admission.waiting() > 0 { Connection::Keep } else { Connection::Close }
     }
 
     /// Makes a body ready for PHP, by the delivery that is configured and possible.
@@ -233,7 +260,7 @@ impl Pool {
         let probe = probe::request(&self.spec, &self.spool).ok()?;
         let client = std::net::Ipv4Addr::LOCALHOST.into();
         let mut ticket = self.admission.enter(Class::Page, client).await.ok()?;
-        let line = self.connect(door, &mut ticket).await.ok()?;
+        let line = self.connect(door, &mut ticket, Reuse::Refused).await.ok()?;
         let Delivered { source, files, .. } = probe.body;
         let mut exchange =
             Exchange::new(line, Connection::Close, &probe.pairs, Some(source), PROBE_STDERR_BYTES);
@@ -265,7 +292,11 @@ impl Pool {
     }
 
     fn tell_once(&self, door: &Door, text: &str) {
-        if self.told.borrow_mut().insert(text.to_owned()) {
+        let mut told = self.told.borrow_mut();
+        if told.len() >= TOLD_MAX {
+            told.clear();
+        }
+        if told.insert(text.to_owned()) {
             door.notes.tell(text, b"");
         }
     }
@@ -283,6 +314,8 @@ impl Pool {
 const TRUST_MS: u64 = 10_000;
 /// How long a pool that took the prepend script away is not asked again: `user_ini.cache_ttl`.
 const DISTRUST_MS: u64 = 300_000;
+/// What was told is remembered of so many texts: what a pool says of itself is in them.
+const TOLD_MAX: usize = 64;
 const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 const PROBE_ANSWER_BYTES: u64 = 256 << 10;
 const PROBE_STDERR_BYTES: usize = 4096;
