@@ -11,7 +11,7 @@ use std::fmt::Write;
 use menshen_net::clock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::log::escape;
+use crate::log::{escape, is_disguise};
 
 /// A worker's notes.
 #[derive(Debug)]
@@ -34,7 +34,9 @@ impl Notes {
         if !self.may_write() {
             return;
         }
-        let mut line = format!("menshen: {}: {what}", self.worker);
+        let mut line = format!("menshen: {}: ", self.worker);
+        // Findings repeat what a pool says of itself.
+        line.extend(what.chars().map(|c| if c.is_control() || is_disguise(c) { '?' } else { c }));
         if !value.is_empty() {
             line.push_str(": ");
             escape(value, &mut line);
@@ -43,13 +45,14 @@ impl Notes {
         if missed > 0 {
             let _ = write!(line, " ({missed} lines before this one were held back)");
         }
+        // A cut line must not run into the next one.
+        line.truncate(line.floor_char_boundary(LINE_BYTES - 1));
         line.push('\n');
         let stderr = rustix::stdio::stderr();
         let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
         let takes = poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0);
-        let cut = line.len().min(LINE_BYTES);
-        if !takes || rustix::io::write(stderr, &line.as_bytes()[..cut]).is_err() {
-            self.held_back.set(self.held_back.get() + 1);
+        if !takes || rustix::io::write(stderr, line.as_bytes()).is_err() {
+            self.held_back.set(self.held_back.get() + missed + 1);
         }
     }
 
