@@ -89,7 +89,7 @@ fn make_store(path: &Path, account: Option<&Account>) -> Result<(), GuardError> 
     // By a descriptor that no link leads to: where the folder above is an application's, it could
     // put a link in the place of what was just made, to be given what it names.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let given = rustix::fs::open(path, flags, Mode::empty()).map(OwnedFd::from);
+    let given = rustix::fs::open(path, flags, Mode::empty());
     given
         .map_err(std::io::Error::from)
         .and_then(|folder| fchown(folder, Some(account.uid), Some(account.gid)))
