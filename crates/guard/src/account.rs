@@ -30,6 +30,12 @@ pub(crate) fn choose(config: &Config) -> Result<Account, GuardError> {
     choose_from(config.user.as_deref(), owner, fallback, &passwd)
 }
 
+/// The name of the user with this number.
+pub(crate) fn name_of(uid: u32) -> Option<String> {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    accounts(&passwd).find(|account| account.uid == uid).map(|account| account.name)
+}
+
 /// Whether `account` may write into `folder`, by owner, group and mode.
 pub(crate) fn may_write(account: &Account, folder: &Path) -> bool {
     may(account, folder, 0o3)

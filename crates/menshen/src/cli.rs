@@ -22,6 +22,9 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
+    /// Say why something is as it is
+    #[command(subcommand)]
+    Explain(ExplainCommand),
     /// Print a configuration file with every key, its default and what it means
     Sample,
     /// Serve as a worker; started by the guard only
@@ -88,12 +91,44 @@ pub(crate) struct StatusArguments {
     pub(crate) json: bool,
 }
 
+/// What can be explained.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExplainCommand {
+    Upload(UploadArguments),
+}
+
+/// How an upload to a path is handed to PHP, and why that way
+///
+/// The path is routed as the server routes it, then the pool is asked to take one small file by
+/// swap, as the server asks it; that needs the rights of the server's workers or of root. Nothing
+/// of a running server is changed.
+///
+/// Exit code 0: the delivery works as it is configured; 1: it falls back to replay, no script takes
+/// the upload, or something was found; 2: usage or configuration; 111: the pool cannot be reached.
+#[derive(Debug, Args)]
+pub(crate) struct UploadArguments {
+    /// Path a form is posted to, or its whole URL
+    #[arg(value_name = "PATH|URL")]
+    pub(crate) path: String,
+    /// Host name of the request, where several sites are configured
+    #[arg(long, value_name = "HOST")]
+    pub(crate) site: Option<String>,
+    /// The folder that `serve --php` was started with
+    #[arg(long, value_name = "DIR")]
+    pub(crate) php: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Which menshen is meant.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
     /// Configuration file [default: ./menshen.toml, else /etc/menshen/menshen.toml, else none]
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// State folder [default: what the configuration says, else ./.menshen]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 mod check;
 mod cli;
+mod explain;
 mod out;
 mod reload;
 mod sample;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, ExplainCommand};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Explain(ExplainCommand::Upload(arguments)) => explain::upload(arguments),
         Command::Sample => sample::run(),
         Command::Worker => worker::run(),
     }

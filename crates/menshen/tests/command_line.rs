@@ -23,14 +23,15 @@ fn text(bytes: &[u8]) -> String {
 fn help_is_as_agreed() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let folder = tempfile::tempdir().unwrap();
-    let commands = ["", "serve", "check", "reload", "status", "sample"];
+    let commands =
+        ["", "serve", "check", "reload", "status", "explain", "explain upload", "sample"];
     for command in commands {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         arguments.push("--help");
         let output = menshen(folder.path(), &arguments);
         assert_eq!(output.status.code(), Some(0), "{command}");
         let name = if command.is_empty() { "menshen" } else { command };
-        let path = golden.join(format!("help-{name}.txt"));
+        let path = golden.join(format!("help-{}.txt", name.replace(' ', "-")));
         let now = text(&output.stdout);
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             std::fs::write(&path, &now).unwrap();

@@ -32,6 +32,8 @@ pub struct Stream {
     socket: Rc<TcpStream>,
     tls: Option<Box<ServerConnection>>,
     watches_unsent: bool,
+    /// Whether rustls may hold more room than it needs.
+    swollen: bool,
 }
 
 /// How large the next piece of a download is: grows while the socket takes whole pieces.
@@ -48,7 +50,7 @@ impl Stream {
             connection.set_buffer_limit(None);
             Box::new(connection)
         });
-        Self { socket, tls, watches_unsent: false }
+        Self { socket, tls, watches_unsent: false, swollen: false }
     }
 
     /// The socket's own address; unspecified when it cannot tell.
@@ -124,7 +126,7 @@ impl Stream {
         out: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         debug_assert!(out.len() >= most + RECORD_ROOM, "no room for a held record");
-        let Self { socket, tls, .. } = self;
+        let Self { socket, tls, swollen, .. } = self;
         let Some(tls) = tls else { return poll_socket_read(socket, cx, &mut out[..most]) };
         let (held, ended) = read_plain(tls, out)?;
         if held > 0 || ended {
@@ -134,12 +136,20 @@ impl Stream {
         // would take a call for each piece of their record.
         let most = most.max(CIPHER_READ_MIN).min(out.len().saturating_sub(RECORD_ROOM)).max(1);
         loop {
-            let fed = ready!(with_cipher(|cipher| {
+            let fed = with_cipher(|cipher| {
                 let most = most.min(cipher.len());
                 poll_socket_read(socket, cx, &mut cipher[..most]).map_ok(|n| {
+                    *swollen |= n > RUSTLS_READ;
                     if n == 0 { Ok(None) } else { feed(tls, &cipher[..n], out).map(Some) }
                 })
-            }))?;
+            });
+            let Poll::Ready(fed) = fed else {
+                if std::mem::take(swollen) {
+                    slim(tls);
+                }
+                return Poll::Pending;
+            };
+            let fed = fed?;
             if tls.wants_write() {
                 let _ = poll_write_tls(socket, tls, cx)?;
             }
@@ -267,9 +277,9 @@ impl SendStep {
         self.bytes = (self.bytes * 2).min(STEP_MAX);
     }
 
-    /// The socket refused a part: the next is small again.
+    /// The socket refused a part, or took long for it: what a slow reader makes wait is memory.
     pub fn shrink(&mut self) {
-        self.bytes = STEP_MIN;
+        self.bytes = if self.bytes > STEP_MIN { STEP_MIN } else { STEP_SLOW };
     }
 }
 
@@ -330,6 +340,18 @@ fn feed(
         }
     }
     Ok((got, false))
+}
+
+/// Lets rustls give back the room of a large record: it does so at its next read, which for a slow
+/// sender is a long time. A read that brings nothing changes nothing else.
+fn slim(tls: &mut ServerConnection) {
+    struct Nothing;
+    impl Read for Nothing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+    let _ = tls.read_tls(&mut Nothing);
 }
 
 /// Takes decrypted bytes; returns how many, and whether the peer's side ends behind them.
@@ -431,7 +453,11 @@ pub const UNSENT_LOW_BYTES: usize = 512 << 10;
 
 const CIPHER_BYTES: usize = 256 << 10;
 const CIPHER_READ_MIN: usize = 16 << 10;
+/// Most that rustls takes in at once, bytes; its buffer never is smaller.
+const RUSTLS_READ: usize = 4096;
 const HANDSHAKE_READ: usize = 4096;
+/// For slow readers: one record.
+const STEP_SLOW: usize = 16 << 10;
 const STEP_MIN: usize = 64 << 10;
 const STEP_MAX: usize = 512 << 10;
 

@@ -24,6 +24,19 @@ pub fn adopt(number: RawFd) -> std::io::Result<OwnedFd> {
     Ok(owned)
 }
 
+/// A second descriptor of what `number` is, which stays open itself.
+///
+/// # Errors
+/// When no such descriptor is open.
+pub fn copy(number: RawFd) -> std::io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(std::io::Error::from(rustix::io::Errno::BADF));
+    }
+    // SAFETY: the borrow is used only for F_DUPFD_CLOEXEC, which fails cleanly on a closed number.
+    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    Ok(rustix::io::fcntl_dupfd_cloexec(borrowed, 0)?)
+}
+
 /// Marks a descriptor to stay open across `exec`, for a child that adopts it by number.
 ///
 /// # Errors

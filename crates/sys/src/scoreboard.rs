@@ -119,11 +119,24 @@ impl Scoreboard {
         }
         let file =
             File::options().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        Ok((Self::begin(&file)?, file))
+    }
+
+    /// One that no other process sees.
+    ///
+    /// # Errors
+    /// When the kernel has no memory for it.
+    pub fn private() -> io::Result<Self> {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        Self::begin(&File::from(rustix::fs::memfd_create("scoreboard", flags)?))
+    }
+
+    fn begin(file: &File) -> io::Result<Self> {
         file.set_len(FILE_BYTES)?;
-        let board = Self::from_file(&file)?;
+        let board = Self::from_file(file)?;
         board.view.words[1].store(LAYOUT, Relaxed);
         board.view.words[0].store(MAGIC, Relaxed);
-        Ok((board, file))
+        Ok(board)
     }
 
     /// Maps an inherited scoreboard file for writing.

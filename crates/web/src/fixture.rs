@@ -67,7 +67,11 @@ impl Fixture {
             limits.auth_failures_per_minute_max,
         );
         let files = Files::new(board, slot, usize::try_from(limits.descriptors_max).unwrap());
-        let pools = if sites.is_empty() { Vec::new() } else { vec![pool(dir.path(), board, slot)] };
+        let pools = if sites.is_empty() {
+            Vec::new()
+        } else {
+            vec![pool(dir.path(), board, slot, &limits)]
+        };
         let door = Door {
             sites: open_sites(dir.path(), sites, &files),
             files,
@@ -132,7 +136,12 @@ impl Fixture {
 }
 
 /// A pool nobody answers in.
-fn pool(folder: &Path, board: Scoreboard, slot: menshen_sys::Slot) -> Rc<crate::php::Pool> {
+fn pool(
+    folder: &Path,
+    board: Scoreboard,
+    slot: menshen_sys::Slot,
+    limits: &Limits,
+) -> Rc<crate::php::Pool> {
     use rustix::event::{EventfdFlags, eventfd};
     let spool_path = folder.join("php-spool");
     std::fs::create_dir(&spool_path).unwrap();
@@ -150,8 +159,7 @@ fn pool(folder: &Path, board: Scoreboard, slot: menshen_sys::Slot) -> Rc<crate::
         place: 0,
         wake_fd: wake_fd.into_raw_fd(),
     };
-    let limits = Limits::default();
-    Rc::new(crate::php::Pool::new(&spec, "cafe", board, slot, &limits).unwrap())
+    Rc::new(crate::php::Pool::new(&spec, "cafe", board, slot, limits).unwrap())
 }
 
 /// Sites over new folders below `folder`; sites with PHP have the first pool.

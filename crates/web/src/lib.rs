@@ -8,6 +8,7 @@
 mod ask;
 mod auth;
 mod door;
+pub mod explain;
 mod fault;
 mod files;
 #[cfg(test)]

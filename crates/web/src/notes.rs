@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 use std::fmt::Write;
+use std::os::fd::AsFd;
 
 use menshen_net::clock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -31,9 +32,23 @@ impl Notes {
 
     /// Writes one line: `what`, then `value` escaped, if there is one.
     pub(crate) fn tell(&self, what: &str, value: &[u8]) {
-        if !self.may_write() {
+        if !self.may_write(clock::unix_s()) {
             return;
         }
+        self.write_to(rustix::stdio::stderr(), what, value);
+    }
+
+    fn write_to(&self, out: impl AsFd, what: &str, value: &[u8]) {
+        let held_back = self.held_back.get();
+        let line = self.line(what, value, held_back);
+        let mut fds = [PollFd::new(&out, PollFlags::OUT)];
+        let takes = poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0);
+        let written = takes && rustix::io::write(&out, line.as_bytes()).is_ok();
+        self.held_back.set(if written { 0 } else { held_back + 1 });
+    }
+
+    /// A line of at most [`LINE_BYTES`], which always ends.
+    fn line(&self, what: &str, value: &[u8], held_back: u64) -> String {
         let mut line = format!("menshen: {}: ", self.worker);
         // Findings repeat what a pool says of itself.
         line.extend(what.chars().map(|c| if c.is_control() || is_disguise(c) { '?' } else { c }));
@@ -41,24 +56,17 @@ impl Notes {
             line.push_str(": ");
             escape(value, &mut line);
         }
-        let missed = self.held_back.replace(0);
-        if missed > 0 {
-            let _ = write!(line, " ({missed} lines before this one were held back)");
+        let mut end = String::new();
+        if held_back > 0 {
+            let _ = write!(end, " ({held_back} lines before this one were held back)");
         }
-        // A cut line must not run into the next one.
-        line.truncate(line.floor_char_boundary(LINE_BYTES - 1));
-        line.push('\n');
-        let stderr = rustix::stdio::stderr();
-        let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
-        let takes = poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0);
-        if !takes || rustix::io::write(stderr, line.as_bytes()).is_err() {
-            self.held_back.set(self.held_back.get() + missed + 1);
-        }
+        end.push('\n');
+        line.truncate(line.floor_char_boundary(LINE_BYTES - end.len()));
+        line + &end
     }
 
-    fn may_write(&self) -> bool {
-        let now = clock::unix_s();
-        if self.second.replace(now) != now {
+    fn may_write(&self, now_s: u64) -> bool {
+        if self.second.replace(now_s) != now_s {
             self.count.set(0);
         }
         let count = self.count.get();
@@ -74,3 +82,6 @@ impl Notes {
 /// What a pipe takes whole once it takes anything (`PIPE_BUF`).
 const LINE_BYTES: usize = 4096;
 const LINES_PER_SECOND_MAX: u32 = 50;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@
 //!
 //! Nothing here waits for a client while it holds a place at PHP.
 
+#[cfg(test)]
+pub(crate) mod actor;
 pub(crate) mod admission;
 pub(crate) mod answer;
 pub(crate) mod backlog;

@@ -53,6 +53,8 @@ pub(crate) struct Sites {
 pub(crate) struct Site {
     /// Its place among the sites of the configuration.
     pub(crate) number: usize,
+    /// Whether it is the one for hosts that no other site names.
+    names_none: bool,
     /// Its pool among those of the worker; `None` without PHP.
     pub(crate) pool: Option<usize>,
     /// `DOCUMENT_ROOT`: absolute, as PHP sees it, without a slash at its end unless it
@@ -141,6 +143,16 @@ impl Sites {
 }
 
 impl Site {
+    /// Whether it takes the hosts that no other site names.
+    pub(crate) fn takes_every_host(&self) -> bool {
+        self.names_none
+    }
+
+    /// The rule that counts for `path`, as its place among the site's.
+    pub(crate) fn rule_of(&self, path: &[u8]) -> Option<usize> {
+        self.rules.find(path).rule
+    }
+
     fn new(
         number: usize,
         site: &model::Site,
@@ -168,6 +180,7 @@ impl Site {
         };
         Ok(Self {
             number,
+            names_none: site.hosts.is_empty(),
             pool,
             document_root,
             stores: stores?,

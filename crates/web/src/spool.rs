@@ -100,17 +100,22 @@ pub(crate) struct Place {
 impl Spool {
     /// Opens the spool of `root`; `instance` names this life of the guard.
     pub(crate) fn open(root: Arc<Root>, instance: &str, durable: bool) -> Self {
-        let spool = Self {
+        let spool = Self::idle(root, instance, durable);
+        // A folder that cannot be written is still served; its uploads are refused one by one.
+        let _ = spool.own();
+        spool
+    }
+
+    /// The same, with nothing made before the first upload.
+    pub(crate) fn idle(root: Arc<Root>, instance: &str, durable: bool) -> Self {
+        Self {
             root,
             instance: instance.into(),
             collected: Mutex::default(),
             folder: OnceLock::new(),
             names: Names::of(instance),
             durable,
-        };
-        // A folder that cannot be written is still served; its uploads are refused one by one.
-        let _ = spool.own();
-        spool
+        }
     }
 
     /// Removes what earlier lives and dead workers left; returns how many files.

@@ -152,10 +152,14 @@ impl Site {
         });
     }
 
-    /// The processes of the managed pool that run scripts.
+    /// The managed php-fpm; two for a while after a reload that changed it.
+    pub(crate) fn masters(&self) -> Vec<Pid> {
+        children_of(self.live.pid()).into_iter().filter(|pid| is_fpm(*pid)).collect()
+    }
+
+    /// The processes of the managed pool that run scripts, and the one that answers for its status.
     pub(crate) fn children(&self) -> Vec<Pid> {
-        let masters = children_of(self.live.pid()).into_iter().filter(|pid| is_fpm(*pid));
-        masters.flat_map(children_of).collect()
+        self.masters().into_iter().flat_map(children_of).collect()
     }
 
     /// Bytes that those processes handed to `write` and its like so far.
@@ -307,7 +311,8 @@ impl Nginx {
         let text = format!(
             "{user} daemon off; worker_processes 1; pid {here}/pid; error_log {here}/error.log;\n\
              events {{}}\nhttp {{\naccess_log off; client_max_body_size 0;\n\
-             client_body_temp_path {here}/a; fastcgi_temp_path {here}/b; proxy_temp_path {here}/c;\n\
+             client_body_temp_path {here}/a; fastcgi_temp_path {here}/b;\n\
+             proxy_temp_path {here}/c;\n\
              uwsgi_temp_path {here}/d; scgi_temp_path {here}/e;\n\
              server {{ listen {address}; root {};\nlocation / {{\n\
              include /etc/nginx/fastcgi_params;\n\

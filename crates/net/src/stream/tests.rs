@@ -301,6 +301,11 @@ fn steps_double_while_taken_and_fall_back_at_once() {
     assert_eq!(sizes, [64 << 10, 128 << 10, 256 << 10, 512 << 10, 512 << 10, 512 << 10]);
     step.shrink();
     assert_eq!(step.bytes(), 64 << 10);
+    // Twice in a row: a slow reader.
+    step.shrink();
+    assert_eq!(step.bytes(), 16 << 10);
+    step.grow();
+    assert_eq!(step.bytes(), 32 << 10);
 }
 
 #[test]
@@ -397,4 +402,50 @@ fn the_asynchronous_face_reads_into_small_buffers_and_holds_none_afterwards() {
         },
     );
     assert!(echoed == *bytes);
+}
+
+#[test]
+fn a_peer_is_there_until_it_ended_for_good() {
+    let (server_tls, client_tls) = configs();
+    // What the client does after its first byte, and whether it is still there then.
+    type Act = fn(&StdStream);
+    let end: Act = |socket| socket.shutdown(std::net::Shutdown::Write).unwrap();
+    let reset: Act = |socket| {
+        SockRef::from(socket).set_linger(Some(Duration::ZERO)).unwrap();
+    };
+    for (tls, act, open) in [(false, end, true), (false, reset, false), (true, end, false)] {
+        let (server_tls, client_tls) = (Arc::clone(&server_tls), Arc::clone(&client_tls));
+        let (say, hear) = std::sync::mpsc::channel::<()>();
+        let client = move |address: SocketAddr| {
+            if tls {
+                let mut client = connect(client_tls, address);
+                client.write_all(b"x").unwrap();
+                hear.recv_timeout(Duration::from_secs(10)).unwrap();
+                act(&client.sock);
+                return hear.recv_timeout(Duration::from_secs(10)).unwrap();
+            }
+            let mut client = StdStream::connect(address).unwrap();
+            client.write_all(b"x").unwrap();
+            hear.recv_timeout(Duration::from_secs(10)).unwrap();
+            act(&client);
+            if !open {
+                // Closed with its bytes unsent: a reset.
+                drop(client);
+            }
+            hear.recv_timeout(Duration::from_secs(10)).unwrap();
+        };
+        pair(tls.then_some(server_tls), client, async move |mut stream, socket| {
+            stream.handshake().await.unwrap();
+            assert_eq!(recv(&mut stream, 16).await.unwrap(), b"x");
+            assert!(stream.is_open(), "tls {tls}");
+            say.send(()).unwrap();
+            // Until the kernel has heard of it.
+            let mut fds = [PollFd::new(socket, PollFlags::RDHUP)];
+            let wait = Timespec { tv_sec: 10, tv_nsec: 0 };
+            assert_eq!(poll(&mut fds, Some(&wait)).unwrap(), 1, "nothing happened");
+            assert_eq!(stream.is_open(), open, "tls {tls}");
+            // An answer to one that is not there makes no difference to that.
+            let _ = say.send(());
+        });
+    }
 }

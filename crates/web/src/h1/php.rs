@@ -106,7 +106,7 @@ impl Session {
         let transfer = transfer
             .map(|total| self.door.transfer(TransferKind::Download, total, &php.script.name));
         let left = if let Form::Length(n) = form { Some(n) } else { None };
-        let mut outlet = Outlet { pending: bytes, gone: 0, left, form, step: STEP_MAX, taken: 0 };
+        let mut outlet = Outlet { pending: bytes, gone: 0, left, form, step: STEP_FIRST, taken: 0 };
         outlet.take_along(&mut php);
         let sent = if form == Form::Empty {
             self.send_all(&outlet.pending).await.map(|()| Step::Sent)
@@ -385,4 +385,8 @@ const SMALL_BYTES: u64 = 64 << 10;
 /// From here on a reader's slowness is watched for before each step, bytes.
 const CALM_BYTES: u64 = 64 << 10;
 const STEP_MIN: usize = 16 << 10;
+const STEP_FIRST: usize = 32 << 10;
 const STEP_MAX: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests;

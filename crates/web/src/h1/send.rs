@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use menshen_base::pace::PaceLimits;
 use menshen_base::{Counter, EndReason, Phase, Who};
+use menshen_net::clock;
 use menshen_sys::TransferKind;
 use menshen_sys::scratch::HEAD_ROOM;
 use menshen_web_core::head::Version;
@@ -204,11 +205,16 @@ impl Session {
         let mut offset = range.start;
         let mut head = head;
         while offset < range.end {
-            if self.stream.holds_unsent() {
-                self.step.shrink();
+            let asked_ms = clock::coarse_ms();
+            let refused = self.stream.holds_unsent();
+            if refused {
                 self.flush().await?;
             }
             poll_fn(|cx| self.stream.poll_hungry(cx)).await?;
+            let slow = clock::coarse_ms().saturating_sub(asked_ms) >= SLOW_MS;
+            if refused || slow {
+                self.step.shrink();
+            }
             let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
             let count = self.within_rate(left.min(self.step.bytes()).min(SCRATCH_BYTES));
             let fits = head.len().min(HEAD_ROOM);
@@ -235,7 +241,7 @@ impl Session {
             self.watched.sent(sent);
             transfer.moved(count as u64);
             offset += count as u64;
-            if !self.stream.holds_unsent() {
+            if !slow && !self.stream.holds_unsent() {
                 self.step.grow();
             }
             self.keep_to_rate(count).await;
@@ -364,6 +370,8 @@ fn shrunk() -> io::Error {
 /// Largest file sent together with its head; larger ones go by sendfile or in steps, bytes.
 const SMALL_BYTES: usize = 32 << 10;
 const SENDFILE_BYTES: usize = 512 << 10;
+/// A reader that makes a step wait this long gets smaller ones, milliseconds.
+const SLOW_MS: u64 = 50;
 const RATE_STEP_MIN: usize = 1024;
 const KEEP_ALIVE: &[u8] = b"connection: keep-alive\r\n";
 const CLOSE: &[u8] = b"connection: close\r\n";

@@ -9,7 +9,7 @@ use super::*;
 use crate::fixture::{Choices, Fixture, TOKEN};
 
 /// Runs one session over `made`; `client` talks to it from another thread.
-fn talk<T: Send + 'static>(
+pub(super) fn talk<T: Send + 'static>(
     made: &Fixture,
     client: impl FnOnce(StdStream) -> T + Send + 'static,
 ) -> T {
@@ -41,7 +41,7 @@ fn head(method: &str, path: &str, lines: &str) -> String {
 }
 
 /// Sends `bytes`, ends, and reads all there is.
-fn once(made: &Fixture, bytes: String) -> String {
+pub(super) fn once(made: &Fixture, bytes: String) -> String {
     talk(made, move |mut socket| {
         socket.write_all(bytes.as_bytes()).unwrap();
         socket.shutdown(std::net::Shutdown::Write).unwrap();
@@ -52,7 +52,7 @@ fn once(made: &Fixture, bytes: String) -> String {
 }
 
 /// Head lines of an answer but for the date.
-fn lines(answer: &str) -> Vec<&str> {
+pub(super) fn lines(answer: &str) -> Vec<&str> {
     let (head, _) = answer.split_once("\r\n\r\n").unwrap();
     head.split("\r\n").filter(|line| !line.starts_with("date: ")).collect()
 }

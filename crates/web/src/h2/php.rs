@@ -246,3 +246,6 @@ fn push_lines(response: &mut Response<()>, php: &Streaming, head: &AnswerHead) {
 
 /// Answers up to this size are not shown as transfers, bytes.
 const SMALL_BYTES: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ use super::exchange::{Exchange, State, Trouble};
 use super::head::{AnswerHead, judge};
 use super::kept::Kept;
 use super::line::Line;
-use super::room::Room;
+use super::room::{Halt, Room};
 use crate::door::Door;
 use crate::log::PhpNote;
 use crate::site::Script;
@@ -148,9 +148,15 @@ impl Streaming {
             return Poll::Pending;
         }
         let most = self.door.limits.php_answer_spool_bytes_max;
-        let Self { room, exchange, pool, door, .. } = self;
+        let Self { room, exchange, pool, door, script, .. } = self;
         let slot = &door.slot;
-        let hit = || slot.add(Counter::LimitPhpAnswerSpool, 1);
+        let hit = |halt| {
+            slot.add(Counter::LimitPhpAnswerSpool, 1);
+            if halt == Halt::Full {
+                let what = "finding php-spool error: an answer waits for its reader: disk full";
+                door.notes.tell(what, &script.name);
+            }
+        };
         ready!(room.poll(cx, &exchange.answer, most, || pool.spool.is_nearly_full(), hit));
         let polled = self.exchange.poll_step(cx);
         if polled.is_ready() {
@@ -186,10 +192,8 @@ impl Streaming {
             return;
         }
         let spool = &self.pool.spool;
-        if self.room.may_have_a_file(|| spool.is_nearly_full())
-            && self.exchange.answer.settle(|| spool.anonymous()).is_err()
-        {
-            self.room.ran_out();
+        if self.room.may_have_a_file(|| spool.is_nearly_full()) {
+            self.exchange.answer.settle(|| spool.anonymous());
         }
     }
 

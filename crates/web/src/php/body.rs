@@ -133,6 +133,12 @@ impl Body {
 }
 
 impl FormFacts {
+    /// Files of one form that `swap` can tell of, where the spool's path has so many bytes.
+    pub(crate) const fn files_told_max(spool_path_bytes: usize) -> usize {
+        let told_bytes = crate::php::delivery::told_bytes(spool_path_bytes + NAME_BYTES_MAX);
+        crate::php::delivery::TOLD_BYTES_MAX / told_bytes
+    }
+
     /// Whether there is no form yet.
     pub(crate) const fn is_unknown(self) -> bool {
         self.told_bytes == 0

@@ -72,7 +72,7 @@ pub(crate) enum Trouble {
     Protocol,
     #[error("PHP refused the request as too much")]
     Overloaded,
-    #[error("the answer could not be kept")]
+    #[error("the body could not be read back")]
     Spool,
 }
 
@@ -125,7 +125,8 @@ impl Exchange {
             return Poll::Ready(());
         }
         self.send(cx);
-        let Self { line: Some(line), decoder, answer, stderr, second_hand, unread, .. } = self
+        let Self { line: Some(line), kept, decoder, answer, stderr, second_hand, unread, .. } =
+            self
         else {
             return Poll::Ready(());
         };
@@ -139,7 +140,12 @@ impl Exchange {
                 }
                 Ok(n) => {
                     *second_hand = false;
-                    digest(decoder, &room[..n], answer, stderr)
+                    let (state, rest) = digest(decoder, &room[..n], answer, stderr);
+                    // Whatever follows the end would be taken for the next request's answer.
+                    if !rest.is_empty() {
+                        *kept = Connection::Close;
+                    }
+                    state
                 }
             })
         });
@@ -196,6 +202,7 @@ impl Exchange {
                 Poll::Ready(Err(_)) if self.second_hand => return,
                 Poll::Ready(Err(_)) => {
                     (self.outgoing, self.gone, self.source) = (Vec::new(), 0, None);
+                    self.kept = Connection::Close;
                     return;
                 }
             }
@@ -242,32 +249,30 @@ pub(crate) fn push_body_params(content_type: &[u8], length: u64, pairs: &mut Vec
     push_param(b"CONTENT_LENGTH", length.to_string().as_bytes(), pairs);
 }
 
-/// Sorts received bytes; returns how far the answer is then.
-fn digest(
+/// Sorts received bytes; returns how far the answer is then, and what follows its end.
+fn digest<'a>(
     decoder: &mut Decoder,
-    mut input: &[u8],
+    mut input: &'a [u8],
     answer: &mut Backlog,
     stderr: &mut Stderr,
-) -> State {
+) -> (State, &'a [u8]) {
+    let broken = |trouble| (State::Broken(trouble), &[][..]);
     loop {
-        let Ok(step) = decoder.feed(input) else { return State::Broken(Trouble::Protocol) };
+        let Ok(step) = decoder.feed(input) else { return broken(Trouble::Protocol) };
+        let (now, rest) = input.split_at(step.consumed);
         match step.event {
-            None => return State::Open,
-            Some(Event::Stdout(range)) => {
-                if answer.push(&input[range]).is_err() {
-                    return State::Broken(Trouble::Spool);
-                }
-            }
-            Some(Event::Stderr(range)) => stderr.push(&input[range]),
+            None => return (State::Open, rest),
+            Some(Event::Stdout(range)) => answer.push(&now[range]),
+            Some(Event::Stderr(range)) => stderr.push(&now[range]),
             Some(Event::End { protocol: ProtocolStatus::RequestComplete, .. }) => {
-                return State::Whole;
+                return (State::Whole, rest);
             }
             Some(Event::End { protocol: ProtocolStatus::Overloaded, .. }) => {
-                return State::Broken(Trouble::Overloaded);
+                return broken(Trouble::Overloaded);
             }
-            Some(Event::End { .. }) => return State::Broken(Trouble::Protocol),
+            Some(Event::End { .. }) => return broken(Trouble::Protocol),
         }
-        input = &input[step.consumed..];
+        input = rest;
     }
 }
 
@@ -293,3 +298,6 @@ const SENDS_MAX: usize = 16;
 const STDIN_BYTES: usize = 60 << 10;
 
 const _: () = assert!(STDIN_BYTES <= STDIN_MAX && STDIN_BYTES.is_multiple_of(4096));
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 //! rest; there policies such as CSP and CORS get lost on the way.
 
 use menshen_web_core::cgi::{CgiError, CgiLimits, CgiParsed, parse_head};
+use menshen_web_core::head::content_length;
 
 /// A judged head.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ pub(crate) fn judge(
         let value = head.get(field).filter(|value| !value.is_empty())?;
         Some(named(value.to_vec()))
     });
-    let number = |field| std::str::from_utf8(head.get(field)?).ok()?.parse::<u64>().ok();
+    let number = |field| content_length(head.get(field)?);
     let rate = number("x-accel-limit-rate").unwrap_or(0);
     let media_type = head.get("content-type").filter(|value| !value.is_empty());
     let media_type = media_type.map(|value| String::from_utf8_lossy(value).into_owned());
@@ -120,3 +121,6 @@ const DESCRIBING: [&[u8]; 7] = [
 
 /// Fields of one answer; WordPress sends about twenty.
 const FIELDS_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests;

@@ -47,3 +47,6 @@ impl Headers for Kept {
 }
 
 const MATTERS: Interest = Interest::CONDITIONS.with(Interest::RANGE);
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,18 @@ impl Line {
         }
     }
 
+    /// Whether the other side has said nothing that nobody has read, not even goodbye. A process
+    /// that has served its last request closes a connection right behind the answer.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let heard = match &self.end {
+            End::Fresh(socket) => recv(socket, &mut [0; 1][..], flags),
+            End::Watched(socket) => recv(socket, &mut [0; 1][..], flags),
+            End::Lost => return false,
+        };
+        matches!(heard, Err(Errno::AGAIN))
+    }
+
     /// Receives; 0 is the end. A read that did not fill `out` has emptied the socket, so its
     /// readiness is cleared with it: that spares the read that would only say so.
     pub(crate) fn poll_recv(
@@ -226,3 +238,6 @@ const CLOSE_LOOKS: u32 = 50;
 const CLOSE_PAUSE: Duration = Duration::from_millis(2);
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,6 @@ fn fields(headers: &dyn Headers, out: &mut Vec<u8>) {
 /// controller, `X-Accel-Redirect`), this door can too, and an unmodified application knows no
 /// other word for it.
 const SOFTWARE: &str = concat!("menshen/", env!("CARGO_PKG_VERSION"), " (as nginx)");
+
+#[cfg(test)]
+mod tests;

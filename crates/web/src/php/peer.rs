@@ -159,7 +159,7 @@ impl Pool {
         match self.judged() {
             SwapState::Broken(found) => found.iter().map(|one| one.code).collect(),
             SwapState::Works(facts) => facts.warnings.iter().map(|one| one.code).collect(),
-            other => panic!("judged as {other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }

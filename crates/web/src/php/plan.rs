@@ -28,6 +28,7 @@ impl Door {
         let Some(pool) = script.site.pool.and_then(|number| self.pools.get(number)) else {
             return Reply::fault(Fault::NotFound, ask.wanted()).into();
         };
+        pool.saw(&script);
         let body = match self.intake(ask, &script, pool) {
             Ok(body) => body,
             Err(fault) => {

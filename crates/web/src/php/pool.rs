@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,8 +18,7 @@ use super::admission::{Admission, Class, Settings, Ticket};
 use super::body::Body;
 use super::call::Failure;
 use super::delivery::{Delivered, How, Store};
-use super::exchange::{Exchange, State, Stderr};
-use super::head::judge as judge_head;
+use super::exchange::Stderr;
 use super::line::Line;
 use super::probe::{self, SwapState, decide};
 use super::spool::PhpSpool;
@@ -38,6 +36,8 @@ pub(crate) struct Pool {
     /// When it was asked, 0 for never.
     asked_ms: Cell<u64>,
     asking: tokio::sync::Mutex<()>,
+    /// When a request last was for a script with a `.user.ini`, 0 for never.
+    user_ini_ms: Cell<u64>,
     /// What the operator was told already; a finding is told once until something changes.
     told: RefCell<HashSet<String>>,
 }
@@ -81,6 +81,7 @@ impl Pool {
             swap: RefCell::new(SwapState::Unknown),
             asked_ms: Cell::new(0),
             asking: <_>::default(),
+            user_ini_ms: Cell::new(0),
             told: RefCell::default(),
         })
     }
@@ -99,7 +100,7 @@ impl Pool {
         reuse: Reuse,
     ) -> Result<Line, Failure> {
         match ticket.take_connection() {
-            Some(line) if reuse == Reuse::Allowed => Ok(line),
+            Some(line) if reuse == Reuse::Allowed && line.is_quiet() => Ok(line),
             // Closed first: it keeps a PHP process.
             kept => {
                 drop(kept);
@@ -149,10 +150,8 @@ impl Pool {
         if matches!(configured, Delivery::Auto | Delivery::Swap) && facts.tokens > 0 {
             self.ask(door).await;
         }
-        let mut swap = self.swap.borrow().clone();
-        // PHP runs one prepend script; unless ours is locked, that of a .user.ini is run instead.
-        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && !script.user_ini.is_empty()
-        {
+        let mut swap = self.swap.borrow().clone().under(&script.user_ini);
+        if matches!(&swap, SwapState::Works(facts) if !facts.locked) && self.had_user_ini() {
             swap = SwapState::Overridden;
         }
         let (delivery, reason) = decide(configured, &swap, facts);
@@ -181,6 +180,19 @@ impl Pool {
             How::Replay => PhpWay::Replay,
         };
         Ok(body.deliver(how)?)
+    }
+
+    /// A request for `script` comes by.
+    pub(super) fn saw(&self, script: &Script) {
+        if !script.user_ini.is_empty() {
+            self.user_ini_ms.set(clock::coarse_ms().max(1));
+        }
+    }
+
+    /// Whether a script of the pool had a `.user.ini` that PHP may still go by.
+    fn had_user_ini(&self) -> bool {
+        let seen = self.user_ini_ms.get();
+        seen > 0 && clock::coarse_ms().saturating_sub(seen) < DISTRUST_MS
     }
 
     /// The prepend script did not do what it was told: nothing more is delivered that way until
@@ -261,23 +273,10 @@ impl Pool {
         let client = std::net::Ipv4Addr::LOCALHOST.into();
         let mut ticket = self.admission.enter(Class::Page, client).await.ok()?;
         let line = self.connect(door, &mut ticket, Reuse::Refused).await.ok()?;
-        let Delivered { source, files, .. } = probe.body;
-        let mut exchange =
-            Exchange::new(line, Connection::Close, &probe.pairs, Some(source), PROBE_STDERR_BYTES);
-        let hear = async {
-            while exchange.state == State::Open && exchange.answer.len() < PROBE_ANSWER_BYTES {
-                poll_fn(|cx| exchange.poll_step(cx)).await;
-            }
-        };
-        tokio::time::timeout(PROBE_PATIENCE, hear).await.ok()?;
-        drop(files);
+        let expected = probe.expected.clone();
+        let (status, body) = probe::hear(line, probe).await?;
         drop(ticket);
-        if exchange.state != State::Whole {
-            return None;
-        }
-        let bytes = exchange.answer.memory();
-        let (head, len) = judge_head(bytes, bytes.len(), &mut 0).ok()??;
-        Some(probe::judge(&self.spec, &probe.expected, head.status, &bytes[len..]))
+        Some(probe::judge(&self.spec, &expected, status, &body))
     }
 
     fn tell_finding(&self, door: &Door, finding: &Finding) {
@@ -312,10 +311,7 @@ impl Pool {
 
 /// How long an answer about swap is believed: pools are changed while the door runs.
 const TRUST_MS: u64 = 10_000;
-/// How long a pool that took the prepend script away is not asked again: `user_ini.cache_ttl`.
-const DISTRUST_MS: u64 = 300_000;
+/// How long PHP may go by a `.user.ini` that is gone, and more (`user_ini.cache_ttl`).
+const DISTRUST_MS: u64 = 310_000;
 /// What was told is remembered of so many texts: what a pool says of itself is in them.
 const TOLD_MAX: usize = 64;
-const PROBE_PATIENCE: Duration = Duration::from_secs(5);
-const PROBE_ANSWER_BYTES: u64 = 256 << 10;
-const PROBE_STDERR_BYTES: usize = 4096;

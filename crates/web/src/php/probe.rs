@@ -23,9 +23,11 @@ use crate::php::digests::{Digests, hex};
 use crate::php::intake::Pile;
 use crate::php::spool::{PhpSpool, Readers};
 
+mod hear;
 mod judge;
 
-pub(crate) use self::judge::judge;
+pub(crate) use self::hear::hear;
+pub(crate) use self::judge::{judge, said};
 
 /// What is known of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,6 +189,15 @@ impl Reason {
 }
 
 impl SwapState {
+    /// The same for a script on whose way there are these `.user.ini` files. PHP runs one prepend
+    /// script; unless ours is locked, that of a `.user.ini` is run instead.
+    pub(crate) fn under(self, user_ini: &[u8]) -> Self {
+        match self {
+            Self::Works(facts) if !facts.locked && !user_ini.is_empty() => Self::Overridden,
+            other => other,
+        }
+    }
+
     /// What [`How::Swap`] has to know.
     pub(crate) const fn files_max(&self) -> usize {
         match self {

@@ -20,25 +20,37 @@ use super::backlog::Backlog;
 pub(crate) struct Room {
     /// How much had gone to the disk at the last look.
     looked_at: Option<u64>,
-    /// How many writes had failed by then.
-    failures: u32,
     /// The disk is nearly full; it is looked at again when this is over.
     full: Option<Pin<Box<Sleep>>>,
     /// Whether the limit was hit since the client last had caught up.
     hit: bool,
 }
 
+/// Why PHP has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// The answer's own limit.
+    Limit,
+    /// The disk is full, or nearly.
+    Full,
+}
+
 impl Room {
     /// Ready when more may be taken. `most` bytes may rest on the disk, 0 for any number.
-    /// `nearly_full` looks at the file system, `count` counts that a limit was hit.
+    /// `nearly_full` looks at the file system, `count` is told once why.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         answer: &Backlog,
         most: u64,
         mut nearly_full: impl FnMut() -> bool,
-        count: impl FnOnce(),
+        count: impl FnOnce(Halt),
     ) -> Poll<()> {
+        if answer.is_stuck() {
+            // All that is here has to go to the client first, which wakes us then.
+            self.count(Halt::Full, count);
+            return Poll::Pending;
+        }
         if answer.on_disk() == 0 {
             // What could not go to the disk has gone to the client since.
             if answer.len() < MEMORY_BYTES {
@@ -53,13 +65,10 @@ impl Room {
             };
         }
         if most > 0 && answer.on_disk() >= most {
-            self.count(count);
+            self.count(Halt::Limit, count);
             return Poll::Pending;
         }
-        if answer.failures() > self.failures {
-            self.failures = answer.failures();
-            self.ran_out();
-        } else if self.full.is_none() {
+        if self.full.is_none() {
             let due = self.looked_at.is_none_or(|at| answer.spooled() >= at + LOOK_BYTES);
             if due {
                 self.looked_at = Some(answer.spooled());
@@ -87,7 +96,7 @@ impl Room {
     }
 
     /// The disk took no more.
-    pub(super) fn ran_out(&mut self) {
+    fn ran_out(&mut self) {
         self.full = Some(Box::pin(tokio::time::sleep(LOOK_AGAIN)));
     }
 
@@ -96,9 +105,9 @@ impl Room {
         &mut self,
         cx: &mut Context<'_>,
         nearly_full: &mut impl FnMut() -> bool,
-        count: impl FnOnce(),
+        count: impl FnOnce(Halt),
     ) -> Poll<()> {
-        self.count(count);
+        self.count(Halt::Full, count);
         while let Some(again) = &mut self.full {
             if again.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
@@ -113,9 +122,9 @@ impl Room {
     }
 
     /// Counts the limit once until the client has caught up.
-    fn count(&mut self, count: impl FnOnce()) {
+    fn count(&mut self, halt: Halt, count: impl FnOnce(Halt)) {
         if !std::mem::replace(&mut self.hit, true) {
-            count();
+            count(halt);
         }
     }
 }

@@ -479,3 +479,50 @@ fn conditions_and_ranges_hold_for_files_of_sites() {
     assert!(matches!(now(Patience::Once), Way::Tick));
     assert!(matches!(now(Patience::Spent), Way::File(_)));
 }
+
+#[test]
+fn fields_of_the_site_go_to_pages_that_do_not_have_them() {
+    let made = fixture(Wanted {
+        headers: vec![pair("X-Site", "1"), pair("Content-Security-Policy", "site")],
+        rules: vec![Rule { headers: vec![pair("X-Site", "rule")], ..rule("/api/") }],
+        ..php_site()
+    });
+    made.lay("site/a.php", "<?php");
+    made.lay("site/api/a.php", "<?php");
+    let extra = |target: &str, lines: &str| {
+        String::from_utf8(script(&made, target).extra_lines(lines.as_bytes())).unwrap()
+    };
+    let all = "x-site: 1\r\ncontent-security-policy: site\r\n";
+    assert_eq!(extra("/a.php", ""), all);
+    assert_eq!(extra("/a.php", "x-other: x-site: 1\r\nx-sites: 2\r\nx-sit: 3\r\n"), all);
+    let own = "Content-Security-Policy: own\r\nx-a: b\r\n";
+    assert_eq!(extra("/a.php", own), "x-site: 1\r\n", "the page's own counts, in any case");
+    assert_eq!(extra("/a.php", "x-site:\r\ncontent-security-policy: x\r\n"), "");
+    let api = extra("/api/a.php", "");
+    assert_eq!(api, "content-security-policy: site\r\nx-site: rule\r\n");
+}
+
+#[test]
+fn php_is_told_of_mounts_whose_names_can_be_said() {
+    let mount = |path: &str, root: &str| Mount {
+        path: path.into(),
+        root: root.into(),
+        internal: path != "/open/",
+    };
+    let site = |mounts: Vec<Mount>| Wanted { mounts, ..php_site() };
+    let mapped = |mounts: Vec<Mount>| String::from_utf8(accel_mapping(&site(mounts))).unwrap();
+    assert_eq!(mapped(vec![]), "");
+    assert_eq!(mapped(vec![mount("/files/", "/srv/store")]), "/srv/store/=/files/");
+    assert_eq!(mapped(vec![mount("/files/", "/srv/store/")]), "/srv/store/=/files/");
+    let two = vec![mount("/files/", "/srv/文"), mount("/open/", "/srv/b c")];
+    assert_eq!(mapped(two), "/srv/文/=/files/,/srv/b c/=/open/");
+    for odd in ["/srv/a,b", "/srv/a=b", "/srv/a\"b"] {
+        let some = vec![mount("/x/", odd), mount("/y/", "/srv/y")];
+        assert_eq!(mapped(some), "/srv/y/=/y/", "{odd}");
+    }
+    // And it gets there.
+    let made = fixture(site(vec![mount("/files/", "store")]));
+    made.lay("site/a.php", "<?php");
+    let expected = format!("{}/store/=/files/", made.folder().display());
+    assert_eq!(script(&made, "/a.php").site.accel_mapping, expected.as_bytes());
+}

@@ -10,6 +10,8 @@ use menshen_config::PoolSpec;
 use menshen_config::model::PhpAddress;
 use serde::Deserialize;
 
+use crate::explain::PoolSaid;
+
 use super::{Expected, FILE_BYTES, Facts, SwapState};
 
 /// What `probe.php` prints.
@@ -66,6 +68,19 @@ pub(crate) fn judge(pool: &PoolSpec, expected: &Expected, status: u16, body: &[u
         locked: judge.answer.prepend_locked,
         warnings: judge.warnings(),
         php: judge.answer.php,
+    })
+}
+
+/// What the answer says of PHP, whatever becomes of the file; `None`: it is no such answer.
+pub(crate) fn said(body: &[u8]) -> Option<PoolSaid> {
+    let answer = serde_json::from_slice::<Answer>(body).ok()?;
+    Some(PoolSaid {
+        php: excerpt(answer.php.as_bytes()),
+        uid: answer.uid,
+        post_max_size: excerpt(answer.post_max_size.as_bytes()),
+        upload_max_filesize: excerpt(answer.upload_max_filesize.as_bytes()),
+        max_file_uploads: answer.max_file_uploads,
+        upload_tmp_dir: excerpt(answer.upload_tmp_dir.as_bytes()),
     })
 }
 

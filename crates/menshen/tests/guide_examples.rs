@@ -1,0 +1,86 @@
+//! Examples of the guide, as they are printed there, against a real php-fpm. Left out where none is
+//! installed; `CI` requires it.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
+#[allow(dead_code, reason = "each test program uses its part")]
+#[path = "support/live.rs"]
+mod live;
+#[path = "support/peers.rs"]
+#[allow(dead_code, reason = "each test program uses its part")]
+mod peers;
+
+use std::fs::{self, Permissions};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use live::{Live, command};
+
+/// The last fenced block of this language in a page of the guide.
+fn block(page: &str, language: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
+    let text = fs::read_to_string(folder.join(page)).unwrap();
+    let (_, rest) = text.rsplit_once(&format!("```{language}\n")).unwrap();
+    rest.split("```").next().unwrap().to_owned()
+}
+
+/// Posts a form of fields and one file; status and body.
+fn post(live: &Live, fields: &[(&str, &str)], file: (&str, &str)) -> (u16, String) {
+    let mut body = String::new();
+    for (name, value) in fields {
+        body +=
+            &format!("--xXx\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    }
+    body += &format!(
+        "--xXx\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"{}\"\r\n\
+         Content-Type: text/plain\r\n\r\n{}\r\n--xXx--\r\n",
+        file.0, file.1
+    );
+    let request = format!(
+        "POST /upload?x=1 HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\
+         Content-Type: multipart/form-data; boundary=xXx\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(live.plain).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().flatten();
+    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    names.filter(|name| !name.starts_with('.')).collect()
+}
+
+#[test]
+fn the_set_up_of_nginx_upload_module_carried_over() {
+    if peers::find("php-fpm8.2").is_none() {
+        assert!(std::env::var_os("CI").is_none(), "php-fpm is required in CI");
+        return;
+    }
+    let folder = live::folder("workers = 1");
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(folder.path().join("public")).unwrap();
+    let page = "nginx-upload-module.md";
+    fs::write(folder.path().join("public/upload.php"), block(page, "php")).unwrap();
+    let settings = folder.path().join("menshen.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}\n{}", block(page, "toml"))).unwrap();
+    let command = command(folder.path(), &["serve"]);
+    let live = Live::start_command(folder, command);
+
+    let fields = [("submit", "send"), ("description", "d"), ("photo_path", "/etc/passwd")];
+    assert_eq!(post(&live, &fields, ("月.txt", "moon")), (200, "4 send".into()));
+    assert_eq!(names(&live.path("incoming")), ["月.txt"]);
+    assert_eq!(fs::read_to_string(live.path("incoming/月.txt")).unwrap(), "moon");
+
+    // An answer that cleans up.
+    let script = live.path("public/upload.php");
+    fs::write(script, "<?php http_response_code(isset($_POST['other']) ? 200 : 400);").unwrap();
+    assert_eq!(post(&live, &[("other", "x")], ("b", "bytes")).0, 400, "`other` was passed");
+    live::wait_for("the file to be removed", || names(&live.path("incoming")) == ["月.txt"]);
+}
