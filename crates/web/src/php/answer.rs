@@ -107,7 +107,7 @@ impl Streaming {
             }
             let failure = match self.exchange.state {
                 State::Open => continue,
-                State::Broken(Trouble::Closed) if self.exchange.was_unread().await => {
+                State::Broken(Trouble::Closed) if self.exchange.was_unread() => {
                     match self.pool.connect_anew(&self.door).await {
                         Ok(line) => {
                             self.exchange.begin_again(line);

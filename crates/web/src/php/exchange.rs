@@ -9,10 +9,10 @@
 //! `php_silence_seconds_max`. Each is a [`Trouble`] with its own words.
 //!
 //! Nothing PHP may have run is ever sent again. One thing is: php-fpm closes a kept connection
-//! behind an answer when its process is to end (`pm.max_requests`, a reload) or its script called
-//! `fastcgi_finish_request`, whatever it promised, and the next request may be in it by then. So on
-//! such a connection only parameters are sent, which PHP reads to the last byte before it runs
-//! anything; when the kernel says that it left some unread, it ran nothing. The record that ends an
+//! behind an answer when its process is to end (`pm.max_requests`, a reload), whatever it promised,
+//! and the next request may be in it by then. So on such a connection only parameters are sent,
+//! which PHP reads to the last byte before it runs anything; how the connection ended then says
+//! whether it ran something ([`Line::closed_unread`]). The record that ends an
 //! empty body would spoil that: PHP never reads it, so it is kept back, and nobody misses it.
 
 use std::io;
@@ -162,9 +162,9 @@ impl Exchange {
 
     /// After the connection ended: whether it was a kept one that PHP closed without having read
     /// the request, so that it is certain that nothing ran.
-    pub(crate) async fn was_unread(&self) -> bool {
+    pub(crate) fn was_unread(&self) -> bool {
         let Some(line) = self.line.as_ref().filter(|_| self.second_hand) else { return false };
-        self.unread || self.gone == 0 || line.closed_unread().await
+        self.unread || self.gone == 0 || line.closed_unread()
     }
 
     /// Sends a request that was not read over another connection, a new one.

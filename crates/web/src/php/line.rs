@@ -150,25 +150,24 @@ impl Line {
         self.used = true;
     }
 
-    /// After its end: whether the peer closed it without reading all that was sent. A Unix socket
-    /// says so, once the peer has closed both ways; php-fpm ends its sending first and takes a last
-    /// look at what there is, so that is waited for, for a moment.
-    pub(crate) async fn closed_unread(&self) -> bool {
+    /// After its end, with nothing heard: whether php-fpm closed it instead of serving what was
+    /// sent. Either it ended its sending only, which it never does to a request that it began, and
+    /// waits for our end (measured with PHP 8.2); or it closed it whole and left bytes unread, which
+    /// a Unix socket says. A process that dies closes it whole, with all parameters read.
+    pub(crate) fn closed_unread(&self) -> bool {
         let socket = match &self.end {
             End::Fresh(socket) => socket,
             End::Watched(socket) => socket.get_ref(),
             End::Lost => return false,
         };
-        for _ in 0..CLOSE_LOOKS {
-            let mut fds = [PollFd::new(socket, PollFlags::empty())];
-            let looked = poll(&mut fds, Some(&Timespec::default()));
-            if looked.is_ok() && fds[0].revents().contains(PollFlags::HUP) {
-                let ended = recv(socket, &mut [0; 1][..], RecvFlags::DONTWAIT);
-                return matches!(ended, Err(Errno::CONNRESET));
-            }
-            tokio::time::sleep(CLOSE_PAUSE).await;
+        let mut fds = [PollFd::new(socket, PollFlags::empty())];
+        if poll(&mut fds, Some(&Timespec::default())).is_err() {
+            return false;
         }
-        false
+        let whole = fds[0].revents().contains(PollFlags::HUP);
+        let left =
+            || matches!(recv(socket, &mut [0; 1][..], RecvFlags::DONTWAIT), Err(Errno::CONNRESET));
+        !whole || left()
     }
 
     fn watched(&mut self) -> io::Result<&AsyncFd<OwnedFd>> {
@@ -233,9 +232,6 @@ fn may_pass(error: &io::Error) -> bool {
 
 const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
-/// How often it is looked whether the peer has closed, and how long apart.
-const CLOSE_LOOKS: u32 = 50;
-const CLOSE_PAUSE: Duration = Duration::from_millis(2);
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(20);
 
