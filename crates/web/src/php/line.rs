@@ -2,8 +2,8 @@
 //!
 //! Only an attempt to connect is ever repeated: nothing of a request has left by then. A Unix
 //! socket whose queue is full says so at once (`EAGAIN`), and a server that is being restarted is
-//! away for a moment; both are waited for, within a limit. What comes later is never repeated
-//! here, since the script may have run.
+//! away for a moment; both are waited for, within a limit. What comes later is never repeated,
+//! since the script may have run.
 //!
 //! A small request goes out before the runtime hears of the socket, which then is watched for
 //! nothing but the answer: that spares two wake-ups of four.
