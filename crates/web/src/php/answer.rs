@@ -47,8 +47,6 @@ pub(crate) struct Streaming {
     pub(super) status: u16,
     /// Whether PHP had to wait for the client.
     pub(super) halted: bool,
-    /// The parameters, should the connection turn out to have been at its end.
-    pub(super) again: Option<Vec<u8>>,
 }
 
 /// What there is to send now.
@@ -88,7 +86,6 @@ impl Streaming {
             match judge(self.exchange.answer.memory(), most, &mut searched) {
                 Ok(Some((head, len))) => {
                     self.exchange.answer.advance(len);
-                    self.again = None;
                     self.status = head.status;
                     self.head = Some(head);
                     self.after_step();
@@ -105,34 +102,12 @@ impl Streaming {
             }
             let failure = match self.exchange.state {
                 State::Open => continue,
-                State::Broken(Trouble::Closed) if self.may_begin_again() => {
-                    self.begin_again().await?;
-                    continue;
-                }
                 State::Whole => Failure::Broken(Trouble::Closed),
                 State::Broken(trouble) => Failure::Broken(trouble),
             };
             self.release(Some(failure));
             return Err(failure);
         }
-    }
-
-    /// Whether not a word was heard on a connection that another request had used.
-    fn may_begin_again(&self) -> bool {
-        self.again.is_some() && !self.exchange.spoken
-    }
-
-    /// Sends the request once more, over a new connection.
-    async fn begin_again(&mut self) -> Result<(), Failure> {
-        let Self { door, pool, exchange, ticket, again, .. } = self;
-        let (Some(pairs), Some(ticket)) = (again.take(), ticket) else {
-            return Err(Failure::Broken(Trouble::Closed));
-        };
-        // The old one is closed first: it may still keep a process.
-        exchange.close();
-        let line = pool.connect(door, ticket).await?;
-        *exchange = exchange.anew(line, &pairs);
-        Ok(())
     }
 
     /// Whether the prepend script put the files in place, if it was told to: its word comes with

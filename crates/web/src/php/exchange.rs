@@ -35,8 +35,6 @@ pub(crate) struct Exchange {
     source: Option<Source>,
     /// Whether a byte came since the last look.
     heard: bool,
-    /// Whether PHP ever said anything.
-    pub(crate) spoken: bool,
     pub(crate) answer: Backlog,
     pub(crate) stderr: Stderr,
     pub(crate) state: State,
@@ -98,21 +96,10 @@ impl Exchange {
             gone,
             source,
             heard: false,
-            spoken: false,
             answer: Backlog::default(),
             stderr: Stderr { most: stderr_most, ..Stderr::default() },
             state: State::Open,
         }
-    }
-
-    /// Closes the connection.
-    pub(crate) fn close(&mut self) {
-        self.line = None;
-    }
-
-    /// The same request without a body on another connection, which is not kept.
-    pub(crate) fn anew(&self, line: Line, pairs: &[u8]) -> Self {
-        Self::new(line, Connection::Close, pairs, None, self.stderr.most)
     }
 
     /// Sends what goes and reads once. Ready when something was read or the answer ended; pending
@@ -122,7 +109,7 @@ impl Exchange {
             return Poll::Ready(());
         }
         self.send(cx);
-        let Self { line: Some(line), kept, decoder, spoken, answer, stderr, .. } = self else {
+        let Self { line: Some(line), kept, decoder, answer, stderr, .. } = self else {
             return Poll::Ready(());
         };
         let read = with_scratch(|scratch| {
@@ -130,7 +117,6 @@ impl Exchange {
             line.poll_recv(cx, room).map(|got| match got {
                 Ok(0) | Err(_) => State::Broken(Trouble::Closed),
                 Ok(n) => {
-                    *spoken = true;
                     let (state, rest) = digest(decoder, &room[..n], answer, stderr);
                     // Whatever follows the end would be taken for the next request's answer.
                     if !rest.is_empty() {

@@ -9,7 +9,7 @@ use menshen_web_core::fastcgi::push_param;
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::multipart::boundary_of;
 
-use super::call::{Call, Repeatable};
+use super::call::Call;
 use super::intake::{FormUse, Intake, IntakeLimits};
 use super::kept::Kept;
 use super::params::{Place, pairs};
@@ -66,10 +66,6 @@ impl Door {
             client: ask.peer,
             kept: Kept::of(ask),
             wanted: ask.wanted(),
-            repeatable: match ask.method {
-                Method::Get | Method::Head if body.is_none() => Repeatable::Yes,
-                _ => Repeatable::No,
-            },
         });
         match body {
             None => Plan::Php(call),

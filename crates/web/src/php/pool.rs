@@ -81,14 +81,16 @@ impl Pool {
         &self.spec
     }
 
-    /// A new connection for the holder of `ticket`.
+    /// A connection for the holder of `ticket`: one that another request just finished with, or a
+    /// new one.
     pub(super) async fn connect(
         &self,
         door: &Door,
         ticket: &mut Ticket<Line>,
     ) -> Result<Line, Failure> {
-        // What may have come along with the place would keep a PHP process from us.
-        drop(ticket.take_connection());
+        if let Some(line) = ticket.take_connection().filter(Line::is_quiet) {
+            return Ok(line);
+        }
         let seconds = u64::from(door.limits.php_connect_seconds_max);
         match Line::open(&self.spec.address, Duration::from_secs(seconds)).await {
             Ok(line) => Ok(line),
