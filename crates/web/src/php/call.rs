@@ -5,8 +5,8 @@
 //! or said all it has to say, the worker is given back, whatever the client does.
 //!
 //! How it fails: the queue is full or too slow (503), PHP cannot be reached or dies (502), is
-//! silent for too long (504), or answers what no client can be given (502). A request that was
-//! sent is never sent again. What PHP did not take of an upload is removed, whatever happens.
+//! silent for too long (504), or answers what no client can be given (502). A request that PHP may
+//! have read is never sent again. What PHP did not take of an upload is removed, whatever happens.
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -14,7 +14,6 @@ use std::rc::Rc;
 use menshen_base::Counter;
 use menshen_net::clock;
 use menshen_web_core::cgi::CgiError;
-use menshen_web_core::fastcgi::Connection;
 use menshen_web_core::fields::Wanted;
 
 use super::Pool;
@@ -24,6 +23,8 @@ use super::body::Body;
 use super::delivery::Delivered;
 use super::exchange::{Exchange, Trouble, push_body_params};
 use super::kept::Kept;
+use super::pool::Reuse;
+use super::room::Room;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::log::{PhpNote, PhpWay};
@@ -118,12 +119,9 @@ impl Call {
             return Err(Failure::ClientGone);
         }
         let began_us = clock::micros();
-        let line = pool.connect(door, &mut ticket).await?;
-        // Kept only when somebody waits who could use it at once: an idle one pins a PHP worker.
-        let after = match pool.admission.waiting() > 0 {
-            true => Connection::Keep,
-            false => Connection::Close,
-        };
+        let reuse = if source.is_none() { Reuse::Allowed } else { Reuse::Refused };
+        let line = pool.connect(door, &mut ticket, reuse).await?;
+        let after = pool.keeping();
         let stderr_most = usize::try_from(door.limits.php_stderr_bytes_max).unwrap_or(0);
         if let Some(files) = &mut leftovers {
             files.handed_over();
@@ -135,6 +133,7 @@ impl Call {
             pool,
             script,
             exchange,
+            room: Room::default(),
             ticket: Some(ticket),
             leftovers,
             kept,
@@ -142,7 +141,6 @@ impl Call {
             began_us,
             head: None,
             status: 0,
-            halted: false,
         };
         let heard = streaming.hear_head().await;
         *note = streaming.note;

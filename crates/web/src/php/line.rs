@@ -2,8 +2,8 @@
 //!
 //! Only an attempt to connect is ever repeated: nothing of a request has left by then. A Unix
 //! socket whose queue is full says so at once (`EAGAIN`), and a server that is being restarted is
-//! away for a moment; both are waited for, within a limit. What comes later is never repeated,
-//! since the script may have run.
+//! away for a moment; both are waited for, within a limit. What comes later is not for this module
+//! to repeat: the script may have run.
 //!
 //! A small request goes out before the runtime hears of the socket, which then is watched for
 //! nothing but the answer: that spares two wake-ups of four.
@@ -16,6 +16,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use menshen_config::model::PhpAddress;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
@@ -31,6 +32,8 @@ pub(crate) struct Line {
     end: End,
     /// What it is watched for.
     interest: Interest,
+    /// Whether it served a request already.
+    used: bool,
 }
 
 /// Its socket.
@@ -137,6 +140,37 @@ impl Line {
         }
     }
 
+    /// Whether it served a request already.
+    pub(crate) const fn is_used(&self) -> bool {
+        self.used
+    }
+
+    /// It has served a request.
+    pub(crate) const fn mark_used(&mut self) {
+        self.used = true;
+    }
+
+    /// After its end: whether the peer closed it without reading all that was sent. A Unix socket
+    /// says so, once the peer has closed both ways; php-fpm ends its sending first and takes a last
+    /// look at what there is, so that is waited for, for a moment.
+    pub(crate) async fn closed_unread(&self) -> bool {
+        let socket = match &self.end {
+            End::Fresh(socket) => socket,
+            End::Watched(socket) => socket.get_ref(),
+            End::Lost => return false,
+        };
+        for _ in 0..CLOSE_LOOKS {
+            let mut fds = [PollFd::new(socket, PollFlags::empty())];
+            let looked = poll(&mut fds, Some(&Timespec::default()));
+            if looked.is_ok() && fds[0].revents().contains(PollFlags::HUP) {
+                let ended = recv(socket, &mut [0; 1][..], RecvFlags::DONTWAIT);
+                return matches!(ended, Err(Errno::CONNRESET));
+            }
+            tokio::time::sleep(CLOSE_PAUSE).await;
+        }
+        false
+    }
+
     fn watched(&mut self) -> io::Result<&AsyncFd<OwnedFd>> {
         if let End::Fresh(_) = self.end
             && let End::Fresh(socket) = std::mem::replace(&mut self.end, End::Lost)
@@ -150,7 +184,7 @@ impl Line {
     }
 
     const fn new(socket: OwnedFd) -> Self {
-        Self { end: End::Fresh(socket), interest: Interest::READABLE }
+        Self { end: End::Fresh(socket), interest: Interest::READABLE, used: false }
     }
 }
 
@@ -188,7 +222,7 @@ async fn tcp(address: &SocketAddr) -> io::Result<Line> {
     let watched = watch(socket, interest)?;
     drop(watched.writable().await?);
     sockopt::socket_error(&watched)??;
-    Ok(Line { end: End::Watched(watched), interest })
+    Ok(Line { end: End::Watched(watched), interest, used: false })
 }
 
 /// Whether another attempt to connect may go better.
@@ -199,6 +233,9 @@ fn may_pass(error: &io::Error) -> bool {
 
 const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+/// How often it is looked whether the peer has closed, and how long apart.
+const CLOSE_LOOKS: u32 = 50;
+const CLOSE_PAUSE: Duration = Duration::from_millis(2);
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(20);
 
