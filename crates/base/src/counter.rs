@@ -97,10 +97,13 @@ counters! {
     PhpReplay Counter "php_deliveries_replay_total" "uploads delivered by replay";
     PhpReplayMicros Counter "php_deliveries_replay_microseconds_total"
         "time PHP workers were held by replay deliveries, microseconds";
-    PhpFallbacks Counter "php_swap_fallbacks_total" "uploads replayed because swap was not possible";
-    PhpFailed Counter "php_failed_total" "answers 502 and 504: PHP unreachable, dead, stuck or invalid";
+    PhpFallbacks Counter "php_swap_fallbacks_total"
+        "uploads replayed because swap was not possible";
+    PhpFailed Counter "php_failed_total"
+        "answers 502 and 504: PHP unreachable, dead, stuck or invalid";
     PhpOffloaded Counter "php_offloaded_total" "answers sent from a file that PHP named";
-    PhpSpooled Counter "php_spooled_bytes_total" "bytes of PHP answers that rested on disk for slow readers";
+    PhpSpooled Counter "php_spooled_bytes_total"
+        "bytes of PHP answers that rested on disk for slow readers";
     PhpStderr Counter "php_stderr_lines_total" "lines PHP wrote to its error stream";
     LimitPhpQueue Counter "limit_php_queue_total" "hits of php_queue_max";
     LimitPhpQueueSeconds Counter "limit_php_queue_seconds_total" "hits of php_queue_seconds_max";

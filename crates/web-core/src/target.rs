@@ -78,7 +78,8 @@ pub fn decode_path(raw: &[u8]) -> Result<SafePath<'_>, PathError> {
 /// What a path that [`decode_path`] refuses would be called if it were tidy: unescaped, with one
 /// slash where several stand. It names no file and must never be used to open one; an application
 /// that routes by the request's own target may still know it, and rules must still cover it.
-/// `None` when nobody should see it: control bytes, backslashes, `.` and `..`, reserved names, broken escapes.
+/// `None` when nobody should see it: control bytes, backslashes, `.` and `..`, reserved names,
+/// broken escapes.
 #[must_use]
 pub fn tidied(raw: &[u8]) -> Option<Vec<u8>> {
     if raw.first() != Some(&b'/') || raw.len() > PATH_BYTES_MAX {

@@ -4,8 +4,8 @@
 //! **Crash-safe by construction.** Each worker writes only the words of its own slot, by plain
 //! stores; sums count only slots whose worker lives ([`SlotState::Starting`], `Ready`,
 //! `Draining`). The guard marks the slot of a worker it has collected as `Ended`, and a new worker
-//! begins with zeros, so what a dead worker held is free without anybody giving it back. There is no
-//! shared counter that a crash could leave wrong, and no lock.
+//! begins with zeros, so what a dead worker held is free without anybody giving it back. There is
+//! no shared counter that a crash could leave wrong, and no lock.
 //!
 //! **Order.** A worker enters by storing its own word and then reading all the others; another does
 //! the same at the same time. Both must not miss each other's store, which is the store-then-load

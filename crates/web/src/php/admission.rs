@@ -5,13 +5,13 @@
 //! ([`menshen_sys::scoreboard::pools`]). To take one it counts itself in first and then sums over
 //! all living workers; above the limit it takes that back and waits. Two workers that do so at once
 //! may both step back, never both go in. A dead worker's word no longer counts, so nothing is ever
-//! to be repaired. Processes busy with what nobody here has in flight ("strangers") lower the limit;
-//! it is never below 1.
+//! to be repaired. Processes busy with what nobody here has in flight ("strangers") lower the
+//! limit; it is never below 1.
 //!
 //! **How waiting ends.** Who frees a place and sees others waiting rings the pool's eventfd, which
 //! all workers share and never read: each write is one edge for every epoll that watches. A worker
-//! watches while it has waiters, and looks again every [`TICK_MS`] besides: a worker that died rings
-//! for nobody, and two that stepped back at once hear no ring.
+//! watches while it has waiters, and looks again every [`TICK_MS`] besides: a worker that died
+//! rings for nobody, and two that stepped back at once hear no ring.
 //!
 //! **Order.** Pages before deliveries, but every [`DELIVERY_TURN`]th grant is a waiting delivery's,
 //! and deliveries never hold the last place of a pool that has two. Within a class, client networks

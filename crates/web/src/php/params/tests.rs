@@ -44,6 +44,9 @@ fn get<'p>(pairs: &'p Pairs, name: &str) -> Option<&'p str> {
     value
 }
 
+/// Fields of a request, and the parameters they make.
+type Fields<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
 #[test]
 fn a_plain_request_has_exactly_these() {
     let software = concat!("menshen/", env!("CARGO_PKG_VERSION"), " (as nginx)");
@@ -100,7 +103,7 @@ fn what_the_site_knows_is_told_when_there_is_something() {
 
 #[test]
 fn fields_of_the_client() {
-    let rows: [(&[&str], &[(&str, &str)]); 12] = [
+    let rows: [Fields<'_>; 12] = [
         (&["Accept-Language: de"], &[("HTTP_ACCEPT_LANGUAGE", "de")]),
         (&["X-A1: 文"], &[("HTTP_X_A1", "文")]),
         // CVE-2016-5385.

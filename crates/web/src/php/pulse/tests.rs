@@ -54,7 +54,8 @@ impl Fpm {
         let at = folder.path().display();
         let settings = format!(
             "[global]\nerror_log = {at}/log\ndaemonize = no\n[test]\nlisten = {at}/pool.sock\n\
-             user = root\ngroup = root\npm = static\npm.max_children = 2\npm.status_path = /status\n"
+             user = root\ngroup = root\npm = static\npm.max_children = 2\n\
+             pm.status_path = /status\n"
         );
         std::fs::write(folder.path().join("fpm.conf"), settings).unwrap();
         let script = "<?php echo 'early'; fastcgi_finish_request(); sleep(3);";

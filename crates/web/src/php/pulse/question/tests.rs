@@ -46,7 +46,8 @@ fn asked(address: &PhpAddress) -> Result<u32, Silence> {
 #[test]
 fn the_number_of_busy_processes_is_read() {
     let text = "Expires: 0\r\nContent-Type: application/json\r\n\r\n\
-                {\"pool\":\"www\",\"idle processes\":3,\"active processes\":11,\"total processes\":3,\"processes\":[\
+                {\"pool\":\"www\",\"idle processes\":3,\"active processes\":11,\
+                \"total processes\":3,\"processes\":[\
                 {\"pid\":1,\"state\":\"Idle\"},{\"pid\":2,\"state\":\"Running\"},\
                 {\"pid\":3,\"state\":\"Reading headers\"}]}";
     assert_eq!(asked(&server(stdout(text))), Ok(2));
