@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use live::wait_for;
 use menshen_sys::SlotState;
+use rustix::process::Signal;
 use site::{BOTH, FORM_TYPE, Form, Proto, Site, told};
 use wire::{Wire, pattern, request};
 
@@ -130,6 +131,25 @@ fn what_began_before_a_reload_is_finished_after_it() {
     wait_for("the old worker to end", || site.live.workers(SlotState::Draining).is_empty());
     wait_for("the old pool to end", || site.masters().len() == 1);
     site.wait_clean("after the reload");
+}
+
+#[test]
+fn workers_with_several_pools_end_by_themselves() {
+    let Some(folder) = Site::folder() else { return };
+    let tables = format!(
+        "[[site]]\nroot = \"public\"\nphp = \"managed\"\n\
+         [[site]]\nhosts = [\"tcp.test\"]\nroot = \"public\"\nphp = \"{}\"\n",
+        peers::free_address(),
+    );
+    let Some(mut site) = Site::start_in(folder, &tables) else { return };
+    site.lay("page.php", "<?php echo 'page';");
+    assert_eq!(site.get("/page.php").said(), (200, "page".into()));
+    site.reload(&format!("{}{tables}", children(3)));
+    wait_for("the old workers to end", || site.live.workers(SlotState::Draining).is_empty());
+    site.live.signal(Signal::TERM);
+    assert!(site.live.ended(Duration::from_secs(15)).success());
+    let log = site.live.log();
+    assert!(!log.contains("was killed") && !log.contains("fatal"), "{log}");
 }
 
 /// Sends a form in ten pieces with pauses.

@@ -60,7 +60,8 @@ impl Pool {
         slot: Slot,
         limits: &menshen_config::Limits,
     ) -> io::Result<Self> {
-        let folder = inherit::adopt(spec.spool_fd)?;
+        // All pools have one spool, so none of them may own the number.
+        let folder = inherit::copy(spec.spool_fd)?;
         let spool = Arc::new(PhpSpool::open(folder, spec.spool_path.clone(), instance));
         spool.collect();
         let admission = Admission::new(
