@@ -2,7 +2,7 @@
 
 use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::{DirBuilderExt, fchown};
 use std::path::Path;
 
 use menshen_base::{Finding, Severity};
@@ -85,11 +85,15 @@ fn not_readable(account: &Account, path: &Path) -> Finding {
 fn make_store(path: &Path, account: Option<&Account>) -> Result<(), GuardError> {
     let made = DirBuilder::new().recursive(true).mode(0o750).create(path);
     made.map_err(|source| failed("create the folder", path, source))?;
-    match account {
-        Some(account) => chown(path, Some(account.uid), Some(account.gid))
-            .map_err(|source| failed("give the workers", path, source)),
-        None => Ok(()),
-    }
+    let Some(account) = account else { return Ok(()) };
+    // By a descriptor that no link leads to: where the folder above is an application's, it could
+    // put a link in the place of what was just made, to be given what it names.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let given = rustix::fs::open(path, flags, Mode::empty());
+    given
+        .map_err(std::io::Error::from)
+        .and_then(|folder| fchown(folder, Some(account.uid), Some(account.gid)))
+        .map_err(|source| failed("give the workers", path, source))
 }
 
 fn open(path: &Path) -> Result<OwnedFd, GuardError> {

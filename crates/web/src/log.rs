@@ -240,7 +240,7 @@ pub(crate) fn escape(bytes: &[u8], out: &mut String) {
 
 /// Characters that turn the reading direction or end a line for some readers, and so disguise
 /// what stands in it.
-fn is_disguise(c: char) -> bool {
+pub(crate) fn is_disguise(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
         || matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}')
 }

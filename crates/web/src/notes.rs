@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use menshen_net::clock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::log::escape;
+use crate::log::{escape, is_disguise};
 
 /// A worker's notes.
 #[derive(Debug)]
@@ -49,7 +49,9 @@ impl Notes {
 
     /// A line of at most [`LINE_BYTES`], which always ends.
     fn line(&self, what: &str, value: &[u8], held_back: u64) -> String {
-        let mut line = format!("menshen: {}: {what}", self.worker);
+        let mut line = format!("menshen: {}: ", self.worker);
+        // Findings repeat what a pool says of itself.
+        line.extend(what.chars().map(|c| if c.is_control() || is_disguise(c) { '?' } else { c }));
         if !value.is_empty() {
             line.push_str(": ");
             escape(value, &mut line);

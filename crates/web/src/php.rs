@@ -31,6 +31,7 @@ pub(crate) mod plan;
 pub(crate) mod pool;
 pub(crate) mod probe;
 pub(crate) mod pulse;
+mod room;
 pub(crate) mod spool;
 
 pub(crate) use pool::Pool;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use menshen_base::{Counter, EndReason, Phase, Who};
-use menshen_config::{ListenerRole, ListenerSpec, PlainMode, WorkerSpec};
+use menshen_config::{ListenerRole, ListenerSpec, PlainMode, PoolSpec, WorkerSpec};
 use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch, clock};
 use menshen_sys::process::{Rights, become_worker};
 use menshen_sys::{Scoreboard, SlotState, inherit};
@@ -107,7 +107,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         limits.session_seconds_max,
         limits.auth_failures_per_minute_max,
     );
-    let gate = gate(&limits, descriptors);
+    let gate = gate(&limits, &spec.pools, descriptors);
     let files = Files::new(board, slot, size(limits.descriptors_max));
     let sites = Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?;
     let door = Rc::new(Door {
@@ -194,7 +194,9 @@ async fn serve(
     door.watch.drain(DRAIN_IDLE_MS);
     door.drain.notify_waiters();
     let deadline = Instant::now() + Duration::from_secs(u64::from(door.limits.drain_seconds_max));
-    while acceptor.gate.open() > 0 && Instant::now() < deadline {
+    // A script may have more to do behind its answer; without its connection PHP ends it.
+    let busy = || door.pools.iter().any(|pool| pool.admission.holds_places());
+    while (acceptor.gate.open() > 0 || busy()) && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(DRAIN_LOOK_MS)).await;
     }
     door.log.flush();
@@ -365,10 +367,14 @@ fn raise_descriptors() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(DESCRIPTORS_UNLIMITED)
 }
 
-/// Automatic limits leave each connection a second descriptor for its file.
-fn gate(limits: &menshen_config::Limits, descriptors: u64) -> Rc<Gate> {
-    let kept = u64::from(limits.descriptors_max) + DESCRIPTORS_KEPT + FORMS_KEPT;
-    let automatic = descriptors.saturating_sub(kept).max(DESCRIPTORS_KEPT) / 2;
+/// Automatic limits leave each connection a second descriptor for its file. With PHP it may be two:
+/// a form's small parts and the file that arrives; later there is one, for the answer. What a
+/// request has open while it is with PHP, there are as many of as PHP has workers.
+fn gate(limits: &menshen_config::Limits, pools: &[PoolSpec], descriptors: u64) -> Rc<Gate> {
+    let at_php: u64 = pools.iter().map(|pool| u64::from(pool.workers) * AT_PHP).sum();
+    let kept = u64::from(limits.descriptors_max) + DESCRIPTORS_KEPT + FORMS_KEPT + at_php;
+    let each = if pools.is_empty() { 2 } else { 3 };
+    let automatic = descriptors.saturating_sub(kept).max(DESCRIPTORS_KEPT) / each;
     let open_max = match limits.connections_max {
         0 => u32::try_from(automatic).unwrap_or(u32::MAX),
         set => set,
@@ -425,6 +431,8 @@ const BLOCKING_THREADS_MAX: usize = 16;
 const DESCRIPTORS_KEPT: u64 = 64;
 /// Compressed files of sites lie in descriptors of their own.
 const FORMS_KEPT: u64 = crate::site::coding::KEPT_MAX as u64;
+/// The connection to PHP and the file that is being sent over it.
+const AT_PHP: u64 = 2;
 const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
 const DRAIN_IDLE_MS: u64 = 1000;
 const DRAIN_LOOK_MS: u64 = 20;

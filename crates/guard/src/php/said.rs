@@ -73,6 +73,12 @@ impl Said {
         let text = without_time(&text);
         if let Some(notice) = text.strip_prefix("NOTICE: ") {
             self.ready |= notice == "ready to handle connections";
+            // What PHP itself complains of at the start comes as a notice too.
+            if !notice.starts_with(PHP_MESSAGE) {
+                return;
+            }
+        }
+        if is_told_by_workers(text) {
             return;
         }
         if self.last.len() == LAST_LINES {
@@ -100,11 +106,24 @@ fn without_time(text: &str) -> &str {
     inside.filter(|(time, _)| time.len() <= 32).map_or(text, |(_, rest)| rest)
 }
 
+/// Whether it is what a script complained of: php-fpm repeats here what it has said to the worker
+/// that asked, who tells of it together with the script. What was written to `php://stderr` comes
+/// only this way. The inner lines of a longer message cannot be told from that and come twice.
+fn is_told_by_workers(text: &str) -> bool {
+    let Some((_, words)) = text.split_once(" said into stderr: \"") else { return false };
+    let notice = words.strip_prefix("NOTICE: ").is_some_and(|rest| rest.starts_with(PHP_MESSAGE));
+    notice || TRACE.iter().any(|start| words.starts_with(start))
+}
+
 fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
+/// How php-fpm begins what PHP logs.
+const PHP_MESSAGE: &str = "PHP message: ";
+/// How the lines of a stack trace begin.
+const TRACE: [&str; 3] = ["Stack trace:", "#", "  thrown in "];
 const LINE_BYTES_MAX: usize = 500;
 const LAST_LINES: usize = 8;
 /// 64 KiB per look: what is left waits for the next one, after everything else had its turn.
@@ -117,6 +136,28 @@ const WINDOW: Duration = Duration::from_secs(10);
 mod tests {
     //! Lines are cut, cleaned, counted and never awaited.
     use super::*;
+
+    #[test]
+    fn what_workers_tell_is_not_told_twice() {
+        let (mut said, theirs) = Said::new().unwrap();
+        let mut hear = |words: &str| {
+            let line = format!("[22-Nov-2026 16:35:01] {words}\n");
+            rustix::io::write(&theirs, line.as_bytes()).unwrap();
+            said.hear(Instant::now())
+        };
+        let child = |words: &str| {
+            format!("WARNING: [pool menshen] child 8357 said into stderr: \"{words}\"")
+        };
+        for told in ["NOTICE: PHP message: PHP Fatal error:  no", "Stack trace:", "#0 {main}"] {
+            assert_eq!(hear(&child(told)), [""; 0], "{told}");
+        }
+        // Only this way, or before there is a worker that could tell.
+        let direct = child("written to php://stderr");
+        let startup = "NOTICE: PHP message: PHP Warning:  PHP Startup: no such extension";
+        for other in [&direct, startup, "WARNING: [pool menshen] child 1 exited on signal 9"] {
+            assert_eq!(hear(other), [other]);
+        }
+    }
 
     #[test]
     fn lines_are_bounded_and_clean() {

@@ -6,6 +6,7 @@ use std::io;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
+use menshen_base::pace::PaceLimits;
 use menshen_base::{Counter, EndReason, Phase, Who};
 use menshen_net::clock;
 use menshen_sys::TransferKind;
@@ -68,7 +69,7 @@ impl Session {
         ways: &Ways,
     ) -> Outcome {
         let length = range.end.saturating_sub(range.start);
-        self.watched.enter_paced(Phase::Send, self.door.pace());
+        self.watched.enter_paced(Phase::Send, self.pace());
         let sent = if ways.head_only || length <= SMALL_BYTES as u64 {
             let body = if ways.head_only { 0 } else { length };
             self.send_small(file, status, range, body, *ways).await
@@ -107,7 +108,7 @@ impl Session {
         end_head(head, *ways);
         let length = frame.content_length();
         let transfer = self.door.transfer(TransferKind::Download, Some(length), file.path());
-        self.watched.enter_paced(Phase::Send, self.door.pace());
+        self.watched.enter_paced(Phase::Send, self.pace());
         let mut sent = Ok(());
         for (index, range) in ranges.iter().enumerate() {
             frame.part_head(index, &mut bytes);
@@ -247,6 +248,16 @@ impl Session {
             turn.moved(count).await;
         }
         self.flush().await
+    }
+
+    /// How slow the client may be: half as fast as it is sent to will do.
+    fn pace(&self) -> PaceLimits {
+        let pace = self.door.pace();
+        if self.rate == 0 {
+            return pace;
+        }
+        let half = u32::try_from(self.rate / 2).unwrap_or(u32::MAX);
+        PaceLimits { rate_min_bytes_per_s: pace.rate_min_bytes_per_s.min(half), ..pace }
     }
 
     /// A step's size under the present rate: about ten a second.

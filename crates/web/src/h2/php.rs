@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue, Response};
 use menshen_base::{Counter, EndReason, Phase, Who};
 use menshen_net::clock;
 use menshen_sys::TransferKind;
+use tokio::time::Instant;
 
 use super::request::{CHUNK_BYTES, Exchange, outcome, set_length, since};
 use crate::door::Transfer;
@@ -110,10 +111,21 @@ impl Exchange<'_> {
         let mut left = announced;
         let mut taken = 0_u64;
         let stall = Duration::from_secs(u64::from(door.limits.stall_seconds_max.max(1)));
+        // Since when the peer could have taken something; what PHP says is not to its credit.
+        let mut offered = Instant::now();
         loop {
-            let patience = if php.supply() == Supply::Bytes { stall } else { php.patience() };
+            let for_peer = php.supply() == Supply::Bytes;
+            let now = Instant::now();
+            if !for_peer {
+                offered = now;
+            }
+            // Nobody is to blame for the silence of a script.
+            let silence = (!for_peer).then(|| self.shared.store());
+            let until = if for_peer { offered + stall } else { now + php.patience() };
             let step = poll_fn(|cx| poll_step(cx, php, send, left));
-            let Ok(step) = tokio::time::timeout(patience, step).await else {
+            let step = tokio::time::timeout_at(until, step).await;
+            drop(silence);
+            let Ok(step) = step else {
                 if php.supply() == Supply::Bytes {
                     door.slot.add(Counter::LimitStall, 1);
                     send.send_reset(Reason::CANCEL);
@@ -135,6 +147,7 @@ impl Exchange<'_> {
                     return ended.map(|()| taken).map_err(|_| self.ended(Phase::Send));
                 }
                 Step::Room(room) => {
+                    offered = Instant::now();
                     let mut chunk = vec![0; room];
                     let Ok(got) = php.backlog().peek(&mut chunk) else {
                         send.send_reset(Reason::INTERNAL_ERROR);

@@ -395,7 +395,10 @@ impl Exchange<'_> {
             offset += chunk.len() as u64;
             let bytes = chunk.len() as u64;
             if let Some(us) = bytes.saturating_mul(1_000_000).checked_div(self.rate) {
+                // The connection is not blamed for a wait that the application asked for.
+                let waiting = self.shared.store();
                 tokio::time::sleep(Duration::from_micros(us)).await;
+                drop(waiting);
             }
             let end = last == Last::Yes && offset >= range.end;
             send.send_data(chunk.into(), end).map_err(|_| self.ended(Phase::Send))?;

@@ -101,6 +101,16 @@ pub(crate) fn application(limits: Limits) -> Fixture {
 
 /// Reads one whole request.
 pub(crate) fn read_request(peer: &mut impl Read) -> Asked {
+    read_up_to(STDIN, peer)
+}
+
+/// Reads a request on a connection that served another: what would end its body does not come.
+pub(crate) fn read_next_request(peer: &mut impl Read) -> Asked {
+    read_up_to(PARAMS, peer)
+}
+
+/// Reads up to the end of a stream, all that PHP reads before it runs a script.
+fn read_up_to(last: u8, peer: &mut impl Read) -> Asked {
     let (mut asked, mut params) = (Asked::default(), Vec::new());
     loop {
         let mut head = [0; 8];
@@ -111,11 +121,13 @@ pub(crate) fn read_request(peer: &mut impl Read) -> Asked {
         peer.read_exact(&mut vec![0; usize::from(head[6])]).unwrap();
         match head[1] {
             1 => asked.keep = content[2] & 1 > 0,
-            4 if content.is_empty() => asked.pairs = pairs(&params),
-            4 => params.extend_from_slice(&content),
-            5 if content.is_empty() => return asked,
-            5 => asked.body.extend_from_slice(&content),
+            PARAMS if content.is_empty() => asked.pairs = pairs(&params),
+            PARAMS => params.extend_from_slice(&content),
+            STDIN => asked.body.extend_from_slice(&content),
             kind => panic!("a record of type {kind}"),
+        }
+        if head[1] == last && content.is_empty() {
+            return asked;
         }
     }
 }
@@ -194,3 +206,6 @@ pub(crate) fn busy(board: Scoreboard) -> u64 {
 
 /// How long anything here is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+const PARAMS: u8 = 4;
+const STDIN: u8 = 5;

@@ -204,6 +204,11 @@ impl<C> Admission<C> {
         let _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
     }
 
+    /// Whether a request of this worker is with the pool.
+    pub(crate) fn holds_places(&self) -> bool {
+        self.places.own().in_flight > 0
+    }
+
     /// Processes of the pool, busy or not.
     pub(crate) fn workers(&self) -> u32 {
         self.places.workers()

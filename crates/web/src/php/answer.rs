@@ -5,11 +5,11 @@
 //!
 //! How it fails: PHP breaks off in the middle (the client's answer breaks off too, it must not
 //! look whole); PHP is silent for too long; the disk is nearly full or the answer's limit is
-//! reached (PHP waits for its reader, counted).
+//! reached (PHP waits for its reader, counted; see [`Room`]).
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use menshen_base::Counter;
@@ -25,6 +25,7 @@ use super::exchange::{Exchange, State, Trouble};
 use super::head::{AnswerHead, judge};
 use super::kept::Kept;
 use super::line::Line;
+use super::room::{Halt, Room};
 use crate::door::Door;
 use crate::log::PhpNote;
 use crate::site::Script;
@@ -36,6 +37,7 @@ pub(crate) struct Streaming {
     pub(super) pool: Rc<Pool>,
     pub(crate) script: Box<Script>,
     pub(super) exchange: Exchange,
+    pub(super) room: Room,
     /// The place at PHP; `None` once it was given back.
     pub(super) ticket: Option<Ticket<Line>>,
     pub(super) leftovers: Option<Leftovers>,
@@ -45,10 +47,6 @@ pub(crate) struct Streaming {
     pub(super) head: Option<AnswerHead>,
     /// The answer's status; 0 while it is not known.
     pub(super) status: u16,
-    /// Whether PHP had to wait for the client.
-    pub(super) halted: bool,
-    /// The parameters, should the connection turn out to have been at its end.
-    pub(super) again: Option<Vec<u8>>,
 }
 
 /// What there is to send now.
@@ -80,15 +78,19 @@ impl Streaming {
         let patience = self.patience();
         let mut searched = 0;
         loop {
+            self.exchange.take_heard();
             let heard = poll_fn(|cx| self.exchange.poll_step(cx));
             if tokio::time::timeout(patience, heard).await.is_err() {
+                // A PHP that still takes its input is not silent.
+                if self.exchange.take_heard() {
+                    continue;
+                }
                 self.release(Some(Failure::Silent));
                 return Err(Failure::Silent);
             }
             match judge(self.exchange.answer.memory(), most, &mut searched) {
                 Ok(Some((head, len))) => {
                     self.exchange.answer.advance(len);
-                    self.again = None;
                     self.status = head.status;
                     self.head = Some(head);
                     self.after_step();
@@ -105,9 +107,14 @@ impl Streaming {
             }
             let failure = match self.exchange.state {
                 State::Open => continue,
-                State::Broken(Trouble::Closed) if self.may_begin_again() => {
-                    self.begin_again().await?;
-                    continue;
+                State::Broken(Trouble::Closed) if self.exchange.was_unread() => {
+                    match self.pool.connect_anew(&self.door).await {
+                        Ok(line) => {
+                            self.exchange.begin_again(line);
+                            continue;
+                        }
+                        Err(failure) => failure,
+                    }
                 }
                 State::Whole => Failure::Broken(Trouble::Closed),
                 State::Broken(trouble) => Failure::Broken(trouble),
@@ -115,24 +122,6 @@ impl Streaming {
             self.release(Some(failure));
             return Err(failure);
         }
-    }
-
-    /// Whether not a word was heard on a connection that another request had used.
-    fn may_begin_again(&self) -> bool {
-        self.again.is_some() && !self.exchange.spoken
-    }
-
-    /// Sends the request once more, over a new connection.
-    async fn begin_again(&mut self) -> Result<(), Failure> {
-        let Self { door, pool, exchange, ticket, again, .. } = self;
-        let (Some(pairs), Some(ticket)) = (again.take(), ticket) else {
-            return Err(Failure::Broken(Trouble::Closed));
-        };
-        // The old one is closed first: it may still keep a process.
-        exchange.close();
-        let line = pool.connect(door, ticket).await?;
-        *exchange = exchange.anew(line, &pairs);
-        Ok(())
     }
 
     /// Whether the prepend script put the files in place, if it was told to: its word comes with
@@ -155,9 +144,20 @@ impl Streaming {
 
     /// Reads on from PHP unless too much rests already. Ready when something changed.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.exchange.state != State::Open || !self.has_room() {
+        if self.exchange.state != State::Open {
             return Poll::Pending;
         }
+        let most = self.door.limits.php_answer_spool_bytes_max;
+        let Self { room, exchange, pool, door, script, .. } = self;
+        let slot = &door.slot;
+        let hit = |halt| {
+            slot.add(Counter::LimitPhpAnswerSpool, 1);
+            if halt == Halt::Full {
+                let what = "finding php-spool error: an answer waits for its reader: disk full";
+                door.notes.tell(what, &script.name);
+            }
+        };
+        ready!(room.poll(cx, &exchange.answer, most, || pool.spool.is_nearly_full(), hit));
         let polled = self.exchange.poll_step(cx);
         if polled.is_ready() {
             self.after_step();
@@ -185,10 +185,16 @@ impl Streaming {
         &mut self.exchange.answer
     }
 
-    /// The client does not take more now.
+    /// The client does not take more now. What cannot go to the disk stays in memory, and PHP
+    /// waits.
     pub(crate) fn settle(&mut self) {
+        if !self.exchange.answer.is_for_a_file() {
+            return;
+        }
         let spool = &self.pool.spool;
-        self.exchange.answer.settle(|| spool.anonymous());
+        if self.room.may_have_a_file(|| spool.is_nearly_full()) {
+            self.exchange.answer.settle(|| spool.anonymous());
+        }
     }
 
     /// How long PHP may be silent.
@@ -206,7 +212,7 @@ impl Streaming {
         self.release(Some(Failure::Silent));
     }
 
-    /// Whether PHP was heard since the last call.
+    /// Whether PHP was heard, or took something, since the last call.
     pub(crate) fn take_heard(&mut self) -> bool {
         self.exchange.take_heard()
     }
@@ -263,26 +269,6 @@ impl Streaming {
         let stderr = std::mem::take(&mut self.exchange.stderr);
         self.pool.tell(&self.door, &self.script, &stderr, failure);
     }
-
-    /// Whether more may rest for this client. That it may not is counted, or told, once.
-    fn has_room(&mut self) -> bool {
-        let answer = &self.exchange.answer;
-        let resting = answer.on_disk();
-        let most = self.door.limits.php_answer_spool_bytes_max;
-        let stuck = answer.is_stuck();
-        if !stuck && (resting == 0 || most == 0 || resting < most) {
-            return resting > 0 || answer.len() < MEMORY_BYTES;
-        }
-        if !std::mem::replace(&mut self.halted, true) {
-            if stuck {
-                let what = "finding php-spool error: an answer waits for its reader: disk full";
-                self.door.notes.tell(what, &self.script.name);
-            } else {
-                self.door.slot.add(Counter::LimitPhpAnswerSpool, 1);
-            }
-        }
-        false
-    }
 }
 
 impl Drop for Streaming {
@@ -293,6 +279,4 @@ impl Drop for Streaming {
     }
 }
 
-/// Read ahead of a client that still takes, bytes.
-const MEMORY_BYTES: u64 = 128 << 10;
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);

@@ -50,11 +50,16 @@ impl Backlog {
         self.memory.extend_from_slice(&bytes[written..]);
     }
 
+    /// Whether there is more in memory than should wait there, and no file yet.
+    pub(crate) fn is_for_a_file(&self) -> bool {
+        self.file.is_none() && !self.stuck && self.memory().len() > REST_BYTES
+    }
+
     /// The client does not take more now: what is too much to hold goes to a file. Where none can
     /// be made or written it stays, and [`Backlog::is_stuck`].
     pub(crate) fn settle(&mut self, make: impl FnOnce() -> Result<OwnedFd, crate::fault::Fault>) {
         let held = self.memory().len();
-        if self.file.is_some() || self.stuck || held <= REST_BYTES {
+        if !self.is_for_a_file() {
             return;
         }
         self.stuck = true;

@@ -5,10 +5,8 @@
 //! or said all it has to say, the worker is given back, whatever the client does.
 //!
 //! How it fails: the queue is full or too slow (503), PHP cannot be reached or dies (502), is
-//! silent for too long (504), or answers what no client can be given (502). A request that was
-//! sent is never sent again, but for a GET or HEAD on a connection that was handed over and then
-//! closed without a word: its process was at its end. What PHP did not take of an upload is
-//! removed, whatever happens.
+//! silent for too long (504), or answers what no client can be given (502). A request that PHP may
+//! have read is never sent again. What PHP did not take of an upload is removed, whatever happens.
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -16,7 +14,6 @@ use std::rc::Rc;
 use menshen_base::Counter;
 use menshen_net::clock;
 use menshen_web_core::cgi::CgiError;
-use menshen_web_core::fastcgi::Connection;
 use menshen_web_core::fields::Wanted;
 
 use super::Pool;
@@ -26,7 +23,8 @@ use super::body::Body;
 use super::delivery::Delivered;
 use super::exchange::{Exchange, Trouble, push_body_params};
 use super::kept::Kept;
-use super::line::Line;
+use super::pool::Reuse;
+use super::room::Room;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::log::{PhpNote, PhpWay};
@@ -48,15 +46,6 @@ pub(crate) struct Call {
     /// Conditions and ranges, should PHP name a file.
     pub(crate) kept: Kept,
     pub(crate) wanted: Wanted,
-    pub(crate) repeatable: Repeatable,
-}
-
-/// Whether a request may be sent again when nobody can tell whether it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeatable {
-    /// GET and HEAD without a body: asking twice is asking once (RFC 9110 §9.2.2).
-    Yes,
-    No,
 }
 
 /// What became of it.
@@ -110,8 +99,7 @@ impl Call {
         note: &mut PhpNote,
         alive: impl FnOnce() -> bool,
     ) -> Result<Box<Streaming>, Failure> {
-        let Self { pool, script, mut pairs, content_type, body, client, kept, repeatable, .. } =
-            self;
+        let Self { pool, script, mut pairs, content_type, body, client, kept, .. } = self;
         let class = match &body {
             Some(body) if body.has_files() => Class::Delivery,
             _ => Class::Page,
@@ -131,30 +119,21 @@ impl Call {
             return Err(Failure::ClientGone);
         }
         let began_us = clock::micros();
-        // A process that has served its last request (`pm.max_requests`) closes right behind its
-        // answer, maybe after we looked; so only what may be sent again is sent there.
-        let usable = |line: &Line| repeatable == Repeatable::Yes && line.is_quiet();
-        let handed_over = ticket.take_connection().filter(usable);
-        let reused = handed_over.is_some();
-        let line = match handed_over {
-            Some(line) => line,
-            None => pool.connect(door, &mut ticket).await?,
-        };
-        // Kept only when somebody waits who could use it at once: an idle one pins a PHP worker.
-        let after = match pool.admission.waiting() > 0 {
-            true => Connection::Keep,
-            false => Connection::Close,
-        };
+        let reuse = if source.is_none() { Reuse::Allowed } else { Reuse::Refused };
+        let line = pool.connect(door, &mut ticket, reuse).await?;
+        let after = pool.keeping();
         let stderr_most = usize::try_from(door.limits.php_stderr_bytes_max).unwrap_or(0);
         if let Some(files) = &mut leftovers {
             files.handed_over();
         }
         let exchange = Exchange::new(line, after, &pairs, source, stderr_most);
+        drop(pairs);
         let mut streaming = Streaming {
             door: Rc::clone(door),
             pool,
             script,
             exchange,
+            room: Room::default(),
             ticket: Some(ticket),
             leftovers,
             kept,
@@ -162,8 +141,6 @@ impl Call {
             began_us,
             head: None,
             status: 0,
-            halted: false,
-            again: reused.then_some(pairs),
         };
         let heard = streaming.hear_head().await;
         *note = streaming.note;

@@ -6,7 +6,14 @@
 //!
 //! How it fails: the connection ends before `END_REQUEST` (PHP died, was killed, or was told to
 //! go); the bytes are no FastCGI; the server says it is overloaded; nothing comes for
-//! `php_silence_seconds_max`. Each is a [`Trouble`] with its own words. Nothing is repeated.
+//! `php_silence_seconds_max`. Each is a [`Trouble`] with its own words.
+//!
+//! Nothing PHP may have run is ever sent again. One thing is: php-fpm closes a kept connection
+//! behind an answer when its process is to end (`pm.max_requests`, a reload), whatever it promised,
+//! and the next request may be in it by then. So on such a connection only parameters are sent,
+//! which PHP reads to the last byte before it runs anything; how the connection ended then says
+//! whether it ran something ([`Line::closed_unread`]). The record that ends an
+//! empty body would spoil that: PHP never reads it, so it is kept back, and nobody misses it.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -33,10 +40,13 @@ pub(crate) struct Exchange {
     outgoing: Vec<u8>,
     gone: usize,
     source: Option<Source>,
-    /// Whether a byte came since the last look.
+    /// Whether a byte came or went since the last look.
     heard: bool,
-    /// Whether PHP ever said anything.
-    pub(crate) spoken: bool,
+    /// The connection served another request, and PHP has said nothing to this one. `outgoing` is
+    /// kept for that long, and its last record kept back.
+    second_hand: bool,
+    /// The connection ended with bytes of ours unread.
+    unread: bool,
     pub(crate) answer: Backlog,
     pub(crate) stderr: Stderr,
     pub(crate) state: State,
@@ -86,7 +96,9 @@ impl Exchange {
         let mut outgoing = Vec::with_capacity(pairs.len() + 64);
         begin_request(kept, &mut outgoing);
         write_params(pairs, &mut outgoing);
-        if source.is_none() {
+        let second_hand = line.is_used();
+        debug_assert!(!second_hand || source.is_none(), "a body that is lost cannot be sent again");
+        if source.is_none() && !second_hand {
             outgoing.extend_from_slice(&STDIN_END);
         }
         let gone = line.send_now(&outgoing);
@@ -98,21 +110,12 @@ impl Exchange {
             gone,
             source,
             heard: false,
-            spoken: false,
+            second_hand,
+            unread: false,
             answer: Backlog::default(),
             stderr: Stderr { most: stderr_most, ..Stderr::default() },
             state: State::Open,
         }
-    }
-
-    /// Closes the connection.
-    pub(crate) fn close(&mut self) {
-        self.line = None;
-    }
-
-    /// The same request without a body on another connection, which is not kept.
-    pub(crate) fn anew(&self, line: Line, pairs: &[u8]) -> Self {
-        Self::new(line, Connection::Close, pairs, None, self.stderr.most)
     }
 
     /// Sends what goes and reads once. Ready when something was read or the answer ended; pending
@@ -122,15 +125,21 @@ impl Exchange {
             return Poll::Ready(());
         }
         self.send(cx);
-        let Self { line: Some(line), kept, decoder, spoken, answer, stderr, .. } = self else {
+        let Self { line: Some(line), kept, decoder, answer, stderr, second_hand, unread, .. } =
+            self
+        else {
             return Poll::Ready(());
         };
         let read = with_scratch(|scratch| {
             let room = &mut scratch.data()[..RECV_BYTES];
             line.poll_recv(cx, room).map(|got| match got {
-                Ok(0) | Err(_) => State::Broken(Trouble::Closed),
+                Ok(0) => State::Broken(Trouble::Closed),
+                Err(error) => {
+                    *unread |= error.kind() == io::ErrorKind::ConnectionReset;
+                    State::Broken(Trouble::Closed)
+                }
                 Ok(n) => {
-                    *spoken = true;
+                    *second_hand = false;
                     let (state, rest) = digest(decoder, &room[..n], answer, stderr);
                     // Whatever follows the end would be taken for the next request's answer.
                     if !rest.is_empty() {
@@ -146,29 +155,51 @@ impl Exchange {
         Poll::Ready(())
     }
 
-    /// Whether PHP was heard since the last call.
+    /// Whether PHP was heard, or took something, since the last call.
     pub(crate) fn take_heard(&mut self) -> bool {
         std::mem::take(&mut self.heard)
+    }
+
+    /// After the connection ended: whether it was a kept one that PHP closed without having read
+    /// the request, so that it is certain that nothing ran.
+    pub(crate) fn was_unread(&self) -> bool {
+        let Some(line) = self.line.as_ref().filter(|_| self.second_hand) else { return false };
+        self.unread || self.gone == 0 || line.closed_unread()
+    }
+
+    /// Sends a request that was not read over another connection, a new one.
+    pub(crate) fn begin_again(&mut self, line: Line) {
+        self.outgoing.extend_from_slice(&STDIN_END);
+        self.gone = line.send_now(&self.outgoing);
+        self.line = Some(line);
+        (self.second_hand, self.unread) = (false, false);
+        self.state = State::Open;
     }
 
     /// After the whole answer: the connection, if it can serve another request. Before: it is
     /// closed, and a script that still runs will notice at its next output.
     pub(crate) fn release(&mut self) -> Option<Line> {
-        let line = self.line.take()?;
+        let mut line = self.line.take()?;
         let sent = self.source.is_none() && self.gone == self.outgoing.len();
+        line.mark_used();
         (self.state == State::Whole && self.kept == Connection::Keep && sent).then_some(line)
     }
 
-    /// Sends until the socket is full. A peer that takes no more may still answer.
+    /// Sends until the socket is full, or for a while. A peer that takes no more may still answer.
     fn send(&mut self, cx: &mut Context<'_>) {
-        loop {
+        for _ in 0..SENDS_MAX {
             if self.gone == self.outgoing.len() && !self.refill() {
                 return;
             }
             let Some(line) = &mut self.line else { return };
             match line.poll_send(cx, &self.outgoing[self.gone..]) {
                 Poll::Pending => return,
-                Poll::Ready(Ok(n)) => self.gone += n,
+                Poll::Ready(Ok(n)) => {
+                    self.gone += n;
+                    self.heard = true;
+                }
+                // What was sent is kept, should it be sent again.
+                Poll::Ready(Err(_)) if self.second_hand => return,
                 Poll::Ready(Err(_)) => {
                     (self.outgoing, self.gone, self.source) = (Vec::new(), 0, None);
                     self.kept = Connection::Close;
@@ -176,12 +207,14 @@ impl Exchange {
                 }
             }
         }
+        // PHP takes as fast as the spool is read: others have their turn first.
+        cx.waker().wake_by_ref();
     }
 
     /// The next stretch of the body as one record; false when all is sent.
     fn refill(&mut self) -> bool {
         let Some(source) = &mut self.source else {
-            if self.gone > 0 {
+            if self.gone > 0 && !self.second_hand {
                 (self.outgoing, self.gone) = (Vec::new(), 0);
             }
             return false;
@@ -259,6 +292,8 @@ impl From<Trouble> for io::Error {
 
 /// Read from PHP at once, bytes.
 const RECV_BYTES: usize = 64 << 10;
+/// Pieces sent in one turn.
+const SENDS_MAX: usize = 16;
 /// Of the body sent in one record, bytes; whole pages of the spool file.
 const STDIN_BYTES: usize = 60 << 10;
 

@@ -2,8 +2,8 @@
 //!
 //! Only an attempt to connect is ever repeated: nothing of a request has left by then. A Unix
 //! socket whose queue is full says so at once (`EAGAIN`), and a server that is being restarted is
-//! away for a moment; both are waited for, within a limit. What comes later is never repeated
-//! here, since the script may have run.
+//! away for a moment; both are waited for, within a limit. What comes later is not for this module
+//! to repeat: the script may have run.
 //!
 //! A small request goes out before the runtime hears of the socket, which then is watched for
 //! nothing but the answer: that spares two wake-ups of four.
@@ -16,6 +16,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use menshen_config::model::PhpAddress;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
@@ -31,6 +32,8 @@ pub(crate) struct Line {
     end: End,
     /// What it is watched for.
     interest: Interest,
+    /// Whether it served a request already.
+    used: bool,
 }
 
 /// Its socket.
@@ -137,6 +140,36 @@ impl Line {
         }
     }
 
+    /// Whether it served a request already.
+    pub(crate) const fn is_used(&self) -> bool {
+        self.used
+    }
+
+    /// It has served a request.
+    pub(crate) const fn mark_used(&mut self) {
+        self.used = true;
+    }
+
+    /// After its end, with nothing heard: whether php-fpm closed it instead of serving what was
+    /// sent. Either it ended its sending only, which it never does to a request that it began, and
+    /// waits for our end (measured with PHP 8.2); or it closed it whole and left bytes unread, which
+    /// a Unix socket says. A process that dies closes it whole, with all parameters read.
+    pub(crate) fn closed_unread(&self) -> bool {
+        let socket = match &self.end {
+            End::Fresh(socket) => socket,
+            End::Watched(socket) => socket.get_ref(),
+            End::Lost => return false,
+        };
+        let mut fds = [PollFd::new(socket, PollFlags::empty())];
+        if poll(&mut fds, Some(&Timespec::default())).is_err() {
+            return false;
+        }
+        let whole = fds[0].revents().contains(PollFlags::HUP);
+        let left =
+            || matches!(recv(socket, &mut [0; 1][..], RecvFlags::DONTWAIT), Err(Errno::CONNRESET));
+        !whole || left()
+    }
+
     fn watched(&mut self) -> io::Result<&AsyncFd<OwnedFd>> {
         if let End::Fresh(_) = self.end
             && let End::Fresh(socket) = std::mem::replace(&mut self.end, End::Lost)
@@ -150,7 +183,7 @@ impl Line {
     }
 
     const fn new(socket: OwnedFd) -> Self {
-        Self { end: End::Fresh(socket), interest: Interest::READABLE }
+        Self { end: End::Fresh(socket), interest: Interest::READABLE, used: false }
     }
 }
 
@@ -188,7 +221,7 @@ async fn tcp(address: &SocketAddr) -> io::Result<Line> {
     let watched = watch(socket, interest)?;
     drop(watched.writable().await?);
     sockopt::socket_error(&watched)??;
-    Ok(Line { end: End::Watched(watched), interest })
+    Ok(Line { end: End::Watched(watched), interest, used: false })
 }
 
 /// Whether another attempt to connect may go better.

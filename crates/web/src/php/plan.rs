@@ -9,7 +9,7 @@ use menshen_web_core::fastcgi::push_param;
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::multipart::boundary_of;
 
-use super::call::{Call, Repeatable};
+use super::call::Call;
 use super::intake::{FormUse, Intake, IntakeLimits};
 use super::kept::Kept;
 use super::params::{Place, pairs};
@@ -66,10 +66,6 @@ impl Door {
             client: ask.peer,
             kept: Kept::of(ask),
             wanted: ask.wanted(),
-            repeatable: match ask.method {
-                Method::Get | Method::Head if body.is_none() => Repeatable::Yes,
-                _ => Repeatable::No,
-            },
         });
         match body {
             None => Plan::Php(call),
@@ -103,14 +99,12 @@ impl Door {
         let spool = Arc::clone(&pool.spool);
         // Only of a POST PHP takes a form apart itself; all else it hands to the script as it is.
         let kind = ask.headers.get("content-type").unwrap_or_default();
-        let essence = kind.split(|&b| b == b';' || b == b',').next().unwrap_or_default();
+        let essence = essence(kind);
         let is_form = ask.method == Method::Post
             && ask.interest.has(Interest::CONTENT_TYPE)
-            && essence.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data");
+            && essence.eq_ignore_ascii_case(b"multipart/form-data");
         let told_of = settings.delivery == Delivery::Fields && ask.method == Method::Post;
-        if told_of
-            && essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
-        {
+        if told_of && essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
             // PHP would take it for the fields that tell of files.
             return Err(Fault::NotAForm);
         }
@@ -138,5 +132,15 @@ impl Door {
     }
 }
 
+/// What PHP takes for the type: it cuts at a blank as well, so that `multipart/form-data x` is a
+/// form to it. Whatever it would take apart must have been taken apart here.
+fn essence(kind: &[u8]) -> &[u8] {
+    let cut = |byte: &u8| matches!(byte, b';' | b',' | b' ');
+    kind.split(cut).next().unwrap_or_default().trim_ascii()
+}
+
 /// What of a media type fits into one FastCGI record with its name.
 const CONTENT_TYPE_BYTES_MAX: usize = 65_000;
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use menshen_config::PoolSpec;
 use menshen_config::model::{Delivery, PhpAddress};
 use menshen_net::clock;
 use menshen_sys::{Scoreboard, Slot, inherit};
+use menshen_web_core::fastcgi::Connection;
 
 use super::admission::{Admission, Class, Settings, Ticket};
 use super::body::Body;
@@ -39,6 +40,15 @@ pub(crate) struct Pool {
     user_ini_ms: Cell<u64>,
     /// What the operator was told already; a finding is told once until something changes.
     told: RefCell<HashSet<String>>,
+}
+
+/// Whether a connection that served another request will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reuse {
+    /// The request has no body and can be sent again as long as it was not read.
+    Allowed,
+    /// Once its body is on the way, it cannot.
+    Refused,
 }
 
 impl Pool {
@@ -82,14 +92,26 @@ impl Pool {
         &self.spec
     }
 
-    /// A new connection for the holder of `ticket`.
+    /// A connection for the holder of `ticket`: one that another request just finished with, if
+    /// that will do, or a new one.
     pub(super) async fn connect(
         &self,
         door: &Door,
         ticket: &mut Ticket<Line>,
+        reuse: Reuse,
     ) -> Result<Line, Failure> {
-        // What may have come along with the place would keep a PHP process from us.
-        drop(ticket.take_connection());
+        match ticket.take_connection() {
+            Some(line) if reuse == Reuse::Allowed && line.is_quiet() => Ok(line),
+            // Closed first: it keeps a PHP process.
+            kept => {
+                drop(kept);
+                self.connect_anew(door).await
+            }
+        }
+    }
+
+    /// A new connection for the holder of a ticket.
+    pub(super) async fn connect_anew(&self, door: &Door) -> Result<Line, Failure> {
         let seconds = u64::from(door.limits.php_connect_seconds_max);
         match Line::open(&self.spec.address, Duration::from_secs(seconds)).await {
             Ok(line) => Ok(line),
@@ -102,6 +124,14 @@ impl Pool {
                 Err(Failure::Unreachable)
             }
         }
+    }
+
+    /// Whether a connection is to be kept behind the answer: only when somebody waits who could use
+    /// it at once, since an idle one pins a PHP worker; and only where it can be told whether a
+    /// request sent over it was read.
+    pub(super) fn keeping(&self) -> Connection {
+        let certain = matches!(self.spec.address, PhpAddress::Unix(_));
+        if certain && self.admission.waiting() > 0 { Connection::Keep } else { Connection::Close }
     }
 
     /// Makes a body ready for PHP, by the delivery that is configured and possible.
@@ -243,7 +273,7 @@ impl Pool {
         let probe = probe::request(&self.spec, &self.spool).ok()?;
         let client = std::net::Ipv4Addr::LOCALHOST.into();
         let mut ticket = self.admission.enter(Class::Page, client).await.ok()?;
-        let line = self.connect(door, &mut ticket).await.ok()?;
+        let line = self.connect(door, &mut ticket, Reuse::Refused).await.ok()?;
         let expected = probe.expected.clone();
         let (status, body) = probe::hear(line, probe).await?;
         drop(ticket);
@@ -262,7 +292,11 @@ impl Pool {
     }
 
     fn tell_once(&self, door: &Door, text: &str) {
-        if self.told.borrow_mut().insert(text.to_owned()) {
+        let mut told = self.told.borrow_mut();
+        if told.len() >= TOLD_MAX {
+            told.clear();
+        }
+        if told.insert(text.to_owned()) {
             door.notes.tell(text, b"");
         }
     }
@@ -280,3 +314,5 @@ impl Pool {
 const TRUST_MS: u64 = 10_000;
 /// How long PHP may go by a `.user.ini` that is gone, and more (`user_ini.cache_ttl`).
 const DISTRUST_MS: u64 = 310_000;
+/// What was told is remembered of so many texts: what a pool says of itself is in them.
+const TOLD_MAX: usize = 64;

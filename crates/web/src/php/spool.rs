@@ -25,6 +25,8 @@ pub(crate) struct PhpSpool {
     instance: String,
     names: Names,
     reserves: bool,
+    /// Left free by answers that rest here, bytes.
+    kept_free: u64,
 }
 
 /// Who may read a named file.
@@ -51,7 +53,8 @@ impl PhpSpool {
     pub(crate) fn open(folder: OwnedFd, path: PathBuf, instance: &str) -> Self {
         let reserves = reserves(&folder);
         let names = Names::of(instance);
-        Self { folder: Arc::new(folder), path, instance: instance.into(), names, reserves }
+        let (folder, instance) = (Arc::new(folder), instance.into());
+        Self { folder, path, instance, names, reserves, kept_free: KEPT_FREE_BYTES }
     }
 
     /// The spool for files that will move into `store`: `pool`, the pool's own, when a rename
@@ -103,6 +106,22 @@ impl PhpSpool {
     /// Bytes this worker may still write here.
     pub(crate) fn bytes_free(&self) -> u64 {
         Root::bytes_free(&*self.folder)
+    }
+
+    /// Whether answers should not rest here any more: uploads, and whatever else writes to this
+    /// file system, are to find room.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        rustix::fs::fstatvfs(&*self.folder).is_ok_and(|vfs| {
+            let share = vfs.f_blocks / 100 * KEPT_FREE_PERCENT;
+            let kept = self.kept_free.max(share.saturating_mul(vfs.f_frsize));
+            vfs.f_bavail.saturating_mul(vfs.f_frsize) < kept
+        })
+    }
+
+    /// The same with another `KEPT_FREE_BYTES`: file systems of tests are small.
+    #[cfg(test)]
+    pub(crate) fn keeping_free(self, bytes: u64) -> Self {
+        Self { kept_free: bytes, ..self }
     }
 
     /// The device of its file system.
@@ -188,6 +207,11 @@ fn is_spool_name(name: &[u8]) -> bool {
     let well = is(u8::is_ascii_hexdigit) && is(u8::is_ascii_digit) && is(u8::is_ascii_digit);
     well && words.next().is_none()
 }
+
+/// Answers of PHP leave so much of the file system free: the larger of so many bytes and so many
+/// per cent.
+const KEPT_FREE_BYTES: u64 = 1 << 30;
+const KEPT_FREE_PERCENT: u64 = 5;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Calls side by side: kept connections, the queue, clients that left it.
 
+mod kept;
+
 use std::future::poll_fn;
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,7 +13,7 @@ use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use super::*;
 use crate::fixture::{Fixture, Lines};
 use crate::php::actor::{
-    Actor, PATIENCE, application, busy, end, page, read_request, stdout, until,
+    Actor, PATIENCE, application, busy, end, page, read_next_request, read_request, stdout, until,
 };
 use crate::php::answer::{Left, Supply};
 use crate::plan::{Patience, Plan};
@@ -23,12 +25,8 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 fn call(made: &Fixture) -> Box<Call> {
-    call_by(made, "GET")
-}
-
-fn call_by(made: &Fixture, method: &str) -> Box<Call> {
     let lines = Lines(Vec::new());
-    match made.door.plan(&lines.ask(method, "/a.php"), Patience::Once) {
+    match made.door.plan(&lines.ask("GET", "/a.php"), Patience::Once) {
         Plan::Php(call) => call,
         other => panic!("{other:?}"),
     }
@@ -59,11 +57,7 @@ async fn answer(made: Made) -> (u16, Vec<u8>) {
 }
 
 fn begin(made: &Fixture) -> JoinHandle<(u16, Vec<u8>)> {
-    begin_by(made, "GET")
-}
-
-fn begin_by(made: &Fixture, method: &str) -> JoinHandle<(u16, Vec<u8>)> {
-    let (call, door) = (call_by(made, method), Rc::clone(&made.door));
+    let (call, door) = (call(made), Rc::clone(&made.door));
     spawn_local(async move { answer(call.run(&door, || true).await).await })
 }
 
@@ -99,7 +93,8 @@ fn a_connection_is_kept_only_for_one_who_waits_already() {
             return peer.write_all(&page(format!("{HEAD}0"))).unwrap();
         }
         for (at, keep) in [true, true, false].into_iter().enumerate() {
-            assert_eq!(read_request(&mut peer).keep, keep, "{at}");
+            let read = if at == 0 { read_request } else { read_next_request };
+            assert_eq!(read(&mut peer).keep, keep, "{at}");
             peer.write_all(&page(format!("{HEAD}{}", at + 1))).unwrap();
         }
     });
@@ -115,95 +110,6 @@ fn a_connection_is_kept_only_for_one_who_waits_already() {
     });
     assert_eq!(busy(made.board), 0);
     actor.done();
-}
-
-/// The methods of three calls in a row through one place, and how each ends when the connection
-/// that the second leaves is closed, read or not, without a word to the third.
-fn at_the_end_of_a_process(third: &'static str, connections: usize, said: &[u8]) -> (u16, Vec<u8>) {
-    let (made, said) = (narrow(), said.to_vec());
-    let board = made.board;
-    let actor = Actor::of(&made, connections, move |number, mut peer| {
-        let asked = read_request(&mut peer);
-        match number {
-            0 => {
-                queued(board, 2);
-                peer.write_all(&page(format!("{HEAD}0"))).unwrap();
-            }
-            1 => {
-                assert!(asked.keep);
-                peer.write_all(&page(format!("{HEAD}1"))).unwrap();
-                // Whether it gets there or not: this process is at its end.
-                if third == "GET" {
-                    read_request(&mut peer);
-                } else {
-                    assert_eq!(std::io::Read::read(&mut peer, &mut [0]).unwrap(), 0);
-                }
-            }
-            _ => {
-                assert_eq!(
-                    (asked.keep, asked.get("REQUEST_METHOD").as_deref()),
-                    (false, Some(third))
-                );
-                peer.write_all(&said).unwrap();
-            }
-        }
-    });
-    let answer = run(async {
-        let mut calls = Vec::new();
-        for method in ["GET", "GET", third] {
-            calls.push(begin_by(&made, method));
-            settle().await;
-        }
-        let last = calls.pop().unwrap();
-        for call in calls {
-            assert_eq!(call.await.unwrap().0, 200);
-        }
-        last.await.unwrap()
-    });
-    actor.done();
-    assert_eq!(busy(board), 0);
-    answer
-}
-
-#[test]
-fn a_connection_at_its_end_costs_nobody_an_answer() {
-    let answer = page(format!("{HEAD}2"));
-    assert_eq!(at_the_end_of_a_process("GET", 3, &answer), (200, b"2".to_vec()));
-    // Once more, not for ever.
-    assert_eq!(at_the_end_of_a_process("GET", 3, b"").0, 502);
-    // What must not be sent twice is never sent where nobody may read it.
-    assert_eq!(at_the_end_of_a_process("POST", 3, &answer), (200, b"2".to_vec()));
-}
-
-#[test]
-fn who_said_a_word_is_not_asked_again() {
-    for word in
-        [&stdout("Content-")[..], &crate::php::actor::stderr("warn"), b"\x01\x06", b"garbage!"]
-    {
-        let (made, word) = (narrow(), word.to_vec());
-        let board = made.board;
-        let actor = Actor::of(&made, 2, move |number, mut peer| {
-            read_request(&mut peer);
-            if number == 0 {
-                queued(board, 2);
-                return peer.write_all(&page(format!("{HEAD}0"))).unwrap();
-            }
-            peer.write_all(&page(format!("{HEAD}1"))).unwrap();
-            read_request(&mut peer);
-            peer.write_all(&word).unwrap();
-        });
-        run(async {
-            let mut calls = Vec::new();
-            for _ in 0..3 {
-                calls.push(begin(&made));
-                settle().await;
-            }
-            let last = calls.pop().unwrap();
-            assert_eq!(last.await.unwrap().0, 502);
-        });
-        actor.done();
-        assert_eq!(busy(board), 0);
-    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use menshen_config::model::PhpAddress;
 
 use super::*;
-use crate::php::actor::{PATIENCE, end, page, read_request, stderr, stdout};
+use crate::php::actor::{PATIENCE, end, page, read_next_request, read_request, stderr, stdout};
 use crate::php::delivery::How;
 use crate::php::fixture::{Place, noise};
 
@@ -168,7 +168,7 @@ fn a_kept_connection_serves_another_request() {
         read_request(&mut peer);
         let line = exchange.release().unwrap();
         let mut second = Exchange::new(line, Connection::Close, &[], None, 0);
-        assert!(!read_request(&mut peer).keep);
+        assert!(!read_next_request(&mut peer).keep);
         peer.write_all(&page("second")).unwrap();
         finish(&mut second).await;
         assert_eq!((second.state, second.answer.memory()), (State::Whole, &b"second"[..]));

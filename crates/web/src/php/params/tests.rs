@@ -22,9 +22,6 @@ const PLACE: Place<'_> = Place {
 
 type Pairs = Vec<(String, String)>;
 
-/// Fields of a request and what PHP sees of them.
-type Row<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
-
 fn taken_apart(stream: &[u8]) -> Pairs {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     actor::pairs(stream).into_iter().map(|(name, value)| (text(name), text(value))).collect()
@@ -46,6 +43,9 @@ fn get<'p>(pairs: &'p Pairs, name: &str) -> Option<&'p str> {
     assert!(values.next().is_none(), "{name} twice");
     value
 }
+
+/// Fields of a request, and the parameters they make.
+type Fields<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
 
 #[test]
 fn a_plain_request_has_exactly_these() {
@@ -103,7 +103,7 @@ fn what_the_site_knows_is_told_when_there_is_something() {
 
 #[test]
 fn fields_of_the_client() {
-    let rows: [Row<'_>; 12] = [
+    let rows: [Fields<'_>; 12] = [
         (&["Accept-Language: de"], &[("HTTP_ACCEPT_LANGUAGE", "de")]),
         (&["X-A1: 文"], &[("HTTP_X_A1", "文")]),
         // CVE-2016-5385.
