@@ -152,8 +152,8 @@ impl Line {
 
     /// After its end, with nothing heard: whether php-fpm closed it instead of serving what was
     /// sent. Either it ended its sending only, which it never does to a request that it began, and
-    /// waits for our end (measured with PHP 8.2); or it closed it whole and left bytes unread, which
-    /// a Unix socket says. A process that dies closes it whole, with all parameters read.
+    /// waits for our end (measured with PHP 8.2); or it closed it whole and left bytes unread,
+    /// which a Unix socket says. A process that dies closes it whole, with all parameters read.
     pub(crate) fn closed_unread(&self) -> bool {
         let socket = match &self.end {
             End::Fresh(socket) => socket,
