@@ -16,6 +16,10 @@ mod strace;
 mod wire;
 
 use std::collections::HashMap;
+use std::fs::{self, Permissions};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use live::Live;
@@ -66,6 +70,48 @@ fn without_durability_nothing_is_flushed() {
         let renaming = renaming(&calls, name);
         assert!(last_write(&calls, name).ended < renaming.began, "{name}: {calls:#?}");
         assert!(renaming.ended < answer.began, "{name}: {calls:#?}");
+    }
+}
+
+#[test]
+fn php_hears_of_a_file_when_it_is_on_the_disk() {
+    for (durable, flushed) in [(true, true), (false, false)] {
+        let site = "[[site]]\nroot = \"public\"\nphp = \"unix:php.sock\"\ndelivery = \"replay\"\n";
+        let folder = live::folder("");
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(folder.path().join("public")).unwrap();
+        fs::write(folder.path().join("public/index.php"), "<?php").unwrap();
+        let php = folder.path().join("php.sock");
+        let listener = UnixListener::bind(&php).unwrap();
+        fs::set_permissions(&php, Permissions::from_mode(0o777)).unwrap();
+        let site = site.replace("unix:", &format!("unix:{}/", folder.path().display()));
+        let text = settings("serve", &format!("durable = {durable}"), &site);
+        fs::write(folder.path().join("menshen.toml"), text).unwrap();
+        let command = live::command(folder.path(), &["serve"]);
+        let live = Live::start_command(folder, command);
+        let Some(trace) = Trace::start(&live) else { return };
+        let head = "--cut\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n";
+        let form = [head.as_bytes(), &pattern(200_000), b"\r\n--cut--\r\n"].concat();
+        let kind = "Content-Type: multipart/form-data; boundary=cut";
+        // A PHP that takes the request and dies.
+        let asked = std::thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            peer.read_exact(&mut [0; 16]).unwrap();
+        });
+        let answer = Wire::open(live.plain).ask("POST", "/index.php", &[kind], &form);
+        assert_eq!(answer.status, 502, "{}", answer.head);
+        asked.join().unwrap();
+        let calls = trace.end();
+        let is_spool = |call: &&Call| call.first_path().contains("/php/spool/");
+        let write = calls.iter().filter(is_spool).rfind(|call| call.name.starts_with("write"));
+        let write = write.unwrap_or_else(|| panic!("nothing was spooled: {calls:#?}"));
+        let told = calls.iter().find(|call| call.first_path().starts_with("socket:")).unwrap();
+        assert!(write.ended < told.began, "{calls:#?}");
+        let flush = calls.iter().filter(is_spool).find(|call| call.is("fdatasync"));
+        assert_eq!(flush.is_some(), flushed, "{calls:#?}");
+        if let Some(flush) = flush {
+            assert!(write.ended < flush.began && flush.ended < told.began, "{calls:#?}");
+        }
     }
 }
 
@@ -138,7 +184,7 @@ impl Trace {
     /// Detaches; all calls that came to an end, in the order in which they did.
     fn end(self) -> Vec<Call> {
         drop(self.strace);
-        parse(&std::fs::read_to_string(&self.file).unwrap())
+        parse(&fs::read_to_string(&self.file).unwrap())
     }
 }
 
