@@ -89,7 +89,7 @@ pub(super) fn rows(all: &[(Kind, Vec<Figures>)]) -> Vec<Row> {
         let flat = ("memory at the largest file, MiB", "large_mib");
         let bound = format!("1.25 × smallest {}", number(small / FLAT));
         rows.push(goal(*kind, rounds, flat, &bound, small));
-        if *kind == Kind::Swap {
+        if matches!(kind, Kind::Swap | Kind::Durable) {
             let time = ("worker seconds per GiB uploaded", "up_worker_secs");
             rows.push(goal(*kind, rounds, time, "goal 0.01", 0.01));
             let written = ("bytes written per byte uploaded", "up_written");

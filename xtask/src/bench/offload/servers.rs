@@ -18,6 +18,9 @@ use crate::shell;
 pub(super) enum Kind {
     /// menshen; the spooled file takes the place of PHP's own.
     Swap,
+    /// The same as it is by default: a file is on the disk before PHP hears of it. No rival
+    /// promises that.
+    Durable,
     /// menshen; form fields tell of the file.
     Fields,
     /// menshen; the body is sent again.
@@ -55,13 +58,21 @@ impl Running {
 
 impl Kind {
     /// In the order they are measured.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Swap, Self::Fields, Self::Replay, Self::Nginx, Self::Unbuffered, Self::Caddy];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Swap,
+        Self::Durable,
+        Self::Fields,
+        Self::Replay,
+        Self::Nginx,
+        Self::Unbuffered,
+        Self::Caddy,
+    ];
 
     /// What it is called in tables.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Swap => "menshen swap",
+            Self::Durable => "menshen swap, flushed",
             Self::Fields => "menshen fields",
             Self::Replay => "menshen replay",
             Self::Nginx => "nginx",
@@ -77,20 +88,20 @@ impl Kind {
 
     /// Whether it is this project.
     pub(super) const fn is_ours(self) -> bool {
-        matches!(self, Self::Swap | Self::Fields | Self::Replay)
+        matches!(self, Self::Swap | Self::Durable | Self::Fields | Self::Replay)
     }
 
     /// Starts it with a fresh pool.
     pub(super) fn start(self, lab: &Lab) -> Result<Running, String> {
         shell::run(std::process::Command::new("sync").arg("-f").arg(&lab.disk))?;
-        let prepend = (self == Self::Swap).then(|| menshen::prepend(lab));
+        let prepend = matches!(self, Self::Swap | Self::Durable).then(|| menshen::prepend(lab));
         let pool = Pool::start(lab, prepend.as_deref())?;
         let port = match self {
-            Self::Swap | Self::Fields | Self::Replay => lab.tls_port(Store::Php),
+            _ if self.is_ours() => lab.tls_port(Store::Php),
             _ => lab.nginx_port(Listener::Tls),
         };
         let server = match self {
-            Self::Swap | Self::Fields | Self::Replay => {
+            Self::Swap | Self::Durable | Self::Fields | Self::Replay => {
                 menshen::start_offload(lab, &self.configuration(lab).1)?
             }
             Self::Nginx | Self::Unbuffered => self.start_rival(lab, "nginx", |file, command| {
@@ -134,6 +145,10 @@ impl Kind {
     pub(super) fn configuration(self, lab: &Lab) -> (String, String) {
         let (name, text) = match self {
             Self::Swap => ("menshen-swap.toml", menshen::offload(lab, "swap")),
+            Self::Durable => {
+                let text = menshen::offload(lab, "swap");
+                ("menshen-flushed.toml", text.replace("durable = false", "durable = true"))
+            }
             Self::Fields => ("menshen-fields.toml", menshen::offload(lab, "fields")),
             Self::Replay => ("menshen-replay.toml", menshen::offload(lab, "replay")),
             Self::Nginx => ("nginx-offload.conf", nginx_configuration(lab, "")),
