@@ -119,8 +119,10 @@ impl Pool {
                 if error.kind() == io::ErrorKind::TimedOut {
                     door.slot.add(Counter::LimitPhpConnect, 1);
                 }
-                door.notes
-                    .tell(&format!("finding php-unreachable error: {}: {error}", self.name()), b"");
+                door.notes.tell(
+                    &format!("finding php-unreachable error: {}: {error}", self.spec.address),
+                    b"",
+                );
                 Err(Failure::Unreachable)
             }
         }
@@ -233,7 +235,7 @@ impl Pool {
     ) {
         if let Some(failure) = failure {
             let code = failure.code();
-            let what = format!("finding {code} error: {}: {}", self.name(), failure.detail());
+            let what = format!("finding {code} error: {}: {}", self.spec.address, failure.detail());
             door.notes.tell(&what, &script.name);
         }
         let lines = stderr.text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
@@ -298,14 +300,6 @@ impl Pool {
         }
         if told.insert(text.to_owned()) {
             door.notes.tell(text, b"");
-        }
-    }
-
-    /// The address, for the operator.
-    fn name(&self) -> String {
-        match &self.spec.address {
-            PhpAddress::Unix(path) => format!("unix:{}", path.display()),
-            PhpAddress::Tcp(address) => address.to_string(),
         }
     }
 }
