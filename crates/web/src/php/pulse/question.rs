@@ -2,16 +2,17 @@
 //!
 //! It ends by [`ANSWER_MAX`] whatever the other side does, and holds at most [`ANSWER_BYTES_MAX`].
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use menshen_config::model::PhpAddress;
 use menshen_web_core::cgi::{CgiLimits, CgiParsed, parse_head};
-use menshen_web_core::fastcgi::{
-    Connection, Decoder, Event, STDIN_END, begin_request, push_param, write_params,
-};
+use menshen_web_core::fastcgi::{Connection, push_param};
 use serde::Deserialize;
-use tokio::net::{TcpStream, UnixStream};
+
+use crate::php::exchange::{Exchange, State};
+use crate::php::line::Line;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(super) async fn ask(address: &PhpAddress, path: &str) -> Result<u32, Silence
     let answer = tokio::time::timeout(ANSWER_MAX, exchange(address, path)).await;
     match answer {
         Err(_elapsed) => Err(Silence::TooLong),
-        // A full backlog of a Unix socket says so at once.
+        // The backlog of a Unix socket stayed full.
         Ok(Err(error)) if error.kind() == ErrorKind::WouldBlock => Err(Silence::TooLong),
         Ok(Err(_)) => Err(Silence::Failed),
         Ok(Ok(answer)) => active(&answer).ok_or(Silence::Failed),
@@ -61,37 +62,18 @@ fn active(answer: &[u8]) -> Option<u32> {
 
 /// The standard output of the answer.
 async fn exchange(address: &PhpAddress, path: &str) -> io::Result<Vec<u8>> {
-    let link = match address {
-        PhpAddress::Unix(path) => Link::Unix(UnixStream::connect(path).await?),
-        PhpAddress::Tcp(address) => Link::Tcp(TcpStream::connect(address).await?),
-    };
-    link.send(&request(path)).await?;
-    let (mut decoder, mut out) = (Decoder::new(), Vec::new());
-    let mut buffer = [0; 4096];
-    while !decoder.is_done() {
-        let received = link.receive(&mut buffer).await?;
-        let mut input = &buffer[..received];
-        if input.is_empty() {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        loop {
-            let step = decoder.feed(input).map_err(|_| io::Error::from(ErrorKind::InvalidData))?;
-            if let Some(Event::Stdout(range)) = &step.event {
-                out.extend_from_slice(&input[range.clone()]);
-            }
-            input = &input[step.consumed..];
-            if step.event.is_none() || decoder.is_done() {
-                break;
-            }
-        }
-        if out.len() > ANSWER_BYTES_MAX {
-            return Err(ErrorKind::InvalidData.into());
-        }
+    let line = Line::open(address, CONNECT_MAX).await?;
+    let mut exchange = Exchange::new(line, Connection::Close, &pairs(path), None, 0);
+    while exchange.state == State::Open && exchange.answer.len() <= ANSWER_BYTES_MAX {
+        poll_fn(|cx| exchange.poll_step(cx)).await;
     }
-    Ok(out)
+    match exchange.state {
+        State::Whole => Ok(exchange.answer.memory().to_vec()),
+        State::Open | State::Broken(_) => Err(ErrorKind::InvalidData.into()),
+    }
 }
 
-fn request(path: &str) -> Vec<u8> {
+fn pairs(path: &str) -> Vec<u8> {
     let mut pairs = Vec::new();
     let params = [
         ("REQUEST_METHOD", "GET"),
@@ -104,68 +86,15 @@ fn request(path: &str) -> Vec<u8> {
     for (name, value) in params {
         push_param(name.as_bytes(), value.as_bytes(), &mut pairs);
     }
-    let mut out = Vec::new();
-    begin_request(Connection::Close, &mut out);
-    write_params(&pairs, &mut out);
-    out.extend_from_slice(&STDIN_END);
-    out
-}
-
-enum Link {
-    Unix(UnixStream),
-    Tcp(TcpStream),
-}
-
-impl Link {
-    async fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let sent = match self {
-                Self::Unix(socket) => {
-                    socket.writable().await?;
-                    socket.try_write(bytes)
-                }
-                Self::Tcp(socket) => {
-                    socket.writable().await?;
-                    socket.try_write(bytes)
-                }
-            };
-            bytes = &bytes[or_nothing(sent)?..];
-        }
-        Ok(())
-    }
-
-    /// At least one byte, or 0 at the end.
-    async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let received = match self {
-                Self::Unix(socket) => {
-                    socket.readable().await?;
-                    socket.try_read(buffer)
-                }
-                Self::Tcp(socket) => {
-                    socket.readable().await?;
-                    socket.try_read(buffer)
-                }
-            };
-            match received {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                other => return other,
-            }
-        }
-    }
-}
-
-fn or_nothing(result: io::Result<usize>) -> io::Result<usize> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
-        other => other,
-    }
+    pairs
 }
 
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// The most of an answer that is kept; a process takes some hundred bytes of it.
-const ANSWER_BYTES_MAX: usize = 512 * 1024;
+const ANSWER_BYTES_MAX: u64 = 512 * 1024;
+/// How long a pool may be away, or its queue full; less than an answer may take.
+const CONNECT_MAX: Duration = Duration::from_millis(100);
 /// What a process is that waits for a request.
 const IDLE: &str = "Idle";
 

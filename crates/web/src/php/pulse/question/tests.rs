@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Instant;
 
+use menshen_web_core::fastcgi::STDIN_END;
+
 use super::*;
 
 /// Answers one connection with these bytes, after the request has come.
@@ -69,7 +71,7 @@ fn what_is_no_status_is_not_believed() {
     }
     assert_eq!(asked(&server(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())), Err(Silence::Failed));
     assert_eq!(asked(&server(record(6, b"cut"))), Err(Silence::Failed));
-    let endless = record(6, &[b'x'; 60_000]).repeat(3);
+    let endless = record(6, &[b'x'; 60_000]).repeat(10);
     assert_eq!(asked(&server(endless)), Err(Silence::Failed));
     let missing = PhpAddress::Unix("/nonexistent/pool.sock".into());
     assert_eq!(asked(&missing), Err(Silence::Failed));
