@@ -116,7 +116,7 @@ impl Streaming {
                         Err(failure) => failure,
                     }
                 }
-                State::Whole => Failure::Broken(Trouble::Closed),
+                State::Whole => Failure::Broken(Trouble::Headless),
                 State::Broken(trouble) => Failure::Broken(trouble),
             };
             self.release(Some(failure));

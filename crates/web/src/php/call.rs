@@ -158,8 +158,8 @@ impl Failure {
             Self::Unreachable => "php-unreachable",
             Self::Silent => "php-silent",
             Self::Broken(Trouble::Overloaded) => "php-overloaded",
+            Self::Broken(Trouble::Headless) | Self::BadHead(_) => "php-bad-head",
             Self::Broken(_) => "php-died",
-            Self::BadHead(_) => "php-bad-head",
             Self::Fault(_) => "php-spool",
         }
     }

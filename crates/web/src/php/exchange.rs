@@ -68,6 +68,8 @@ pub(crate) enum State {
 pub(crate) enum Trouble {
     #[error("PHP closed the connection before its answer was whole")]
     Closed,
+    #[error("PHP ended its answer without a head")]
+    Headless,
     #[error("PHP did not speak FastCGI")]
     Protocol,
     #[error("PHP refused the request as too much")]
@@ -281,12 +283,6 @@ impl Stderr {
         let room = self.most.saturating_sub(self.text.len());
         self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.cut |= bytes.len() > room;
-    }
-}
-
-impl From<Trouble> for io::Error {
-    fn from(trouble: Trouble) -> Self {
-        Self::new(io::ErrorKind::ConnectionAborted, trouble)
     }
 }
 

@@ -208,3 +208,10 @@ fn a_call_that_is_dropped_leaves_nothing_behind() {
     });
     actor.done();
 }
+
+#[test]
+fn an_answer_without_a_head_is_told_from_one_that_broke_off() {
+    let (headless, died) = (Failure::Broken(Trouble::Headless), Failure::Broken(Trouble::Closed));
+    assert_eq!((headless.code(), died.code()), ("php-bad-head", "php-died"));
+    assert!(headless.detail().contains("without a head"), "{}", headless.detail());
+}
