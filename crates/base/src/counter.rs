@@ -114,4 +114,14 @@ counters! {
     LimitPhpAnswerSpool Counter "limit_php_answer_spool_bytes_total"
         "hits of php_answer_spool_bytes_max: the script waited for its reader";
     LimitPhpStderr Counter "limit_php_stderr_bytes_total" "hits of php_stderr_bytes_max";
+    ShelfVersion Gauge "certificate_shelf_version"
+        "version of the certificates the worker serves";
+    ShelfSwaps Counter "certificate_swaps_total" "times a worker took newer certificates";
+    ShelfRefused Counter "certificate_refusals_total"
+        "times a worker kept its certificates because newer ones could not be used";
+    AcmeAnswered Counter "acme_challenges_total"
+        "challenges of certificate authorities that were answered";
+    TlsKept Counter "tls_failures_kept_total"
+        "failed handshakes kept for `menshen explain https --clients`";
+    LimitAcmeHook Counter "limit_acme_hook_seconds_total" "hits of acme_hook_seconds_max";
 }

@@ -3,6 +3,7 @@
 //! One table (`table.rs`) makes the checks, the commented sample and the reference page, so they
 //! cannot disagree. This crate reads no file and no environment: text comes in as an argument.
 
+pub mod keeper;
 pub mod model;
 mod nearest;
 mod parse;
@@ -17,15 +18,19 @@ pub mod worker;
 mod tests;
 
 pub use model::{
-    Access, AccessLog, Admin, Config, Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece,
-    FieldTemplate, FieldVariable, Fields, Limits, Links, Mount, NameValue, Network, Php,
-    PhpAddress, PhpBackend, PlainMode, PublicPath, QueryPiece, Redirect, Rule, Site, Tls, Try, Web,
+    Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Config, Delivery,
+    EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields, Limits,
+    Links, Mount, NameValue, Network, Php, PhpAddress, PhpBackend, PlainMode, PublicPath,
+    QueryPiece, Redirect, Rule, Site, Tls, Try, Web,
 };
 pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;
 pub use render::{Colour, render, summary};
 pub use sample::{reference, sample};
-pub use worker::{ListenerRole, ListenerSpec, POOLS_MAX, PoolSpec, Secrets, SiteSpec, WorkerSpec};
+pub use worker::{
+    ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec, Secrets, Shelf, ShelfPair,
+    SiteSpec, WorkerSpec,
+};
 
 /// A configuration file, read and rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]

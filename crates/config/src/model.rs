@@ -30,6 +30,8 @@ pub struct Config {
     pub php: Php,
     /// Certificates.
     pub tls: Tls,
+    /// How certificates are asked for.
+    pub acme: Acme,
     /// The loopback listener for `/metrics`.
     pub admin: Admin,
     /// Named limits.
@@ -118,6 +120,58 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// Names and addresses the development certificate covers.
     pub names: Vec<String>,
+    /// Files and folders with certificates and keys; which belong together is found out.
+    pub from: Vec<PathBuf>,
+    /// Names the keeper gets certificates for, lower case; one certificate each.
+    pub acme: Vec<String>,
+}
+
+/// How certificates are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acme {
+    /// Authorities, the preferred one first; none: Let's Encrypt.
+    pub directories: Vec<AcmeDirectory>,
+    /// Ways to prove a name, the preferred one first.
+    pub challenges: Vec<AcmeChallenge>,
+    /// Program that sets and removes TXT records; dns-01 needs it.
+    pub dns_hook: Option<PathBuf>,
+    /// File whose contents the hook reads on standard input.
+    pub dns_secret: Option<PathBuf>,
+    /// Seconds between the hook's success and the authority's look.
+    pub dns_wait_seconds: u32,
+    /// Contact for the account.
+    pub email: Option<String>,
+    /// User the keeper and its hook run as when menshen is started as root; `None`: the workers'.
+    pub user: Option<String>,
+}
+
+/// One ACME authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcmeDirectory {
+    /// URL of its directory.
+    pub url: String,
+    /// Certificate profile to ask for.
+    pub profile: Option<String>,
+    /// External account binding: key identifier.
+    pub eab_kid: Option<String>,
+    /// External account binding: file with the key in base64url.
+    pub eab_key: Option<PathBuf>,
+    /// PEM roots its own HTTPS is checked against.
+    pub roots: Option<PathBuf>,
+}
+
+/// A way to prove a name (RFC 8555 §8, RFC 8737).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AcmeChallenge {
+    /// A handshake at port 443.
+    #[serde(rename = "tls-alpn-01")]
+    TlsAlpn01,
+    /// A file at port 80.
+    #[serde(rename = "http-01")]
+    Http01,
+    /// A TXT record, set by the hook.
+    #[serde(rename = "dns-01")]
+    Dns01,
 }
 
 /// The loopback listener for `/metrics`.
@@ -163,6 +217,7 @@ pub struct Limits {
     pub php_fields_bytes_max: u64,
     pub php_answer_spool_bytes_max: u64,
     pub php_stderr_bytes_max: u32,
+    pub acme_hook_seconds_max: u32,
 }
 
 impl Default for Config {
@@ -174,7 +229,14 @@ impl Default for Config {
             web: Web::default(),
             sites: Vec::new(),
             php: Php::default(),
-            tls: Tls { certificate: None, key: None, names: vec!["localhost".into()] },
+            tls: Tls {
+                certificate: None,
+                key: None,
+                names: vec!["localhost".into()],
+                from: Vec::new(),
+                acme: Vec::new(),
+            },
+            acme: Acme::default(),
             admin: Admin { listen: Some(([127, 0, 0, 1], 8444).into()), explicit: false },
             limits: Limits::default(),
         }
@@ -193,6 +255,21 @@ impl Default for Web {
             durable: true,
             http2: true,
             access_log: AccessLog::File(PathBuf::from("access.log")),
+        }
+    }
+}
+
+impl Default for Acme {
+    fn default() -> Self {
+        use AcmeChallenge::{Dns01, Http01, TlsAlpn01};
+        Self {
+            directories: Vec::new(),
+            challenges: vec![TlsAlpn01, Http01, Dns01],
+            dns_hook: None,
+            dns_secret: None,
+            dns_wait_seconds: 10,
+            email: None,
+            user: None,
         }
     }
 }
@@ -230,6 +307,7 @@ impl Default for Limits {
             php_fields_bytes_max: 8 << 20,
             php_answer_spool_bytes_max: 0,
             php_stderr_bytes_max: 16 * 1024,
+            acme_hook_seconds_max: 120,
         }
     }
 }

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 use crate::model::Config;
 use crate::problem::{Problem, Problems, code};
 
+pub(crate) mod acme;
 mod address;
 mod contradiction;
 pub(crate) mod headers;

@@ -13,6 +13,7 @@ use menshen_base::Counter;
 use crate::model::{AccessLog, Admin, Config, Network};
 use crate::parse::Refusal;
 
+mod acme;
 mod limits;
 mod php;
 mod repeated;
@@ -216,6 +217,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "", help: "the server as a whole; before the first table", rows: server::ALL },
     Section { name: "web", help: "the web door", rows: server::WEB },
     Section { name: "tls", help: "certificates", rows: server::TLS },
+    Section { name: "acme", help: "how the certificates of `tls.acme` are got", rows: acme::ACME },
     Section { name: "admin", help: "the loopback listener for `/metrics`", rows: server::ADMIN },
     Section {
         name: "php",

@@ -41,8 +41,49 @@ pub struct WorkerSpec {
     pub become_user: Option<(u32, u32)>,
     /// `oom_score_adj` to write to itself before dropping rights.
     pub oom_score_adj: Option<i32>,
+    /// Certificates with their keys: a bulletin that holds a [`Shelf`]; the guard posts, the worker
+    /// looks once a second whether there is a newer one.
+    pub shelf_fd: i32,
+    /// Challenges of running ACME orders: a bulletin that holds [`crate::keeper::Challenges`]; the
+    /// keeper posts. None without `tls.acme`.
+    pub challenges_fd: Option<i32>,
+    /// The file of failed handshakes, read-write; each worker writes to its own part of it.
+    pub failures_fd: Option<i32>,
     /// Keys of this door.
     pub secrets: Secrets,
+}
+
+/// All certificates of a door; JSON in a bulletin.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Shelf {
+    /// In order of preference where several cover the same name: given ones, those of the keeper,
+    /// the development CA's.
+    pub pairs: Vec<ShelfPair>,
+}
+
+/// A certificate with its key; `Debug` shows no key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShelfPair {
+    /// PEM chain, leaf first.
+    pub certificate_pem: String,
+    /// PEM private key.
+    pub key_pem: String,
+    /// Where it comes from.
+    pub origin: PairOrigin,
+}
+
+/// Where a certificate comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PairOrigin {
+    /// `tls.certificate` with `tls.key`.
+    Given,
+    /// A file or folder of `tls.from`.
+    Found,
+    /// Kept by the keeper.
+    Acme,
+    /// The development CA.
+    Development,
 }
 
 /// Open folders of one site.
@@ -110,16 +151,24 @@ pub enum ListenerRole {
 /// Keys; `Debug` shows none of them.
 #[derive(Serialize, Deserialize)]
 pub struct Secrets {
-    /// PEM chain, leaf first.
-    pub certificate_pem: String,
-    /// PEM private key.
-    pub key_pem: String,
     /// Root of the session-ticket keys, shared by all workers.
     pub ticket_key: [u8; 32],
     /// SHA-256 of the owner token; the token itself stays with the guard.
     pub token_digest: [u8; 32],
     /// Key of the session cookies.
     pub cookie_key: [u8; 32],
+}
+
+impl fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelf").field("pairs", &self.pairs).finish()
+    }
+}
+
+impl fmt::Debug for ShelfPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShelfPair").field("origin", &self.origin).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Secrets {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use menshen_base::{Finding, Severity};
-use menshen_config::Config;
+use menshen_config::{Config, PairOrigin, Shelf, ShelfPair};
+use menshen_sys::Bulletin;
 use menshen_sys::scoreboard::SLOTS_MAX;
 use menshen_tls::{Outcome, dev_ca, load_pair};
 
@@ -37,8 +38,7 @@ pub(crate) struct Generation {
 
 /// The certificate in use.
 pub(crate) struct Certificate {
-    pub(crate) chain_pem: String,
-    pub(crate) key_pem: String,
+    pub(crate) shelf: Bulletin,
     pub(crate) trust: Trust,
 }
 
@@ -149,7 +149,8 @@ fn certificate(config: &Config, findings: &mut Vec<Finding>) -> Result<Certifica
             }
         }
         let trust = Trust::Development { ca: made.ca_path, names, issued: made.ca };
-        return Ok(Certificate { chain_pem: made.chain_pem, key_pem: made.key_pem, trust });
+        let shelf = shelf(made.chain_pem, made.key_pem, PairOrigin::Development)?;
+        return Ok(Certificate { shelf, trust });
     };
     let read = |path: &PathBuf| {
         std::fs::read_to_string(path).map_err(|source| GuardError::LocalFile {
@@ -162,7 +163,22 @@ fn certificate(config: &Config, findings: &mut Vec<Finding>) -> Result<Certifica
     let loaded = load_pair(chain_pem.as_bytes(), key_pem.as_bytes(), unix_now())?;
     findings.extend(loaded.findings);
     let trust = Trust::Given { file: file.clone(), names: loaded.names };
-    Ok(Certificate { chain_pem, key_pem, trust })
+    let shelf = shelf(chain_pem, key_pem, PairOrigin::Given)?;
+    Ok(Certificate { shelf, trust })
+}
+
+/// The bulletin workers take the certificate from.
+fn shelf(
+    certificate_pem: String,
+    key_pem: String,
+    origin: PairOrigin,
+) -> Result<Bulletin, GuardError> {
+    let shelf = Shelf { pairs: vec![ShelfPair { certificate_pem, key_pem, origin }] };
+    let posted = Bulletin::create("certificates").and_then(|mut bulletin| {
+        bulletin.post(&serde_json::to_vec(&shelf)?)?;
+        Ok(bulletin)
+    });
+    posted.map_err(|source| GuardError::LocalSystem { action: "post the certificates", source })
 }
 
 /// Two generations fit into the scoreboard.

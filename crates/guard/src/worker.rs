@@ -65,6 +65,7 @@ impl Worker {
     ) -> io::Result<Self> {
         let (ready, ready_write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let mut keep = vec![home.scoreboard.as_fd(), generation.root.as_fd(), ready_write.as_fd()];
+        keep.push(generation.certificate.shelf.as_fd());
         keep.extend(generation.access_log.as_ref().map(AsFd::as_fd));
         let mut listeners = Vec::new();
         for door in &generation.doors {
@@ -89,9 +90,10 @@ impl Worker {
             ready_fd: ready_write.as_raw_fd(),
             become_user: generation.account.as_ref().map(|account| (account.uid, account.gid)),
             oom_score_adj: home.oom_score_adj,
+            shelf_fd: generation.certificate.shelf.as_fd().as_raw_fd(),
+            challenges_fd: None,
+            failures_fd: None,
             secrets: Secrets {
-                certificate_pem: generation.certificate.chain_pem.clone(),
-                key_pem: generation.certificate.key_pem.clone(),
                 ticket_key: home.ticket_key,
                 token_digest: home.token.digest(),
                 cookie_key: home.token.cookie_key(),

@@ -28,6 +28,9 @@ pub(crate) enum Command {
     Explain(ExplainCommand),
     /// Print a configuration file with every key, its default and what it means
     Sample,
+    /// Keep certificates; started by the guard only
+    #[command(hide = true)]
+    Keeper,
     /// Serve as a worker; started by the guard only
     #[command(hide = true)]
     Worker,

@@ -3,6 +3,7 @@
 mod check;
 mod cli;
 mod explain;
+mod keeper;
 mod out;
 mod reload;
 mod sample;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Explain(ExplainCommand::Upload(arguments)) => explain::upload(arguments),
         Command::Sample => sample::run(),
+        Command::Keeper => keeper::run(),
         Command::Worker => worker::run(),
     }
 }

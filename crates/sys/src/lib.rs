@@ -3,6 +3,7 @@
 //!
 //! Everything here is a thin, checked wrapper around one kernel interface; no policy, no protocol.
 
+pub mod bulletin;
 pub mod inherit;
 pub mod process;
 pub mod queue;
@@ -11,5 +12,6 @@ pub mod scratch;
 pub mod spawn;
 pub mod steer;
 
+pub use bulletin::{Bulletin, BulletinReader};
 pub use scoreboard::pools::{POOLS_MAX, PoolLoad, PoolView};
 pub use scoreboard::{ScoreView, Scoreboard, Slot, SlotState, TransferKind, TransferView};

@@ -362,13 +362,7 @@ fn door(config: &Config, specs: &[SiteSpec], root_fd: i32) -> io::Result<Door> {
     let spool = Spool::idle(Arc::clone(&root), "0", false);
     let limits = config.limits.clone();
     let files = Files::new(board, slot, 0);
-    let nothing = Secrets {
-        certificate_pem: String::new(),
-        key_pem: String::new(),
-        ticket_key: [0; 32],
-        token_digest: [0; 32],
-        cookie_key: [0; 32],
-    };
+    let nothing = Secrets { ticket_key: [0; 32], token_digest: [0; 32], cookie_key: [0; 32] };
     Ok(Door {
         sites: Sites::new(config, specs, &files)?,
         files,

@@ -187,8 +187,6 @@ fn open_sites(folder: &Path, mut sites: Vec<model::Site>, files: &Files) -> Site
 pub(crate) fn secrets() -> Secrets {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, TOKEN.as_bytes());
     Secrets {
-        certificate_pem: String::new(),
-        key_pem: String::new(),
         ticket_key: [1; 32],
         token_digest: digest.as_ref().try_into().unwrap(),
         cookie_key: [2; 32],

@@ -348,9 +348,12 @@ fn count_breach(door: &Door, breach: Breach) {
 fn tls_config(spec: &WorkerSpec) -> Result<ServerConfig, Box<dyn std::error::Error>> {
     let alpn: &[&[u8]] = if spec.config.web.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
     let secrets = &spec.secrets;
+    let shelf = menshen_sys::BulletinReader::new(inherit::adopt(spec.shelf_fd)?);
+    let shelf: menshen_config::Shelf = serde_json::from_slice(&shelf.read()?.1)?;
+    let pair = shelf.pairs.first().ok_or("the shelf is empty")?;
     let config = menshen_tls::server_config(
-        secrets.certificate_pem.as_bytes(),
-        secrets.key_pem.as_bytes(),
+        pair.certificate_pem.as_bytes(),
+        pair.key_pem.as_bytes(),
         &secrets.ticket_key,
         alpn,
     )?;

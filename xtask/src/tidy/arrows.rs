@@ -81,16 +81,34 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
     ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
     ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
-    ("explain", &["base", "explain-core", "net", "sys", "config"]),
-    ("menshen", &["base", "config", "sys", "tls", "web", "sql", "tunnel", "guard", "explain"]),
+    ("keeper", &["base", "sys", "config", "tls"]),
+    ("explain", &["base", "explain-core", "sys", "config", "tls"]),
+    (
+        "menshen",
+        &[
+            "base",
+            "config",
+            "sys",
+            "tls",
+            "web",
+            "sql",
+            "tunnel",
+            "guard",
+            "keeper",
+            "explain",
+            "explain-core",
+        ],
+    ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
     ("testkit", &["base", "sys", "net"]),
 ];
 
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "web", "sql", "tunnel"]),
-    ("rustls", &["net", "tls", "web"]),
+    ("tokio", &["net", "web", "sql", "tunnel", "keeper", "explain"]),
+    ("rustls", &["net", "tls", "web", "keeper", "explain"]),
+    ("instant-acme", &["keeper"]),
+    ("hyper", &["keeper", "explain"]),
     ("h2", &["net", "web"]),
     ("clap", &["menshen"]),
     // System calls go through rustix, whose types carry the kernel's rules.

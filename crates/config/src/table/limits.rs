@@ -489,6 +489,22 @@ pub(super) const ROWS: &[Row] = &[
         counter: Some(Counter::LimitPhpStderr),
         tried: &[],
     },
+    Row {
+        name: "limits.acme_hook_seconds_max",
+        kind: Kind::Number(Number {
+            min: 1,
+            max: 3600,
+            zero: None,
+            unit: Unit::Seconds,
+            place: NumberPlace::Small(|config| &mut config.limits.acme_hook_seconds_max),
+        }),
+        default: "120",
+        example: "30",
+        help: "seconds `acme.dns_hook` may take for one record",
+        detail: "",
+        counter: Some(Counter::LimitAcmeHook),
+        tried: &[],
+    },
 ];
 
 const KIB: u64 = 1 << 10;

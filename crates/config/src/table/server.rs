@@ -1,10 +1,11 @@
 //! Rows of the whole server, the web door, certificates and `/metrics`.
 
 use super::{
-    Kind, List, Number, NumberPlace, REQUIRED, Row, Section, Text, Unit, WORKERS_MAX, Word, site,
+    Kind, List, Number, NumberPlace, REQUIRED, Row, Section, Text, Texts, Unit, WORKERS_MAX, Word,
+    site,
 };
 use crate::model::{Access, Config, PlainMode, PublicPath};
-use crate::parse::text;
+use crate::parse::{acme, text};
 
 /// Keys before the first table, in the order of sample and reference.
 pub(super) const ALL: &[Row] = &[
@@ -247,6 +248,40 @@ pub(super) const TLS: &[Row] = &[
         detail: "Not together with `tls.certificate`: that one brings its own names.",
         counter: None,
         tried: &["server_name", "hosts", "domains", "hostnames", "domain"],
+    },
+    Row {
+        name: "tls.from",
+        kind: Kind::Texts(Texts {
+            form: "list of files and folders",
+            needs: "",
+            clear: |config| config.tls.from.clear(),
+            add: |config, text| acme::path(text).map(|path| config.tls.from.push(path)),
+        }),
+        default: "[]",
+        example: "[\"/etc/letsencrypt/live/example.com\", \"/etc/menshen/certificates\"]",
+        help: "files and folders with certificates and keys",
+        detail: "Which key belongs to which certificate is found out; of several certificates for \
+                 one name and kind of key the one that ends last is served. A folder is read with \
+                 the folders in it. None may lie inside a folder that is served.",
+        counter: None,
+        tried: &["folder", "directory", "certificates", "files", "dir", "store"],
+    },
+    Row {
+        name: "tls.acme",
+        kind: Kind::Texts(Texts {
+            form: "list of host names, possibly with `*.` in front",
+            needs: "",
+            clear: |config| config.tls.acme.clear(),
+            add: |config, text| acme::name(text).map(|name| config.tls.acme.push(name)),
+        }),
+        default: "[]",
+        example: "[\"example.com\", \"*.example.com\"]",
+        help: "names to get certificates for, and to renew them in time",
+        detail: "Each name has a certificate of its own, so one that fails delays no other. Whom \
+                 they are got from is said in `[acme]`; by naming one here you agree to the terms \
+                 of that authority. Until the first one is there the development CA's is served.",
+        counter: None,
+        tried: &["auto", "letsencrypt", "lets_encrypt", "autocert", "managed", "issue"],
     },
 ];
 

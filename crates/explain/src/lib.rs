@@ -1,0 +1,4 @@
+//! Looks at live hosts and saved files, and tells what was seen: text, JSON, SVG and HTML.
+//!
+//! What follows from what was seen is decided in `menshen-explain-core`. Nothing here runs as root,
+//! and nothing of a peer reaches a terminal unescaped.
