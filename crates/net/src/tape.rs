@@ -48,6 +48,14 @@ impl Tape {
         Self { begun_us: clock::micros(), received: false, missing: false, room: None }
     }
 
+    /// One on which the peer sent this; for tests of what is made of tapes.
+    #[must_use]
+    pub fn of_peer(bytes: &[u8]) -> Self {
+        let mut tape = Self::begin();
+        tape.received(bytes);
+        tape
+    }
+
     /// Whether the peer sent anything at all.
     #[must_use]
     pub fn has_received(&self) -> bool {

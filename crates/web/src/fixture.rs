@@ -198,6 +198,15 @@ pub(crate) fn secrets() -> Secrets {
     }
 }
 
+/// A certificate for `names` and its key, both PEM, made by a development CA of its own.
+pub(crate) fn certificate(names: &[&str]) -> (String, String) {
+    let state = tempfile::tempdir().unwrap();
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let now = i64::try_from(menshen_tls::ticket::unix_seconds()).unwrap();
+    let made = menshen_tls::dev_ca::ensure(state.path(), &names, now).unwrap();
+    (made.chain_pem, made.key_pem)
+}
+
 /// A root over `path`.
 pub(crate) fn open_root(path: &Path) -> Root {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
