@@ -30,7 +30,7 @@ pub struct Failure {
     pub error: String,
     /// The client's alert (RFC 8446 §6).
     pub alert_received: Option<u8>,
-    /// Our alert, if it went out in clear text.
+    /// Our alert, as far as it is known: one that went out encrypted may not be.
     pub alert_sent: Option<u8>,
     /// What ended it.
     pub ended: FailureEnd,
