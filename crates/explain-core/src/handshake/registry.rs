@@ -7,8 +7,8 @@ mod alerts;
 mod suites;
 mod taken_apart;
 
-pub(super) use alerts::{AlertText, alert};
-pub(super) use taken_apart::{Cipher, Hash, SuiteShape, parts, shape};
+pub(super) use alerts::alert;
+pub(super) use taken_apart::{Cipher, Hash, Mac, SuiteShape, parts, shape};
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -53,7 +53,8 @@ pub(super) fn scheme(code: u16) -> Named {
         return named(code, name);
     }
     let [hash, signature] = code.to_be_bytes();
-    let hash = ["none", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"].get(usize::from(hash));
+    let hash =
+        ["none", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"].get(usize::from(hash));
     let signature = ["anonymous", "rsa", "dsa", "ecdsa"].get(usize::from(signature));
     match (hash, signature) {
         (Some(hash), Some(signature)) => named(code, &format!("{signature}_{hash}")),

@@ -88,7 +88,11 @@ const ALERTS: &[(u8, &str, &str)] = &[
          today",
     ),
     (71, "insufficient_security", "the sender wants stronger suites than the other one offers"),
-    (80, "internal_error", "something went wrong inside the sender that has nothing to do with TLS"),
+    (
+        80,
+        "internal_error",
+        "something went wrong inside the sender that has nothing to do with TLS",
+    ),
     (
         86,
         "inappropriate_fallback",
@@ -99,11 +103,7 @@ const ALERTS: &[(u8, &str, &str)] = &[
     (109, "missing_extension", "an extension that must be there is missing"),
     (110, "unsupported_extension", "an extension came that was not asked for"),
     (111, "certificate_unobtainable", "a certificate could not be fetched from its URL"),
-    (
-        112,
-        "unrecognized_name",
-        "the server has no site under the name the client asked for (SNI)",
-    ),
+    (112, "unrecognized_name", "the server has no site under the name the client asked for (SNI)"),
     (113, "bad_certificate_status_response", "the stapled OCSP answer is invalid"),
     (114, "bad_certificate_hash_value", "a certificate does not have the hash that was promised"),
     (115, "unknown_psk_identity", "the pre-shared key is not known"),

@@ -23,7 +23,10 @@ pub(crate) enum Cipher {
     Aes256Gcm,
     ChaCha20Poly1305,
     /// Key length and MAC.
-    AesCbc { key_bytes: usize, mac: Mac },
+    AesCbc {
+        key_bytes: usize,
+        mac: Mac,
+    },
     Other,
 }
 
@@ -85,11 +88,7 @@ pub(crate) fn parts(code: u16) -> Vec<SuitePart> {
     parts
 }
 
-fn explain(
-    table: &[(&str, &'static str)],
-    part: &str,
-    role: &'static str,
-) -> Option<SuitePart> {
+fn explain(table: &[(&str, &'static str)], part: &str, role: &'static str) -> Option<SuitePart> {
     let (_, meaning) = table.iter().find(|(name, _)| *name == part)?;
     Some(SuitePart { part: part.to_string(), role, meaning })
 }
@@ -126,8 +125,11 @@ fn cipher(after: &str) -> Cipher {
 const EXCHANGES: &[(&str, &str)] = &[
     ("ECDHE", "both sides make fresh keys on an elliptic curve; a stolen key opens nothing old"),
     ("DHE", "both sides make fresh Diffie-Hellman keys; a stolen key opens nothing old"),
-    ("RSA", "the client encrypts a secret with the certificate's key; who gets that key later can \
-             open old recordings"),
+    (
+        "RSA",
+        "the client encrypts a secret with the certificate's key; who gets that key later can \
+             open old recordings",
+    ),
     ("ECDH", "a fixed key on an elliptic curve stands in the certificate"),
     ("DH", "a fixed Diffie-Hellman key stands in the certificate"),
     ("PSK", "both sides had a common secret before"),
