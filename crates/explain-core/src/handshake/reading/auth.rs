@@ -182,10 +182,7 @@ impl Reading<'_> {
         let params = body.get(..read).unwrap_or(&[]);
         if !cursor.is_empty() && matches!(kind, KeyExchangeKind::Dhe | KeyExchangeKind::Ecdhe) {
             let (scheme, value) = self.signature_of(&mut cursor)?;
-            let name = scheme
-                .map_or("by the key's kind, MD5 and SHA-1 or SHA-1".to_string(), |code| {
-                    registry::scheme(code).name
-                });
+            let name = scheme_name(scheme);
             fields.push(field("signature", format!("{name}, {}", bytes(value.len())), ""));
             let signed = [&self.facts.client_random, &self.facts.server_random, params].concat();
             self.check_signature(Side::Server, scheme, &signed, value);
@@ -256,7 +253,7 @@ impl Reading<'_> {
         } else {
             self.signature_of(&mut cursor)?
         };
-        let name = scheme.map_or("not named".to_string(), |code| registry::scheme(code).name);
+        let name = scheme_name(scheme);
         if !self.facts.done() {
             let signed = if self.facts.tls13() {
                 proof::signed13(side, self.facts.hash(), &self.transcript)
@@ -349,6 +346,11 @@ impl Reading<'_> {
 /// The first name, or the subject when there is none.
 fn named(subject: &str, names: &[String]) -> String {
     names.first().cloned().unwrap_or_else(|| subject.to_string())
+}
+
+/// The scheme's name; older versions have none, the kind of key decides.
+fn scheme_name(scheme: Option<u16>) -> String {
+    scheme.map_or_else(|| "MD5 and SHA-1, or SHA-1".to_string(), |code| registry::scheme(code).name)
 }
 
 /// The bits of a number without its leading zeros.
