@@ -297,6 +297,56 @@ fn a_wrong_secret_opens_nothing_and_a_changed_byte_fails_the_proof() {
 }
 
 #[test]
+fn with_all_secrets_nothing_stays_closed_but_payload_of_old_versions() {
+    for (name, fixture) in all().into_iter().filter(|(name, _)| !is_closed(name)) {
+        let story = tell(&fixture, &Secrets::parse(fixture.keys.as_bytes()));
+        for message in &story.messages {
+            if let Protection::Encrypted { opened: false, .. } = message.protection {
+                let old = story.version.as_ref().is_some_and(|version| version.name != "TLS 1.3");
+                let payload = message.kind == MessageKind::ApplicationData;
+                assert!(old && payload, "{name}: {message:?}");
+            }
+        }
+    }
+}
+
+/// The server's first flight, its messages put into records of another size.
+fn rerecorded(fixture: &Fixture, size: usize) -> Fixture {
+    let mut out = fixture.clone();
+    let flight = out.pieces.iter_mut().find(|piece| piece.from == Side::Server).unwrap();
+    let (mut messages, mut rest) = (Vec::new(), flight.bytes.as_ref());
+    while let [kind, _, _, high, low, after @ ..] = rest {
+        assert_eq!(*kind, 22);
+        let (body, next) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        messages.extend_from_slice(body);
+        rest = next;
+    }
+    let records = messages.chunks(size).map(|body| {
+        let count = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&[22, 3, 3], &count[..], body].concat()
+    });
+    flight.bytes = Cow::Owned(records.collect::<Vec<_>>().concat());
+    out
+}
+
+#[test]
+fn messages_share_and_span_records() {
+    let fixture = rerecorded(&fixture("tls12-ecdhe-gcm"), 100);
+    let story = tell(&fixture, &Secrets::parse(fixture.keys.as_bytes()));
+    assert!(story.checks.iter().all(|check| check.result == CheckResult::Ok));
+    let mut at = 0;
+    for message in story.messages.iter().filter(|message| message.from == Side::Server).take(4) {
+        let records = at / 100..=(at + message.bytes - 1) / 100;
+        let wanted: Vec<u64> = records.map(|record| record as u64 * 105).collect();
+        let told: Vec<u64> = message.records.iter().map(|record| record.offset).collect();
+        assert_eq!(told, wanted, "{}", message.name);
+        at += message.bytes;
+    }
+    let wire: u64 = story.flights.iter().map(|flight| flight.bytes as u64).sum();
+    assert_eq!(wire, story.client_bytes + story.server_bytes);
+}
+
+#[test]
 fn a_hybrid_group_is_told_by_its_halves() {
     let mut fixture = fixture("tls13-x25519");
     let hello = fixture.pieces.iter_mut().find(|piece| piece.from == Side::Server).unwrap();
