@@ -41,20 +41,31 @@ impl Reading<'_> {
         if chain.transparency {
             fields.push(field("signed_certificate_timestamp", "yes", "proof of public logging"));
         }
-        let sentence = match (&glance, side) {
-            (None, _) => format!("The {} has no certificate to show.", side.word()),
-            (Some(leaf), _) => format!(
-                "The {} shows its certificate: {}, issued by {}; its public key is for checking \
-                 signatures.",
+        let sentence = match &glance {
+            None => format!("The {} has no certificate to show.", side.word()),
+            Some(leaf) => format!(
+                "The {} shows its certificate: {}, issued by {}; its public key is for {}.",
                 side.word(),
                 named(&leaf.subject, &leaf.names),
-                leaf.issuer
+                leaf.issuer,
+                self.key_use(side)
             ),
         };
         if !self.facts.done() {
             self.keep_chain(side, chain);
         }
         Some(Told { kind: MessageKind::Certificate, name: "Certificate", fields, sentence })
+    }
+
+    /// What the key of a certificate is for on this connection.
+    fn key_use(&self, side: Side) -> &'static str {
+        let encrypts = !self.facts.tls13()
+            && self.facts.shape.is_some_and(|shape| shape.kind == KeyExchangeKind::Rsa);
+        if encrypts && side == Side::Server {
+            "encrypting a secret that only its owner can open"
+        } else {
+            "checking signatures"
+        }
     }
 
     fn keep_chain(&mut self, side: Side, chain: Chain) {
