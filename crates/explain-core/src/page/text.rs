@@ -44,8 +44,9 @@ fn head(report: &Report, out: &mut String) {
     let _ = writeln!(out, "result     {result}");
     let policy = if report.upgrade_insecure_requests { "in force" } else { "not set" };
     let _ = writeln!(out, "policy     upgrade-insecure-requests is {policy}");
+    let all = report.documents.len();
     let read = report.documents.iter().filter(|document| document.fault.is_none()).count();
-    let _ = writeln!(out, "read       {read} documents, {} addresses", report.addresses);
+    let _ = writeln!(out, "read       {read} of {all} documents, {} addresses", report.addresses);
 }
 
 fn group_text(outcome: Outcome, group: &[Row], out: &mut String) {

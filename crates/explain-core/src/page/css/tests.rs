@@ -60,7 +60,6 @@ fn what_is_not_fetched_is_not_found() {
         "a{background:url(x'y)}",
         "a{background:myurl(x)}",
         "a[href=\"http://x/\"]{}",
-        "a{content:\"a\nurl(x)\"",
         "url(x)",
     ] {
         assert_eq!(found(text), [], "{text}");
@@ -74,8 +73,8 @@ fn what_is_not_fetched_is_not_found() {
 proptest! {
     #[test]
     fn any_text_is_a_style(text in "[a@({)};:\"'\\\\/*u rl\n\u{e9}-]{0,200}", raw in any::<Vec<u8>>()) {
-        references(&text, Form::Sheet);
-        references(&String::from_utf8_lossy(&raw), Form::Declarations);
+        let _ = references(&text, Form::Sheet);
+        let _ = references(&String::from_utf8_lossy(&raw), Form::Declarations);
     }
 
     #[test]
