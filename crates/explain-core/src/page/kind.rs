@@ -196,6 +196,7 @@ pub const TABLE: &[Row] = &[
     // Asked for when the page is installed; not part of the page that is seen.
     row(Kind::ManifestIcon, "icon of the manifest", Upgradeable, (NotFetched, NotFetched), IMAGE),
     row(Kind::Frame, "frame", Blockable, (Blocked, Upgraded), FRAME),
+    // Upgraded as an image; what comes back as something else is a frame again, and blocked.
     row(Kind::PluginImage, "object with an image", Blockable, (Blocked, Upgraded), OBJECT),
     // The request is made for a frame after the upgrade was looked at: still blocked.
     row(Kind::Plugin, "object", Blockable, (Blocked, Blocked), OBJECT),
