@@ -321,6 +321,28 @@ fn exit_codes_and_saved_pages() {
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
 }
 
+#[test]
+fn root_is_left_before_anything_is_fetched() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let connect = silent.local_addr().unwrap().to_string();
+    let arguments = ["explain", "page", "--connect", &connect, "http://page.test:81/"];
+    let mut child = live::command(folder.path(), &arguments).spawn().unwrap();
+    // Once it has connected, it has dropped what it had.
+    let connection = silent.accept().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let _ = child.kill();
+    let _ = child.wait();
+    drop(connection);
+    for line in ["Uid:\t65534\t65534\t65534\t65534", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"]
+    {
+        assert!(status.contains(line), "{status}");
+    }
+}
+
 const ALL: &str = include_str!("page/all.html");
 const OWN: &str = include_str!("page/own.css");
 const INNER: &str = "<img src=\"http://t.test/r/innerimg.png\">\

@@ -134,7 +134,7 @@ impl<'a> Scanner<'a> {
 
     fn comment(&mut self) {
         let body = self.rest().get(2..).unwrap_or_default();
-        self.at += body.find("*/").map_or(self.rest().len(), |end| end + 4);
+        self.at += body.find("*/").map_or(body.len() + 2, |end| end + 4);
     }
 
     fn space(&mut self) {

@@ -16,6 +16,7 @@ use super::kind::Kind;
 use super::{Gather, Scan, script};
 use crate::page::csp::Policies;
 
+mod depth;
 mod element;
 mod link;
 mod srcset;
@@ -30,7 +31,9 @@ pub fn scan(page: &Url, url: &Url, text: &str, policies: Policies) -> Scan {
 }
 
 fn walk(gather: &mut Gather<'_>, text: &str, depth: usize) {
-    let html = Html::parse_document(text);
+    let shallow = depth::shallow(text);
+    gather.scan.cut |= shallow.len() < text.len();
+    let html = Html::parse_document(shallow);
     let mut state = State { depth, ..State::default() };
     let mut node = html.tree.root();
     loop {
@@ -121,10 +124,9 @@ impl State {
         let within =
             element::Within { picture: self.pictures > 0, video: self.media.last().copied() };
         element::take(gather, &tag, within);
-        if tag.name == "iframe" && self.depth < DEPTH_MAX {
-            if let Some(document) = tag.attr("srcdoc") {
-                walk_inner(gather, document, self.depth + 1);
-            }
+        let document = tag.attr("srcdoc").filter(|_| tag.name == "iframe");
+        if let Some(document) = document.filter(|_| self.depth < DEPTH_MAX) {
+            walk_inner(gather, document, self.depth + 1);
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) fn gather(gather: &mut Gather<'_>, text: &str) {
         if !socket && !starts(inner, "http://") {
             continue;
         }
-        let end = inner.find(|c: char| c == quote || c == '\n' || c == '\\').unwrap_or(inner.len());
+        let end = inner.find([quote, '\n', '\\']).unwrap_or(inner.len());
         let address = inner.get(..end).unwrap_or_default();
         if address.len() <= URL_BYTES_MAX && !is_name_only(address) {
             let before = text.get(..begin - 1).unwrap_or_default();

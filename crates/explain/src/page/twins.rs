@@ -85,6 +85,10 @@ fn judge(kind: Kind, answer: &Answer) -> Twin {
         return Twin::Status { status };
     }
     let media_type = answer.media_type();
+    // An object shows an image only if it is answered as one; all else becomes a frame.
+    if kind == Kind::PluginImage && !media_type.starts_with("image/") {
+        return Twin::OtherType { media_type };
+    }
     // A page where none belongs is a host that answers everything with its front page.
     let page = media_type == "text/html";
     let fits = matches!(kind, Kind::Frame | Kind::Plugin | Kind::Prefetch | Kind::PreloadOther);

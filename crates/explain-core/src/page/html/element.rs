@@ -97,10 +97,8 @@ pub(super) fn take(gather: &mut Gather<'_>, tag: &Tag<'_>, within: Within) {
         }
         _ => {}
     }
-    if matches!(tag.name, "button" | "input") {
-        if let Some(action) = tag.attr("formaction") {
-            gather.take(Kind::Form, "formaction", action);
-        }
+    if let ("button" | "input", Some(action)) = (tag.name, tag.attr("formaction")) {
+        gather.take(Kind::Form, "formaction", action);
     }
 }
 

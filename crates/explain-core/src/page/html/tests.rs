@@ -1,4 +1,5 @@
 //! What documents refer to, and what they do not.
+extern crate std;
 
 use alloc::string::ToString;
 use alloc::vec;
@@ -169,4 +170,15 @@ fn much_is_cut_and_deep_is_no_trouble() {
     assert_eq!((scan.references.len(), scan.cut), (crate::page::REFERENCES_MAX, true));
     of(&"<div>".repeat(20_000));
     of(&"<svg><g>".repeat(5_000));
+}
+
+#[test]
+fn hostile_nesting_takes_no_time() {
+    let began = std::time::Instant::now();
+    for (open, then) in [("<div>", "<p>"), ("<div>", "</x>"), ("<b>", "<p>"), ("<table>", "<td>")] {
+        let scan = of(&(open.repeat(50_000) + &then.repeat(50_000)));
+        assert!(scan.cut, "{open}");
+    }
+    // Unbounded, the first alone takes three quarters of a minute.
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
 }
