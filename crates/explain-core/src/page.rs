@@ -16,6 +16,7 @@ pub mod report;
 mod script;
 pub mod text;
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -52,6 +53,17 @@ pub struct Reference {
     pub confidence: Confidence,
     /// It stands in `noscript`: only browsers without scripts see it.
     pub without_scripts_only: bool,
+}
+
+impl Reference {
+    /// `URL:line:column`, or the address of the document alone.
+    #[must_use]
+    pub fn position(&self) -> String {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => format!("{}:{line}:{column}", self.document),
+            _ => self.document.clone(),
+        }
+    }
 }
 
 /// What to read next, for what stands in it.

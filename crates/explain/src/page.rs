@@ -1,8 +1,8 @@
 //! Reads a page and what it loads, and tries the https twin of what it refers to without https.
 //!
-//! What is read is only looked at, never run. Everything has a limit: bytes of a document, documents,
-//! connections at once, seconds. A page that cannot be reached is an error; anything less is told in
-//! the answer. Must not run as root.
+//! What is read is only looked at, never run. Everything has a limit: bytes of a document,
+//! documents, connections at once, seconds. A page that cannot be reached is an error; anything
+//! less is told in the answer. Must not run as root.
 
 mod fetch;
 mod twins;
@@ -166,7 +166,6 @@ impl Walk {
             }
             Question::Fetch(url) => {
                 let (answer, at) = self.fetch_page(url).await?;
-                self.facts.hsts = answer.field("strict-transport-security").is_some();
                 (answer.text(), at, answer.status, answer.policies())
             }
         };
@@ -175,7 +174,6 @@ impl Walk {
         let scan = html::scan(&url, &url, &text, policies);
         self.facts.upgrades = scan.policies.upgrades();
         self.facts.blocks_all = scan.policies.blocks_all();
-        self.facts.has_policy = !scan.policies.is_empty();
         self.policies = scan.policies.clone();
         self.page = Some(url);
         self.take(scan, 0);

@@ -1,8 +1,8 @@
 //! What Chromium does with one reference: the row of its kind, the host it goes to, the policies
 //! in force.
 //!
-//! A host's HSTS changes nothing here: browsers look at mixed content first (Fetch §4.1, whatwg/fetch
-//! issue 150), so a blockable reference to a preloaded host is blocked like any other.
+//! A host's HSTS changes nothing here: browsers look at mixed content first (Fetch §4.1,
+//! whatwg/fetch issue 150), so a blockable reference to a preloaded host is blocked like any other.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 

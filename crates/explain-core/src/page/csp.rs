@@ -1,5 +1,5 @@
-//! Content Security Policy, as far as it says what becomes of a reference without https (CSP 3 §6.7,
-//! Upgrade Insecure Requests §3.1).
+//! Content Security Policy, as far as it says what becomes of a reference without https (CSP 3
+//! §6.7, Upgrade Insecure Requests §3.1).
 //!
 //! Where nonces or hashes could allow something, it counts as allowed: a policy is never blamed for
 //! what it may let through. Policies that only report are not read.

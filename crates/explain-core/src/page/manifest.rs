@@ -1,5 +1,5 @@
-//! What a web application manifest refers to: icons, screenshots, icons of shortcuts, the start page
-//! (W3C Web Application Manifest §1). Text that is no JSON refers to nothing.
+//! What a web application manifest refers to: icons, screenshots, icons of shortcuts, the start
+//! page (W3C Web Application Manifest §1). Text that is no JSON refers to nothing.
 
 use serde_json::Value;
 use url::Url;

@@ -28,10 +28,6 @@ pub struct Facts {
     pub upgrades: bool,
     /// The obsolete `block-all-mixed-content` is there.
     pub blocks_all: bool,
-    /// A policy of any kind is in force.
-    pub has_policy: bool,
-    /// The field Strict-Transport-Security is there.
-    pub hsts: bool,
     /// Documents that were read, the page first.
     pub documents: Vec<Document>,
     /// References without https.

@@ -29,7 +29,8 @@ proptest! {
     #[test]
     fn any_soup(parts in proptest::collection::vec(0..PARTS.len(), 0..40), junk in "\\PC{0,20}") {
         let mut text: String = parts.into_iter().map(|part| PARTS[part]).collect();
-        text.insert_str(text.len() / 2 - usize::from(!text.is_char_boundary(text.len() / 2)), &junk);
+        let middle = (0..=text.len() / 2).rev().find(|&at| text.is_char_boundary(at));
+        text.insert_str(middle.unwrap_or(0), &junk);
         everything(&text);
     }
 
@@ -78,7 +79,8 @@ const PARTS: &[&str] = &[
 fn a_manifest_refers_to_icons_and_pages() {
     let url = Url::parse("https://page.test/app/m.json").unwrap();
     let text = r#"{"icons":[{"src":"http://t/i"},{"src":"own"}],"start_url":"http://t/s",
-        "shortcuts":[{"url":"http://t/u","icons":[{"src":"http://t/j"}]}],"screenshots":[{"src":"http://t/k"}]}"#;
+        "shortcuts":[{"url":"http://t/u","icons":[{"src":"http://t/j"}]}],
+        "screenshots":[{"src":"http://t/k"}]}"#;
     let scan = manifest::scan(&url, &url, text, &Policies::default());
     let found: Vec<&str> = scan.references.iter().map(|one| one.url.as_str()).collect();
     assert_eq!(found, ["http://t/i", "http://t/k", "http://t/j", "http://t/u", "http://t/s"]);

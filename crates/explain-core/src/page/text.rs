@@ -61,7 +61,7 @@ fn group_text(outcome: Outcome, group: &[Row], out: &mut String) {
             menshen_base::Confidence::Certain => "",
         };
         let scripts = if one.without_scripts_only { ", only without scripts" } else { "" };
-        let at = shown(&position(one));
+        let at = shown(&one.position());
         let _ = writeln!(out, "    {}{comma}{spec}{guess}{scripts}; {at}", one.place);
         if let Some(twin) = &row.twin {
             let _ = writeln!(out, "    over https: {}", shown(&twin.text()));
@@ -80,7 +80,7 @@ const fn sees(outcome: Outcome) -> &'static str {
         Outcome::InsecureForm => "a mark at its fields, and a warning page before it is sent",
         Outcome::Upgraded => "asked for over https; no mark, and missing where that fails",
         Outcome::AllowedLocal => "loaded in the clear once the visitor permits it",
-        Outcome::Allowed => "asked of the visitor's own machine; no mark",
+        Outcome::Allowed => "asked of the visitor's own machine, once the visitor permits it",
         Outcome::Unknown => "depends on what the script does with it",
         Outcome::Navigation => "nothing on this page; people leave https by it",
         Outcome::NotFetched => "nothing in Chromium on a desktop",
@@ -150,18 +150,14 @@ fn fix(report: &Report, out: &mut String) {
     }
 }
 
-fn position(one: &super::Reference) -> String {
-    match (one.line, one.column) {
-        (Some(line), Some(column)) => format!("{}:{line}:{column}", one.document),
-        _ => one.document.clone(),
-    }
-}
-
 /// Fit for a terminal: no control character, and no mark that turns the direction of writing.
 fn shown(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns = matches!(
+            c,
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        );
         if c.is_control() || turns {
             out.extend(c.escape_default());
         } else {

@@ -1,7 +1,7 @@
 //! One request over one connection: HTTP/1.1, over TLS where the address says so.
 //!
-//! No cookies, no cache, no content coding, no connection kept. Each request has its seconds and its
-//! bytes; a body beyond them is cut, and says so.
+//! No cookies, no cache, no content coding, no connection kept. Each request has its seconds and
+//! its bytes; a body beyond them is cut, and says so.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Chromium without a window, driven over its debugging pipe: messages of JSON, each ended by a zero
-//! byte, on the descriptors 3 and 4. A shell sets them up from two named pipes.
+//! Chromium without a window, driven over its debugging pipe: messages of JSON, each ended by a
+//! zero byte, on the descriptors 3 and 4. A shell sets them up from two named pipes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};

@@ -56,7 +56,10 @@ fn upgrades_and_the_obsolete_one() {
 
 proptest! {
     #[test]
-    fn any_text_is_a_policy(text in "[a-z'*:/;,. \\[\\]0-9\u{e9}-]{0,100}", raw in any::<Vec<u8>>()) {
+    fn any_text_is_a_policy(
+        text in "[a-z'*:/;,. \\[\\]0-9\u{e9}-]{0,100}",
+        raw in any::<Vec<u8>>(),
+    ) {
         allows(&text, "http://a.test:81/x");
         allows(&alloc::format!("img-src {text}"), "http://[::1]:81/x");
         allows(&String::from_utf8_lossy(&raw), "http://a.test/");

@@ -72,7 +72,10 @@ fn what_is_not_fetched_is_not_found() {
 
 proptest! {
     #[test]
-    fn any_text_is_a_style(text in "[a@({)};:\"'\\\\/*u rl\n\u{e9}-]{0,200}", raw in any::<Vec<u8>>()) {
+    fn any_text_is_a_style(
+        text in "[a@({)};:\"'\\\\/*u rl\n\u{e9}-]{0,200}",
+        raw in any::<Vec<u8>>(),
+    ) {
         let _ = references(&text, Form::Sheet);
         let _ = references(&String::from_utf8_lossy(&raw), Form::Declarations);
     }

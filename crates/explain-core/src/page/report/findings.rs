@@ -1,7 +1,6 @@
 //! The findings: one for each outcome that was met, with its references as evidence.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use menshen_base::{Confidence, Finding, Severity};
@@ -94,7 +93,7 @@ const SCRIPT: Words = (
 );
 const NAMED: Words = ("a script names an address without https; its use is not seen", "");
 const LOOPBACK: Words = (
-    "this is asked of the visitor's own machine, which counts as trustworthy",
+    "this is asked of the visitor's own machine: trustworthy, and not what a public page wants",
     "Left over from development? No visitor has it.",
 );
 const LINKS: Words = (
@@ -128,17 +127,9 @@ fn group(
         let twin = facts.twins.get(&one.url).map(Twin::text);
         let twin = twin.map(|twin| format!("; over https: {twin}")).unwrap_or_default();
         let value = format!("{}{twin}", one.url);
-        finding = finding.evidence(one.place.clone(), position(one), value);
+        finding = finding.evidence(one.place.clone(), one.position(), value);
     }
     Some(finding)
-}
-
-/// `URL:line:column`.
-pub(crate) fn position(one: &Reference) -> String {
-    match (one.line, one.column) {
-        (Some(line), Some(column)) => format!("{}:{line}:{column}", one.document),
-        _ => one.document.clone(),
-    }
 }
 
 fn page_in_the_clear(facts: &Facts) -> Finding {
