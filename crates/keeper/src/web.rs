@@ -19,6 +19,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
+use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -30,6 +31,14 @@ use tokio::time::timeout;
 /// # Errors
 /// Why there are no roots, in words.
 pub(crate) fn tls(roots_pem: Option<&str>) -> Result<ClientConfig, String> {
+    let mut config = checked(roots_pem)?;
+    // Orders are rare and must work: a remembered session saves nothing, and rustls 0.23.46 as a
+    // server refuses a client that offers one before a HelloRetryRequest and not after it.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+fn checked(roots_pem: Option<&str>) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;

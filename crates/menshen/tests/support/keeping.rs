@@ -261,7 +261,9 @@ impl Keeper {
     /// What stands on the board.
     pub(crate) fn challenges(&self) -> Challenges {
         let reader = BulletinReader::new(self.board.as_fd().try_clone_to_owned().unwrap());
-        serde_json::from_slice(&reader.read().unwrap().1).unwrap()
+        let text = reader.read().unwrap().1;
+        // A keeper that did not begin yet has posted nothing.
+        if text.is_empty() { Challenges::default() } else { serde_json::from_slice(&text).unwrap() }
     }
 
     /// Ends it with a signal.

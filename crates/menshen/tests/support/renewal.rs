@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -17,6 +18,12 @@ pub(crate) struct Renewal {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
+struct Own {
+    asked: Arc<Mutex<Vec<String>>>,
+    root: PathBuf,
+    address: SocketAddr,
+}
+
 impl Renewal {
     /// The first certificate it is asked about shall have been renewed long ago, all others in a
     /// far future.
@@ -25,26 +32,24 @@ impl Renewal {
         let address = listener.local_addr().unwrap();
         let config = Arc::new(server_config(&pebble.pair, Vec::new()));
         let asked = Arc::new(Mutex::new(Vec::<String>::new()));
-        let (noted, root, url) = (Arc::clone(&asked), pebble.path("root.pem"), pebble.url());
+        let own =
+            Arc::new(Own { asked: Arc::clone(&asked), root: pebble.path("root.pem"), address });
+        let url = pebble.url();
         std::thread::spawn(move || {
             for socket in listener.incoming() {
                 let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
                 let mut stream = StreamOwned::new(tls, socket.unwrap());
-                let Some(path) = path_of(&mut stream) else { continue };
-                let body = match path.strip_prefix("/renewal/") {
-                    Some(identifier) => {
-                        let mut asked = noted.lock().unwrap();
-                        asked.push(identifier.to_owned());
-                        window(asked.first().is_some_and(|first| first == identifier))
-                    }
-                    None => directory(&url, &root, address),
-                };
-                let length = body.len();
-                let head = "HTTP/1.1 200 OK\r\nconnection: close\r\nretry-after: 3600\r\n";
-                let reply = format!("{head}content-length: {length}\r\n\r\n{body}");
-                let _ = stream.write_all(reply.as_bytes());
-                stream.conn.send_close_notify();
-                let _ = stream.flush();
+                let (own, url) = (Arc::clone(&own), url.clone());
+                // A client may open a connection it does not use.
+                std::thread::spawn(move || {
+                    let body = own.body(&path_of(&mut stream)?, &url);
+                    let length = body.len();
+                    let head = "HTTP/1.1 200 OK\r\nconnection: close\r\nretry-after: 3600\r\n";
+                    let reply = format!("{head}content-length: {length}\r\n\r\n{body}");
+                    stream.write_all(reply.as_bytes()).ok()?;
+                    stream.conn.send_close_notify();
+                    stream.flush().ok()
+                });
             }
         });
         Self { address, asked }
@@ -71,11 +76,21 @@ fn path_of(stream: &mut impl Read) -> Option<String> {
     String::from_utf8_lossy(&head).split(' ').nth(1).map(ToOwned::to_owned)
 }
 
-fn directory(url: &str, root: &std::path::Path, own: SocketAddr) -> String {
-    let output = Command::new("curl").args(["-sf", "--cacert"]).arg(root).arg(url).output();
-    let mut directory: serde_json::Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
-    directory["renewalInfo"] = format!("https://localhost:{}/renewal", own.port()).into();
-    directory.to_string()
+impl Own {
+    fn body(&self, path: &str, url: &str) -> String {
+        if let Some(identifier) = path.strip_prefix("/renewal/") {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(identifier.to_owned());
+            return window(asked.first().is_some_and(|first| first == identifier));
+        }
+        let output =
+            Command::new("curl").args(["-sf", "--cacert"]).arg(&self.root).arg(url).output();
+        let mut directory: serde_json::Value =
+            serde_json::from_slice(&output.unwrap().stdout).unwrap();
+        let port = self.address.port();
+        directory["renewalInfo"] = format!("https://localhost:{port}/renewal").into();
+        directory.to_string()
+    }
 }
 
 fn window(is_over: bool) -> String {
