@@ -22,8 +22,8 @@
 //! first name that fails. Taken from the first: names apart from each other, start with what there
 //! is. Different here: waits follow what is left of the certificate, so short-lived ones are not
 //! starved by a wait made for 90 days; a way or authority that failed gives place instead of
-//! being asked again in the same breath, which is what rate limits count; an authority whose windows
-//! lie always in the past is slowed down; and the answer to "is it served?" is looked for.
+//! being asked again in the same breath, which is what rate limits count; an authority whose
+//! windows lie always in the past is slowed down; and the answer to "is it served?" is looked for.
 
 mod answers;
 mod authority;

@@ -1,8 +1,8 @@
 //! One order (RFC 8555 §7.4): account, authorization, proof, certificate.
 //!
 //! How it can fail: at every step, and by hanging at every step; the caller sets the deadline and
-//! may drop it at any await. What it set up for the proof lies in [`Proofs`], outside of it, so that
-//! the caller can take it down whatever happened.
+//! may drop it at any await. What it set up for the proof lies in [`Proofs`], outside of it, so
+//! that the caller can take it down whatever happened.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 //! authority asks for by `Retry-After` remembered for whoever plans the next try.
 //!
 //! The client library waits for ever and reads without end, and drops the header of failed
-//! requests; hence a client of our own under it. It never speaks plain HTTP and follows no redirect.
+//! requests; hence a client of our own under it. It never speaks plain HTTP
+//! and follows no redirect.
 
 use std::io::Cursor;
 use std::pin::Pin;
