@@ -211,7 +211,7 @@ pub(crate) const LIFETIMES: &[Row] = &[
         Public,
         "dv",
         NO,
-        &["cert-lifetime-too-long", "cert-expires-soon"],
+        &["cert-expires-soon", "cert-lifetime-too-long"],
     ),
     row(
         "life-200-days-and-a-second",
