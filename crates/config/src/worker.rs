@@ -122,6 +122,10 @@ pub struct PoolSpec {
     pub wake_fd: i32,
 }
 
+/// Bytes of [`WorkerSpec::failures_fd`] that belong to each slot of the scoreboard: 16 failed
+/// handshakes of 8 KiB each.
+pub const FAILURES_BYTES_PER_SLOT: u64 = 16 * 8192;
+
 /// Most PHP pools at once.
 pub const POOLS_MAX: usize = 8;
 
