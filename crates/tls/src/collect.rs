@@ -77,6 +77,17 @@ pub fn collect(places: &[PathBuf], now_unix: i64) -> Collected {
     Collected { pairs, findings, watched: watched.collect::<BTreeSet<_>>().into_iter().collect() }
 }
 
+/// What is wrong with the rights of a private key's file, by its permission bits.
+#[must_use]
+pub fn open_key(file: &Path, mode: u32) -> Option<Finding> {
+    let claim = "the private key can be read or changed by others on this machine";
+    (mode & OTHERS != 0).then(|| {
+        warning("certificate-key-open", file, claim)
+            .evidence("mode", "file", format!("{mode:04o}"))
+            .hint(format!("Run `chmod o-rwx,g-w {}`.", file.display()))
+    })
+}
+
 impl fmt::Debug for FoundPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FoundPair")
@@ -248,14 +259,7 @@ fn best(group: &[Match<'_>], now_unix: i64, findings: &mut Vec<Finding>) -> Opti
             return None;
         }
     };
-    if key.mode & OTHERS != 0 {
-        let claim = "the private key can be read or changed by others on this machine";
-        findings.push(
-            warning("certificate-key-open", &key.file, claim)
-                .evidence("mode", "file", format!("{:04o}", key.mode))
-                .hint(format!("Run `chmod o-rwx,g-w {}`.", key.file.display())),
-        );
-    }
+    findings.extend(open_key(&key.file, key.mode));
     let others: Vec<&Path> =
         group.iter().map(|(other, _)| other.file.as_path()).filter(|f| *f != chain.file).collect();
     if let Some(first) = others.first() {
