@@ -146,7 +146,9 @@ pub struct Note {
     pub failures: u32,
     /// The last failure: problem type and detail as the authority said, or what could not be done.
     pub error: Option<String>,
-    /// URL of the authority it came from.
+    /// What did not go as configured in an order that succeeded, such as an unknown profile.
+    pub remark: Option<String>,
+    /// URL of the authority the certificate in store came from.
     pub directory: Option<String>,
     /// Whether the own addresses serve it: none before the first look.
     pub served: Option<bool>,
