@@ -30,8 +30,8 @@ pub use problem::Problem;
 pub use render::{Colour, render, summary};
 pub use sample::{reference, sample};
 pub use worker::{
-    FAILURES_BYTES_PER_SLOT, ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec, Secrets,
-    Shelf, ShelfPair, SiteSpec, WorkerSpec,
+    ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec, Secrets, Shelf, ShelfPair,
+    SiteSpec, WorkerSpec,
 };
 
 /// A configuration file, read and rendered.

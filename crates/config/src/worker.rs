@@ -47,7 +47,8 @@ pub struct WorkerSpec {
     /// Challenges of running ACME orders: a bulletin that holds [`crate::keeper::Challenges`]; the
     /// keeper posts. None without `tls.acme`.
     pub challenges_fd: Option<i32>,
-    /// The file of failed handshakes, read-write; each worker writes to its own part of it.
+    /// The file of failed handshakes, read-write; each worker writes to its own part of it, see
+    /// [`crate::failure::region`].
     pub failures_fd: Option<i32>,
     /// Keys of this door.
     pub secrets: Secrets,
@@ -121,10 +122,6 @@ pub struct PoolSpec {
     /// An eventfd shared by all workers: rung when a PHP worker got free and somebody waits.
     pub wake_fd: i32,
 }
-
-/// Bytes of [`WorkerSpec::failures_fd`] that belong to each slot of the scoreboard: 16 failed
-/// handshakes of 8 KiB each.
-pub const FAILURES_BYTES_PER_SLOT: u64 = 16 * 8192;
 
 /// Most PHP pools at once.
 pub const POOLS_MAX: usize = 8;

@@ -8,7 +8,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use menshen_base::{Finding, Severity};
-use menshen_config::{AccessLog, FAILURES_BYTES_PER_SLOT};
+use menshen_config::AccessLog;
+use menshen_config::failure::REGION_BYTES;
 use menshen_sys::scoreboard::SLOTS_MAX;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -99,7 +100,7 @@ pub(crate) fn create_failures(state: &Path) -> Result<File, GuardError> {
     }
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
     let file = file.map_err(error)?;
-    file.set_len(SLOTS_MAX as u64 * FAILURES_BYTES_PER_SLOT).map_err(error)?;
+    file.set_len(SLOTS_MAX as u64 * REGION_BYTES).map_err(error)?;
     Ok(file)
 }
 

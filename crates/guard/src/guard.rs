@@ -253,7 +253,7 @@ impl Guard {
     /// The door is open: everybody may know.
     fn open(&mut self) {
         self.opened = true;
-        self.keeper.want(self.current.keeping.clone(), Instant::now());
+        self.want_keeper(Instant::now());
         notify::ready(&self.status_line());
         if self.options.print == Print::Full {
             let token = if notify::under_service_manager() {
@@ -285,6 +285,12 @@ impl Guard {
         for finding in self.current.findings.iter().chain(&self.certificates.current().findings) {
             log::event(&log::finding_text(finding));
         }
+    }
+
+    /// Whatever the current configuration wants of the keeper.
+    fn want_keeper(&mut self, now: Instant) {
+        self.store.forget_others(&self.current.config.tls.acme);
+        self.keeper.want(self.current.keeping.clone(), now);
     }
 
     /// Whether no process is left.

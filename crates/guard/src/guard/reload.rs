@@ -66,7 +66,7 @@ impl Guard {
         self.certificates.take(std::mem::take(&mut self.current.certificates));
         // What the keeper gave while the new workers started.
         self.certificates.refresh(&self.current.config, &self.store);
-        self.keeper.want(self.current.keeping.clone(), now);
+        self.want_keeper(now);
         // Addresses no longer wanted lose their sockets here, and in the old workers as they
         // stop accepting.
         // A pool is used as long as a worker of its generation lives.

@@ -100,6 +100,19 @@ impl Store {
         write(&self.account_path(url), credentials, Durability::Flushed)
     }
 
+    /// Removes the notes of all other names: status shows what is kept. Their certificates stay,
+    /// since the configuration may name them again.
+    pub(crate) fn forget_others(&self, names: &[String]) {
+        let Ok(entries) = fs::read_dir(self.state.join(CERTIFICATES)) else { return };
+        let kept: Vec<PathBuf> = names.iter().map(|name| self.note_path(name)).collect();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.extension().is_some_and(|kind| kind == "json") && !kept.contains(&path) {
+                // One that stays shows a name too many.
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
     fn write_pair(&self, name: &str, pair: &StoredPair) -> io::Result<()> {
         let mut text = pair.certificate_pem.trim_end().to_owned();
         text.push('\n');
@@ -214,6 +227,10 @@ mod tests {
                 names.push(entry.file_name().into_string().unwrap());
             }
         }
+        store.forget_others(&["*.a.test".to_owned()]);
+        assert!(store.note("*.a.test").is_some());
+        store.forget_others(&["a.test".to_owned()]);
+        assert!(store.note("*.a.test").is_none() && store.pair("*.a.test").is_some());
         names.sort();
         // The first 16 digits of `printf https://a/ | sha256sum`.
         assert_eq!(names, ["_.a.test.json", "_.a.test.pem", "ab9864044fc27419.json"]);
