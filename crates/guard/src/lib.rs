@@ -2,9 +2,9 @@
 //! losing a connection, and is the last one the kernel kills.
 //!
 //! One process, one poll loop, no async runtime. It parses no untrusted bytes: of its workers it
-//! reads one ready byte and their wait statuses, of the keeper bytes that it stores and passes on unread,
-//! of clients nothing. It runs with the rights it was
-//! started with; the workers give theirs up (`menshen_sys::process`).
+//! reads one ready byte and their wait statuses, of the keeper bytes that it stores and passes on
+//! unread, of clients nothing. It runs with the rights it was started with; workers and keeper give
+//! theirs up (`menshen_sys::process`).
 
 mod account;
 mod announce;

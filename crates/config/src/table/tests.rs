@@ -122,7 +122,8 @@ fn config(text: &str) -> Config {
 #[test]
 fn every_field_has_a_row_and_every_row_a_field() {
     let full = config(
-        "[[web.public]]\npath = \"/a/\"\n[[acme.directory]]\nurl = \"https://a\"\n[[php.pool]]\naddress = \"127.0.0.1:1\"\n[[site]]\n\
+        "[[web.public]]\npath = \"/a/\"\n[[acme.directory]]\nurl = \"https://a\"\n\
+         [[php.pool]]\naddress = \"127.0.0.1:1\"\n[[site]]\n\
          php = \"managed\"\n[[site.mount]]\npath = \"/a/\"\nroot = \"a\"\n[[site.rule]]\n\
          path = \"/\"\ndelivery = \"fields\"\n[[site.redirect]]\nfrom = \"/a\"\nto = \"/b\"\n",
     );

@@ -31,7 +31,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Reads what `config` names; `None` when there are no names to keep. `account` is the workers'.
+    /// Reads what `config` names; `None` when there are no names to keep. `account` is the
+    /// workers'.
     ///
     /// # Errors
     /// `acme.user` is nobody or root. Files that cannot be read are findings.

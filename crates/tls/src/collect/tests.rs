@@ -1,4 +1,5 @@
-//! Tests of `collect`: the ways people lay out certificates, and everything that can lie among them.
+//! Tests of `collect`: the ways people lay out certificates, and everything that can lie among
+//! them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
