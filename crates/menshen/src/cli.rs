@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use menshen_explain::page::Resolve;
 use menshen_guard::Source;
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
@@ -23,7 +24,7 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
-    /// Say why something is as it is; so far, how uploads are handed to PHP
+    /// Say why something is as it is: a page without its lock, an upload to PHP
     #[command(subcommand)]
     Explain(ExplainCommand),
     /// Print a configuration file with every key, its default and what it means
@@ -98,7 +99,48 @@ pub(crate) struct StatusArguments {
 /// What can be explained.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ExplainCommand {
+    Page(PageArguments),
     Upload(UploadArguments),
+}
+
+/// What a page refers to without https, what browsers make of it, and the fix
+///
+/// The page is fetched with its stylesheets, manifest and frames of the same origin. Each reference
+/// without https is given the word of W3C Mixed Content (upgradeable, blockable) and what Chromium
+/// does with it: upgraded, blocked, allowed. Then its https twin is asked for. If all twins work,
+/// one header repairs the page; else each edit is named, with file, line and column.
+///
+/// A host's HSTS (Strict-Transport-Security) does not help: browsers block mixed content before
+/// they look at it. Scripts are read for strings, not run: what they make up is not seen.
+///
+/// Exit code 0: nothing found; 1: something was found; 2: usage; 100: it is no HTML page; 111: the
+/// page cannot be fetched.
+#[derive(Debug, Args)]
+pub(crate) struct PageArguments {
+    /// The page; without a scheme, https is meant
+    #[arg(value_name = "URL", required_unless_present = "file")]
+    pub(crate) url: Option<String>,
+    /// A saved page to read instead of fetching one; needs --base
+    #[arg(long, value_name = "FILE", conflicts_with = "url", requires = "base")]
+    pub(crate) file: Option<PathBuf>,
+    /// Address that the saved page has
+    #[arg(long, value_name = "URL", requires = "file")]
+    pub(crate) base: Option<String>,
+    /// Connect there for the page's own host, whatever its name resolves to
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) connect: Option<SocketAddr>,
+    /// Take this address for a host and port, as with curl; can be repeated
+    #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = parse_resolve)]
+    pub(crate) resolve: Vec<Resolve>,
+    /// Trust these authorities too, PEM: for private hosts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roots: Option<PathBuf>,
+    /// Do not ask for https twins: nothing but the page and what it loads is fetched
+    #[arg(long)]
+    pub(crate) no_twins: bool,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How an upload to a path is handed to PHP, and why that way
@@ -171,6 +213,17 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
     text.parse().map(|address| Listen(vec![address])).map_err(|_| form.to_owned())
 }
 
+/// `HOST:PORT:ADDR`; an IPv6 address may stand in brackets.
+fn parse_resolve(text: &str) -> Result<Resolve, String> {
+    let form = || "like example.com:443:192.0.2.1".to_owned();
+    let (host, rest) = text.split_once(':').ok_or_else(form)?;
+    let (port, address) = rest.split_once(':').ok_or_else(form)?;
+    let address = address.trim_matches(['[', ']']).parse().map_err(|_| form())?;
+    let port = port.parse().map_err(|_| form())?;
+    let host = host.to_ascii_lowercase();
+    if host.is_empty() { Err(form()) } else { Ok(Resolve { host, port, address }) }
+}
+
 #[cfg(test)]
 mod tests {
     //! Addresses of the command line.
@@ -184,6 +237,16 @@ mod tests {
         assert_eq!(parse_listen("127.0.0.1:1").unwrap().0, [([127, 0, 0, 1], 1).into()]);
         for bad in ["", ":", ":70000", "8443", "localhost:1", "::1:8443x"] {
             assert!(parse_listen(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_pinned_as_with_curl() {
+        let one = parse_resolve("A.test:443:[::1]").unwrap();
+        assert_eq!((&*one.host, one.port, one.address), ("a.test", 443, "::1".parse().unwrap()));
+        assert!(parse_resolve("a.test:443:127.0.0.1").is_ok());
+        for bad in ["a.test", "a.test:443", "a.test:x:127.0.0.1", ":443:127.0.0.1", "a:1:b"] {
+            assert!(parse_resolve(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! `menshen explain`: why something is as it is. So far for uploads to PHP.
+//! `menshen explain`: why something is as it is. Here for uploads to PHP; each other question has
+//! a file of its own.
 //!
 //! Facts are gathered here by the server's own code; what follows from them is in `report`.
 
@@ -17,6 +18,7 @@ use crate::cli::UploadArguments;
 use crate::{EXIT_CONFIG, EXIT_RETRY, out};
 
 mod findings;
+pub(crate) mod page;
 mod question;
 mod report;
 mod text;

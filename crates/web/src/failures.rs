@@ -19,7 +19,7 @@ use menshen_config::failure::{
 use menshen_net::clock;
 use menshen_net::tape::{Side, Stretch, Tape};
 use menshen_sys::scoreboard::SLOTS_MAX;
-use rustls::ServerConnection;
+use rustls::{AlertDescription, ServerConnection};
 
 /// All failed handshakes in the file, of all workers, the newest first.
 ///
@@ -117,7 +117,7 @@ impl Failed<'_> {
             sni: self.tls.and_then(ServerConnection::server_name).map(clean),
             error: self.words(),
             alert_received,
-            alert_sent: clear_alert(&sent),
+            alert_sent: clear_alert(&sent).or_else(|| self.hidden_alert()),
             ended: self.ended(),
             pieces,
             cut: self.tape.is_cut(),
@@ -126,6 +126,17 @@ impl Failed<'_> {
 
     fn cause(&self) -> Option<&rustls::Error> {
         self.error.get_ref()?.downcast_ref()
+    }
+
+    /// Our alert where TLS 1.3 encrypts it: rustls says what was wrong, and that has one alert.
+    fn hidden_alert(&self) -> Option<u8> {
+        let alert = match self.cause()? {
+            rustls::Error::NoApplicationProtocol => AlertDescription::NoApplicationProtocol,
+            rustls::Error::DecryptError => AlertDescription::BadRecordMac,
+            rustls::Error::PeerSentOversizedRecord => AlertDescription::RecordOverflow,
+            _ => return None,
+        };
+        Some(alert.into())
     }
 
     fn ended(&self) -> FailureEnd {
