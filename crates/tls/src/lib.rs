@@ -6,6 +6,7 @@
 //! clock handed to rustls reads it by itself, because rustls offers no other way.
 
 mod base64url;
+pub mod collect;
 pub mod dev_ca;
 pub mod error;
 pub mod fingerprint;
@@ -21,6 +22,7 @@ pub mod token;
 #[cfg(test)]
 mod memory_handshake;
 
+pub use collect::{Collected, FoundPair, collect};
 pub use dev_ca::{DevCertificate, Outcome, Reason};
 pub use error::{FileRole, TlsError};
 pub use fingerprint::fingerprint;

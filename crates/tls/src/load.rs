@@ -226,7 +226,8 @@ fn chain_findings(chain: &[X509Certificate<'_>], findings: &mut Vec<Finding>) {
     }
 }
 
-fn names_of(leaf: &X509Certificate<'_>) -> Vec<String> {
+/// Host names and addresses of the subject alternative names.
+pub(crate) fn names_of(leaf: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(names)) = leaf.subject_alternative_name() else {
         return Vec::new();
     };
