@@ -2,3 +2,6 @@
 //!
 //! What follows from what was seen is decided in `menshen-explain-core`. Nothing here runs as root,
 //! and nothing of a peer reaches a terminal unescaped.
+
+pub mod connect;
+pub mod starttls;
