@@ -3,6 +3,7 @@
 //! One table (`table.rs`) makes the checks, the commented sample and the reference page, so they
 //! cannot disagree. This crate reads no file and no environment: text comes in as an argument.
 
+pub mod failure;
 pub mod keeper;
 pub mod model;
 mod nearest;
@@ -17,6 +18,7 @@ pub mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use failure::Failure;
 pub use model::{
     Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Config, Delivery,
     EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields, Limits,
