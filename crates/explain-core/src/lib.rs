@@ -7,4 +7,5 @@
 
 extern crate alloc;
 
+pub mod capture;
 pub mod handshake;
