@@ -4,4 +4,5 @@
 //! and nothing of a peer reaches a terminal unescaped.
 
 pub mod connect;
+pub mod handshake;
 pub mod starttls;

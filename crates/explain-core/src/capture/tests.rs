@@ -195,7 +195,7 @@ fn a_file_that_ends_in_the_middle_gives_what_it_has() {
     let (got, result, complete) = read(&file[..file.len() - 1]);
     assert_eq!((result, complete), (Ok(()), false));
     assert_eq!(got, pcapng_content()[..6]);
-    assert_eq!(read(b"").2, false);
+    assert!(!read(b"").2);
 }
 
 #[test]
