@@ -13,6 +13,8 @@ use std::net::IpAddr;
 use menshen_base::Finding;
 use menshen_explain_core::capture::CaptureError;
 use menshen_explain_core::handshake::Story;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
 
 use crate::connect::{ConnectError, Dial};
@@ -319,6 +321,25 @@ impl Ask {
             Some(name) => format!("{name} at {}", self.dial.target),
             None => self.dial.target.to_string(),
         }
+    }
+}
+
+impl Identity {
+    /// Reads a chain and a key, both PEM.
+    ///
+    /// # Errors
+    /// When one of them is missing or no PEM.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, HandshakeError> {
+        let wrong = |error: pem::Error| HandshakeError::Identity(error.to_string());
+        let chain = CertificateDer::pem_slice_iter(chain)
+            .map(|der| der.map(|der| der.to_vec()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(wrong)?;
+        if chain.is_empty() {
+            return Err(HandshakeError::Identity("no certificate is in the file".into()));
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(wrong)?;
+        Ok(Self { chain, key_der: key.secret_der().to_vec() })
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use menshen_guard::Source;
 
+use crate::explain::https::HttpsArguments;
+
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
 #[derive(Debug, Parser)]
@@ -23,7 +25,7 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
-    /// Say why something is as it is; so far, how uploads are handed to PHP
+    /// Say why something is as it is: handshakes, uploads
     #[command(subcommand)]
     Explain(ExplainCommand),
     /// Print a configuration file with every key, its default and what it means
@@ -98,6 +100,7 @@ pub(crate) struct StatusArguments {
 /// What can be explained.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ExplainCommand {
+    Https(HttpsArguments),
     Upload(UploadArguments),
 }
 

@@ -17,6 +17,7 @@ use crate::cli::UploadArguments;
 use crate::{EXIT_CONFIG, EXIT_RETRY, out};
 
 mod findings;
+pub(crate) mod https;
 mod question;
 mod report;
 mod text;
