@@ -1,6 +1,8 @@
 //! Streams of a capture, made here packet by packet.
 use alloc::vec;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// A conversation between 10.0.0.9:50000 and 10.0.0.1:443 over raw IPv4.
@@ -162,4 +164,29 @@ fn what_is_kept_of_a_direction_is_bounded() {
     let [connection] = &wire.found()[..] else { panic!("one connection") };
     assert_eq!(bytes_of(connection, Side::Server).len(), DIRECTION_BYTES_MAX);
     assert!(connection.has_more);
+}
+
+proptest! {
+    #[test]
+    fn any_segments_do_no_harm(
+        segments in prop::collection::vec(
+            (any::<bool>(), 0u32..60, 0u8..32, prop::sample::select(vec![
+                &b""[..], CLIENT_HELLO, SERVER_HELLO, b"text", &[23, 3, 3, 0, 1, 7], &[22, 3, 1],
+            ])),
+            0..80,
+        ),
+    ) {
+        let mut wire = Wire::new();
+        for (client, sequence, flags, content) in segments {
+            let side = if client { Side::Client } else { Side::Server };
+            wire.packet(side, sequence, flags, content);
+        }
+        let kept = wire.finder.bytes_kept;
+        let found = wire.found();
+        let bytes: usize = found.iter().flat_map(|one| &one.pieces).map(|piece| piece.bytes.len()).sum();
+        prop_assert_eq!(kept, bytes);
+        for connection in &found {
+            prop_assert!(connection.pieces.is_sorted_by_key(|piece| piece.at_us));
+        }
+    }
 }
