@@ -9,9 +9,24 @@
 //! Every text of a peer is cleaned: it holds printable characters only; a renderer must still
 //! escape for its own format.
 
+mod causes;
+mod certificate;
+mod cipher;
+mod cursor;
+mod extension;
+mod facts;
+mod hello;
+mod ja4;
 mod message;
+mod proof;
+mod reading;
+mod record;
+mod registry;
+mod schedule;
 mod secrets;
 mod story;
+mod text;
+mod textbook;
 
 pub use message::{
     Field, KeyName, Message, MessageKind, Piece, Protection, RecordRef, Recording, Side,
@@ -31,16 +46,14 @@ use menshen_base::Finding;
 /// sized boxes with the most probable name.
 #[must_use]
 pub fn tell(recording: &Recording<'_>, secrets: &Secrets) -> Story {
-    let _ = secrets;
-    Story::new(recording)
+    reading::Reading::of(recording, secrets)
 }
 
 /// Why the handshake did not come to its end: findings with a cause and a hint, the likeliest
 /// first. Empty when it succeeded.
 #[must_use]
 pub fn causes(story: &Story) -> alloc::vec::Vec<Finding> {
-    let _ = story;
-    alloc::vec::Vec::new()
+    causes::causes(story)
 }
 
 /// Bytes of one direction that are looked at, in bytes. What comes later is counted only.

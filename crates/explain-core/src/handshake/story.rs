@@ -372,9 +372,9 @@ pub enum Outcome {
         by: Side,
         /// Its level.
         level: AlertLevel,
-        /// Its number.
-        code: u8,
-        /// Its name in the RFC's spelling.
+        /// Its number; None when the alert is sealed and only its size gives it away.
+        code: Option<u8>,
+        /// Its name in the RFC's spelling; `encrypted alert` when sealed.
         name: String,
         /// What it means, one sentence.
         meaning: String,
