@@ -18,6 +18,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use menshen_config::failure::{Failure, FailureEnd, Piece, RECORD_BYTES, Sender};
 use serde_json::Value;
@@ -25,7 +26,7 @@ use serde_json::Value;
 use crate::live::command;
 use crate::peers::find;
 use crate::tls_relay::{ALERT, CHANGE_CIPHER_SPEC, Passed, Relay, tshark};
-use crate::tls_servers::{certificates, gnutls, go, nginx, openssl};
+use crate::tls_servers::{EarlyData, certificates, gnutls, go, nginx, openssl};
 
 /// The messages of a story; payload and what was not opened left out.
 fn passed(story: &Value) -> Vec<Passed> {
@@ -118,17 +119,19 @@ fn watch(folder: &Path, server: SocketAddr, clients: &[&[&str]]) -> Vec<Value> {
     let relay = Relay::to(server);
     let _ = std::fs::remove_file(folder.join("keys.txt"));
     for arguments in clients {
-        let status = Command::new("openssl")
+        let mut client = Command::new("openssl")
             .current_dir(folder)
             .args(["s_client", "-connect", &relay.address.to_string(), "-keylogfile", "keys.txt"])
             .args(["-servername", "localhost"])
             .args(*arguments)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .status()
+            .spawn()
             .unwrap();
-        assert!(status.success(), "{arguments:?}");
+        // It ends when its input does; tickets shall come before that.
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(client.wait().unwrap().success(), "{arguments:?}");
     }
     let (pcap, keys) = (folder.join("relay.pcap"), folder.join("keys.txt"));
     relay.write_pcap(&pcap);
@@ -331,7 +334,7 @@ fn captures_with_keys_agreed_upon_before() {
     let (_peer, server) = openssl(here, &[&psk[..], &["-nocert"]].concat());
     let told = watch(here, server, &[&[&psk[..], &["-tls1_3"]].concat()]);
     assert_eq!(told[0]["story"]["resumed"], "psk");
-    let (_peer, server) = openssl(here, &["-early_data"]);
+    let (_peer, server) = EarlyData::serve(here);
     std::fs::write(here.join("request"), "GET / HTTP/1.0\r\n\r\n").unwrap();
     let told = watch(
         here,
@@ -339,6 +342,7 @@ fn captures_with_keys_agreed_upon_before() {
         &[&["-sess_out", "session"], &["-sess_in", "session", "-early_data", "request"]],
     );
     assert_eq!(told[1]["story"]["resumed"], "psk");
+    assert_eq!(told[1]["story"]["early_data"], "accepted");
 }
 
 #[test]

@@ -115,7 +115,7 @@ pub(super) fn is_worth_trying(story: &Story) -> bool {
     match &story.outcome {
         // handshake_failure, illegal_parameter, decode_error, protocol_version,
         // insufficient_security, internal_error, inappropriate_fallback
-        Outcome::Alert { code, .. } => matches!(code, 40 | 47 | 50 | 70 | 71 | 80 | 86),
+        Outcome::Alert { code, .. } => matches!(code, Some(40 | 47 | 50 | 70 | 71 | 80 | 86)),
         Outcome::Closed { .. } | Outcome::Unfinished => true,
         Outcome::Done | Outcome::NotTls { .. } => false,
     }

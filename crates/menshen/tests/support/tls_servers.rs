@@ -1,11 +1,12 @@
 //! TLS servers of others, with certificates made for the test.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::live::wait_for;
 use crate::peers::{Peer, find, free_address};
 
 /// A folder with `rsa.pem`, `rsa.key`, `ec.pem`, `ec.key` for localhost, self-signed.
@@ -32,6 +33,31 @@ pub(crate) fn openssl(folder: &Path, arguments: &[&str]) -> (Peer, SocketAddr) {
     command.current_dir(folder).args(["s_server", "-accept", &address.to_string(), "-www"]);
     command.args(["-cert", "rsa.pem", "-key", "rsa.key"]).args(arguments);
     (Peer::serve(&mut command, address), address)
+}
+
+/// A server that takes early data; ended when dropped. It reads its standard input, which must stay
+/// open.
+pub(crate) struct EarlyData(Child);
+
+impl EarlyData {
+    /// Starts it; -www and early data exclude each other.
+    pub(crate) fn serve(folder: &Path) -> (Self, SocketAddr) {
+        let address = free_address();
+        let mut command = Command::new("openssl");
+        command.current_dir(folder).args(["s_server", "-accept", &address.to_string()]);
+        command.args(["-cert", "rsa.pem", "-key", "rsa.key", "-early_data", "-quiet"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let server = Self(command.spawn().unwrap());
+        wait_for("a server that serves", || TcpStream::connect(address).is_ok());
+        (server, address)
+    }
+}
+
+impl Drop for EarlyData {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// nginx with both kinds of certificates.
