@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use menshen_base::Finding;
 use menshen_explain_core::capture::CaptureError;
-use menshen_explain_core::handshake::Story;
+use menshen_explain_core::handshake::{Check, Story};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
@@ -237,9 +237,12 @@ pub fn look(ask: &Ask) -> Result<Look, HandshakeError> {
     if let Some(attempt) = attempts.get_mut(told) {
         attempt.told = true;
     }
-    let name = ask.name();
-    story.checks.extend(verdicts::chain_checks(&story, Some(&name), ask.unix_seconds));
-    let mut report = Report::of(story);
+    let checks = verdicts::chain_checks(&story, Some(&ask.name()), ask.unix_seconds);
+    let mut report = Report::of(story, checks);
+    if !expected.is_empty() {
+        // It was we who did not go on.
+        report.findings.retain(|finding| finding.code != "handshake-unfinished");
+    }
     report.address = Some(shown.taped.server.to_string());
     report.preface = shown.preface.iter().flat_map(said).collect();
     report.said = shown.error;
@@ -265,9 +268,12 @@ impl Report {
         verdicts::is_bad(&self.findings)
     }
 
-    fn of(story: Story) -> Self {
+    /// The checks of the chain become part of the story.
+    fn of(mut story: Story, chain_checks: Vec<Check>) -> Self {
+        let findings = verdicts::findings(&story, &chain_checks);
+        story.checks.extend(chain_checks);
         Self {
-            findings: verdicts::findings(&story),
+            findings,
             story,
             address: None,
             preface: Vec::new(),

@@ -18,7 +18,6 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use menshen_config::failure::{Failure, FailureEnd, Piece, RECORD_BYTES, Sender};
 use serde_json::Value;
@@ -118,7 +117,7 @@ fn look(folder: &Path, server: SocketAddr, arguments: &[&str]) -> (Value, Option
 fn watch(folder: &Path, server: SocketAddr, clients: &[&[&str]]) -> Vec<Value> {
     let relay = Relay::to(server);
     let _ = std::fs::remove_file(folder.join("keys.txt"));
-    for arguments in clients {
+    for (number, arguments) in clients.iter().enumerate() {
         let mut client = Command::new("openssl")
             .current_dir(folder)
             .args(["s_client", "-connect", &relay.address.to_string(), "-keylogfile", "keys.txt"])
@@ -130,7 +129,7 @@ fn watch(folder: &Path, server: SocketAddr, clients: &[&[&str]]) -> Vec<Value> {
             .spawn()
             .unwrap();
         // It ends when its input does; tickets shall come before that.
-        std::thread::sleep(Duration::from_millis(200));
+        relay.wait_for_quiet(number);
         assert!(client.wait().unwrap().success(), "{arguments:?}");
     }
     let (pcap, keys) = (folder.join("relay.pcap"), folder.join("keys.txt"));
@@ -256,6 +255,7 @@ fn servers_of_the_past_show_themselves_in_clear_text() {
         assert_eq!(story["outcome"]["kind"], "unfinished", "{arguments:?}");
         assert_eq!(*kinds(&passed(story)).last().unwrap(), 14, "{arguments:?}");
         assert_eq!(json["expected"][0]["name"], "ClientKeyExchange");
+        assert!(!has(&json, "handshake-unfinished"));
         assert_eq!(has(&json, "handshake-version-old"), *version != "TLS 1.2");
         assert_eq!(has(&json, "handshake-not-forward-secret"), *exchange == "rsa");
         assert!(json["attempts"].as_array().unwrap().len() <= 6);
@@ -407,7 +407,10 @@ fn failed_clients_of_our_door() {
     let pieces =
         vec![piece(Sender::Client, 5, &hello), piece(Sender::Server, 9, &[21, 3, 1, 0, 2, 2, 70])];
     let mut file = vec![0; 3 * RECORD_BYTES];
-    for (place, failure) in [failure(1000, Vec::new()), failure(2000, pieces)].iter().enumerate() {
+    // What the client said was sealed, but the door could read it.
+    let mut sealed = failure(1000, Vec::new());
+    (sealed.alert_received, sealed.alert_sent) = (Some(48), None);
+    for (place, failure) in [sealed, failure(2000, pieces)].iter().enumerate() {
         let record = failure.encode();
         let at = 2 * place * RECORD_BYTES;
         file[at..at + record.len()].copy_from_slice(&record);
@@ -420,6 +423,8 @@ fn failed_clients_of_our_door() {
     assert_eq!((&list[0]["unix_ms"], &list[1]["unix_ms"]), (&2000.into(), &1000.into()));
     assert_eq!(list[0]["versions"], serde_json::json!(["TLS 1.0"]));
     assert_eq!(list[0]["sni"], "old.example");
+    assert_eq!(list[0]["outcome"], "this client only speaks TLS 1.0 and older");
+    assert!(list[1]["outcome"].as_str().unwrap().contains("does not trust"), "{}", list[1]);
     assert!(list[0]["ja4"].as_str().unwrap().starts_with("t10d"));
     let (json, _) = explain(here, &[&asked[..], &["--number", "1"]].concat());
     let [only] = &json["handshakes"].as_array().unwrap()[..] else { panic!("{json}") };

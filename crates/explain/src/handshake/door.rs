@@ -4,7 +4,7 @@
 //! calls this has given up the rights of root before.
 
 use menshen_config::failure::{Failure, FailureEnd, Sender, newest_first};
-use menshen_explain_core::handshake::{Origin, Piece, Recording, Secrets, Side, tell};
+use menshen_explain_core::handshake::{Origin, Piece, Recording, Secrets, Side, name_alert, tell};
 use serde::Serialize;
 
 use super::{Listed, Report};
@@ -55,8 +55,8 @@ fn report(failure: &Failure, place: usize) -> Report {
         .collect();
     let closed = match failure.ended {
         FailureEnd::Closed | FailureEnd::Reset => Some((Side::Client, failure.elapsed_us)),
-        FailureEnd::Limit => Some((Side::Server, failure.elapsed_us)),
-        FailureEnd::Tls => None,
+        // Our own end of it is no cause: the client did not go on.
+        FailureEnd::Limit | FailureEnd::Tls => None,
     };
     let recording = Recording {
         subject: format!("{} at {}", failure.client, failure.local),
@@ -65,7 +65,12 @@ fn report(failure: &Failure, place: usize) -> Report {
         pieces: &pieces,
         closed,
     };
-    let mut report = Report::of(tell(&recording, &Secrets::none()));
+    let mut story = tell(&recording, &Secrets::none());
+    // The door could read what is sealed in the recording.
+    if let Some(code) = failure.alert_received {
+        name_alert(&mut story, Side::Client, code);
+    }
+    let mut report = Report::of(story, Vec::new());
     report.number = Some(place);
     report.said = Some(failure.error.clone()).filter(|error| !error.is_empty());
     report

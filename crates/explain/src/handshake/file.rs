@@ -53,12 +53,11 @@ pub fn from_capture(
         },
         _ => HandshakeError::NoSuch { found: stories.len() },
     })?;
-    let mut story = stories.swap_remove(index);
-    let mut findings = Vec::new();
+    let story = stories.swap_remove(index);
+    let (mut findings, mut checks) = (Vec::new(), Vec::new());
     if let Some(connection) = connections.get(index) {
         let seconds = connection.began_unix_ns / 1_000_000_000;
-        let name = story.sni.clone();
-        story.checks.extend(verdicts::chain_checks(&story, name.as_deref(), seconds));
+        checks = verdicts::chain_checks(&story, story.sni.as_deref(), seconds);
         findings.extend(of_recording(&story, connection));
     }
     findings.extend(damage.map(|error| {
@@ -69,7 +68,7 @@ pub fn from_capture(
             error.to_string(),
         )
     }));
-    let mut report = Report::of(story);
+    let mut report = Report::of(story, checks);
     report.findings.splice(0..0, findings);
     report.number = Some(index + 1);
     report.left_out = counts.left_out + u64::try_from(connections.len() - list.len()).unwrap_or(0);

@@ -59,8 +59,8 @@ pub(super) fn chain_checks(story: &Story, name: Option<&str>, unix_seconds: u64)
     checks
 }
 
-/// All findings of a story, its checks included.
-pub(super) fn findings(story: &Story) -> Vec<Finding> {
+/// All findings of a story and of the checks of its chain.
+pub(super) fn findings(story: &Story, chain_checks: &[Check]) -> Vec<Finding> {
     let subject = &story.subject;
     let mut findings = causes(story);
     if let Some(version) = story.version.as_ref().filter(|version| version.code < 0x0303) {
@@ -89,7 +89,8 @@ pub(super) fn findings(story: &Story) -> Vec<Finding> {
                 .hint("Switch off anonymous cipher suites in the server."),
         );
     }
-    findings.extend(story.checks.iter().filter_map(|check| of_check(story, check)));
+    let of_check = |check| of_check(story, check, chain_checks);
+    findings.extend(chain_checks.iter().filter_map(of_check));
     findings
 }
 
@@ -100,7 +101,9 @@ pub(super) fn is_bad(findings: &[Finding]) -> bool {
 
 /// One line about a handshake for a list.
 pub(super) fn in_short(story: &Story) -> String {
-    if story.outcome == Outcome::Done {
+    let shown = |kind| story.messages.iter().any(|message| message.kind == kind);
+    let is_hand_made = story.outcome == Outcome::Unfinished && shown(MessageKind::ServerHelloDone);
+    if story.outcome == Outcome::Done || is_hand_made {
         let version = story.version.as_ref().map_or("TLS", |version| &version.name);
         return match &story.cipher_suite {
             Some(suite) => format!("{version}, {}", suite.name),
@@ -118,7 +121,7 @@ pub(super) fn in_short(story: &Story) -> String {
     }
 }
 
-fn of_check(story: &Story, check: &Check) -> Option<Finding> {
+fn of_check(story: &Story, check: &Check, all: &[Check]) -> Option<Finding> {
     let CheckResult::Failed { why } = &check.result else { return None };
     let (code, severity, claim, hint) = match check.code {
         "trust-system" => (
@@ -129,7 +132,7 @@ fn of_check(story: &Story, check: &Check) -> Option<Finding> {
         ),
         // One of both is enough to be told.
         "trust-mozilla" => {
-            let system = story.checks.iter().find(|check| check.code == "trust-system")?;
+            let system = all.iter().find(|check| check.code == "trust-system")?;
             if system.result != CheckResult::Ok {
                 return None;
             }
@@ -140,17 +143,11 @@ fn of_check(story: &Story, check: &Check) -> Option<Finding> {
                 "A private CA is known to those machines only that it was installed on.",
             )
         }
-        "name" => (
+        _ => (
             "handshake-wrong-name",
             Severity::Error,
             "the certificate is for other names",
             "`menshen explain cert` lists the names it covers.",
-        ),
-        _ => (
-            "handshake-check-failed",
-            Severity::Error,
-            "a sum or signature in the handshake is wrong",
-            "Something changed bytes on the way, or the server is broken.",
         ),
     };
     Some(

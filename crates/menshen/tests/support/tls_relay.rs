@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::live::wait_for;
 
@@ -40,6 +40,8 @@ pub(crate) struct Passed {
     pub(crate) bytes: u64,
 }
 
+/// Nothing more is awaited after it.
+const QUIET: Duration = Duration::from_millis(100);
 /// [`Passed::kind`] of a ChangeCipherSpec; handshake messages have their own numbers.
 pub(crate) const CHANGE_CIPHER_SPEC: u32 = 1020;
 /// [`Passed::kind`] of an alert.
@@ -81,6 +83,25 @@ impl Relay {
             }
         });
         relay
+    }
+
+    /// Waits until the server has spoken on the connection with this number, from 0, and nothing
+    /// more passed for a while.
+    pub(crate) fn wait_for_quiet(&self, connection: usize) {
+        let mut before = 0;
+        wait_for("an answer and some quiet", || {
+            std::thread::sleep(QUIET);
+            let events = self.events.lock().unwrap();
+            let is_open = |event: &&Event| matches!(event.what, What::Open);
+            let ports: Vec<u16> =
+                events.iter().filter(is_open).map(|event| event.client_port).collect();
+            let answered = ports.get(connection).is_some_and(|port| {
+                events.iter().any(|event| !event.from_client && event.client_port == *port)
+            });
+            let is_quiet = answered && events.len() == before;
+            before = events.len();
+            is_quiet
+        });
     }
 
     /// Waits until all connections are closed, and writes what passed as pcap: raw IPv4, in segments
