@@ -13,11 +13,11 @@ mod live;
 mod peers;
 
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use authority::{Authority, Leaf, join};
-use peers::{Peer, find, free_address};
+use peers::{find, free_address};
 use serde_json::Value;
 
 const DV: &str = "subjectAltName=DNS:localhost,DNS:www.example.test\n\
@@ -187,16 +187,7 @@ fn revoked_by_list_by_responder_and_by_staple() {
     authority.publish_list();
     // Only the responder, which reads the database, knows of this one.
     authority.openssl("ca -config ca.cnf -revoke asked.pem -crl_reason superseded");
-    let mut command = Command::new("openssl");
-    command.current_dir(authority.folder.path()).args([
-        "ocsp",
-        "-index",
-        "index.txt",
-        "-CA",
-        "middle.pem",
-    ]);
-    command.args(["-rsigner", "middle.pem", "-rkey", "middle.key", "-ndays", "1"]);
-    let _responder = Peer::serve(command.args(["-port", &responder.port().to_string()]), responder);
+    let _responder = authority.respond(responder);
 
     let (_server, address) = authority.serve("asked.chain", "asked.key", "");
     let (code, answer) = at(&authority, address, &[]);
@@ -207,7 +198,7 @@ fn revoked_by_list_by_responder_and_by_staple() {
     assert_eq!(revocation["sources"][0]["verdict"], "good", "the list is older: {revocation:#}");
     assert_eq!(revocation["sources"][1]["verdict"], "revoked");
 
-    let (_server, address) = authority.serve("fine.chain", "fine.key", "-status -status_timeout 2");
+    let (_server, address) = authority.serve("fine.chain", "fine.key", "-status -status_timeout 2 -CAfile middle.pem");
     let (code, answer) = at(&authority, address, &["--offline"]);
     assert_eq!(answer["connection"]["stapled"], true);
     assert_eq!((code, &answer["revocation"]["verdict"]), (0, &"good".into()), "{answer:#}");

@@ -3,9 +3,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -106,6 +107,23 @@ impl Authority {
         self.openssl("crl -in list.pem -outform DER -out public/list.crl");
     }
 
+    /// An OCSP responder over the database. It must not be probed: one empty connection ends it.
+    pub(crate) fn respond(&self, address: SocketAddr) -> Responder {
+        let port = address.port().to_string();
+        let mut command = Command::new("openssl");
+        command.current_dir(self.folder.path()).args(["ocsp", "-index", "index.txt"]);
+        command.args(["-CA", "middle.pem", "-rsigner", "middle.pem", "-rkey", "middle.key"]);
+        command.args(["-ndays", "1", "-port", &port]).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("waiting for OCSP client connections") {
+            line.clear();
+            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "openssl ocsp ended");
+        }
+        Responder(child, lines)
+    }
+
     /// Runs openssl in the folder; arguments are parted by blanks.
     pub(crate) fn openssl(&self, arguments: &str) {
         let output = Command::new("openssl")
@@ -137,6 +155,19 @@ impl Authority {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// A running OCSP responder; ended when dropped.
+pub(crate) struct Responder(
+    Child,
+    #[expect(dead_code, reason = "open, so it can write")] BufReader<ChildStderr>,
+);
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
