@@ -6,6 +6,7 @@
 //! leave a losing row out.
 
 mod case;
+mod explain;
 mod lab;
 mod load;
 mod machine;
@@ -59,9 +60,9 @@ pub(crate) struct Options {
 /// A set of cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Set {
-    /// Files of 1 KiB to 1 GiB, plain and over TLS, and full handshakes.
+    /// Files of 1 KiB to 1 GiB, plain and over TLS, and handshakes.
     Downloads,
-    /// Full handshakes alone.
+    /// Full and resumed handshakes alone.
     Handshake,
     /// PUT and multipart forms, to memory and to disk.
     Uploads,
@@ -71,6 +72,8 @@ pub(crate) enum Set {
     Offload,
     /// Small PHP pages.
     Fastcgi,
+    /// One `menshen explain cert` of a local server, beside sslscan, sslyze and testssl.sh.
+    ExplainCert,
     /// From the start of the process to the first byte of an HTTPS answer, goal 100 ms.
     Startup,
 }
@@ -101,6 +104,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     let mut report = Report::create(&folder, &title)?;
     let rows = match options.set {
         Set::Memory => memory::measure(options, &lab, &mut report)?,
+        Set::ExplainCert => explain::measure(options, &lab, &mut report)?,
         Set::Startup => startup::measure(options, &lab, &mut report)?,
         Set::Offload => offload::measure(options, &lab, &mut report)?,
         _ => measure(options, &lab, &mut report)?,
@@ -129,6 +133,7 @@ impl Set {
             Self::Memory => "memory",
             Self::Offload => "offload",
             Self::Fastcgi => "fastcgi",
+            Self::ExplainCert => "explain-cert",
             Self::Startup => "startup",
         }
     }
@@ -144,6 +149,7 @@ impl Options {
     fn rounds(&self) -> usize {
         let (short, usual) = match self.set {
             Set::Startup => (3, 10),
+            Set::ExplainCert => (3, 5),
             Set::Offload => (1, 1),
             _ => (1, 5),
         };

@@ -8,16 +8,15 @@
 
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::ClientConfig;
+use rustls::{ClientConnection, HandshakeKind};
 
 use crate::body::Body;
 use crate::exec::{Core, Route, Socket};
 use crate::head::{self, Head};
 use crate::record::{self, Protector};
-use crate::tls;
+use crate::tls::{self, Settings};
 
 /// What came back.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +43,12 @@ impl Conn {
     pub(crate) async fn open(
         core: &Rc<Core>,
         route: &Route,
-        tls: Option<&Arc<ClientConfig>>,
+        tls: Option<&Settings>,
     ) -> io::Result<Self> {
         let socket = Socket::connect(core, route).await?;
         let mut conn = Self { socket, tls: None, pending: Vec::new(), text: Vec::new() };
-        if let Some(config) = tls {
-            conn.handshake(config).await?;
+        if let Some(settings) = tls {
+            conn.handshake(settings).await?;
         }
         Ok(conn)
     }
@@ -104,8 +103,8 @@ impl Conn {
         &self.text
     }
 
-    async fn handshake(&mut self, config: &Arc<ClientConfig>) -> io::Result<()> {
-        let mut state = tls::start(config)?;
+    async fn handshake(&mut self, settings: &Settings) -> io::Result<()> {
+        let mut state = tls::start(settings)?;
         loop {
             let mut flight = Vec::new();
             while state.wants_write() {
@@ -128,12 +127,35 @@ impl Conn {
                 self.pending.drain(..len);
             }
         }
+        let resumed = state.handshake_kind() == Some(HandshakeKind::Resumed);
+        if settings.resumes() {
+            self.take_ticket(&mut state).await?;
+        }
         let secrets = state.dangerous_extract_secrets().map_err(io::Error::other)?;
         let unsupported = || io::Error::other("cipher suite is not AES-GCM");
         let tx = Protector::new(secrets.tx).ok_or_else(unsupported)?;
         let rx = Protector::new(secrets.rx).ok_or_else(unsupported)?;
-        self.tls = Some(Tls { tx, rx, sealed: Vec::new(), last: None });
+        self.tls = Some(Tls { tx, rx, resumed, sealed: Vec::new(), last: None });
         Ok(())
+    }
+
+    /// Waits for the first record after the handshake, which holds a ticket.
+    async fn take_ticket(&mut self, state: &mut ClientConnection) -> io::Result<()> {
+        let len = loop {
+            match record::whole(&self.pending) {
+                Some(len) => break len,
+                None => self.fill().await?,
+            }
+        };
+        state.read_tls(&mut &self.pending[..len])?;
+        state.process_new_packets().map_err(io::Error::other)?;
+        self.pending.drain(..len);
+        Ok(())
+    }
+
+    /// Whether the handshake resumed a session.
+    pub(crate) fn resumed(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.resumed)
     }
 
     async fn plain_response(&mut self) -> io::Result<Response> {
@@ -249,6 +271,8 @@ impl Conn {
 struct Tls {
     tx: Protector,
     rx: Protector,
+    /// Whether the handshake resumed a session.
+    resumed: bool,
     sealed: Vec<u8>,
     /// The response decrypted last and how many plaintext bytes it had.
     last: Option<(Response, u64)>,

@@ -9,16 +9,14 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use rustls::ClientConfig;
 
 use crate::conn::{Conn, Response};
 use crate::exec::{self, Core, Route};
 use crate::form;
 use crate::job;
 use crate::options::Options;
+use crate::tls::Settings;
 
 /// Runs the whole crowd; prints a line when all of it has asked, and one at the end.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
@@ -50,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 struct Crowd {
     core: Rc<Core>,
     to: SocketAddr,
-    tls: Arc<ClientConfig>,
+    tls: Settings,
     start: Instant,
     uploads: usize,
     downloads: usize,

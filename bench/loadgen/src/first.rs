@@ -6,15 +6,15 @@
 
 use std::io::{self, BufRead, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustls::{ClientConfig, StreamOwned};
+use rustls::StreamOwned;
 
 use crate::head;
 use crate::options::Options;
 use crate::tls;
+use crate::tls::Settings;
 
 /// Prints one line: milliseconds until a connection was taken and until the first byte of its
 /// answer, whose status must be 200.
@@ -48,7 +48,7 @@ fn connect(to: SocketAddr, start: Instant) -> io::Result<TcpStream> {
 /// When the first byte came.
 fn answer(
     socket: TcpStream,
-    tls: Option<&Arc<ClientConfig>>,
+    tls: Option<&Settings>,
     path: &str,
     start: Instant,
 ) -> io::Result<Duration> {

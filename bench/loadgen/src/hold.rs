@@ -12,11 +12,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::ClientConnection;
 
 use crate::head;
 use crate::options::{Mode, Options};
-use crate::tls;
+use crate::tls::{self, Settings};
 
 /// Opens all connections, holds them for `secs`, prints one line, and holds on until standard
 /// input ends.
@@ -74,7 +74,7 @@ struct Plan {
     size: usize,
     first: usize,
     trickle: usize,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Settings>,
 }
 
 impl Plan {

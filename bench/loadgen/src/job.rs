@@ -6,15 +6,13 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use rustls::ClientConfig;
 
 use crate::conn::{Conn, Response};
 use crate::exec::{self, Core, Route};
 use crate::form;
 use crate::options::{Mode, Options};
+use crate::tls::Settings;
 
 /// One run and what it has counted so far.
 #[derive(Debug)]
@@ -26,7 +24,7 @@ pub(crate) struct Job {
     size: usize,
     requests_max: u64,
     begun: Cell<u64>,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Settings>,
     decrypts: bool,
     block: Vec<u8>,
     stop: Cell<bool>,
@@ -118,9 +116,15 @@ impl Job {
 
     async fn connect_loop(&self) -> io::Result<()> {
         let request = self.get_request("close");
+        let tls = self.tls.as_ref().map(Settings::with_own_sessions);
+        let resumes = tls.as_ref().is_some_and(Settings::resumes);
+        let mut first = true;
         while self.begins() {
             let start = Instant::now();
-            let mut conn = self.open().await?;
+            let mut conn = Conn::open(&self.core, &Route::to(self.to), tls.as_ref()).await?;
+            if resumes && !conn.resumed() && !std::mem::take(&mut first) {
+                return Err(io::Error::other("the server did not resume the session"));
+            }
             conn.send(request.as_bytes()).await?;
             let response = conn.response().await?;
             self.finish(start, response)?;

@@ -5,12 +5,8 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
-use std::sync::Arc;
 
-use rustls::ClientConfig;
-use rustls::client::Resumption;
-
-use crate::tls;
+use crate::tls::{Sessions, Settings};
 
 /// What a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,17 +78,17 @@ impl Options {
     }
 
     /// TLS settings; None without `tls=1`.
-    pub(crate) fn tls(&self) -> Result<Option<Arc<ClientConfig>>, String> {
+    pub(crate) fn tls(&self) -> Result<Option<Settings>, String> {
         if self.get("tls", 0)? != 1 {
             return Ok(None);
         }
         let resumption = match self.get("resume", 0)? {
-            1 => Resumption::in_memory_sessions(SESSIONS_MAX),
-            _ => Resumption::disabled(),
+            1 => Sessions::Resumed,
+            _ => Sessions::New,
         };
         let cipher = self.get("cipher", String::new())?;
-        tls::client_config(&cipher, resumption)
-            .map(|config| Some(Arc::new(config)))
+        Settings::new(&cipher, resumption)
+            .map(Some)
             .map_err(|e| format!("could not set up TLS with cipher={cipher}: {e}"))
     }
 }
@@ -123,8 +119,6 @@ const KNOWN: [&str; 24] = [
     "every",
     "decrypt",
 ];
-/// Resumable sessions remembered.
-const SESSIONS_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests;

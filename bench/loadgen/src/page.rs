@@ -12,11 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustls::ClientConfig;
-
 use crate::conn::Conn;
 use crate::exec::{self, Core, Route};
 use crate::options::Options;
+use crate::tls::Settings;
 
 /// Fetches until standard input ends, then prints one line.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
@@ -62,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 struct Page {
     core: Rc<Core>,
     route: Route,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Settings>,
     request: String,
     every: Duration,
     connections: usize,

@@ -12,12 +12,47 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 
-/// Settings that offer the AES-GCM suites whose name contains `cipher`; secrets can be extracted.
-/// A session is resumed when `resumption` allows it.
-pub(crate) fn client_config(
-    cipher: &str,
-    resumption: Resumption,
-) -> Result<ClientConfig, rustls::Error> {
+/// How handshakes are made.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    config: Arc<ClientConfig>,
+    resumption: Sessions,
+}
+
+/// Whether connections resume the session of the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sessions {
+    /// Every handshake is a full one.
+    New,
+    /// Each connection waits for a ticket, and the next one comes with it.
+    Resumed,
+}
+
+impl Settings {
+    /// Settings that offer the AES-GCM suites whose name contains `cipher`; secrets can be
+    /// extracted.
+    pub(crate) fn new(cipher: &str, resumption: Sessions) -> Result<Self, rustls::Error> {
+        let config = Arc::new(client_config(cipher)?);
+        Ok(Self { config, resumption }.with_own_sessions())
+    }
+
+    /// The same settings with tickets of its own: those of others may be used up.
+    pub(crate) fn with_own_sessions(&self) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = match self.resumption {
+            Sessions::New => Resumption::disabled(),
+            Sessions::Resumed => Resumption::in_memory_sessions(SESSIONS_MAX),
+        };
+        Self { config: Arc::new(config), resumption: self.resumption }
+    }
+
+    /// Whether connections resume the session of the one before.
+    pub(crate) fn resumes(&self) -> bool {
+        self.resumption == Sessions::Resumed
+    }
+}
+
+fn client_config(cipher: &str) -> Result<ClientConfig, rustls::Error> {
     let mut provider = aws_lc_rs::default_provider();
     provider.cipher_suites.retain(|suite| {
         let name = format!("{:?}", suite.suite());
@@ -31,15 +66,16 @@ pub(crate) fn client_config(
         .with_custom_certificate_verifier(Arc::new(AnyCertificate))
         .with_no_client_auth();
     config.enable_secret_extraction = true;
-    config.resumption = resumption;
     Ok(config)
 }
 
 /// A connection to `localhost` that has sent nothing yet.
-pub(crate) fn start(config: &Arc<ClientConfig>) -> io::Result<ClientConnection> {
+pub(crate) fn start(settings: &Settings) -> io::Result<ClientConnection> {
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-    ClientConnection::new(config.clone(), name).map_err(io::Error::other)
+    ClientConnection::new(settings.config.clone(), name).map_err(io::Error::other)
 }
+
+const SESSIONS_MAX: usize = 8;
 
 #[derive(Debug)]
 struct AnyCertificate;

@@ -8,4 +8,5 @@
 extern crate alloc;
 
 pub mod capture;
+pub mod certificate;
 pub mod handshake;

@@ -100,6 +100,19 @@ impl Protocol {
         }
     }
 
+    /// The port it usually lives at.
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Smtp => 25,
+            Self::Imap => 143,
+            Self::Pop3 => 110,
+            Self::Ftp => 21,
+            Self::Mysql => 3306,
+            Self::Postgres => 5432,
+        }
+    }
+
     /// Its word on the command line.
     #[must_use]
     pub const fn word(self) -> &'static str {

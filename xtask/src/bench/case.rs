@@ -107,19 +107,23 @@ pub(crate) fn downloads(lab: &Lab) -> Vec<Case> {
     cases
 }
 
-/// Full TLS handshakes, each with a request for 1 KiB.
+/// Full and resumed TLS handshakes with the same certificate and group, each with a request for
+/// 1 KiB.
 pub(crate) fn handshakes(lab: &Lab) -> Vec<Case> {
-    let mut targets = ours_and_default(lab, Listener::Tls);
-    targets.push(nginx(lab, FILE_CACHE, Part::Tuned, Listener::TlsFileCache));
-    vec![Case {
-        name: "tls handshake c=16",
-        load: &["mode=connect", "tls=1", AES, "path=/1k", "c=16"],
-        is_large: false,
-        is_on_disk: false,
-        goal_default: 2.0,
-        goal_tuned: 1.0,
-        targets,
-    }]
+    let case = |name, load, goal_default| {
+        let mut targets = ours_and_default(lab, Listener::Tls);
+        targets.push(nginx(lab, FILE_CACHE, Part::Tuned, Listener::TlsFileCache));
+        let (is_large, is_on_disk) = (false, false);
+        Case { name, load, is_large, is_on_disk, goal_default, goal_tuned: 1.0, targets }
+    };
+    vec![
+        case("tls handshake c=16", &["mode=connect", "tls=1", AES, "path=/1k", "c=16"], 2.0),
+        case(
+            "tls resumed handshake c=16",
+            &["mode=connect", "tls=1", "resume=1", AES, "path=/1k", "c=16"],
+            1.2,
+        ),
+    ]
 }
 
 /// `PUT` to memory and to disk, plain and over TLS, and multipart forms.

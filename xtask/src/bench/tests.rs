@@ -39,6 +39,15 @@ fn short_runs_are_one_round_and_a_host_is_a_word() {
     assert!(error.contains("--host"), "{error}");
     assert_eq!(
         names(),
-        ["downloads", "handshake", "uploads", "memory", "offload", "fastcgi", "startup"]
+        [
+            "downloads",
+            "handshake",
+            "uploads",
+            "memory",
+            "offload",
+            "fastcgi",
+            "explain-cert",
+            "startup"
+        ]
     );
 }

@@ -123,11 +123,12 @@ pub(super) fn is_worth_trying(story: &Story) -> bool {
 
 /// Sends a hello and records what the server shows of itself.
 pub(super) fn probe(ask: &Ask, hello: Hello) -> Result<(Taped, Story), HandshakeError> {
-    let mut opened = open(ask)?;
-    opened.tap.line_mut().extend(ask.dial.timeouts.talk.min(ANSWER_WAIT));
+    // Before the clock starts.
     let mut random = [0; 32];
     let filled = aws_lc_rs::default_provider().secure_random.fill(&mut random);
     filled.map_err(|_| HandshakeError::Client("the system gives no random bytes".into()))?;
+    let mut opened = open(ask)?;
+    opened.tap.line_mut().extend(ask.dial.timeouts.talk.min(ANSWER_WAIT));
     // What goes wrong here is in the recording: a reset, or nothing at all.
     if opened.tap.write_all(&hello.record(ask.sni().as_deref(), random)).is_ok() {
         let mut buffer = vec![0; 32 * 1024];

@@ -102,9 +102,10 @@ impl Client {
 
     /// One connection with its handshake, and what the server says right after it.
     pub(super) fn attempt(&self, ask: &Ask) -> Result<Attempt, HandshakeError> {
-        let Opened { mut tap, preface, mut taped } = open(ask)?;
+        // Its key shares are made here, before the clock starts.
         let made = ClientConnection::new(Arc::clone(&self.config), self.name.clone());
         let mut connection = made.map_err(|error| HandshakeError::Client(error.to_string()))?;
+        let Opened { mut tap, preface, mut taped } = open(ask)?;
         let error = match shake(&mut connection, &mut tap) {
             Err(error) => Some(error),
             Ok(()) => hear_out(&mut connection, &mut tap, taped.connect_us),

@@ -4,59 +4,77 @@
 //! Judged is the chain as it was sent, against the time of the connection. Nothing is fetched.
 
 use menshen_base::{Finding, Severity};
+use menshen_explain_core::certificate::Certificate;
 use menshen_explain_core::handshake::{
     Check, CheckResult, KeyExchangeKind, MessageKind, Outcome, Side, Story, causes,
 };
-use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
-use webpki::{EndEntityCert, KeyUsage};
+use rustls::pki_types::{CertificateDer, ServerName};
+use webpki::EndEntityCert;
 
-/// The checks of the certificate chain: the system's roots, Mozilla's, and the name.
+use crate::trust::Store;
+
+/// The checks of the certificate chain: its time, the system's roots, Mozilla's, and the name.
 pub(super) fn chain_checks(story: &Story, name: Option<&str>, unix_seconds: u64) -> Vec<Check> {
-    let Some((leaf, rest)) = story.server_chain.split_first() else { return Vec::new() };
+    let mut chain = story.server_chain.iter().map(|der| Certificate::from_der(der));
+    let Some(leaf) = chain.next() else { return Vec::new() };
     let message = story.messages.iter().find(|message| {
         matches!(message.kind, MessageKind::Certificate | MessageKind::CompressedCertificate)
             && message.from == Side::Server
     });
     let message = message.map(|message| message.number);
-    let leaf = CertificateDer::from(leaf.as_slice());
-    let leaf = EndEntityCert::try_from(&leaf);
-    let between: Vec<_> = rest.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
-    let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(unix_seconds));
-    let judged = |anchors: &[TrustAnchor<'_>]| match &leaf {
-        _ if anchors.is_empty() => {
-            CheckResult::NotPossible { why: "no roots are installed".into() }
-        }
-        Err(error) => CheckResult::Failed { why: error.to_string() },
-        Ok(leaf) => {
-            let algorithms = webpki::ALL_VERIFICATION_ALGS;
-            let usage = KeyUsage::server_auth();
-            match leaf.verify_for_usage(algorithms, anchors, &between, time, usage, None, None) {
-                Ok(_) => CheckResult::Ok,
-                Err(error) => CheckResult::Failed { why: error.to_string() },
-            }
+    let check = |code, what: &str, result| Check { code, what: what.into(), message, result };
+    let leaf = match leaf {
+        Ok(leaf) => leaf,
+        Err(error) => {
+            let result = CheckResult::Failed { why: error.to_string() };
+            return vec![check("trust-system", "the certificate can be read", result)];
         }
     };
-    let check = |code, what: &str, result| Check { code, what: what.into(), message, result };
+    let others: Vec<Certificate> = chain.filter_map(Result::ok).collect();
+    let others: Vec<&Certificate> = others.iter().collect();
+    let now = i64::try_from(unix_seconds).unwrap_or(i64::MAX);
+    let judged = |store: &Store| {
+        let verdict = store.judge(&leaf, &others, now);
+        if verdict.trusted { CheckResult::Ok } else { CheckResult::Failed { why: verdict.reason } }
+    };
+    let time = match now {
+        now if now < leaf.not_before => {
+            CheckResult::Failed { why: "its time has not begun".into() }
+        }
+        now if now > leaf.not_after => CheckResult::Failed { why: "its time is over".into() },
+        _ => CheckResult::Ok,
+    };
+    let [system, mozilla] = [Store::system(), Store::mozilla()].map(|store| judged(&store));
     let mut checks = vec![
-        check("trust-system", "the chain leads to a root this system trusts", judged(&system())),
-        check(
-            "trust-mozilla",
-            "the chain leads to a root of Mozilla's list",
-            judged(webpki_roots::TLS_SERVER_ROOTS),
-        ),
+        check("time", "the certificate is in its time", time),
+        check("trust-system", "the chain leads to a root this system trusts", system),
+        check("trust-mozilla", "the chain leads to a root of Mozilla's list", mozilla),
     ];
     if let Some(name) = name {
-        let result = match (&leaf, ServerName::try_from(name)) {
-            (Err(error), _) => CheckResult::Failed { why: error.to_string() },
-            (_, Err(_)) => CheckResult::NotPossible { why: "it is no host name".into() },
-            (Ok(leaf), Ok(server)) => match leaf.verify_is_valid_for_subject_name(&server) {
-                Ok(()) => CheckResult::Ok,
-                Err(error) => CheckResult::Failed { why: error.to_string() },
-            },
-        };
-        checks.push(check("name", &format!("the certificate is for {name}"), result));
+        checks.push(check("name", &format!("the certificate is for {name}"), named(story, name)));
     }
     checks
+}
+
+fn named(story: &Story, name: &str) -> CheckResult {
+    let leaf = story.server_chain.first().map(|der| CertificateDer::from(der.as_slice()));
+    let leaf = leaf.as_ref().and_then(|der| EndEntityCert::try_from(der).ok());
+    match (leaf, ServerName::try_from(name)) {
+        (Some(leaf), Ok(server)) => match leaf.verify_is_valid_for_subject_name(&server) {
+            Ok(()) => CheckResult::Ok,
+            Err(_) => {
+                let names = story.server_certificate.as_ref().map(|leaf| leaf.names.join(", "));
+                let names = names.filter(|names| !names.is_empty());
+                let why = names.map_or_else(
+                    || "it has no names (subjectAltName)".to_owned(),
+                    |names| format!("it is for {names}"),
+                );
+                CheckResult::Failed { why }
+            }
+        },
+        (None, _) => CheckResult::NotPossible { why: "the certificate cannot be read".into() },
+        (_, Err(_)) => CheckResult::NotPossible { why: "it is no host name".into() },
+    }
 }
 
 /// All findings of a story and of the checks of its chain.
@@ -143,6 +161,12 @@ fn of_check(story: &Story, check: &Check, all: &[Check]) -> Option<Finding> {
                 "A private CA is known to those machines only that it was installed on.",
             )
         }
+        "time" => (
+            "handshake-certificate-time",
+            Severity::Error,
+            "the certificate is not in its time",
+            "Renew the certificate; if its dates are right, this clock is wrong.",
+        ),
         _ => (
             "handshake-wrong-name",
             Severity::Error,
@@ -155,10 +179,4 @@ fn of_check(story: &Story, check: &Check, all: &[Check]) -> Option<Finding> {
             .evidence(check.code, check.what.clone(), why.clone())
             .hint(hint),
     )
-}
-
-fn system() -> Vec<TrustAnchor<'static>> {
-    let found = rustls_native_certs::load_native_certs().certs;
-    let anchors = found.iter().filter_map(|der| webpki::anchor_from_trusted_cert(der).ok());
-    anchors.map(|anchor| anchor.to_owned()).collect()
 }

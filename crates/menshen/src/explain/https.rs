@@ -16,9 +16,9 @@ use menshen_explain::handshake::{
     Ask, Choose, Gallery, HandshakeError, Identity, Look, Report, Session, Versions, from_capture,
     from_door, look,
 };
+use menshen_explain::rights::become_nobody;
 use menshen_explain::starttls::{Protocol, StarttlsError};
 use menshen_guard::{Source, load};
-use menshen_sys::process::{Rights, become_worker};
 
 use crate::cli::Place;
 use crate::{EXIT_CONFIG, EXIT_NO, EXIT_PERMANENT, EXIT_RETRY, out};
@@ -123,7 +123,7 @@ fn json(value: &impl serde::Serialize) -> String {
 type Complaint = (String, u8);
 
 fn live(arguments: HttpsArguments) -> Result<Look, Complaint> {
-    let starttls_port = arguments.starttls.and_then(port_of);
+    let starttls_port = arguments.starttls.map(Protocol::port);
     let target = |text: &str, port| {
         Target::parse(text, port)
             .map_err(|error| (format!("menshen: {error}\n  hint: {}", error.hint()), EXIT_CONFIG))
@@ -139,10 +139,7 @@ fn live(arguments: HttpsArguments) -> Result<Look, Complaint> {
         _ => None,
     };
     let save = arguments.pcapng.as_deref().map(create).transpose()?;
-    let starttls = arguments
-        .starttls
-        .or(asked.starttls)
-        .or_else(|| Protocol::of_port(instead.as_ref().unwrap_or(&asked).port));
+    let starttls = arguments.starttls.or(asked.starttls).or_else(|| Protocol::of_port(asked.port));
     drop_root()?;
     let ask = Ask {
         dial: Dial { target: asked, instead, timeouts: Timeouts::default() },
@@ -252,11 +249,7 @@ fn complaint(error: &HandshakeError) -> Complaint {
 
 /// Root parses nothing foreign.
 fn drop_root() -> Result<(), Complaint> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    let rights = Rights { user: Some((NOBODY, NOBODY)), oom_score_adj: None };
-    become_worker(&rights).map_err(|error| {
+    become_nobody().map_err(|error| {
         (format!("menshen: could not give up the rights of root\n  detail: {error}"), EXIT_RETRY)
     })
 }
@@ -289,14 +282,5 @@ fn parse_protocol(word: &str) -> Result<Protocol, String> {
     Protocol::from_word(word).ok_or_else(|| format!("known are {}", words()))
 }
 
-/// The port a protocol usually has.
-fn port_of(protocol: Protocol) -> Option<u16> {
-    [25, 143, 110, 21, 3306, 5432]
-        .into_iter()
-        .find(|port| Protocol::of_port(*port) == Some(protocol))
-}
-
-/// User and group of nobody.
-const NOBODY: u32 = 65_534;
 /// Larger than the records of all workers there can be.
 const RECORDS_BYTES_MAX: u64 = 64 << 20;
