@@ -243,6 +243,9 @@ pub fn look(ask: &Ask) -> Result<Look, HandshakeError> {
         // It was we who did not go on.
         report.findings.retain(|finding| finding.code != "handshake-unfinished");
     }
+    if ask.session == Session::Resumed && report.story.resumed.is_none() {
+        report.findings.push(verdicts::not_resumed(&report.story));
+    }
     report.address = Some(shown.taped.server.to_string());
     report.preface = shown.preface.iter().flat_map(said).collect();
     report.said = shown.error;

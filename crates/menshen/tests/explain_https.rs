@@ -215,6 +215,10 @@ fn a_session_is_taken_up_again() {
     assert_eq!(json["attempts"].as_array().unwrap().len(), 2);
     let (json, _) = look(here, server, &["--resume", "--tls12"]);
     assert_eq!(json["story"]["resumed"], "ticket");
+    assert!(!has(&json, "session-not-resumed"));
+    let (_peer, server) = openssl(here, &["-tls1_2", "-no_ticket", "-no_cache"]);
+    let (json, _) = look(here, server, &["--resume"]);
+    assert!(has(&json, "session-not-resumed"));
 }
 
 #[test]
