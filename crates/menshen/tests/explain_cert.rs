@@ -30,7 +30,7 @@ fn dv<'a>(file: &'a str) -> Leaf<'a> {
 }
 
 fn ready() -> Option<Authority> {
-    find("openssl").and(find("python3")).map(|_| Authority::new())
+    find("openssl").and_then(|_| find("python3")).map(|_| Authority::new())
 }
 
 /// Exit code and JSON.
@@ -198,7 +198,8 @@ fn revoked_by_list_by_responder_and_by_staple() {
     assert_eq!(revocation["sources"][0]["verdict"], "good", "the list is older: {revocation:#}");
     assert_eq!(revocation["sources"][1]["verdict"], "revoked");
 
-    let (_server, address) = authority.serve("fine.chain", "fine.key", "-status -status_timeout 2 -CAfile middle.pem");
+    let (_server, address) =
+        authority.serve("fine.chain", "fine.key", "-status -status_timeout 2 -CAfile middle.pem");
     let (code, answer) = at(&authority, address, &["--offline"]);
     assert_eq!(answer["connection"]["stapled"], true);
     assert_eq!((code, &answer["revocation"]["verdict"]), (0, &"good".into()), "{answer:#}");
