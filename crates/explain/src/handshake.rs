@@ -2,9 +2,9 @@
 //! the records of our own door.
 //!
 //! This is the collecting side. What a recording means is decided in
-//! `menshen_explain_core::handshake`; how it looks, in the renderers. Foreign bytes are read here, so
-//! the caller gives up the rights of root first. It fails when nobody can be reached or a file holds
-//! no handshake; a handshake that fails is an answer, not an error.
+//! `menshen_explain_core::handshake`; how it looks, in the renderers. Foreign bytes are read here,
+//! so the caller gives up the rights of root first. It fails when nobody can be reached or a file
+//! holds no handshake; a handshake that fails is an answer, not an error.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -30,6 +30,7 @@ fn help_is_as_agreed() {
         "reload",
         "status",
         "explain",
+        "explain cert",
         "explain https",
         "explain upload",
         "sample",

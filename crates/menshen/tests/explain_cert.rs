@@ -30,7 +30,7 @@ fn dv<'a>(file: &'a str) -> Leaf<'a> {
 }
 
 fn ready() -> Option<Authority> {
-    find("openssl").and(find("python3")).map(|_| Authority::new())
+    find("openssl").and_then(|_| find("python3")).map(|_| Authority::new())
 }
 
 /// Exit code and JSON.
@@ -187,7 +187,7 @@ fn revoked_by_list_by_responder_and_by_staple() {
     authority.publish_list();
     // Only the responder, which reads the database, knows of this one.
     authority.openssl("ca -config ca.cnf -revoke asked.pem -crl_reason superseded");
-    let _responder = authority.respond(responder);
+    let honest = authority.respond(responder, "middle");
 
     let (_server, address) = authority.serve("asked.chain", "asked.key", "");
     let (code, answer) = at(&authority, address, &[]);
@@ -214,7 +214,20 @@ fn revoked_by_list_by_responder_and_by_staple() {
     authority.publish_list();
     let (code, answer) = explain(&authority, &["listed.chain"]);
     assert_eq!((code, &answer["revocation"]["reason"]), (1, &"keyCompromise".into()));
-    // A list that another key signed counts for nothing.
+    // One bit of the list is another, and the signature is of no use.
+    let mut list = std::fs::read(authority.path("public/list.crl")).unwrap();
+    *list.last_mut().unwrap() ^= 1;
+    std::fs::write(authority.path("public/list.crl"), list).unwrap();
+    let (_, answer) = explain(&authority, &["listed.chain"]);
+    assert_eq!(answer["revocation"]["sources"][0]["text"], "is not signed by the issuer");
+    assert_eq!(answer["revocation"]["verdict"], "unknown");
+    // A responder that the issuer did not appoint counts for nothing either.
+    drop(honest);
+    let _stranger = authority.respond(responder, "root");
+    let (_, answer) = explain(&authority, &["asked.chain"]);
+    let text = &answer["revocation"]["sources"][1]["text"];
+    assert_eq!(text, "the answer is not signed by the issuer", "{answer:#}");
+    // A list of another issuer counts for nothing.
     authority.openssl(
         "ca -gencrl -config ca.cnf -crldays 7 -out list.pem -cert root.pem -keyfile root.key",
     );

@@ -207,3 +207,6 @@ const EXTENSIONS: u8 = 0xa3;
 const OPERATORS_MIN: usize = 2;
 /// Timestamps looked at in one certificate.
 const TIMESTAMPS_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests;

@@ -108,11 +108,14 @@ impl Authority {
     }
 
     /// An OCSP responder over the database. It must not be probed: one empty connection ends it.
-    pub(crate) fn respond(&self, address: SocketAddr) -> Responder {
+    /// It signs with the key of `signer`.
+    pub(crate) fn respond(&self, address: SocketAddr, signer: &str) -> Responder {
         let port = address.port().to_string();
         let mut command = Command::new("openssl");
         command.current_dir(self.folder.path()).args(["ocsp", "-index", "index.txt"]);
-        command.args(["-CA", "middle.pem", "-rsigner", "middle.pem", "-rkey", "middle.key"]);
+        command
+            .args(["-CA", "middle.pem", "-rsigner", &format!("{signer}.pem")])
+            .args(["-rkey", &format!("{signer}.key")]);
         command.args(["-ndays", "1", "-port", &port]).stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());

@@ -40,7 +40,7 @@ pub(super) fn find(case: &Case<'_>, out: &mut Vec<Finding>) {
         renewal(case, out);
     }
     too_long(case, out);
-    if !life.at.issuable && !life.too_long {
+    if case.is_public() && !life.at.issuable && !life.too_long {
         let claim = format!(
             "it could not be issued on {} because {}",
             date(life.at.at),
