@@ -55,6 +55,9 @@ pub enum TlsError {
         /// Place from 1 of the certificate in the chain that the key does match, if any.
         matches_certificate: Option<usize>,
     },
+    /// There is nothing to serve.
+    #[error("there is no certificate to serve")]
+    ConfigNoCertificate,
     /// A certificate authority of somebody else lies where ours belongs.
     #[error("{} was not made by menshen and is left alone", path.display())]
     ConfigForeignAuthority {

@@ -14,6 +14,7 @@ mod names;
 pub mod server;
 pub mod session;
 mod state_folder;
+pub mod store;
 pub mod ticket;
 pub mod token;
 
@@ -24,7 +25,8 @@ pub use dev_ca::{DevCertificate, Outcome, Reason};
 pub use error::{FileRole, TlsError};
 pub use fingerprint::fingerprint;
 pub use load::{Loaded, load_pair};
-pub use server::server_config;
+pub use server::{ACME_TLS_ALPN, ChallengeCertificates, challenge_certificate, server_config};
 pub use session::Verdict;
+pub use store::{Pair, Standing, Store};
 pub use ticket::Ticketer;
 pub use token::{Token, ensure_token, token_matches};
