@@ -56,6 +56,16 @@ pub fn causes(story: &Story) -> alloc::vec::Vec<Finding> {
     causes::causes(story)
 }
 
+/// Adds to a story what a sealed alert said, told by the end that could read it, such as our own
+/// door. A story that has the alert in clear text already stays as it is.
+pub fn name_alert(story: &mut Story, by: Side, code: u8) {
+    if !matches!(story.outcome, Outcome::Alert { code: Some(_), .. }) {
+        let text = registry::alert(code);
+        let (level, name, meaning) = (AlertLevel::Fatal, text.name, text.meaning.into());
+        story.outcome = Outcome::Alert { by, level, code: Some(code), name, meaning };
+    }
+}
+
 /// Bytes of one direction that are looked at, in bytes. What comes later is counted only.
 pub const STREAM_BYTES_MAX: usize = 4 << 20;
 /// Messages of one story; consecutive application data of one side counts as one.

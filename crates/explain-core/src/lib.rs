@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod capture;
 pub mod certificate;
 pub mod handshake;
 pub mod page;

@@ -3,5 +3,11 @@
 //! What follows from what was seen is decided in `menshen-explain-core`. Nothing here runs as root,
 //! and nothing of a peer reaches a terminal unescaped.
 
+pub mod certificate;
+pub mod connect;
+pub mod fetch;
+pub mod handshake;
 pub mod page;
 pub mod rights;
+pub mod starttls;
+pub mod trust;

@@ -1,17 +1,18 @@
-//! Rights given up before anything foreign is read. Whoever is not root keeps what it has.
+//! Nothing that explains needs the rights of root, and all of it reads what strangers wrote.
 
 use menshen_sys::process::{Rights, RightsError, become_worker};
 
-/// Root becomes nobody, for good. To be called while this process has one thread.
+/// Makes root the user `nobody`, for good; does nothing for other users. Call it while the process
+/// has one thread, after opening what is to be read.
 ///
 /// # Errors
-/// When a step fails; the process must end then.
-pub fn leave_root() -> Result<(), RightsError> {
-    if rustix::process::geteuid().is_root() {
-        become_worker(&Rights { user: Some(NOBODY), oom_score_adj: None })?;
+/// When a right could not be given up; the process must end then.
+pub fn become_nobody() -> Result<(), RightsError> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
     }
-    Ok(())
+    become_worker(&Rights { user: Some((NOBODY, NOBODY)), oom_score_adj: None })
 }
 
-/// User and group that own nothing.
-const NOBODY: (u32, u32) = (65_534, 65_534);
+/// User and group `nobody` of every Linux.
+const NOBODY: u32 = 65_534;

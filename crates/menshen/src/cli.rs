@@ -7,6 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use menshen_explain::page::Resolve;
 use menshen_guard::Source;
 
+mod explain;
+
+pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
+
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
 #[derive(Debug, Parser)]
@@ -24,7 +28,7 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
-    /// Say why something is as it is: a page without its lock, an upload to PHP
+    /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
     #[command(subcommand)]
     Explain(ExplainCommand),
     /// Print a configuration file with every key, its default and what it means
@@ -89,79 +93,6 @@ pub(crate) struct ReloadArguments {
 /// Show workers, transfers and limits of a running menshen
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
-    #[command(flatten)]
-    pub(crate) place: Place,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// What can be explained.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ExplainCommand {
-    Page(PageArguments),
-    Upload(UploadArguments),
-}
-
-/// What a page refers to without https, what browsers make of it, and the fix
-///
-/// The page is fetched with its stylesheets, manifest and frames of the same origin. Each reference
-/// without https is given the word of W3C Mixed Content (upgradeable, blockable) and what Chromium
-/// does with it: upgraded, blocked, allowed. Then its https twin is asked for. If all twins work,
-/// one header repairs the page; else each edit is named, with file, line and column.
-///
-/// A host's HSTS (Strict-Transport-Security) does not help: browsers block mixed content before
-/// they look at it. Scripts are read for strings, not run: what they make up is not seen.
-///
-/// Exit code 0: nothing found; 1: something was found; 2: usage; 100: it is no HTML page; 111: the
-/// page cannot be fetched.
-#[derive(Debug, Args)]
-pub(crate) struct PageArguments {
-    /// The page; without a scheme, https is meant
-    #[arg(value_name = "URL", required_unless_present = "file")]
-    pub(crate) url: Option<String>,
-    /// A saved page to read instead of fetching one; needs --base
-    #[arg(long, value_name = "FILE", conflicts_with = "url", requires = "base")]
-    pub(crate) file: Option<PathBuf>,
-    /// Address that the saved page has
-    #[arg(long, value_name = "URL", requires = "file")]
-    pub(crate) base: Option<String>,
-    /// Connect there for the page's own host, whatever its name resolves to
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) connect: Option<SocketAddr>,
-    /// Take this address for a host and port, as with curl; can be repeated
-    #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = parse_resolve)]
-    pub(crate) resolve: Vec<Resolve>,
-    /// Trust these authorities too, PEM: for private hosts
-    #[arg(long, value_name = "FILE")]
-    pub(crate) roots: Option<PathBuf>,
-    /// Do not ask for https twins: nothing but the page and what it loads is fetched
-    #[arg(long)]
-    pub(crate) no_twins: bool,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// How an upload to a path is handed to PHP, and why that way
-///
-/// The path is routed as the server routes it, then the pool is asked to take one small file by
-/// swap, as the server asks it; that needs the rights of the server's workers or of root. Nothing
-/// of a running server is changed.
-///
-/// Exit code 0: the delivery works as it is configured; 1: it falls back to replay, no script takes
-/// the upload, or something was found; 2: usage or configuration; 111: the pool cannot be reached.
-#[derive(Debug, Args)]
-pub(crate) struct UploadArguments {
-    /// Path a form is posted to, or its whole URL
-    #[arg(value_name = "PATH|URL")]
-    pub(crate) path: String,
-    /// Host name of the request, where several sites are configured
-    #[arg(long, value_name = "HOST")]
-    pub(crate) site: Option<String>,
-    /// The folder that `serve --php` was started with
-    #[arg(long, value_name = "DIR")]
-    pub(crate) php: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: Place,
     /// Print JSON instead of text

@@ -17,7 +17,9 @@ use self::report::{Facts, Pool, Report, Test};
 use crate::cli::UploadArguments;
 use crate::{EXIT_CONFIG, EXIT_RETRY, out};
 
+pub(crate) mod cert;
 mod findings;
+pub(crate) mod https;
 pub(crate) mod page;
 mod question;
 mod report;
@@ -71,7 +73,7 @@ fn local(action: &str, error: &dyn std::error::Error) -> (String, u8) {
 }
 
 /// With another state folder, what lies in it lies there.
-fn move_state(config: &mut Config, state: Option<PathBuf>) {
+pub(crate) fn move_state(config: &mut Config, state: Option<PathBuf>) {
     let Some(state) = state else { return };
     let Ok(state) = std::path::absolute(state) else { return };
     if let Ok(rest) = config.php.folder.strip_prefix(&config.state) {

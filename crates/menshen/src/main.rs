@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Explain(ExplainCommand::Cert(arguments)) => explain::cert::run(&arguments),
+        Command::Explain(ExplainCommand::Https(arguments)) => explain::https::run(arguments),
         Command::Explain(ExplainCommand::Page(arguments)) => explain::page::run(arguments),
         Command::Explain(ExplainCommand::Upload(arguments)) => explain::upload(arguments),
         Command::Sample => sample::run(),

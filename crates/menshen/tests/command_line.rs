@@ -30,6 +30,8 @@ fn help_is_as_agreed() {
         "reload",
         "status",
         "explain",
+        "explain cert",
+        "explain https",
         "explain page",
         "explain upload",
         "sample",

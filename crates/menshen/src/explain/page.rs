@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use menshen_explain::page::{Options, PageError, Question, Twins, Url, look};
-use menshen_explain::rights::leave_root;
+use menshen_explain::rights::become_nobody;
 use menshen_explain_core::page::report::Report;
 use menshen_explain_core::page::text;
 
@@ -41,7 +41,7 @@ fn explain(arguments: PageArguments) -> Result<Report, (String, u8)> {
     let saved = arguments.file.as_deref().map(read).transpose()?;
     let url = arguments.base.or(arguments.url).unwrap_or_default();
     let url = address(&url).map_err(|text| (text, EXIT_CONFIG))?;
-    leave_root().map_err(|error| {
+    become_nobody().map_err(|error| {
         (format!("menshen: could not become nobody\n  detail: {error}"), EXIT_RETRY)
     })?;
     let question = match saved {
