@@ -5,7 +5,7 @@
 
 /// What is given beside the certificates.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Given {
+pub(crate) enum Given {
     /// The test root is taken for a public one.
     Public,
     /// The same, and the store says that the root is one of the EV list.
@@ -19,27 +19,27 @@ pub enum Given {
 }
 
 /// One case.
-pub struct Row {
+pub(crate) struct Row {
     /// Name of the golden file, and of the certificate when `sent` is empty.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Files sent, when not the certificate and the intermediate.
-    pub sent: &'static [&'static str],
+    pub(crate) sent: &'static [&'static str],
     /// Files known from elsewhere.
-    pub pool: &'static [&'static str],
+    pub(crate) pool: &'static [&'static str],
     /// The question.
-    pub asked: &'static str,
+    pub(crate) asked: &'static str,
     /// What is given.
-    pub given: Given,
+    pub(crate) given: Given,
     /// Unix seconds; 0 for the usual day.
-    pub now: i64,
+    pub(crate) now: i64,
     /// `dv ov iv ev none`.
-    pub class: &'static str,
+    pub(crate) class: &'static str,
     /// Claims, Shaped, Browser, and `!` for claims only; `-` for no.
-    pub ev: &'static str,
+    pub(crate) ev: &'static str,
     /// The name is covered.
-    pub covered: bool,
+    pub(crate) covered: bool,
     /// All findings, the gravest first.
-    pub codes: &'static [&'static str],
+    pub(crate) codes: &'static [&'static str],
 }
 
 const fn row(
@@ -80,7 +80,7 @@ use Given::{Alone, EvRoot, Private, Public, Untrusted};
 const NO: &str = "----";
 
 /// Classes and what EV is worth.
-pub const CLASSES: &[Row] = &[
+pub(crate) const CLASSES: &[Row] = &[
     row("dv", Public, "dv", NO, &[]),
     row("dv-empty-subject", Public, "dv", NO, &[]),
     row(
@@ -134,7 +134,7 @@ pub const CLASSES: &[Row] = &[
 ];
 
 /// Names.
-pub const NAMES: &[Row] = &[
+pub(crate) const NAMES: &[Row] = &[
     row("wildcard", Public, "dv", NO, &[]),
     row("wildcard", Public, "dv", NO, &["cert-name-mismatch"]).asked("a.b.example.com", false),
     row("wildcard-only", Public, "dv", NO, &["cert-name-mismatch", "cert-one-form-only"])
@@ -192,7 +192,7 @@ pub const NAMES: &[Row] = &[
 ];
 
 /// Lifetimes.
-pub const LIFETIMES: &[Row] = &[
+pub(crate) const LIFETIMES: &[Row] = &[
     row("life-825-days-2019", Public, "dv", NO, &["cert-not-issuable-today"]).at(LATE_2020),
     row("life-826-days-2019", Public, "dv", NO, &["cert-lifetime-too-long"]).at(LATE_2020),
     row("life-398-days-2026-03-14", Public, "dv", NO, &["cert-not-issuable-today"]),
@@ -211,7 +211,7 @@ pub const LIFETIMES: &[Row] = &[
         Public,
         "dv",
         NO,
-        &["cert-lifetime-too-long", "cert-expires-soon"],
+        &["cert-expires-soon", "cert-lifetime-too-long"],
     ),
     row(
         "life-200-days-and-a-second",
@@ -235,7 +235,7 @@ pub const LIFETIMES: &[Row] = &[
 ];
 
 /// Keys, extensions, timestamps.
-pub const REST: &[Row] = &[
+pub(crate) const REST: &[Row] = &[
     row(
         "sha1",
         Public,
@@ -274,7 +274,7 @@ pub const REST: &[Row] = &[
 ];
 
 /// Chains; the leaf is the faultless `dv`.
-pub const CHAINS: &[Row] = &[
+pub(crate) const CHAINS: &[Row] = &[
     row("chain-leaf-only", Public, "dv", NO, &["cert-chain-incomplete"]).sent(&["dv"]),
     row("chain-leaf-only-pool", Public, "dv", NO, &["cert-chain-intermediate-not-sent"])
         .sent(&["dv"])
@@ -322,7 +322,7 @@ pub const CHAINS: &[Row] = &[
 ];
 
 /// Certificates that public CAs issued.
-pub const REAL: &[Row] = &[
+pub(crate) const REAL: &[Row] = &[
     row(
         "real/cryptography-io",
         Alone,

@@ -108,7 +108,7 @@ fn cas_that_sign_each_other_come_to_an_end() {
 
 #[test]
 fn many_of_one_name_are_bounded() {
-    let mut sent = alloc::vec::Vec::new();
+    let mut sent = Vec::new();
     let real = root("Root");
     sent.push(below(&real, "leaf", IsCa::NoCa).certificate);
     sent.extend((0..60).map(|_| below(&real, "Root", CA).certificate));
