@@ -144,8 +144,8 @@ pub(crate) struct CertArguments {
     /// More roots to trust, PEM or DER, such as .menshen/ca.pem
     #[arg(long, value_name = "FILE")]
     pub(crate) roots: Option<PathBuf>,
-    /// Google's list of certificate transparency logs (log_list.json, version 3), instead of the one
-    /// menshen has
+    /// Google's list of certificate transparency logs (log_list.json, version 3), instead of the
+    /// one menshen has
     #[arg(long, value_name = "FILE")]
     pub(crate) ct_logs: Option<PathBuf>,
     /// Judge as of this day, or moment in UTC; revocation is always of today

@@ -241,7 +241,8 @@ fn revoked_by_list_by_responder_and_by_staple() {
 fn old_servers_are_explained_too() {
     let Some(authority) = ready() else { return };
     authority.issue(&dv("leaf"));
-    let rsa = "req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -subj /CN=localhost -days 9";
+    let rsa = "req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -days 9 \
+        -subj /CN=localhost";
     authority.openssl(rsa);
     for (arguments, version, code) in [
         ("-tls1 -cipher AES128-SHA:@SECLEVEL=0", "TLS 1.0", "tls-version-old"),

@@ -127,9 +127,11 @@ mod tests {
     //! A list as Google writes it.
     use super::*;
 
-    const LIST: &str = r#"{"version":"3","log_list_timestamp":"2026-05-10T13:43:35Z","operators":[
+    const LIST: &str = r#"{"version":"3","log_list_timestamp":"2026-05-10T13:43:35Z",
+        "operators":[
         {"name":"Somebody","email":[],"logs":[{"description":"one","log_id":"ID","key":"AAEC",
-        "url":"https://x/","mmd":86400,"state":{"STATE":{"timestamp":"2026-01-02T03:04:05Z"}}}]}]}"#;
+        "url":"https://x/","mmd":86400,
+        "state":{"STATE":{"timestamp":"2026-01-02T03:04:05Z"}}}]}]}"#;
 
     fn list(state: &str) -> Result<CtLogs, CtLogsError> {
         let id = "rksygOVuL6+D9BSm49q+nV++GJdlRMBf7RIazLhbU/w=";
