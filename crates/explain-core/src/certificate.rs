@@ -14,6 +14,7 @@ mod browser;
 mod chain;
 mod class;
 mod coverage;
+mod ct_logs;
 mod der;
 mod ev_roots;
 mod extensions;
@@ -32,6 +33,7 @@ pub use browser::{Browser, BrowserView, GREEN_BAR};
 pub use chain::{Anchor, Chain, ChainEnd, Fault, Link, MissingIssuer, Source};
 pub use class::{Class, ClassVerdict, Ev, EvVerdict};
 pub use coverage::{Bought, Coverage, Match, NameVerdict, Why};
+pub use ct_logs::{CT_LOGS_MADE, ct_logs};
 pub use ev_roots::{EV_ROOTS, EV_ROOTS_SOURCE, EvRoot};
 pub use facts::{
     AlternativeName, BasicConstraints, Certificate, KeyKind, NameConstraints, Policy, Presence,

@@ -36,7 +36,7 @@ struct Root {
 pub struct RootsError(pub String);
 
 impl Store {
-    /// The system's roots, wherever this system keeps them (`SSL_CERT_FILE` and `SSL_CERT_DIR` too).
+    /// The system's roots, wherever this system keeps them (also `SSL_CERT_FILE`, `SSL_CERT_DIR`).
     #[must_use]
     pub fn system() -> Self {
         let found = rustls_native_certs::load_native_certs();

@@ -241,7 +241,8 @@ fn revoked_by_list_by_responder_and_by_staple() {
 fn old_servers_are_explained_too() {
     let Some(authority) = ready() else { return };
     authority.issue(&dv("leaf"));
-    let rsa = "req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -subj /CN=localhost -days 9";
+    let rsa = "req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -days 9 \
+        -subj /CN=localhost";
     authority.openssl(rsa);
     for (arguments, version, code) in [
         ("-tls1 -cipher AES128-SHA:@SECLEVEL=0", "TLS 1.0", "tls-version-old"),
@@ -326,4 +327,23 @@ fn the_door_that_still_serves_the_old_certificate_is_found_out() {
     let (code, answer) = explain();
     assert_eq!((code, &answer["site"]["same"]), (1, &false.into()));
     assert!(codes(&answer).contains(&"certificate-served-differs"), "{answer:#}");
+}
+
+#[test]
+fn root_becomes_nobody_before_it_hears_a_stranger_and_silence_ends() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = live::command(folder.path(), &["explain", "cert", &address]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let (_silent, _) = listener.accept().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    if rustix::process::geteuid().is_root() {
+        assert!(status.contains("\nUid:\t65534\t65534\t65534\t65534\n"), "{status}");
+        assert!(status.contains("\nCapPrm:\t0000000000000000\n"), "{status}");
+    }
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(111), "{error}");
+    assert!(error.contains("no answer to the hello in time"), "{error}");
 }

@@ -1,5 +1,6 @@
 //! `menshen explain cert` through STARTTLS: a real MariaDB, a real PostgreSQL, and Python's ssl
-//! module behind SMTP, IMAP, POP3 and FTP. Left out where they are not installed; `CI` requires them.
+//! module behind SMTP, IMAP, POP3 and FTP. Left out where they are not installed; `CI` requires
+//! them.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 #[path = "support/authority.rs"]

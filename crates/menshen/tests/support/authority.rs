@@ -83,7 +83,8 @@ impl Authority {
         let web = format!("http://{}", self.http);
         let mut extensions = String::from(
             "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n\
-             extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
+             extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\n\
+             authorityKeyIdentifier=keyid\n",
         );
         let _ = writeln!(extensions, "{}", leaf.extensions.replace("HTTP", &web));
         self.write(&format!("{file}.ext"), &extensions);
