@@ -3,3 +3,8 @@
 //!
 //! Pure: no clock, socket, file or thread; bytes and Unix seconds come in as arguments. Parsers here
 //! take any bytes: no panic, bounded memory and time.
+#![no_std]
+
+extern crate alloc;
+
+pub mod certificate;

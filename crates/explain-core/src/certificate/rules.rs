@@ -1,0 +1,1 @@
+//! Findings about one certificate: one file per group of codes.
