@@ -6,6 +6,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use menshen_guard::Source;
 
+mod cert;
+
+pub(crate) use cert::{
+    CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
+};
+
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
 #[derive(Debug, Parser)]
@@ -23,6 +29,9 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
+    /// Order certificates, install what comes back, and trust the development CA
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Say why something is as it is; so far, how uploads are handed to PHP
     #[command(subcommand)]
     Explain(ExplainCommand),

@@ -1,5 +1,6 @@
 //! The command line: which part of menshen runs. Each command is one file; nothing is decided here.
 
+mod cert;
 mod check;
 mod cli;
 mod explain;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Explain(ExplainCommand::Upload(arguments)) => explain::upload(arguments),
+        Command::Cert(command) => cert::run(command),
         Command::Sample => sample::run(),
         Command::Keeper => keeper::run(),
         Command::Worker => worker::run(),

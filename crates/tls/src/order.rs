@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 use menshen_base::{Finding, Severity};
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, RsaKeySize};
 
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::{FromDer, ParsedExtension, parse_x509_pem};
+
 use crate::error::TlsError;
 use crate::names::{self, Name};
 use crate::state_folder::{Privacy, StateFolder};
@@ -180,7 +183,7 @@ impl Order {
         let (key_pem, request_pem) = self.make()?;
         let folder = StateFolder::open(&state.join(ORDERS))?;
         let first = self.names.first().map_or("order", String::as_str);
-        let stem = first.replace('*', "_").replace(':', "_").to_ascii_lowercase();
+        let stem = stem(first);
         let (key, request) = (format!("{stem}.key"), format!("{stem}.csr"));
         for name in [&key, &request] {
             let path = folder.path(name);
@@ -340,6 +343,128 @@ impl Order {
     }
 }
 
+/// A request that was handed in, as far as what comes back is compared with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requested {
+    /// Names asked for, lower case.
+    pub names: Vec<String>,
+    /// Organisation asked for.
+    pub organization: Option<String>,
+}
+
+/// Reads a request's PEM text; `None` if it is none.
+#[must_use]
+pub fn requested(pem: &[u8]) -> Option<Requested> {
+    let (_, pem) = parse_x509_pem(pem).ok()?;
+    let (_, request) = X509CertificationRequest::from_der(&pem.contents).ok()?;
+    let names = request.requested_extensions().into_iter().flatten();
+    let names = names.filter_map(|extension| match extension {
+        ParsedExtension::SubjectAlternativeName(names) => Some(names.general_names.as_slice()),
+        _ => None,
+    });
+    let names = names.flatten().filter_map(crate::load::name_text);
+    let mut organizations = request.certification_request_info.subject.iter_organization();
+    let organization = organizations.next().and_then(|name| name.as_str().ok());
+    Some(Requested {
+        names: names.map(|name| name.to_ascii_lowercase()).collect(),
+        organization: organization.map(str::to_owned),
+    })
+}
+
+/// An order whose key a certificate was made for.
+#[derive(Debug)]
+pub struct Open {
+    /// The key's file.
+    pub key: PathBuf,
+    /// Its PEM text.
+    pub key_pem: String,
+    /// What was asked for.
+    pub requested: Option<Requested>,
+}
+
+/// All orders of a state folder whose key can be read; none where there is no such folder.
+///
+/// # Errors
+/// A folder that cannot be read, or a key others can read.
+pub fn open_orders(state: &Path) -> Result<Vec<Open>, TlsError> {
+    let path = state.join(ORDERS);
+    let entries = match std::fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(TlsError::LocalFile { action: "read", path, source }),
+    };
+    let folder = StateFolder::open(&path)?;
+    let mut found = Vec::new();
+    for entry in entries.flatten().take(ORDERS_MAX) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(stem) = name.strip_suffix(".key").filter(|stem| !stem.starts_with('.')) else {
+            continue;
+        };
+        let Some(key) = folder.read(&name, Privacy::Secret)? else { continue };
+        let request = folder.read(&format!("{stem}.csr"), Privacy::Open)?;
+        found.push(Open {
+            key: folder.path(&name),
+            key_pem: String::from_utf8_lossy(&key).into_owned(),
+            requested: request.and_then(|pem| requested(&pem)),
+        });
+    }
+    Ok(found)
+}
+
+/// Removes the files of an order; its key must be somewhere else by then.
+///
+/// # Errors
+/// A failing file system.
+pub fn close(order: &Open) -> Result<(), TlsError> {
+    for path in [order.key.with_extension("csr"), order.key.clone()] {
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(TlsError::LocalFile { action: "remove", path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes a checked pair to the folder [`INSTALLED`] of the state folder, as one file so that chain
+/// and key change together; gives its path.
+///
+/// # Errors
+/// A failing file system.
+pub fn install(
+    state: &Path,
+    name: &str,
+    chain_pem: &str,
+    key_pem: &str,
+) -> Result<PathBuf, TlsError> {
+    let folder = StateFolder::open(&state.join(INSTALLED))?;
+    let file = format!("{}.pem", stem(name));
+    let text = format!("{}\n{}\n", chain_pem.trim_end(), key_pem.trim_end());
+    folder.write(&[(&file, Privacy::Secret, text)])?;
+    Ok(folder.path(&file))
+}
+
+/// The public key (SubjectPublicKeyInfo, DER) of a PEM private key.
+///
+/// # Errors
+/// PEM that cannot be read, or a kind of key that cannot be used.
+pub fn public_key(key_pem: &[u8]) -> Result<Vec<u8>, TlsError> {
+    crate::load::public_key(key_pem)
+}
+
+/// A name as a file name: letters, digits, dots and hyphens stay.
+fn stem(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let stem: String = name
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if plain(c) { c } else { '_' })
+        .take(STEM_MAX)
+        .collect();
+    if stem.trim_matches('.').is_empty() { "certificate".to_owned() } else { stem }
+}
+
 impl fmt::Display for KeyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -388,6 +513,12 @@ fn custom(oid: &[u64]) -> DnType {
 
 /// Folder of orders in the state folder.
 pub const ORDERS: &str = "orders";
+
+/// Folder of installed certificates in the state folder, each with its key.
+pub const INSTALLED: &str = "installed";
+
+const ORDERS_MAX: usize = 1000;
+const STEM_MAX: usize = 200;
 
 /// X.520 ub-common-name.
 const COMMON_NAME_BYTES_MAX: usize = 64;
