@@ -2,3 +2,10 @@
 //!
 //! What follows from what was seen is decided in `menshen-explain-core`. Nothing here runs as root,
 //! and nothing of a peer reaches a terminal unescaped.
+
+pub mod certificate;
+pub mod connect;
+pub mod fetch;
+pub mod rights;
+pub mod starttls;
+pub mod trust;

@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
-    /// Say why something is as it is; so far, how uploads are handed to PHP
+    /// Say why something is as it is: certificates, and how uploads are handed to PHP
     #[command(subcommand)]
     Explain(ExplainCommand),
     /// Print a configuration file with every key, its default and what it means
@@ -107,7 +107,65 @@ pub(crate) struct StatusArguments {
 /// What can be explained.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ExplainCommand {
+    Cert(CertArguments),
     Upload(UploadArguments),
+}
+
+/// What kind of certificate a server or a file has, whether it is good, and what browsers show
+///
+/// The certificate's class (DV, OV, IV, EV or none) with the reason, the names it covers, its chain
+/// as sent and as built, who trusts it, its lifetime against the rules of its day, its key, its
+/// revocation, its timestamps of certificate transparency, and what Chromium, Firefox and Safari
+/// show for it today. Any TLS port can be asked; any certificate is accepted, to be explained.
+///
+/// Issuers, revocation lists and OCSP responders that the certificate names are asked over plain
+/// HTTP, unless --offline; nothing else is. Started as root it becomes `nobody` before it reads
+/// anything foreign.
+///
+/// Exit code 0: good; 1: an error or a warning was found; 2: usage; 111: the server cannot be
+/// reached.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "menshen explain cert [OPTIONS] <HOST[:PORT] | URL | FILE | ->\n       \
+    menshen explain cert [OPTIONS] --site <NAME>"
+)]
+pub(crate) struct CertArguments {
+    /// A host (port 443 if none is named), an https, smtp, imap, pop3, ftp, mysql or postgres URL,
+    /// or a PEM or DER file; `-` reads standard input. A file of the name of a host is written
+    /// ./NAME
+    #[arg(value_name = "HOST[:PORT]|URL|FILE|-", required_unless_present = "site")]
+    pub(crate) what: Option<String>,
+    /// The certificate files of this menshen for the site NAME, and what its door really serves
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["what", "starttls", "name"])]
+    pub(crate) site: Option<String>,
+    /// What is spoken before TLS [default: by the port: 25 and 587 smtp, 143 imap, 110 pop3,
+    /// 21 ftp, 3306 mysql, 5432 postgres, else none]
+    #[arg(long, value_name = "PROTOCOL",
+        value_parser = ["none", "smtp", "imap", "pop3", "ftp", "mysql", "postgres"])]
+    pub(crate) starttls: Option<String>,
+    /// Connect there instead; names are asked for and judged as before
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) connect: Option<String>,
+    /// The name to ask the server for (SNI) and to judge by, instead of the host's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// More roots to trust, PEM or DER, such as .menshen/ca.pem
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roots: Option<PathBuf>,
+    /// Google's list of certificate transparency logs (log_list.json, version 3)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ct_logs: Option<PathBuf>,
+    /// Judge as of this day, or moment in UTC; revocation is always of today
+    #[arg(long, value_name = "YYYY-MM-DD[THH:MM:SSZ]")]
+    pub(crate) at: Option<String>,
+    /// Ask nobody but the server itself
+    #[arg(long)]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How an upload to a path is handed to PHP, and why that way

@@ -1,4 +1,4 @@
-//! `menshen explain`: why something is as it is. So far for uploads to PHP.
+//! `menshen explain`: why something is as it is. Here for uploads to PHP.
 //!
 //! Facts are gathered here by the server's own code; what follows from them is in `report`.
 
@@ -16,6 +16,7 @@ use self::report::{Facts, Pool, Report, Test};
 use crate::cli::UploadArguments;
 use crate::{EXIT_CONFIG, EXIT_RETRY, out};
 
+pub(crate) mod cert;
 mod findings;
 mod question;
 mod report;
@@ -69,7 +70,7 @@ fn local(action: &str, error: &dyn std::error::Error) -> (String, u8) {
 }
 
 /// With another state folder, what lies in it lies there.
-fn move_state(config: &mut Config, state: Option<PathBuf>) {
+pub(crate) fn move_state(config: &mut Config, state: Option<PathBuf>) {
     let Some(state) = state else { return };
     let Ok(state) = std::path::absolute(state) else { return };
     if let Ok(rest) = config.php.folder.strip_prefix(&config.state) {

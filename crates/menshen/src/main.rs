@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Explain(ExplainCommand::Cert(arguments)) => explain::cert::run(&arguments),
         Command::Explain(ExplainCommand::Upload(arguments)) => explain::upload(arguments),
         Command::Cert(command) => cert::run(command),
         Command::Sample => sample::run(),

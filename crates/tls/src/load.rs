@@ -88,6 +88,26 @@ pub(crate) fn pair_from_pem(
     }
 }
 
+/// The certificates of a PEM text in its order, as DER.
+///
+/// # Errors
+/// PEM that cannot be read, or without a certificate.
+pub fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, TlsError> {
+    Ok(read_chain(pem)?.into_iter().map(|der| der.to_vec()).collect())
+}
+
+/// A certificate as PEM text (RFC 7468 §5.1).
+#[must_use]
+pub fn certificate_pem(der: &[u8]) -> String {
+    let text = base64::encode(der);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in text.as_bytes().chunks(64) {
+        pem.push_str(std::str::from_utf8(line).unwrap_or_default());
+        pem.push('\n');
+    }
+    pem + "-----END CERTIFICATE-----\n"
+}
+
 /// The public key (SubjectPublicKeyInfo) of a PEM private key.
 pub(crate) fn public_key(key_pem: &[u8]) -> Result<Vec<u8>, TlsError> {
     let signer = default_provider().key_provider.load_private_key(read_key(key_pem)?);

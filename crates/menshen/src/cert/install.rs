@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use menshen_base::{Finding, Severity};
-use menshen_explain_core::certificate::{Certificate, date};
+use menshen_explain::trust::{self, Store};
+use menshen_explain_core::certificate::{Anchor, Certificate, date};
 use menshen_tls::order::{self, Open};
 use serde::Serialize;
 
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &InstallArguments) -> ExitCode {
         Ok(key) => key,
         Err(code) => return code,
     };
-    let roots = match menshen_explain::trust::root_names(arguments.roots.as_deref()) {
+    let roots = match roots(arguments.roots.as_deref()) {
         Ok(roots) => roots,
         Err(text) => return complain(&text),
     };
@@ -166,6 +167,21 @@ fn find_key(
             state.join(order::ORDERS).display()
         ))
     })
+}
+
+/// The roots of the system, those of Mozilla, and those of the file.
+fn roots(given: Option<&Path>) -> Result<Vec<Anchor>, String> {
+    let mut stores = vec![Store::system(), Store::mozilla()];
+    if let Some(path) = given {
+        let store = trust::read_roots(path)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| Store::given(&bytes).map_err(|error| error.to_string()));
+        let shown = path.display();
+        stores.push(store.map_err(|error| {
+            format!("menshen: could not use the roots in {shown}\n  detail: {error}")
+        })?);
+    }
+    Ok(trust::anchors(&stores.iter().collect::<Vec<_>>()))
 }
 
 /// All certificates of the files.

@@ -5,7 +5,7 @@
 //! then. The chain is built by names and signatures, never by the order of the files.
 
 use menshen_base::{Finding, Severity};
-use menshen_explain_core::certificate::{AlternativeName, Certificate, date};
+use menshen_explain_core::certificate::{AlternativeName, Anchor, Certificate, date};
 use menshen_tls::order::Requested;
 
 /// What is judged.
@@ -17,8 +17,8 @@ pub(super) struct Inputs<'a> {
     pub(super) key: &'a [u8],
     /// The request, where there is one.
     pub(super) requested: Option<&'a Requested>,
-    /// Encoded subject names of trusted roots.
-    pub(super) roots: &'a [Vec<u8>],
+    /// Trusted roots.
+    pub(super) roots: &'a [Anchor],
     /// Unix seconds.
     pub(super) now: i64,
 }
@@ -92,7 +92,7 @@ fn build(inputs: &Inputs<'_>, leaf: usize) -> (Vec<usize>, Option<usize>, Option
 
 fn missing(inputs: &Inputs<'_>, end: usize) -> Option<Finding> {
     let end = &inputs.sent[end];
-    if inputs.roots.contains(&end.issuer.der) {
+    if inputs.roots.iter().any(|root| root.name == end.issuer.der) {
         return None;
     }
     let issuer = &end.issuer.text;

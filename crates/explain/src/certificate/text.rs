@@ -1,0 +1,193 @@
+//! The explanation for people: a card of rows, then the findings.
+//!
+//! Every value may be a stranger's: [`shown`] is the only way of text into the card, so no control
+//! character and no invisible one reaches a terminal.
+
+mod rows;
+
+use std::fmt::Write as _;
+
+use menshen_base::{Finding, Severity};
+
+use super::Explanation;
+
+/// Whether colours may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// None.
+    Plain,
+    /// ANSI colours.
+    Ansi,
+}
+
+/// The explanation as text.
+#[must_use]
+pub fn text(explanation: &Explanation, paint: Paint) -> String {
+    let mut card = Card { out: String::new(), paint };
+    rows::write(explanation, &mut card);
+    for finding in &explanation.findings {
+        card.finding(finding);
+    }
+    card.out
+}
+
+/// A column of titles and a column of lines.
+struct Card {
+    out: String,
+    paint: Paint,
+}
+
+/// How a line is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Good,
+    Bad,
+    Odd,
+    None,
+}
+
+impl Card {
+    /// A row; further ones of the same title have an empty one. Long lines are broken.
+    fn row(&mut self, title: &str, line: &str) {
+        self.marked(title, Mark::None, line);
+    }
+
+    fn marked(&mut self, title: &str, mark: Mark, line: &str) {
+        let (sign, colour) = match mark {
+            Mark::Good => ("\u{2713} ", "\x1b[32m"),
+            Mark::Bad => ("\u{2717} ", "\x1b[31m"),
+            Mark::Odd => ("? ", "\x1b[33m"),
+            Mark::None => ("", ""),
+        };
+        let (on, off) = match self.paint {
+            Paint::Ansi if !colour.is_empty() => (colour, "\x1b[0m"),
+            _ => ("", ""),
+        };
+        let lines = broken(&shown(line), LINE_COLUMNS - TITLE_COLUMNS - sign.chars().count());
+        for (number, part) in lines.iter().enumerate() {
+            let title = if number == 0 { title } else { "" };
+            let sign = if number == 0 {
+                format!("{on}{sign}{off}")
+            } else {
+                " ".repeat(sign.chars().count())
+            };
+            let _ =
+                writeln!(self.out, "{}", format!("{title:TITLE_COLUMNS$}{sign}{part}").trim_end());
+        }
+    }
+
+    /// A line that is drawn, not broken.
+    fn drawn(&mut self, title: &str, line: &str) {
+        let _ = writeln!(self.out, "{title:TITLE_COLUMNS$}{}", shown(line));
+    }
+
+    fn headline(&mut self, word: &str, rest: &str) {
+        let (on, off) = match self.paint {
+            Paint::Plain => ("", ""),
+            Paint::Ansi => ("\x1b[1m", "\x1b[0m"),
+        };
+        let _ = writeln!(self.out, "{on}{}{off}{}", shown(word), shown(rest));
+    }
+
+    fn gap(&mut self) {
+        self.out.push('\n');
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let (on, off) = match (self.paint, finding.severity) {
+            (Paint::Plain, _) => ("", ""),
+            (Paint::Ansi, Severity::Error) => ("\x1b[1;31m", "\x1b[0m"),
+            (Paint::Ansi, Severity::Warning) => ("\x1b[1;33m", "\x1b[0m"),
+            (Paint::Ansi, Severity::Note) => ("\x1b[1m", "\x1b[0m"),
+        };
+        let word = finding.severity.word();
+        let claim = shown(&finding.claim);
+        let _ = writeln!(self.out, "\n{on}{word}{off}: {claim} [{}]", finding.code);
+        let _ = writeln!(self.out, "  about: {}", shown(&finding.subject));
+        for evidence in &finding.evidence {
+            let value = if evidence.value.is_empty() { "(empty)" } else { &evidence.value };
+            let (what, place) = (shown(&evidence.what), shown(&evidence.place));
+            let _ = writeln!(self.out, "  evidence: {what} = {} ({place})", shown(value));
+        }
+        if !finding.hint.is_empty() {
+            let hint = shown(&finding.hint);
+            for (number, line) in broken(&hint, LINE_COLUMNS - 8).iter().enumerate() {
+                let title = if number == 0 { "  hint: " } else { "        " };
+                let _ = writeln!(self.out, "{title}{line}");
+            }
+        }
+    }
+}
+
+/// Fit for a terminal: control characters, and those that turn or hide text, are written out.
+pub(super) fn shown(text: &str) -> String {
+    let invisible = |c: char| {
+        matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{ad}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || invisible(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Broken at spaces into lines of at most `columns`; a longer word stays whole.
+fn broken(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        match lines.last_mut() {
+            Some(line) if used == 0 || used + 1 + length <= columns => {
+                if used != 0 {
+                    line.push(' ');
+                    used += 1;
+                }
+                line.push_str(word);
+                used += length;
+            }
+            _ => {
+                lines.push(word.to_owned());
+                used = length;
+            }
+        }
+    }
+    lines
+}
+
+const TITLE_COLUMNS: usize = 13;
+const LINE_COLUMNS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    //! Strangers' text stays text.
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        let bad = "a\x1b[2Jb\u{9b}c\r\n\u{202e}d\u{200b}\u{7f}";
+        let text = shown(bad);
+        assert_eq!(text, "a\\u{1b}[2Jb\\u{9b}c\\r\\n\\u{202e}d\\u{200b}\\u{7f}");
+        let mut card = Card { out: String::new(), paint: Paint::Plain };
+        card.marked("title", Mark::Good, bad);
+        card.drawn("title", bad);
+        card.headline(bad, bad);
+        card.finding(
+            &Finding::new("x", Severity::Note, bad, bad).evidence(bad, bad, bad).hint(bad),
+        );
+        assert!(card.out.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", card.out);
+        assert!(!card.out.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn long_lines_are_broken_at_spaces() {
+        assert_eq!(broken("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(broken("aaaaaaaa b", 5), ["aaaaaaaa", "b"]);
+        assert_eq!(broken("", 5), [""]);
+    }
+}

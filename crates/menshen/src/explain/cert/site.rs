@@ -1,0 +1,118 @@
+//! `--site NAME`: the certificate files this menshen may serve for a name, and its own door.
+//!
+//! The files are read with the rights it was started with, and of each only the certificates are
+//! kept: a private key beside them is gone before anything foreign is talked to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use menshen_config::Config;
+use menshen_explain::certificate::{About, Held, SiteFiles, read_bounded};
+use menshen_explain::connect::{Dial, Host, Target, Timeouts};
+use menshen_guard::{Source, load};
+
+use super::{FILE_BYTES_MAX, Failure, name, reachable, target, usage};
+use crate::cli::CertArguments;
+use crate::explain::move_state;
+use crate::{EXIT_CONFIG, out};
+
+/// The question about a site.
+pub(super) fn about(site: &str, arguments: &CertArguments) -> Result<About, Failure> {
+    let site = match target(site, 443)? {
+        Target { host: Host::Address(address), .. } => address.to_string(),
+        _ => name(site)?,
+    };
+    let source = Source { file: arguments.place.config.clone(), ..Source::default() };
+    let settings = load(&source, out::stderr_colour())
+        .map_err(|error| Failure { text: error.render(), code: EXIT_CONFIG })?;
+    let mut config = settings.config;
+    move_state(&mut config, arguments.place.state.clone());
+    let held = files(&config);
+    let dial = door(&config, &site, arguments)?;
+    Ok(About::Site { files: SiteFiles { name: site, held }, dial })
+}
+
+/// The first HTTPS address, or where `--connect` says.
+fn door(config: &Config, site: &str, arguments: &CertArguments) -> Result<Dial, Failure> {
+    let listen = config.web.listen.first().copied();
+    let listen =
+        listen.ok_or_else(|| usage("the web door has no HTTPS address", "set web.listen"))?;
+    let there = reachable(listen);
+    let instead = match arguments.connect.as_deref() {
+        Some(text) => target(text, there.port())?,
+        None => target(&there.to_string(), there.port())?,
+    };
+    let mut target = target(site, there.port())?;
+    target.port = there.port();
+    Ok(Dial { target, instead: Some(instead), timeouts: Timeouts::default() })
+}
+
+/// In the order menshen prefers them: given ones, those found, the keeper's, the development CA's.
+fn files(config: &Config) -> Vec<Held> {
+    let mut paths: Vec<PathBuf> = config.tls.certificate.iter().cloned().collect();
+    for from in &config.tls.from {
+        if from.is_dir() { paths.extend(within(from, 1)) } else { paths.push(from.clone()) }
+    }
+    paths.extend(within(&config.state.join("certificates"), 0));
+    paths.push(config.state.join("dev-cert.pem"));
+    let held = paths.iter().take(FILES_MAX).filter_map(|path| {
+        let bytes = read_bounded(fs::File::open(path).ok()?, FILE_BYTES_MAX).ok()?;
+        let bytes = certificates_only(&bytes);
+        (!bytes.is_empty()).then(|| Held { place: path.display().to_string(), bytes })
+    });
+    held.collect()
+}
+
+/// Files of a folder and of `depth` levels below it, by name.
+fn within(folder: &Path, depth: usize) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths.into_iter().take(FILES_MAX) {
+        if path.is_file() {
+            files.push(path);
+        } else if depth > 0 && path.is_dir() {
+            files.extend(within(&path, depth - 1));
+        }
+    }
+    files
+}
+
+/// The lines of PEM certificates; a DER file has no key in it and stays whole.
+fn certificates_only(bytes: &[u8]) -> Vec<u8> {
+    if bytes.first() == Some(&0x30) {
+        return bytes.to_vec();
+    }
+    let mut kept = Vec::new();
+    let mut inside = false;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        inside |= line.starts_with(b"-----BEGIN CERTIFICATE-----");
+        if inside {
+            kept.extend_from_slice(line);
+        }
+        inside &= !line.starts_with(b"-----END CERTIFICATE-----");
+    }
+    kept
+}
+
+/// Most files that are looked into.
+const FILES_MAX: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    //! Keys are not kept.
+    use super::*;
+
+    #[test]
+    fn only_certificates_are_kept() {
+        let block = |label: &str| format!("-----BEGIN {label}-----\nAA\n-----END {label}-----\n");
+        let (certificate, key) = (block("CERTIFICATE"), block("PRIVATE KEY"));
+        let file = format!("text\n{certificate}{key}{certificate}");
+        assert_eq!(
+            certificates_only(file.as_bytes()),
+            [certificate.as_str(); 2].concat().as_bytes()
+        );
+        assert!(certificates_only(key.as_bytes()).is_empty());
+    }
+}
