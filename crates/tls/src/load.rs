@@ -99,13 +99,8 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, TlsError> {
 /// A certificate as PEM text (RFC 7468 §5.1).
 #[must_use]
 pub fn certificate_pem(der: &[u8]) -> String {
-    let text = base64::encode(der);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    for line in text.as_bytes().chunks(64) {
-        pem.push_str(std::str::from_utf8(line).unwrap_or_default());
-        pem.push('\n');
-    }
-    pem + "-----END CERTIFICATE-----\n"
+    let config = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
+    ::pem::encode_config(&::pem::Pem::new("CERTIFICATE", der), config)
 }
 
 /// The public key (SubjectPublicKeyInfo) of a PEM private key.
