@@ -139,7 +139,8 @@ pub(crate) struct CertArguments {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["what", "starttls", "name"])]
     pub(crate) site: Option<String>,
     /// What is spoken before TLS [default: by the port: 25 and 587 smtp, 143 imap, 110 pop3,
-    /// 21 ftp, 3306 mysql, 5432 postgres, else none]
+    /// 21 ftp, 3306 mysql, 5432 postgres, else none]; a host without a port is then asked at the
+    /// protocol's own
     #[arg(long, value_name = "PROTOCOL",
         value_parser = ["none", "smtp", "imap", "pop3", "ftp", "mysql", "postgres"])]
     pub(crate) starttls: Option<String>,

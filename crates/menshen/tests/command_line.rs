@@ -23,8 +23,17 @@ fn text(bytes: &[u8]) -> String {
 fn help_is_as_agreed() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let folder = tempfile::tempdir().unwrap();
-    let commands =
-        ["", "serve", "check", "reload", "status", "explain", "explain upload", "sample"];
+    let commands = [
+        "",
+        "serve",
+        "check",
+        "reload",
+        "status",
+        "explain",
+        "explain cert",
+        "explain upload",
+        "sample",
+    ];
     for command in commands {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         arguments.push("--help");

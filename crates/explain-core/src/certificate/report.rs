@@ -1,18 +1,20 @@
 //! Everything about one certificate at one moment, and the findings in order of weight.
 
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use menshen_base::Finding;
+use menshen_base::{Finding, Severity};
 use serde::Serialize;
 
-use super::browser::BrowserView;
-use super::chain::{Anchor, Chain};
-use super::class::{ClassVerdict, Ev};
-use super::coverage::Coverage;
-use super::facts::Certificate;
-use super::lifetime::Lifetime;
-use super::sct::{CtLog, Transparency};
+use super::browser::{self, BrowserView, Scene, Trouble};
+use super::chain::{self, Anchor, Chain};
+use super::class::{self, ClassVerdict, Ev};
+use super::coverage::{self, Coverage};
+use super::facts::{Certificate, SelfSigned};
+use super::lifetime::{self, Lifetime};
+use super::rules::{self, Case};
+use super::sct::{self, CtLog, Transparency};
 
 /// What a report is made from.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +102,117 @@ pub struct Verdict {
 /// Makes the report; None when nothing was sent.
 #[must_use]
 pub fn report(inputs: &Inputs<'_>) -> Option<Report> {
-    let _leaf = inputs.sent.first()?;
-    None
+    let leaf = inputs.sent.get(chain::leaf_position(inputs.sent))?;
+    let built = chain::build(inputs.sent, inputs.pool, inputs.anchors, inputs.now)?;
+    let above: Vec<&Certificate> = built.above.iter().collect();
+    let roots: Vec<&str> =
+        inputs.trust.iter().filter_map(|store| store.root_sha256.as_deref()).collect();
+    let class = class::classify(leaf, inputs.publicly_trusted);
+    let ev = class::ev(leaf, &above, &roots, inputs.publicly_trusted);
+    let names = coverage::coverage(leaf, inputs.asked);
+    let lifetime = lifetime::lifetime(leaf, inputs.now);
+    let issuer = built.issuer_spki.as_deref();
+    let transparency = sct::transparency(leaf, issuer, inputs.logs, lifetime.seconds);
+    let findings = rules::all(&Case {
+        leaf,
+        class: &class,
+        ev: &ev,
+        names: &names,
+        lifetime: &lifetime,
+        chain: &built.chain,
+        transparency: &transparency,
+        trust: inputs.trust,
+        anchors_known: !inputs.anchors.is_empty() || !inputs.trust.is_empty(),
+        logs_known: !inputs.logs.is_empty(),
+        publicly_trusted: inputs.publicly_trusted,
+        now: inputs.now,
+    });
+    let verdict = verdict(inputs, &names, &lifetime, &findings);
+    let browsers = browser::views(&scene(leaf, &class, &ev, &verdict, inputs, &findings));
+    Some(Report {
+        verdict,
+        now: inputs.now,
+        leaf: leaf.clone(),
+        class,
+        ev,
+        names,
+        lifetime,
+        chain: built.chain,
+        trust: inputs.trust.to_vec(),
+        publicly_trusted: inputs.publicly_trusted,
+        transparency,
+        browsers,
+        findings,
+    })
 }
+
+fn verdict(
+    inputs: &Inputs<'_>,
+    names: &Coverage,
+    lifetime: &Lifetime,
+    findings: &[Finding],
+) -> Verdict {
+    let trusted =
+        (!inputs.trust.is_empty()).then(|| inputs.trust.iter().any(|store| store.trusted));
+    let grave = findings.iter().filter(|found| found.severity == Severity::Error).count();
+    let good = findings.iter().all(|found| found.severity == Severity::Note);
+    let text = match findings.first().filter(|_| !good) {
+        Some(first) if grave > 0 => format!("clients refuse it: {}", first.claim),
+        Some(first) => format!("it works, with a fault: {}", first.claim),
+        None if trusted == Some(true) => "it is good".to_string(),
+        None => "nothing is wrong with it, as far as it was looked at".to_string(),
+    };
+    Verdict {
+        good,
+        name_ok: names.asked.as_ref().map(|asked| asked.covered),
+        time_ok: lifetime.valid,
+        trusted,
+        text,
+    }
+}
+
+fn scene(
+    leaf: &Certificate,
+    class: &ClassVerdict,
+    ev: &Ev,
+    verdict: &Verdict,
+    inputs: &Inputs<'_>,
+    findings: &[Finding],
+) -> Scene {
+    let found = |codes: &[&str]| {
+        findings.iter().any(|one| codes.contains(&one.code) && one.severity == Severity::Error)
+    };
+    let refused_anyway = found(&REFUSED_AS_UNTRUSTED);
+    let self_signed = leaf.self_signed == SelfSigned::SelfSigned;
+    let untrusted = verdict.trusted == Some(false) || refused_anyway;
+    let no_logs = inputs.publicly_trusted == Some(true) && leaf.timestamps.is_empty();
+    let rows = [
+        (self_signed && verdict.trusted != Some(true), Trouble::SelfSigned),
+        (untrusted && !self_signed, Trouble::Untrusted),
+        (verdict.name_ok == Some(false), Trouble::Name),
+        (found(&["cert-no-san"]), Trouble::Name),
+        (no_logs, Trouble::Transparency),
+        (found(&["cert-signature-weak"]), Trouble::Signature),
+        (found(&["cert-key-weak"]), Trouble::Key),
+        (!verdict.time_ok, Trouble::Time),
+        (found(&["cert-lifetime-too-long"]), Trouble::TooLong),
+    ];
+    let organisation = leaf.subject.get("O").unwrap_or_default();
+    let country = leaf.subject.get("C").unwrap_or("?");
+    Scene {
+        ev_identity: ev.browser_treated.holds.then(|| format!("{organisation} [{country}]")),
+        qwac: class.qwac,
+        troubles: rows.iter().filter(|(holds, _)| *holds).map(|(_, trouble)| *trouble).collect(),
+        trust_unknown: verdict.trusted.is_none(),
+    }
+}
+
+/// Findings on which a browser's page says that it does not trust the issuer. An incomplete chain
+/// is not among them: browsers fetch what is missing.
+const REFUSED_AS_UNTRUSTED: [&str; 5] = [
+    "cert-untrusted-root",
+    "cert-untrusted",
+    "cert-chain-bad-signature",
+    "cert-chain-not-ca",
+    "cert-ca-as-leaf",
+];

@@ -37,7 +37,7 @@ pub enum CtLogsError {
 ///
 /// # Errors
 /// [`CtLogsError`].
-pub fn read(bytes: &[u8]) -> Result<CtLogs, CtLogsError> {
+pub(super) fn read(bytes: &[u8]) -> Result<CtLogs, CtLogsError> {
     let list: List =
         serde_json::from_slice(bytes).map_err(|error| CtLogsError::Form(error.to_string()))?;
     let mut logs = Vec::new();

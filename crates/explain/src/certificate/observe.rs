@@ -97,7 +97,7 @@ pub enum ObserveError {
 ///
 /// # Errors
 /// [`ObserveError`].
-pub fn observe(
+pub(super) fn observe(
     dial: &Dial,
     protocol: Option<Protocol>,
     sni: Option<&str>,
