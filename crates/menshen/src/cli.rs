@@ -7,8 +7,12 @@ use clap::{Args, Parser, Subcommand};
 use menshen_explain::page::Resolve;
 use menshen_guard::Source;
 
+mod cert;
 mod explain;
 
+pub(crate) use cert::{
+    CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
+};
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
@@ -28,6 +32,9 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
+    /// Order certificates, install what comes back, and trust the development CA
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
     #[command(subcommand)]
     Explain(ExplainCommand),

@@ -1,4 +1,4 @@
-//! Certificates and keys: the development CA, loading and checking of operators' certificates, the
+//! Certificates and keys: the development CA, orders of certificates, loading and checking of operators' certificates, the
 //! TLS configuration of a worker, shared session tickets, the owner token and its session cookies.
 //!
 //! This crate never opens a socket, never starts a thread, never logs, and never puts key material
@@ -12,6 +12,7 @@ pub mod error;
 pub mod fingerprint;
 pub mod load;
 mod names;
+pub mod order;
 pub mod server;
 pub mod session;
 mod state_folder;
