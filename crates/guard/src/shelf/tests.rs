@@ -94,6 +94,20 @@ fn the_order_is_given_found_kept_development() {
 }
 
 #[test]
+fn what_was_installed_is_found_and_its_folder_watched_before_it_is_there() {
+    let room = room("");
+    let before = room.read(None);
+    let installed = room.config.state.join("installed");
+    assert!(before.watched.contains(&installed), "{:?}", before.watched);
+    assert_eq!(origins(&before), [PairOrigin::Development]);
+    let (certificate, key) = made("a.test");
+    menshen_tls::order::install(&room.config.state, "a.test", &certificate, &key).unwrap();
+    let after = room.read(Some(&before));
+    assert_eq!(origins(&after), [PairOrigin::Found]);
+    assert_eq!(codes(&after), [""; 0]);
+}
+
+#[test]
 fn without_a_keeper_a_good_certificate_needs_no_development_one() {
     let room = room(GIVEN);
     let (certificate, key) = made("a.test");
