@@ -22,16 +22,23 @@ use crate::starttls::{Preface, Protocol, Speaker, StarttlsError};
 
 mod door;
 mod file;
+mod html;
 mod keys;
 mod legacy;
 mod live;
 mod save;
+mod scene;
+mod svg;
 mod tap;
+mod text;
 mod verdicts;
 
 pub use door::{Gallery, from_door};
 pub use file::{Choose, from_capture};
+pub use html::{gallery_html, html};
 pub use legacy::Expected;
+pub use svg::svg;
+pub use text::{gallery_text, text};
 
 /// What is to be looked at, and how.
 #[derive(Debug, Clone)]

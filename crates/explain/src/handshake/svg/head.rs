@@ -1,0 +1,27 @@
+//! The head: with whom, how it ended, what both agreed on.
+
+use super::canvas::{Canvas, Column, Face};
+use crate::handshake::scene::Scene;
+
+/// Draws it from `y` on; gives where it ends.
+pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -> i32 {
+    let title = format!("Handshake with {}", scene.title);
+    let mut y = canvas.paragraph(column, y, Face::TITLE, &title) + 6;
+    let ending = &scene.ending;
+    y = canvas.marked(column, y, ending.mark, Face::HEADING, &ending.text);
+    y = canvas.paragraph(column.indented(25), y + 2, Face::BODY, &ending.more) + 10;
+    for fact in &scene.facts {
+        let value = column.indented(LABEL);
+        canvas.paragraph(Column { x: column.x, width: LABEL }, y + 1, Face::LABEL, fact.label);
+        y = canvas.paragraph(value, y, Face::BODY, &fact.value);
+        for (word, note) in &fact.notes {
+            let text = if word.is_empty() { note.clone() } else { format!("{word}: {note}") };
+            y = canvas.paragraph(value.indented(10), y + 1, Face::FAINT, &text);
+        }
+        y += 6;
+    }
+    y
+}
+
+/// Units of the labels.
+const LABEL: i32 = 112;
