@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::scene::{Scene, clean};
-use super::svg::{CSS as PICTURE_CSS, defs, escape};
+use super::svg::{CSS as PICTURE_CSS, INTRO, defs, escape};
 use super::text::moment;
 use super::{Gallery, Listed, Report};
 
@@ -55,12 +55,17 @@ pub fn gallery_html(gallery: &Gallery) -> String {
 
 fn handshake(report: &Report, level: u8, out: &mut String) {
     let scene = Scene::of(report);
-    let number = report.number.map(|number| format!("Number {number}: ")).unwrap_or_default();
+    let number = report
+        .number
+        .filter(|_| level > 1)
+        .map(|number| format!("Number {number}: "))
+        .unwrap_or_default();
     let _ = writeln!(
         out,
         "<article>\n<h{level}>{number}Handshake with {}</h{level}>",
         escape(&scene.title)
     );
+    let _ = writeln!(out, "<p class=\"why\">{INTRO}</p>");
     part::ending(&scene, out);
     part::facts(&scene, out);
     *out += "<div class=\"beside\">\n<figure>\n";

@@ -250,12 +250,8 @@ fn flight_row(flight: &Flight, before: u64, first: bool) -> Row {
     let gap_us = flight.start_us.saturating_sub(before);
     let messages = flight.last.saturating_sub(flight.first) + 1;
     let messages = if messages == 1 { "1 message".into() } else { format!("{messages} messages") };
-    let text = format!(
-        "Flight {}, from the {}: {messages}, {} on the wire",
-        flight.number,
-        flight.from.word(),
-        bytes(wide(flight.bytes)),
-    );
+    let (number, from) = (flight.number, flight.from.word());
+    let text = format!("Flight {number} of the {from}: {messages}, {}", bytes(wide(flight.bytes)));
     let gap =
         if first { format!("begins after {}", micros(flight.start_us)) } else { waits(gap_us) };
     Row::Flight { text, gap_us, gap }

@@ -16,6 +16,7 @@ use super::scene::Scene;
 use canvas::Canvas;
 
 pub(super) use canvas::escape;
+pub(super) use head::INTRO;
 pub(super) use style::{CSS, defs};
 
 /// The picture.

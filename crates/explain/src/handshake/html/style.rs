@@ -14,7 +14,7 @@ h1{font-size:1.5rem;margin:.2rem 0 .6rem;overflow-wrap:anywhere}
 h2{font-size:1.15rem;margin:1.4rem 0 .5rem;overflow-wrap:anywhere}
 p{margin:.3rem 0}
 svg.defs{position:absolute;width:0;height:0}
-svg.lanes{display:block;width:100%;height:auto;max-width:620px;margin:0 auto}
+svg.lanes{display:block;width:100%;height:auto;max-width:580px;margin:0 auto}
 figure{margin:0;min-width:0}
 .side{min-width:0}
 .beside{display:grid;gap:1.5rem}

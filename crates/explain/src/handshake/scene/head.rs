@@ -99,7 +99,7 @@ pub(super) fn facts(report: &Report) -> Vec<Fact> {
     }
     if let Some(suite) = &story.cipher_suite {
         let note = |part: &menshen_explain_core::handshake::SuitePart| {
-            (clean(&part.part), format!("{}: {}", part.role, part.meaning))
+            (format!("{} ({})", clean(&part.part), part.role), part.meaning.to_owned())
         };
         fact("cipher suite", clean(&suite.name), suite.parts.iter().map(note).collect());
     }
@@ -150,7 +150,8 @@ pub(super) fn facts(report: &Report) -> Vec<Fact> {
 fn around(report: &Report) -> Vec<Fact> {
     let mut facts = Vec::new();
     if let Some(said) = &report.said {
-        let whose = if report.story.origin == Origin::Door { "our door said" } else { "we said" };
+        let whose =
+            if report.story.origin == Origin::Door { "our door said" } else { "our client said" };
         facts.push(Fact { label: whose, value: clean(said), notes: Vec::new() });
     }
     if !report.preface.is_empty() {

@@ -6,7 +6,8 @@ use crate::handshake::scene::Scene;
 /// Draws it from `y` on; gives where it ends.
 pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -> i32 {
     let title = format!("Handshake with {}", scene.title);
-    let mut y = canvas.paragraph(column, y, Face::TITLE, &title) + 6;
+    let mut y = canvas.paragraph(column, y, Face::TITLE, &title) + 2;
+    y = canvas.paragraph(column, y, Face::FAINT, INTRO) + 8;
     let ending = &scene.ending;
     y = canvas.marked(column, y, ending.mark, Face::HEADING, &ending.text);
     y = canvas.paragraph(column.indented(25), y + 2, Face::BODY, &ending.more) + 10;
@@ -23,5 +24,8 @@ pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -
     y
 }
 
+/// For whom this is new.
+pub(in crate::handshake) const INTRO: &str = "How two computers agree on secret keys, and one of them shows \
+     who it is, before the first word of the talk. Read from top to bottom.";
 /// Units of the labels.
-const LABEL: i32 = 112;
+const LABEL: i32 = 124;

@@ -99,7 +99,7 @@ impl Lanes {
         let (top, inner) = (y, self.inner());
         let class = class(arrow.seal);
         canvas.open(&tooltip(arrow));
-        let mut y = y + 10;
+        let mut y = y + 16;
         canvas.icon(class, class, inner.x, y + 2, 15);
         let number = arrow.number.map(|number| format!("{number} ")).unwrap_or_default();
         let name = format!("{number}{}", short(&arrow.name, NAME_CHARS));

@@ -14,9 +14,9 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-seri
 .sealed{fill:#475569;stroke:#475569;color:#475569}
 .expected{fill:#6b7280;stroke:#6b7280;color:#6b7280}
 .pale-opened{fill:#c9ebe6}.pale-sealed{fill:#d5dbe3}
-.bar-opened{fill:url(#p-opened);stroke-width:1}.bar-sealed{fill:url(#p-sealed);stroke-width:1}
+rect.bar-opened{fill:url(#p-opened);stroke-width:1}rect.bar-sealed{fill:url(#p-sealed);stroke-width:1}
 .shaft{stroke-width:2.5;fill:none}
-.good{color:#1a7f37}.bad{color:#c4232d}.odd{color:#9a6700}.gold{color:#8a5a00}
+use.good{color:#1a7f37}use.bad{color:#c4232d}use.odd{color:#9a6700}use.gold{color:#8a5a00}
 .f-bad{fill:#c4232d}.f-odd{fill:#9a6700}.f-note{fill:#58616b}
 .mark-client{fill:#2563a8}.mark-server{fill:#7c3aa0}.gem{fill:#8a5a00}
 .hit{fill:none;pointer-events:all}
@@ -33,7 +33,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-seri
 .sealed{fill:#a9b6c6;stroke:#a9b6c6;color:#a9b6c6}
 .expected{fill:#949eaa;stroke:#949eaa;color:#949eaa}
 .pale-opened{fill:#12413c}.pale-sealed{fill:#2f3944}
-.good{color:#4ac26b}.bad{color:#ff7b72}.odd{color:#e3b341}.gold{color:#f0c75e}
+use.good{color:#4ac26b}use.bad{color:#ff7b72}use.odd{color:#e3b341}use.gold{color:#f0c75e}
 .mark-client{fill:#6cb0f5}.mark-server{fill:#c99bf0}.gem{fill:#f0c75e}
 .f-bad{fill:#ff7b72}.f-odd{fill:#e3b341}.f-note{fill:#a3adb8}
 }

@@ -60,10 +60,13 @@ pub(super) fn draw(canvas: &mut Canvas, scale: &Scale, column: Column, y: i32) -
         canvas.shape(&format!("<path class=\"gem\" d=\"M{x} {}l5 5l-5 5l-5 -5Z\"/>", middle - 5));
     }
     y = middle + 38;
-    let connect = scale.connect_us.map(|us| format!("TCP connect until {} (grey), ", micros(us)));
-    let gems = if scale.keys_us.is_empty() { "" } else { "; diamonds: keys" };
-    let text =
-        format!("0 to {}: {}TLS after it{gems}", micros(scale.end_us), connect.unwrap_or_default());
+    let mut text = format!("From 0 to {}.", micros(scale.end_us));
+    if let Some(connect) = scale.connect_us {
+        text += &format!(" Grey: TCP connects until {}.", micros(connect));
+    }
+    if !scale.keys_us.is_empty() {
+        text += " Diamonds: keys become usable.";
+    }
     canvas.paragraph(column, y, Face::FAINT, &text)
 }
 
