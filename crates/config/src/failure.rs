@@ -10,7 +10,7 @@
 //! so a reader trusts nothing in the file: lengths are bounded, and texts are cleaned anew.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// One failed handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Failure {
     pub error: String,
     /// The client's alert (RFC 8446 §6).
     pub alert_received: Option<u8>,
-    /// Our alert, if it went out in clear text.
+    /// Our alert, as far as it is known: one that went out encrypted may not be.
     pub alert_sent: Option<u8>,
     /// What ended it.
     pub ended: FailureEnd,
@@ -198,7 +198,9 @@ pub fn next_place(region: &[u8]) -> usize {
 /// A text without anything that could steer a terminal or turn a line around.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    const TURNS: [RangeInclusive<char>; 3] =
+        ['\u{200e}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    let turns = |c| TURNS.iter().any(|range| range.contains(&c));
     text.chars().map(|c| if c.is_control() || turns(c) { '?' } else { c }).collect()
 }
 

@@ -4,6 +4,8 @@
 //! have subverted: the guard reads its messages as numbers, lengths and opaque bytes only
 //! ([`Message`]), and never parses what is in them.
 
+mod message;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +13,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::model::AcmeChallenge;
+pub use message::{
+    ACCOUNT_BYTES_MAX, CHAIN_BYTES_MAX, KEY_BYTES_MAX, Message, MessageError, MessageReader,
+    NOTE_BYTES_MAX,
+};
 
 /// Everything the keeper needs; JSON on standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -140,7 +146,9 @@ pub struct Note {
     pub failures: u32,
     /// The last failure: problem type and detail as the authority said, or what could not be done.
     pub error: Option<String>,
-    /// URL of the authority it came from.
+    /// What did not go as configured in an order that succeeded, such as an unknown profile.
+    pub remark: Option<String>,
+    /// URL of the authority the certificate in store came from.
     pub directory: Option<String>,
     /// Whether the own addresses serve it: none before the first look.
     pub served: Option<bool>,

@@ -39,8 +39,12 @@ pub fn overlap(one: &Path, other: &Path) -> Option<Overlap> {
 pub fn resolve(config: &mut Config, base: &Path) {
     config.state = joined(base, &config.state);
     config.web.root = joined(base, &config.web.root);
-    let files = [&mut config.tls.certificate, &mut config.tls.key, &mut config.php.program];
-    for path in files.into_iter().flatten() {
+    let acme = &mut config.acme;
+    let files = [&mut config.tls.certificate, &mut config.tls.key, &mut config.php.program]
+        .into_iter()
+        .chain([&mut acme.dns_hook, &mut acme.dns_secret])
+        .chain(acme.directories.iter_mut().flat_map(|one| [&mut one.eab_key, &mut one.roots]));
+    for path in files.flatten().chain(&mut config.tls.from) {
         *path = joined(base, path);
     }
     if let AccessLog::File(path) = &mut config.web.access_log {
@@ -78,6 +82,57 @@ pub fn served(config: &Config) -> Vec<(&'static str, &Path)> {
 #[must_use]
 pub fn exposed(config: &Config) -> Option<(&'static str, &Path)> {
     served(config).into_iter().find(|(_, folder)| overlap(folder, &config.state).is_some())
+}
+
+/// A file or folder that no client may read or change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secret<'a> {
+    /// Key that names it.
+    pub key: &'static str,
+    /// Element of the repeated table the key is in, from 1; 0: in none.
+    pub element: usize,
+    /// Entry of the list it is, from 1; 0: it is no list.
+    pub entry: usize,
+    /// What it is, to begin a sentence.
+    pub what: &'static str,
+    /// Where it lies.
+    pub path: &'a Path,
+}
+
+/// What must not lie in a folder that is served, beside the state folder.
+pub fn secrets(config: &Config) -> impl Iterator<Item = Secret<'_>> {
+    let acme = &config.acme;
+    let plain = [
+        ("tls.key", "the private key", &config.tls.key),
+        ("acme.dns_hook", "the hook of dns-01", &acme.dns_hook),
+        ("acme.dns_secret", "the secret of the hook", &acme.dns_secret),
+    ];
+    let plain = plain.into_iter().map(|(key, what, path)| (key, 0, 0, what, path.as_deref()));
+    let from = config.tls.from.iter().zip(1..).map(|(path, entry)| {
+        ("tls.from", 0, entry, "a place of certificates and keys", Some(path.as_path()))
+    });
+    let directories = acme.directories.iter().zip(1..).flat_map(|(one, element)| {
+        [
+            ("acme.directory.eab_key", "the key of the binding", &one.eab_key),
+            ("acme.directory.roots", "the authority's roots", &one.roots),
+        ]
+        .map(|(key, what, path)| (key, element, 0, what, path.as_deref()))
+    });
+    plain.chain(from).chain(directories).filter_map(|(key, element, entry, what, path)| {
+        path.map(|path| Secret { key, element, entry, what, path })
+    })
+}
+
+/// The first of [`secrets`] that lies in a folder that is served, with that folder. Asked once
+/// more when all paths are absolute, as [`exposed`] is.
+#[must_use]
+pub fn exposed_secret(config: &Config) -> Option<(Secret<'_>, &Path)> {
+    secrets(config).find_map(|secret| {
+        let inside = |folder: &Path| {
+            matches!(overlap(secret.path, folder), Some(Overlap::Inside | Overlap::Same))
+        };
+        served(config).into_iter().find(|(_, folder)| inside(folder)).map(|(_, at)| (secret, at))
+    })
 }
 
 /// Without `.` components; `..` stays, since what it means depends on links.

@@ -47,7 +47,8 @@ pub struct WorkerSpec {
     /// Challenges of running ACME orders: a bulletin that holds [`crate::keeper::Challenges`]; the
     /// keeper posts. None without `tls.acme`.
     pub challenges_fd: Option<i32>,
-    /// The file of failed handshakes, read-write; each worker writes to its own part of it.
+    /// The file of failed handshakes, read-write; each worker writes to its own part of it, see
+    /// [`crate::failure::region`].
     pub failures_fd: Option<i32>,
     /// Keys of this door.
     pub secrets: Secrets,

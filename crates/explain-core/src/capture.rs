@@ -2,11 +2,12 @@
 //!
 //! A [`Reader`] takes the bytes of a file in pieces of any size and hands out packets that borrow
 //! them: no copy and no allocation per packet, except for the one packet a cut goes through. What a
-//! packet holds is decoded by [`link`], [`ip`] and [`tcp`]; [`connections`] puts the TLS connections
-//! of a capture together.
+//! packet holds is decoded by [`link`], [`ip`] and [`tcp`]; [`connections`] puts the TLS
+//! connections of a capture together.
 //!
 //! Formats: draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng. Any bytes may come: what no writer
-//! of these formats writes is [`CaptureError`], and nothing larger than [`BLOCK_BYTES_MAX`] is held.
+//! of these formats writes is [`CaptureError`], and nothing larger than [`BLOCK_BYTES_MAX`] is
+//! held.
 
 use alloc::vec::Vec;
 use core::fmt;

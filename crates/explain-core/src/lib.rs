@@ -1,8 +1,8 @@
 //! What follows from certificates, handshakes, captures and pages: facts in, findings and stories
 //! out.
 //!
-//! Pure: no clock, socket, file or thread; bytes and Unix seconds come in as arguments. Parsers here
-//! take any bytes: no panic, bounded memory and time.
+//! Pure: no clock, socket, file or thread; bytes and Unix seconds come in as arguments. Parsers
+//! here take any bytes: no panic, bounded memory and time.
 #![no_std]
 
 extern crate alloc;
@@ -10,3 +10,4 @@ extern crate alloc;
 pub mod capture;
 pub mod certificate;
 pub mod handshake;
+pub mod page;

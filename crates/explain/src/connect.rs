@@ -1,8 +1,8 @@
 //! From what a person typed to an open connection: names and ports, addresses, deadlines.
 //!
 //! Blocking sockets on purpose: one host is looked at, and the time of each step is told. Nothing
-//! here speaks a protocol. It fails when the text names no host, the name has no address, or none of
-//! its addresses answers in time; each address that was tried is told with its reason.
+//! here speaks a protocol. It fails when the text names no host, the name has no address, or none
+//! of its addresses answers in time; each address that was tried is told with its reason.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -124,8 +124,8 @@ pub struct Line {
 }
 
 impl Target {
-    /// Reads `HOST`, `HOST:PORT`, `ADDRESS`, `[V6]:PORT` or a URL; without port it is `default_port`
-    /// or that of the URL's scheme.
+    /// Reads `HOST`, `HOST:PORT`, `ADDRESS`, `[V6]:PORT` or a URL; without port it is
+    /// `default_port` or that of the URL's scheme.
     ///
     /// # Errors
     /// [`TargetError`]; its [`TargetError::hint`] says what to write instead.

@@ -100,8 +100,8 @@ pub fn is_public(address: IpAddr) -> bool {
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => is_public(v4.into()),
             None => {
-                !(v6.is_loopback() || v6.is_unspecified() || v6.is_multicast())
-                    && !(v6.is_unique_local() || v6.is_unicast_link_local())
+                let own = v6.is_loopback() || v6.is_unspecified() || v6.is_multicast();
+                !(own || v6.is_unique_local() || v6.is_unicast_link_local())
             }
         },
     }

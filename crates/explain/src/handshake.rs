@@ -2,9 +2,9 @@
 //! the records of our own door.
 //!
 //! This is the collecting side. What a recording means is decided in
-//! `menshen_explain_core::handshake`; how it looks, in the renderers. Foreign bytes are read here, so
-//! the caller gives up the rights of root first. It fails when nobody can be reached or a file holds
-//! no handshake; a handshake that fails is an answer, not an error.
+//! `menshen_explain_core::handshake`; how it looks, in the renderers. Foreign bytes are read here,
+//! so the caller gives up the rights of root first. It fails when nobody can be reached or a file
+//! holds no handshake; a handshake that fails is an answer, not an error.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -249,6 +249,9 @@ pub fn look(ask: &Ask) -> Result<Look, HandshakeError> {
     if !expected.is_empty() {
         // It was we who did not go on.
         report.findings.retain(|finding| finding.code != "handshake-unfinished");
+    }
+    if ask.session == Session::Resumed && report.story.resumed.is_none() {
+        report.findings.push(verdicts::not_resumed(&report.story));
     }
     report.address = Some(shown.taped.server.to_string());
     report.preface = shown.preface.iter().flat_map(said).collect();

@@ -36,7 +36,7 @@ struct Root {
 pub struct RootsError(pub String);
 
 impl Store {
-    /// The system's roots, wherever this system keeps them (`SSL_CERT_FILE` and `SSL_CERT_DIR` too).
+    /// The system's roots, wherever this system keeps them (also `SSL_CERT_FILE`, `SSL_CERT_DIR`).
     #[must_use]
     pub fn system() -> Self {
         let found = rustls_native_certs::load_native_certs();
@@ -171,7 +171,7 @@ fn words(error: &webpki::Error, leaf: &Certificate, others: &[&Certificate]) -> 
         E::EndEntityUsedAsCa => "a certificate that is no authority's was used to sign".into(),
         E::NameConstraintViolation => "the authority may not certify this name".into(),
         E::PathLenConstraintViolated => "an authority stands below one that allows none".into(),
-        E::RequiredEkuNotFoundContext(_) | E::RequiredEkuNotFound => {
+        E::RequiredEkuNotFoundContext(_) => {
             "it is not made for servers (no serverAuth usage)".into()
         }
         E::InvalidSignatureForPublicKey => "a signature in the chain is wrong".into(),
@@ -208,7 +208,7 @@ fn unknown_issuer(leaf: &Certificate, others: &[&Certificate]) -> String {
             false => format!("its root \"{}\" is not one of the roots here", top.title()),
         };
     }
-    let issuer = top.issuer.get("CN").or(top.issuer.get("O")).unwrap_or(&top.issuer.text);
+    let issuer = top.issuer.get("CN").or_else(|| top.issuer.get("O")).unwrap_or(&top.issuer.text);
     format!("\"{issuer}\", who signed \"{}\", is neither sent nor one of the roots", top.title())
 }
 

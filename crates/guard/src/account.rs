@@ -30,6 +30,15 @@ pub(crate) fn choose(config: &Config) -> Result<Account, GuardError> {
     choose_from(config.user.as_deref(), owner, fallback, &passwd)
 }
 
+/// The account of this name or number.
+///
+/// # Errors
+/// There is none, or it is root.
+pub(crate) fn named(name: &str) -> Result<Account, GuardError> {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    choose_from(Some(name), None, &[], &passwd)
+}
+
 /// The name of the user with this number.
 pub(crate) fn name_of(uid: u32) -> Option<String> {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();

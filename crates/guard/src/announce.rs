@@ -9,9 +9,10 @@ use menshen_config::model::{PhpAddress, PhpBackend, Site};
 use menshen_config::{AccessLog, Config, ListenerRole, PlainMode};
 use menshen_tls::Outcome;
 
-use crate::generation::{Generation, Trust};
+use crate::generation::Generation;
 use crate::log;
 use crate::memory::Protection;
+use crate::shelf::Contents;
 use crate::sites::takes_every_host;
 use crate::sockets::{Door, Sharing};
 
@@ -27,6 +28,7 @@ pub(crate) enum TokenShown<'a> {
 /// The print as text, each line ended.
 pub(crate) fn text(
     generation: &Generation,
+    certificates: &Contents,
     protection: &Protection,
     token: TokenShown<'_>,
     started_ms: u128,
@@ -42,14 +44,16 @@ pub(crate) fn text(
     };
     match token {
         // The file service, and with it the token, is behind no host then.
-        _ if takes_every_host(config) => row("open", &paint.bold(&base_url(generation))),
+        _ if takes_every_host(config) => {
+            row("open", &paint.bold(&base_url(generation, certificates)))
+        }
         TokenShown::Yes(token) => {
-            let link = format!("{}/#token={token}", base_url(generation));
+            let link = format!("{}/#token={token}", base_url(generation, certificates));
             row("open", &paint.bold(&link));
             row("", "(owner link; the same token as `Authorization: Bearer …`)");
         }
         TokenShown::No => {
-            row("open", &format!("{}/", base_url(generation)));
+            row("open", &format!("{}/", base_url(generation, certificates)));
             row("", &format!("(owner token in {})", config.state.join("owner-token").display()));
         }
     }
@@ -63,7 +67,7 @@ pub(crate) fn text(
         let doors: Vec<&Door> = generation.doors.iter().filter(|d| d.role == role).collect();
         port_rows(&mut row, label, &doors, config, generation.workers);
     }
-    trust_rows(&mut row, &generation.certificate.trust);
+    trust_rows(&mut row, certificates, config);
     let (memory, hint) = protection.text();
     row("memory", &memory);
     if let Some(hint) = hint {
@@ -76,7 +80,7 @@ pub(crate) fn text(
     if let Some(admin) = generation.doors.iter().find(|door| door.role == ListenerRole::Admin) {
         row("metrics", &format!("http://{}/metrics", admin.bound));
     }
-    for finding in &generation.findings {
+    for finding in generation.findings.iter().chain(&certificates.findings) {
         let _ = writeln!(out, "{}", paint.bold(&log::finding_text(finding)));
     }
     out
@@ -113,21 +117,18 @@ fn hosts(site: &Site, alone: bool) -> String {
 }
 
 /// The address a browser on this machine should use.
-fn base_url(generation: &Generation) -> String {
+fn base_url(generation: &Generation, certificates: &Contents) -> String {
     let by_role = |role| generation.doors.iter().find(move |door| door.role == role);
     let (scheme, door, usual) = match (by_role(ListenerRole::Https), by_role(ListenerRole::Plain)) {
         (Some(door), _) => ("https", door, 443),
         (None, Some(door)) => ("http", door, 80),
         (None, None) => return "https://localhost".to_owned(),
     };
-    let names = match &generation.certificate.trust {
-        Trust::Development { names, .. } | Trust::Given { names, .. } => names,
-    };
     let local = door.bound.ip().is_unspecified() || door.bound.ip().is_loopback();
-    let host = match names.iter().find(|name| !name.starts_with('*')) {
+    let host = match certificates.names().find(|name| !name.starts_with('*')) {
         Some(name) if local && scheme == "https" => match name.parse::<IpAddr>() {
             Ok(IpAddr::V6(address)) => format!("[{address}]"),
-            _ => name.clone(),
+            _ => name.to_owned(),
         },
         _ if door.bound.ip().is_unspecified() => "localhost".to_owned(),
         _ => match door.bound {
@@ -189,22 +190,32 @@ fn family(address: SocketAddr, alone: bool) -> String {
     }
 }
 
-fn trust_rows(row: &mut impl FnMut(&str, &str), trust: &Trust) {
-    match trust {
-        Trust::Development { ca, names, issued } => {
-            let new = if *issued == Outcome::Kept { "" } else { " (new: import it once)" };
-            row("trust", &format!("{}{new}", short(ca)));
-            row("", &format!("development CA, good only for {}", names.join(", ")));
-        }
-        Trust::Given { file, names } => {
-            row("trust", &format!("{}  made out to {}", short(file), names.join(", ")));
-        }
+fn trust_rows(row: &mut impl FnMut(&str, &str), certificates: &Contents, config: &Config) {
+    let files = certificates.pairs.iter().filter_map(|held| Some((held.file.as_ref()?, held)));
+    let files: Vec<_> = files.collect();
+    let label = |first: bool| if first { "trust" } else { "" };
+    for (place, (file, held)) in files.iter().take(FILES_SHOWN).enumerate() {
+        let names = held.names.join(", ");
+        row(label(place == 0), &format!("{}  made out to {names}", short(file)));
     }
+    if files.len() > FILES_SHOWN {
+        row("", &format!("and {} more", files.len() - FILES_SHOWN));
+    }
+    for name in &config.tls.acme {
+        let there = if certificates.missing.contains(name) { "not there yet" } else { "in store" };
+        row("acme", &format!("{name}  {there}"));
+    }
+    let Some(development) = &certificates.development else { return };
+    let new = if development.issued == Outcome::Kept { "" } else { " (new: import it once)" };
+    row(label(files.is_empty()), &format!("{}{new}", short(&development.ca)));
+    let only = if certificates.pairs.len() > 1 { ", where nothing else fits" } else { "" };
+    let names = development.names.join(", ");
+    row("", &format!("development CA{only}, good only for {names}"));
 }
 
 fn state_contents(config: &Config) -> String {
     let mut parts = vec!["token", "scoreboard"];
-    if config.tls.certificate.is_none() {
+    if config.tls.certificate.is_none() || !config.tls.acme.is_empty() {
         parts.insert(1, "certificates");
     }
     if matches!(&config.web.access_log, AccessLog::File(path) if path.starts_with(&config.state)) {
@@ -245,6 +256,9 @@ impl Paint {
         self.wrap("2", text)
     }
 }
+
+/// More certificates than that are not named one by one.
+const FILES_SHOWN: usize = 10;
 
 #[cfg(test)]
 mod tests {

@@ -38,6 +38,16 @@ pub enum GuardError {
         /// The state folder.
         state: PathBuf,
     },
+    /// A key or what acts with it lies in a served folder.
+    #[error("{key} {} lies in the served folder {}", path.display(), root.display())]
+    ConfigSecretServed {
+        /// The key of the configuration.
+        key: &'static str,
+        /// What it names.
+        path: PathBuf,
+        /// The served folder.
+        root: PathBuf,
+    },
     /// A setting that only a restart can change is another one now.
     #[error("{key} cannot change while menshen runs")]
     ConfigNeedsRestart {
@@ -181,6 +191,9 @@ impl GuardError {
         let text = match self {
             Self::ConfigNeedsRestart { .. } => "stop menshen and start it again",
             Self::ConfigOverlap { .. } => "keep them apart: the state folder holds the keys",
+            Self::ConfigSecretServed { .. } => {
+                "it could be downloaded, or changed by an upload: move it"
+            }
             Self::ConfigUser { .. } => "name a user of /etc/passwd, or give its number",
             Self::ConfigRootUser => "set `user` to an account without rights, or leave it out",
             Self::ConfigActivation { .. } => {

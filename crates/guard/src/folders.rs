@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use menshen_base::{Finding, Severity};
 use menshen_config::AccessLog;
+use menshen_config::failure::REGION_BYTES;
+use menshen_sys::scoreboard::SLOTS_MAX;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -85,6 +87,21 @@ pub fn ask_reload(pid: u32) -> io::Result<()> {
 #[must_use]
 pub fn scoreboard_path(state: &Path) -> PathBuf {
     state.join("scoreboard")
+}
+
+/// Makes the file of failed handshakes anew, 0600, with a part for each slot of the scoreboard;
+/// nothing of it takes room on the disk before it is written.
+pub(crate) fn create_failures(state: &Path) -> Result<File, GuardError> {
+    let path = state.join("handshakes");
+    let error = |source| failed("create", &path, source);
+    match std::fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(error(source)),
+        _ => {}
+    }
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
+    let file = file.map_err(error)?;
+    file.set_len(SLOTS_MAX as u64 * REGION_BYTES).map_err(error)?;
+    Ok(file)
 }
 
 /// Opens the served folder, making it where it is missing; a folder made by root is given to the

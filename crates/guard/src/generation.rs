@@ -2,19 +2,18 @@
 //! whole beside the current one, so a failure on the way changes nothing.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use menshen_base::{Finding, Severity};
-use menshen_config::{Config, PairOrigin, Shelf, ShelfPair};
-use menshen_sys::Bulletin;
+use menshen_config::Config;
 use menshen_sys::scoreboard::SLOTS_MAX;
-use menshen_tls::{Outcome, dev_ca, load_pair};
 
 use crate::account::{self, Account};
 use crate::error::GuardError;
 use crate::folders;
+use crate::keeper::{self, Store};
 use crate::php::{Estate, Php};
+use crate::shelf::Contents;
 use crate::sites::{self, SiteFolders};
 use crate::sockets::{Door, open_doors};
 
@@ -31,41 +30,32 @@ pub(crate) struct Generation {
     pub(crate) php: Php,
     pub(crate) access_log: Option<OwnedFd>,
     pub(crate) account: Option<Account>,
-    pub(crate) certificate: Certificate,
+    /// What belongs on the shelf; taken when it takes over.
+    pub(crate) certificates: Contents,
+    /// What the keeper is to do.
+    pub(crate) keeping: Option<keeper::Plan>,
     /// Open questions of this configuration.
     pub(crate) findings: Vec<Finding>,
 }
 
-/// The certificate in use.
-pub(crate) struct Certificate {
-    pub(crate) shelf: Bulletin,
-    pub(crate) trust: Trust,
-}
-
-/// Where the certificate comes from.
-#[derive(Debug)]
-pub(crate) enum Trust {
-    /// The development CA in this file; whether it is a new one.
-    Development { ca: PathBuf, names: Vec<String>, issued: Outcome },
-    /// The operator's file.
-    Given { file: PathBuf, names: Vec<String> },
-}
-
 impl Generation {
     /// Opens and makes everything `config` needs. `current` is the generation being replaced, or
-    /// at the start the sockets handed over by the service manager.
+    /// at the start the sockets handed over by the service manager. `shelf` is what the keeper
+    /// has stored, and what is served now.
     pub(crate) fn prepare(
         config: Config,
         number: u64,
         current: &[Door],
         serving: u32,
         estate: &mut Estate,
+        shelf: (&Store, Option<&Contents>),
     ) -> Result<Self, GuardError> {
         let mut findings = Vec::new();
         let workers = worker_count(&config, &mut findings);
         let account =
             rustix::process::geteuid().is_root().then(|| account::choose(&config)).transpose()?;
-        let certificate = certificate(&config, &mut findings)?;
+        let (store, before) = shelf;
+        let certificates = Contents::read(&config, store, before, unix_now())?;
         let root = if sites::takes_every_host(&config) {
             sites::open_nothing(&config.state)?
         } else {
@@ -82,6 +72,7 @@ impl Generation {
         // Last, since only this step shows outside.
         let (doors, about_doors) = open_doors(&config, workers, current, serving)?;
         findings.extend(about_doors);
+        let keeping = keeper::Plan::of(&config, account.as_ref(), &doors, &mut findings)?;
         Ok(Self {
             number,
             config,
@@ -92,7 +83,8 @@ impl Generation {
             php,
             access_log,
             account,
-            certificate,
+            certificates,
+            keeping,
             findings,
         })
     }
@@ -137,48 +129,6 @@ fn worker_count(config: &Config, findings: &mut Vec<Finding>) -> u32 {
         );
     }
     wanted.clamp(1, WORKERS_MAX)
-}
-
-fn certificate(config: &Config, findings: &mut Vec<Finding>) -> Result<Certificate, GuardError> {
-    let (Some(file), Some(key)) = (&config.tls.certificate, &config.tls.key) else {
-        let made = dev_ca::ensure(&config.state, &config.tls.names, unix_now())?;
-        let mut names = config.tls.names.clone();
-        for loopback in ["127.0.0.1", "::1"] {
-            if names.iter().all(|name| name != loopback) {
-                names.push(loopback.to_owned());
-            }
-        }
-        let trust = Trust::Development { ca: made.ca_path, names, issued: made.ca };
-        let shelf = shelf(made.chain_pem, made.key_pem, PairOrigin::Development)?;
-        return Ok(Certificate { shelf, trust });
-    };
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|source| GuardError::LocalFile {
-            action: "read",
-            path: path.clone(),
-            source,
-        })
-    };
-    let (chain_pem, key_pem) = (read(file)?, read(key)?);
-    let loaded = load_pair(chain_pem.as_bytes(), key_pem.as_bytes(), unix_now())?;
-    findings.extend(loaded.findings);
-    let trust = Trust::Given { file: file.clone(), names: loaded.names };
-    let shelf = shelf(chain_pem, key_pem, PairOrigin::Given)?;
-    Ok(Certificate { shelf, trust })
-}
-
-/// The bulletin workers take the certificate from.
-fn shelf(
-    certificate_pem: String,
-    key_pem: String,
-    origin: PairOrigin,
-) -> Result<Bulletin, GuardError> {
-    let shelf = Shelf { pairs: vec![ShelfPair { certificate_pem, key_pem, origin }] };
-    let posted = Bulletin::create("certificates").and_then(|mut bulletin| {
-        bulletin.post(&serde_json::to_vec(&shelf)?)?;
-        Ok(bulletin)
-    });
-    posted.map_err(|source| GuardError::LocalSystem { action: "post the certificates", source })
 }
 
 /// Two generations fit into the scoreboard.

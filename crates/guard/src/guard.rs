@@ -11,16 +11,18 @@ use menshen_sys::Scoreboard;
 use menshen_sys::process::{ignore_terminal_stops, stdin_from_null};
 use menshen_sys::scoreboard::HeaderWord;
 use menshen_sys::spawn::seal_descriptors;
-use menshen_tls::{Outcome, dev_ca, ensure_token};
+use menshen_tls::ensure_token;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::announce::{self, TokenShown};
 use crate::error::GuardError;
-use crate::folders::{StateLock, scoreboard_path};
-use crate::generation::{Generation, Trust, unix_now};
+use crate::folders::{StateLock, create_failures, scoreboard_path};
+use crate::generation::Generation;
+use crate::keeper::{Keeper, Store};
 use crate::memory::{self, Protection};
 use crate::php::{Estate, Inheritance, Php};
 use crate::settings::{self, Source};
+use crate::shelf::Certificates;
 use crate::signals::{Asked, Signals};
 use crate::sockets::activation;
 use crate::worker::{Home, Worker, unix_millis};
@@ -81,6 +83,9 @@ struct Guard {
     /// One per worker of the current generation.
     seats: Vec<Seat>,
     workers: Vec<Worker>,
+    certificates: Certificates,
+    keeper: Keeper,
+    store: Store,
     php: Estate,
     /// PHP of earlier generations that still have workers.
     retired: Vec<(u64, Php)>,
@@ -91,7 +96,6 @@ struct Guard {
     stopping: bool,
     /// Why the guard ends by itself.
     fatal: Option<GuardError>,
-    certificate_check: Instant,
 }
 
 impl Guard {
@@ -112,7 +116,12 @@ impl Guard {
         let protection = memory::protect();
         let oom_score_adj = protection.scores.workers;
         let mut php = Estate::new(Inheritance { oom_score_adj, descriptors });
-        let current = Generation::prepare(config, 1, &activated, 0, &mut php)?;
+        let store = Store::new(&config.state);
+        let mut current = Generation::prepare(config, 1, &activated, 0, &mut php, (&store, None))?;
+        let contents = std::mem::take(&mut current.certificates);
+        let certificates = Certificates::create(contents, began)?;
+        let keeper = Keeper::create(oom_score_adj).map_err(system("make a bulletin"))?;
+        let failures = create_failures(&current.config.state)?;
         let path = scoreboard_path(&current.config.state);
         let (board, scoreboard) = Scoreboard::create(&path)
             .map_err(|source| GuardError::LocalFile { action: "create", path, source })?;
@@ -126,6 +135,7 @@ impl Guard {
             token,
             scoreboard,
             oom_score_adj,
+            failures,
         };
         let mut guard = Self {
             options,
@@ -140,6 +150,9 @@ impl Guard {
             pending: None,
             seats: Vec::new(),
             workers: Vec::new(),
+            certificates,
+            keeper,
+            store,
             php,
             retired: Vec::new(),
             pending_waits: false,
@@ -147,7 +160,6 @@ impl Guard {
             opened: false,
             stopping: false,
             fatal: None,
-            certificate_check: began + DAY,
         };
         guard.php.keep_times(Instant::now());
         guard.start_crews(began);
@@ -155,11 +167,14 @@ impl Guard {
     }
 
     fn run(mut self) -> Result<(), GuardError> {
-        while !(self.stopping && self.workers.is_empty() && self.php.is_gone()) {
+        while !(self.stopping && self.is_gone()) {
             self.wait();
             let now = Instant::now();
             let asked = self.signals.take();
             self.php.look(now);
+            if self.keeper.hear(now, &mut self.store) {
+                self.certificates.refresh(&self.current.config, &self.store);
+            }
             self.collect_ended(now);
             self.welcome_ready(now);
             self.keep_times(now);
@@ -174,11 +189,13 @@ impl Guard {
         let mut fds: Vec<PollFd<'_>> = std::iter::once(self.signals.wake_fd())
             .chain(ready)
             .chain(self.php.pipes())
+            .chain(self.keeper.pipe())
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
         let due = self.workers.iter().filter_map(Worker::deadline);
         let due = due.chain(self.seats.iter().filter_map(|seat| seat.start_at));
-        let due = due.chain(self.php.deadline()).chain([self.certificate_check]).min();
+        let due = due.chain(self.php.deadline()).chain(self.keeper.deadline());
+        let due = due.chain([self.certificates.deadline()]).min();
         let pause = due.map_or(DAY, |due| due.saturating_duration_since(Instant::now()));
         // Rounded up, or the loop would spin through the last millisecond.
         let pause = Timespec::try_from(pause + Duration::from_millis(1)).ok();
@@ -191,6 +208,7 @@ impl Guard {
             log::event("interrupted again; ending at once");
             self.workers.iter_mut().for_each(|worker| worker.kill(now));
             self.php.kill(now);
+            self.keeper.kill(now);
         } else if asked.stop || asked.interrupt {
             self.begin_stop(now, "stopping: waiting for open transfers to end");
         }
@@ -208,10 +226,11 @@ impl Guard {
         }
         self.php.keep_times(now);
         self.start_crews(now);
-        if now >= self.certificate_check {
-            self.certificate_check = now + DAY;
-            self.renew_certificate();
+        let saved = self.keeper.keep_times(now, &mut self.store);
+        if (self.certificates.is_due(now) || saved) && !self.stopping {
+            self.certificates.refresh(&self.current.config, &self.store);
         }
+        self.board.set_header(HeaderWord::ShelfVersion, self.certificates.version());
     }
 
     fn begin_stop(&mut self, now: Instant, why: &str) {
@@ -223,6 +242,7 @@ impl Guard {
         notify::stopping();
         self.pending = None;
         self.seats.clear();
+        self.keeper.quit(now);
         let patience = self.patience();
         self.workers.iter_mut().for_each(|worker| worker.drain(now, patience));
         // From here on only the workers hold the sockets: as soon as they stop accepting, new
@@ -233,6 +253,7 @@ impl Guard {
     /// The door is open: everybody may know.
     fn open(&mut self) {
         self.opened = true;
+        self.want_keeper(Instant::now());
         notify::ready(&self.status_line());
         if self.options.print == Print::Full {
             let token = if notify::under_service_manager() {
@@ -241,7 +262,13 @@ impl Guard {
                 TokenShown::Yes(self.home.token.expose())
             };
             let started_ms = self.began.elapsed().as_millis();
-            let text = announce::text(&self.current, &self.protection, token, started_ms);
+            let text = announce::text(
+                &self.current,
+                self.certificates.current(),
+                &self.protection,
+                token,
+                started_ms,
+            );
             log::to_stdout(&text);
         } else {
             self.log_findings();
@@ -255,21 +282,20 @@ impl Guard {
     }
 
     fn log_findings(&self) {
-        for finding in &self.current.findings {
+        for finding in self.current.findings.iter().chain(&self.certificates.current().findings) {
             log::event(&log::finding_text(finding));
         }
     }
 
-    /// A development certificate near its end is replaced by way of a reload.
-    fn renew_certificate(&mut self) {
-        let config = &self.current.config;
-        if !matches!(self.current.certificate.trust, Trust::Development { .. }) || self.stopping {
-            return;
-        }
-        match dev_ca::ensure(&config.state, &config.tls.names, unix_now()) {
-            Ok(made) => self.reload_wanted |= made.leaf != Outcome::Kept,
-            Err(error) => log::event(&GuardError::from(error).render()),
-        }
+    /// Whatever the current configuration wants of the keeper.
+    fn want_keeper(&mut self, now: Instant) {
+        self.store.forget_others(&self.current.config.tls.acme);
+        self.keeper.want(self.current.keeping.clone(), now);
+    }
+
+    /// Whether no process is left.
+    fn is_gone(&self) -> bool {
+        self.workers.is_empty() && self.php.is_gone() && self.keeper.is_gone()
     }
 
     /// How long a draining worker is waited for: its own limit and a little more.

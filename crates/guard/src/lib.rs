@@ -2,8 +2,9 @@
 //! losing a connection, and is the last one the kernel kills.
 //!
 //! One process, one poll loop, no async runtime. It parses no untrusted bytes: of its workers it
-//! reads one ready byte and their wait statuses, of clients nothing. It runs with the rights it was
-//! started with; the workers give theirs up (`menshen_sys::process`).
+//! reads one ready byte and their wait statuses, of the keeper bytes that it stores and passes on
+//! unread, of clients nothing. It runs with the rights it was started with; workers and keeper give
+//! theirs up (`menshen_sys::process`).
 
 mod account;
 mod announce;
@@ -12,12 +13,14 @@ mod folders;
 mod generation;
 mod guard;
 mod holder;
+mod keeper;
 mod log;
 mod memory;
 mod notify;
 mod php;
 mod reach;
 mod settings;
+mod shelf;
 mod signals;
 mod sites;
 mod sockets;
@@ -27,7 +30,7 @@ mod worker;
 pub use error::GuardError;
 pub use folders::{ask_reload, running_guard, scoreboard_path};
 pub use guard::{Print, ServeOptions, serve};
-pub use log::finding_text;
+pub use log::{finding_text, utc};
 pub use reach::{PoolReach, Reach, reach, user_name};
 pub use settings::{Settings, Source, default_file, load};
 pub use survey::survey;

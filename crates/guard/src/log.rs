@@ -63,7 +63,8 @@ fn write(to: &impl AsFd, text: &str) {
 }
 
 /// `seconds` since 1970 as `2026-11-22T12:00:00Z`.
-fn utc(seconds: u64) -> String {
+#[must_use]
+pub fn utc(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Years are counted from March so that the leap day is the last one; eras of 400 years from
     // 1 March of the year 0, which is 719468 days before 1970.

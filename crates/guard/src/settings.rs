@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use menshen_config::model::{PhpBackend, Site};
-use menshen_config::paths::{exposed, resolve};
+use menshen_config::paths::{exposed, exposed_secret, resolve};
 use menshen_config::{Colour, Config, TEXT_BYTES_MAX, check};
 
 use crate::error::GuardError;
@@ -68,6 +68,10 @@ pub fn load(source: &Source, colour: Colour) -> Result<Settings, GuardError> {
     if let Some((_, root)) = exposed(&config) {
         let (root, state) = (root.to_owned(), config.state);
         return Err(GuardError::ConfigOverlap { root, state });
+    }
+    if let Some((secret, root)) = exposed_secret(&config) {
+        let (key, path) = (secret.key, secret.path.to_owned());
+        return Err(GuardError::ConfigSecretServed { key, path, root: root.to_owned() });
     }
     Ok(Settings { config, warnings })
 }

@@ -1,4 +1,5 @@
-//! What a start would find wrong with the sites of a configuration: folders, php-fpm, sockets.
+//! What a start would find wrong with the certificates and sites of a configuration: files,
+//! folders, php-fpm, sockets.
 //! Looks and tries to connect; starts nothing and changes nothing.
 
 use std::io;
@@ -14,16 +15,17 @@ use crate::account::{self, Account, may_connect};
 use crate::error::GuardError;
 use crate::php::find::installed;
 use crate::php::pool::PoolPlan;
+use crate::shelf;
 use crate::sites;
 
-/// Everything about the sites of `config`, whose paths are absolute, that will not work here and
-/// now.
+/// Everything about certificates and sites of `config`, whose paths are absolute, that will not
+/// work here and now.
 #[must_use]
 pub fn survey(config: &Config) -> Vec<Finding> {
+    let mut findings = shelf::survey(config);
     if config.sites.is_empty() {
-        return Vec::new();
+        return findings;
     }
-    let mut findings = Vec::new();
     let account = if rustix::process::geteuid().is_root() {
         account::choose(config).map_err(|error| findings.push(from("user-unknown", "user", &error)))
     } else {

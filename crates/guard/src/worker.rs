@@ -28,6 +28,17 @@ pub(crate) struct Home {
     pub(crate) token: Token,
     pub(crate) scoreboard: File,
     pub(crate) oom_score_adj: Option<i32>,
+    /// Failed handshakes; each worker has a part of its own.
+    pub(crate) failures: File,
+}
+
+/// Bulletins a worker reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bulletins<'a> {
+    /// Certificates.
+    pub(crate) shelf: BorrowedFd<'a>,
+    /// What authorities are answered while orders run.
+    pub(crate) challenges: BorrowedFd<'a>,
 }
 
 /// A running worker.
@@ -58,6 +69,7 @@ impl Worker {
     /// Starts worker `index` of `generation`.
     pub(crate) fn start(
         home: &Home,
+        bulletins: Bulletins<'_>,
         generation: &Generation,
         index: u32,
         number: u32,
@@ -65,7 +77,9 @@ impl Worker {
     ) -> io::Result<Self> {
         let (ready, ready_write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let mut keep = vec![home.scoreboard.as_fd(), generation.root.as_fd(), ready_write.as_fd()];
-        keep.push(generation.certificate.shelf.as_fd());
+        keep.extend([bulletins.shelf, home.failures.as_fd()]);
+        let challenges = generation.keeping.is_some().then_some(bulletins.challenges);
+        keep.extend(challenges);
         keep.extend(generation.access_log.as_ref().map(AsFd::as_fd));
         let mut listeners = Vec::new();
         for door in &generation.doors {
@@ -90,9 +104,9 @@ impl Worker {
             ready_fd: ready_write.as_raw_fd(),
             become_user: generation.account.as_ref().map(|account| (account.uid, account.gid)),
             oom_score_adj: home.oom_score_adj,
-            shelf_fd: generation.certificate.shelf.as_fd().as_raw_fd(),
-            challenges_fd: None,
-            failures_fd: None,
+            shelf_fd: bulletins.shelf.as_raw_fd(),
+            challenges_fd: challenges.map(|fd| fd.as_raw_fd()),
+            failures_fd: Some(home.failures.as_raw_fd()),
             secrets: Secrets {
                 ticket_key: home.ticket_key,
                 token_digest: home.token.digest(),

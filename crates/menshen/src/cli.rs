@@ -4,9 +4,16 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use menshen_explain::page::Resolve;
 use menshen_guard::Source;
 
-use crate::explain::https::HttpsArguments;
+mod cert;
+mod explain;
+
+pub(crate) use cert::{
+    CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
+};
+pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
@@ -25,7 +32,10 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
-    /// Say why something is as it is: certificates, handshakes, and how uploads are handed to PHP
+    /// Order certificates, install what comes back, and trust the development CA
+    #[command(subcommand)]
+    Cert(CertCommand),
+    /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
     #[command(subcommand)]
     Explain(ExplainCommand),
     /// Print a configuration file with every key, its default and what it means
@@ -97,97 +107,6 @@ pub(crate) struct StatusArguments {
     pub(crate) json: bool,
 }
 
-/// What can be explained.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ExplainCommand {
-    Cert(CertArguments),
-    Https(HttpsArguments),
-    Upload(UploadArguments),
-}
-
-/// What kind of certificate a server or a file has, whether it is good, and what browsers show
-///
-/// The certificate's class (DV, OV, IV, EV or none) with the reason, the names it covers, its chain
-/// as sent and as built, who trusts it, its lifetime against the rules of its day, its key, its
-/// revocation, its timestamps of certificate transparency, and what Chromium, Firefox and Safari
-/// show for it today. Any TLS port can be asked; any certificate is accepted, to be explained.
-///
-/// Issuers, revocation lists and OCSP responders that the certificate names are asked over plain
-/// HTTP, unless --offline; nothing else is. Started as root it becomes `nobody` before it reads
-/// anything foreign.
-///
-/// Exit code 0: good; 1: an error or a warning was found; 2: usage; 111: the server cannot be
-/// reached.
-#[derive(Debug, Args)]
-#[command(
-    override_usage = "menshen explain cert [OPTIONS] <HOST[:PORT] | URL | FILE | ->\n       \
-    menshen explain cert [OPTIONS] --site <NAME>"
-)]
-pub(crate) struct CertArguments {
-    /// A host (port 443 if none is named), an https, smtp, imap, pop3, ftp, mysql or postgres URL,
-    /// or a PEM or DER file; `-` reads standard input. A file of the name of a host is written
-    /// ./NAME
-    #[arg(value_name = "HOST[:PORT]|URL|FILE|-", required_unless_present = "site")]
-    pub(crate) what: Option<String>,
-    /// The certificate files of this menshen for the site NAME, and what its door really serves
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["what", "starttls", "name"])]
-    pub(crate) site: Option<String>,
-    /// What is spoken before TLS [default: by the port: 25 and 587 smtp, 143 imap, 110 pop3,
-    /// 21 ftp, 3306 mysql, 5432 postgres, else none]
-    #[arg(long, value_name = "PROTOCOL",
-        value_parser = ["none", "smtp", "imap", "pop3", "ftp", "mysql", "postgres"])]
-    pub(crate) starttls: Option<String>,
-    /// Connect there instead; names are asked for and judged as before
-    #[arg(long, value_name = "HOST[:PORT]")]
-    pub(crate) connect: Option<String>,
-    /// The name to ask the server for (SNI) and to judge by, instead of the host's
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// More roots to trust, PEM or DER, such as .menshen/ca.pem
-    #[arg(long, value_name = "FILE")]
-    pub(crate) roots: Option<PathBuf>,
-    /// Google's list of certificate transparency logs (log_list.json, version 3)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ct_logs: Option<PathBuf>,
-    /// Judge as of this day, or moment in UTC; revocation is always of today
-    #[arg(long, value_name = "YYYY-MM-DD[THH:MM:SSZ]")]
-    pub(crate) at: Option<String>,
-    /// Ask nobody but the server itself
-    #[arg(long)]
-    pub(crate) offline: bool,
-    #[command(flatten)]
-    pub(crate) place: Place,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// How an upload to a path is handed to PHP, and why that way
-///
-/// The path is routed as the server routes it, then the pool is asked to take one small file by
-/// swap, as the server asks it; that needs the rights of the server's workers or of root. Nothing
-/// of a running server is changed.
-///
-/// Exit code 0: the delivery works as it is configured; 1: it falls back to replay, no script takes
-/// the upload, or something was found; 2: usage or configuration; 111: the pool cannot be reached.
-#[derive(Debug, Args)]
-pub(crate) struct UploadArguments {
-    /// Path a form is posted to, or its whole URL
-    #[arg(value_name = "PATH|URL")]
-    pub(crate) path: String,
-    /// Host name of the request, where several sites are configured
-    #[arg(long, value_name = "HOST")]
-    pub(crate) site: Option<String>,
-    /// The folder that `serve --php` was started with
-    #[arg(long, value_name = "DIR")]
-    pub(crate) php: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) place: Place,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 /// Which menshen is meant.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
@@ -232,6 +151,17 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
     text.parse().map(|address| Listen(vec![address])).map_err(|_| form.to_owned())
 }
 
+/// `HOST:PORT:ADDR`; an IPv6 address may stand in brackets.
+fn parse_resolve(text: &str) -> Result<Resolve, String> {
+    let form = || "like example.com:443:192.0.2.1".to_owned();
+    let (host, rest) = text.split_once(':').ok_or_else(form)?;
+    let (port, address) = rest.split_once(':').ok_or_else(form)?;
+    let address = address.trim_matches(['[', ']']).parse().map_err(|_| form())?;
+    let port = port.parse().map_err(|_| form())?;
+    let host = host.to_ascii_lowercase();
+    if host.is_empty() { Err(form()) } else { Ok(Resolve { host, port, address }) }
+}
+
 #[cfg(test)]
 mod tests {
     //! Addresses of the command line.
@@ -245,6 +175,16 @@ mod tests {
         assert_eq!(parse_listen("127.0.0.1:1").unwrap().0, [([127, 0, 0, 1], 1).into()]);
         for bad in ["", ":", ":70000", "8443", "localhost:1", "::1:8443x"] {
             assert!(parse_listen(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_pinned_as_with_curl() {
+        let one = parse_resolve("A.test:443:[::1]").unwrap();
+        assert_eq!((&*one.host, one.port, one.address), ("a.test", 443, "::1".parse().unwrap()));
+        assert!(parse_resolve("a.test:443:127.0.0.1").is_ok());
+        for bad in ["a.test", "a.test:443", "a.test:x:127.0.0.1", ":443:127.0.0.1", "a:1:b"] {
+            assert!(parse_resolve(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! `menshen explain`: why something is as it is. Here for uploads to PHP.
+//! `menshen explain`: why something is as it is. Here for uploads to PHP; each other question has
+//! a file of its own.
 //!
 //! Facts are gathered here by the server's own code; what follows from them is in `report`.
 
@@ -19,6 +20,7 @@ use crate::{EXIT_CONFIG, EXIT_RETRY, out};
 pub(crate) mod cert;
 mod findings;
 pub(crate) mod https;
+pub(crate) mod page;
 mod question;
 mod report;
 mod text;

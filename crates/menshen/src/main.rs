@@ -1,5 +1,6 @@
 //! The command line: which part of menshen runs. Each command is one file; nothing is decided here.
 
+mod cert;
 mod check;
 mod cli;
 mod explain;
@@ -25,7 +26,9 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Explain(ExplainCommand::Cert(arguments)) => explain::cert::run(&arguments),
         Command::Explain(ExplainCommand::Https(arguments)) => explain::https::run(arguments),
+        Command::Explain(ExplainCommand::Page(arguments)) => explain::page::run(arguments),
         Command::Explain(ExplainCommand::Upload(arguments)) => explain::upload(arguments),
+        Command::Cert(command) => cert::run(command),
         Command::Sample => sample::run(),
         Command::Keeper => keeper::run(),
         Command::Worker => worker::run(),

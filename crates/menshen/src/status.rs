@@ -1,6 +1,7 @@
 //! `menshen status`: what a running menshen does, read from its scoreboard. Looking changes
 //! nothing and needs no answer from the guard, so it works while the guard is busy.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use crate::cli::StatusArguments;
 use crate::{out, reload};
 
+mod certificates;
 mod php;
 mod render;
 
@@ -31,6 +33,8 @@ struct Status {
     transfers: Vec<TransferRow>,
     #[serde(flatten)]
     php: php::Php,
+    #[serde(flatten)]
+    certificates: certificates::Certificates,
     /// Limits that were hit, by counter name, all workers together.
     limits_hit: Vec<LimitRow>,
 }
@@ -78,7 +82,7 @@ pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
         Ok(found) => found,
         Err(code) => return code,
     };
-    let status = read(board, pid);
+    let status = read(board, pid, &state);
     let text = if arguments.json {
         // Strings and numbers only: nothing in it can fail to become JSON.
         serde_json::to_string_pretty(&status).unwrap_or_default() + "\n"
@@ -88,7 +92,7 @@ pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
     out::print(&text, 0)
 }
 
-fn read(board: ScoreView, guard_pid: u32) -> Status {
+fn read(board: ScoreView, guard_pid: u32, state: &Path) -> Status {
     let before = transfers(board, unix_millis());
     let mut transfers_now = Vec::new();
     if !before.is_empty() {
@@ -122,6 +126,7 @@ fn read(board: ScoreView, guard_pid: u32) -> Status {
         workers: living(board).map(|slot| worker_row(slot, now)).collect(),
         transfers: transfers_now,
         php: php::read(board),
+        certificates: certificates::read(board, state, i64::try_from(now / 1000).unwrap_or(0)),
         limits_hit: limits
             .map(|&counter| LimitRow { name: counter.name(), count: sum(board, counter) })
             .filter(|row| row.count > 0)

@@ -30,7 +30,13 @@ fn help_is_as_agreed() {
         "reload",
         "status",
         "explain",
+        "cert",
+        "cert request",
+        "cert install",
+        "cert dev",
+        "explain cert",
         "explain https",
+        "explain page",
         "explain upload",
         "sample",
     ];

@@ -30,7 +30,7 @@ fn dv<'a>(file: &'a str) -> Leaf<'a> {
 }
 
 fn ready() -> Option<Authority> {
-    find("openssl").and(find("python3")).map(|_| Authority::new())
+    find("openssl").and_then(|_| find("python3")).map(|_| Authority::new())
 }
 
 /// Exit code and JSON.
@@ -187,7 +187,7 @@ fn revoked_by_list_by_responder_and_by_staple() {
     authority.publish_list();
     // Only the responder, which reads the database, knows of this one.
     authority.openssl("ca -config ca.cnf -revoke asked.pem -crl_reason superseded");
-    let _responder = authority.respond(responder);
+    let honest = authority.respond(responder, "middle");
 
     let (_server, address) = authority.serve("asked.chain", "asked.key", "");
     let (code, answer) = at(&authority, address, &[]);
@@ -214,7 +214,20 @@ fn revoked_by_list_by_responder_and_by_staple() {
     authority.publish_list();
     let (code, answer) = explain(&authority, &["listed.chain"]);
     assert_eq!((code, &answer["revocation"]["reason"]), (1, &"keyCompromise".into()));
-    // A list that another key signed counts for nothing.
+    // One bit of the list is another, and the signature is of no use.
+    let mut list = std::fs::read(authority.path("public/list.crl")).unwrap();
+    *list.last_mut().unwrap() ^= 1;
+    std::fs::write(authority.path("public/list.crl"), list).unwrap();
+    let (_, answer) = explain(&authority, &["listed.chain"]);
+    assert_eq!(answer["revocation"]["sources"][0]["text"], "is not signed by the issuer");
+    assert_eq!(answer["revocation"]["verdict"], "unknown");
+    // A responder that the issuer did not appoint counts for nothing either.
+    drop(honest);
+    let _stranger = authority.respond(responder, "root");
+    let (_, answer) = explain(&authority, &["asked.chain"]);
+    let text = &answer["revocation"]["sources"][1]["text"];
+    assert_eq!(text, "the answer is not signed by the issuer", "{answer:#}");
+    // A list of another issuer counts for nothing.
     authority.openssl(
         "ca -gencrl -config ca.cnf -crldays 7 -out list.pem -cert root.pem -keyfile root.key",
     );
@@ -228,7 +241,8 @@ fn revoked_by_list_by_responder_and_by_staple() {
 fn old_servers_are_explained_too() {
     let Some(authority) = ready() else { return };
     authority.issue(&dv("leaf"));
-    let rsa = "req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -subj /CN=localhost -days 9";
+    let rsa = "req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -days 9 \
+        -subj /CN=localhost";
     authority.openssl(rsa);
     for (arguments, version, code) in [
         ("-tls1 -cipher AES128-SHA:@SECLEVEL=0", "TLS 1.0", "tls-version-old"),
@@ -313,4 +327,23 @@ fn the_door_that_still_serves_the_old_certificate_is_found_out() {
     let (code, answer) = explain();
     assert_eq!((code, &answer["site"]["same"]), (1, &false.into()));
     assert!(codes(&answer).contains(&"certificate-served-differs"), "{answer:#}");
+}
+
+#[test]
+fn root_becomes_nobody_before_it_hears_a_stranger_and_silence_ends() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = live::command(folder.path(), &["explain", "cert", &address]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let (_silent, _) = listener.accept().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    if rustix::process::geteuid().is_root() {
+        assert!(status.contains("\nUid:\t65534\t65534\t65534\t65534\n"), "{status}");
+        assert!(status.contains("\nCapPrm:\t0000000000000000\n"), "{status}");
+    }
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(111), "{error}");
+    assert!(error.contains("no answer to the hello in time"), "{error}");
 }

@@ -8,8 +8,10 @@
 pub mod clock;
 pub mod gate;
 pub mod stream;
+pub mod tape;
 pub mod watch;
 
 pub use gate::{Gate, GateRefusal, Pass};
 pub use stream::{AsyncStream, SendStep, Stream};
+pub use tape::Tape;
 pub use watch::{Breach, Watch, Watched};

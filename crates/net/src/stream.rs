@@ -24,6 +24,8 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use crate::tape::Tape;
+
 pub use async_stream::AsyncStream;
 
 /// One client connection.
@@ -76,33 +78,36 @@ impl Stream {
         self.tls.as_deref()
     }
 
-    /// Runs the TLS handshake to its end; nothing to do on plain connections.
+    /// Runs the TLS handshake to its end; nothing to do on plain connections. What is read and
+    /// written goes onto `tape`.
     ///
     /// # Errors
     /// What the socket said, or `InvalidData` with rustls' own error inside. The alert has been
     /// sent by then as far as the socket took it.
-    pub async fn handshake(&mut self) -> io::Result<()> {
-        std::future::poll_fn(|cx| self.poll_handshake(cx)).await
+    pub async fn handshake(&mut self, tape: &mut Tape) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.poll_handshake(cx, tape)).await
     }
 
-    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_handshake(&mut self, cx: &mut Context<'_>, tape: &mut Tape) -> Poll<io::Result<()>> {
         let Self { socket, tls, .. } = self;
         let Some(tls) = tls else { return Poll::Ready(Ok(())) };
         while tls.is_handshaking() {
             if tls.wants_write() {
-                ready!(poll_write_tls(socket, tls, cx))?;
+                ready!(poll_write_taped(socket, tls, cx, tape))?;
                 continue;
             }
             let taken = ready!(with_cipher(|cipher| {
-                poll_socket_read(socket, cx, &mut cipher[..HANDSHAKE_READ])
-                    .map_ok(|n| feed(tls, &cipher[..n], &mut []).map(|_| n))
+                poll_socket_read(socket, cx, &mut cipher[..HANDSHAKE_READ]).map_ok(|n| {
+                    tape.received(&cipher[..n]);
+                    feed(tls, &cipher[..n], &mut []).map(|_| n)
+                })
             }))?;
             match taken {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 Ok(_) => {}
                 Err(error) => {
                     // The alert says why; whether the peer still takes it does not matter.
-                    let _ = poll_write_tls(socket, tls, cx);
+                    let _ = poll_write_taped(socket, tls, cx, tape);
                     return Poll::Ready(Err(error));
                 }
             }
@@ -302,6 +307,28 @@ impl Write for SocketWriter<'_> {
     }
 }
 
+/// Likewise, with a record of what the socket took.
+struct TapedWriter<'a> {
+    socket: &'a TcpStream,
+    tape: &'a mut Tape,
+}
+
+impl Write for TapedWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let taken = self.socket.try_write_vectored(bufs)?;
+        self.tape.sent(bufs, taken);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A writer that asks the socket itself.
 struct Farewell<'a> {
     socket: &'a TcpStream,
@@ -373,8 +400,26 @@ fn poll_write_tls(
     tls: &mut ServerConnection,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
+    poll_write_into(socket, tls, cx, &mut SocketWriter { socket })
+}
+
+fn poll_write_taped(
+    socket: &TcpStream,
+    tls: &mut ServerConnection,
+    cx: &mut Context<'_>,
+    tape: &mut Tape,
+) -> Poll<io::Result<()>> {
+    poll_write_into(socket, tls, cx, &mut TapedWriter { socket, tape })
+}
+
+fn poll_write_into(
+    socket: &TcpStream,
+    tls: &mut ServerConnection,
+    cx: &mut Context<'_>,
+    writer: &mut dyn Write,
+) -> Poll<io::Result<()>> {
     while tls.wants_write() {
-        match tls.write_tls(&mut SocketWriter { socket }) {
+        match tls.write_tls(writer) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 ready!(socket.poll_write_ready(cx))?;

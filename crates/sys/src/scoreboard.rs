@@ -105,6 +105,8 @@ pub enum HeaderWord {
     Crashes = 7,
     /// 1 while the guard shuts down.
     Stopping = 8,
+    /// Version of the certificates posted for the workers.
+    ShelfVersion = 9,
 }
 
 impl Scoreboard {

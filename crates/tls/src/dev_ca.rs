@@ -64,6 +64,8 @@ pub enum Reason {
     Damaged,
     /// It came from an authority that is no longer in use.
     AuthorityChanged,
+    /// The operator wanted it.
+    Asked,
 }
 
 /// Makes sure that the folder `state` holds a development CA and a certificate for `names`, and
@@ -73,13 +75,40 @@ pub enum Reason {
 /// A name that cannot stand in a certificate, a key file others can read, an authority not made by
 /// menshen, a failing file system.
 pub fn ensure(state: &Path, names: &[String], now_unix: i64) -> Result<DevCertificate, TlsError> {
+    make(state, names, now_unix, Kept::AsLongAsUsable)
+}
+
+/// As [`ensure`], but the authority is made anew in any case.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn renew(state: &Path, names: &[String], now_unix: i64) -> Result<DevCertificate, TlsError> {
+    make(state, names, now_unix, Kept::Never)
+}
+
+/// Whether an authority that is there is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    AsLongAsUsable,
+    Never,
+}
+
+fn make(
+    state: &Path,
+    names: &[String],
+    now_unix: i64,
+    kept: Kept,
+) -> Result<DevCertificate, TlsError> {
     let names = names::parse(names)?;
     let now_unix = now_unix.max(0);
     let folder = StateFolder::open(state)?;
 
     // Keys first: a crash in between leaves a pair that does not match and is replaced.
     let mut fresh_files: Vec<(&str, Privacy, String)> = Vec::new();
-    let (authority, ca) = match Authority::read(&folder, &names, now_unix)? {
+    // Read in any case: one that menshen did not make is never replaced.
+    let found = Authority::read(&folder, &names, now_unix)?;
+    let found = if kept == Kept::Never { found.and(Err(Reason::Asked)) } else { found };
+    let (authority, ca) = match found {
         Ok(authority) => (authority, Outcome::Kept),
         Err(reason) => {
             let authority = Authority::issue(&names, now_unix)?;
@@ -129,6 +158,7 @@ impl Reason {
             Self::NearEnd => "the old one was near its end",
             Self::Damaged => "the old files were damaged",
             Self::AuthorityChanged => "the authority is a new one",
+            Self::Asked => "that was asked for",
         }
     }
 }

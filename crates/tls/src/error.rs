@@ -49,12 +49,21 @@ pub enum TlsError {
         /// What to do about it; may be empty.
         hint: &'static str,
     },
+    /// An order of that name is there, and its key may be worth a certificate.
+    #[error("{} is there already", path.display())]
+    ConfigOrderExists {
+        /// The file in the way.
+        path: PathBuf,
+    },
     /// Certificate and key belong to different pairs.
     #[error("the private key does not match the certificate")]
     ConfigKeyMismatch {
         /// Place from 1 of the certificate in the chain that the key does match, if any.
         matches_certificate: Option<usize>,
     },
+    /// There is nothing to serve.
+    #[error("there is no certificate to serve")]
+    ConfigNoCertificate,
     /// A certificate authority of somebody else lies where ours belongs.
     #[error("{} was not made by menshen and is left alone", path.display())]
     ConfigForeignAuthority {
@@ -146,6 +155,9 @@ impl TlsError {
             Self::ConfigForeignAuthority { .. } => {
                 Some("Move it and its key away, or point `state` at another folder.".to_owned())
             }
+            Self::ConfigOrderExists { .. } => Some(
+                "Install the certificate that was ordered, or move key and request away.".into(),
+            ),
             Self::LocalSecretOpen { path, .. } => Some(format!(
                 "Run `chmod 600 {}`; if others may have read it, delete it and a new one is made.",
                 path.display()

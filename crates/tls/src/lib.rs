@@ -1,4 +1,4 @@
-//! Certificates and keys: the development CA, loading and checking of operators' certificates, the
+//! Certificates and keys: the development CA, orders of certificates, loading and checking of operators' certificates, the
 //! TLS configuration of a worker, shared session tickets, the owner token and its session cookies.
 //!
 //! This crate never opens a socket, never starts a thread, never logs, and never puts key material
@@ -6,25 +6,30 @@
 //! clock handed to rustls reads it by itself, because rustls offers no other way.
 
 mod base64url;
+pub mod collect;
 pub mod dev_ca;
 pub mod error;
 pub mod fingerprint;
 pub mod load;
 mod names;
+pub mod order;
 pub mod server;
 pub mod session;
 mod state_folder;
+pub mod store;
 pub mod ticket;
 pub mod token;
 
 #[cfg(test)]
 mod memory_handshake;
 
+pub use collect::{Collected, FoundPair, collect};
 pub use dev_ca::{DevCertificate, Outcome, Reason};
 pub use error::{FileRole, TlsError};
 pub use fingerprint::fingerprint;
 pub use load::{Loaded, load_pair};
-pub use server::server_config;
+pub use server::{ACME_TLS_ALPN, ChallengeCertificates, challenge_certificate, server_config};
 pub use session::Verdict;
+pub use store::{Pair, Standing, Store};
 pub use ticket::Ticketer;
 pub use token::{Token, ensure_token, token_matches};

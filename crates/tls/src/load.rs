@@ -88,6 +88,28 @@ pub(crate) fn pair_from_pem(
     }
 }
 
+/// The certificates of a PEM text in its order, as DER.
+///
+/// # Errors
+/// PEM that cannot be read, or without a certificate.
+pub fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, TlsError> {
+    Ok(read_chain(pem)?.into_iter().map(|der| der.to_vec()).collect())
+}
+
+/// A certificate as PEM text (RFC 7468 §5.1).
+#[must_use]
+pub fn certificate_pem(der: &[u8]) -> String {
+    let config = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
+    ::pem::encode_config(&::pem::Pem::new("CERTIFICATE", der), config)
+}
+
+/// The public key (SubjectPublicKeyInfo) of a PEM private key.
+pub(crate) fn public_key(key_pem: &[u8]) -> Result<Vec<u8>, TlsError> {
+    let signer = default_provider().key_provider.load_private_key(read_key(key_pem)?);
+    let signer = signer.map_err(|_| UNUSABLE_KEY)?;
+    signer.public_key().map(|spki| spki.as_ref().to_vec()).ok_or(UNUSABLE_KEY)
+}
+
 impl fmt::Debug for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loaded")
@@ -226,22 +248,25 @@ fn chain_findings(chain: &[X509Certificate<'_>], findings: &mut Vec<Finding>) {
     }
 }
 
-fn names_of(leaf: &X509Certificate<'_>) -> Vec<String> {
+/// Host names and addresses of the subject alternative names.
+pub(crate) fn names_of(leaf: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(names)) = leaf.subject_alternative_name() else {
         return Vec::new();
     };
-    let names = names.value.general_names.iter();
-    names
-        .filter_map(|name| match name {
-            GeneralName::DNSName(host) => Some((*host).to_owned()),
-            GeneralName::IPAddress(bytes) => {
-                let v4 = <[u8; 4]>::try_from(*bytes).map(std::net::IpAddr::from);
-                let address = v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(Into::into));
-                address.ok().map(|address| address.to_string())
-            }
-            _ => None,
-        })
-        .collect()
+    names.value.general_names.iter().filter_map(name_text).collect()
+}
+
+/// A host name or address as text.
+pub(crate) fn name_text(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(host) => Some((*host).to_owned()),
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(std::net::IpAddr::from);
+            let address = v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(Into::into));
+            address.ok().map(|address| address.to_string())
+        }
+        _ => None,
+    }
 }
 
 fn subject(leaf: &X509Certificate<'_>) -> String {

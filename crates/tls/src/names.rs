@@ -29,6 +29,11 @@ pub(crate) fn parse(names: &[String]) -> Result<Names, TlsError> {
     names.iter().map(|name| parse_one(name)).collect()
 }
 
+/// The names in the order given, without a check of how many.
+pub(crate) fn parse_all(names: &[String]) -> Result<Vec<Name>, TlsError> {
+    names.iter().map(|name| parse_one(name)).collect()
+}
+
 /// What the certificate is made out to: the configured names and the loopback addresses.
 pub(crate) fn with_loopback(names: &Names) -> Names {
     let mut names = names.clone();

@@ -17,6 +17,7 @@ use menshen_web_core::head::{HeadLimits, Headers};
 use menshen_web_core::response::{DATE_BYTES, http_date};
 
 use crate::auth::Authority;
+use crate::challenges::Challenges;
 use crate::files::Files;
 use crate::log::Log;
 use crate::notes::Notes;
@@ -40,6 +41,8 @@ pub(crate) struct Door {
     pub(crate) watch: Rc<Watch>,
     pub(crate) trusted: Vec<Network>,
     pub(crate) https_port: u16,
+    /// What certificate authorities ask for; `None` when nobody orders.
+    pub(crate) challenges: Option<Arc<Challenges>>,
     /// Rung when the worker begins to drain.
     pub(crate) drain: tokio::sync::Notify,
     pub(crate) places: RefCell<Vec<usize>>,

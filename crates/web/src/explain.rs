@@ -370,6 +370,7 @@ fn door(config: &Config, specs: &[SiteSpec], root_fd: i32) -> io::Result<Door> {
         notes: Notes::new("explain".into()),
         log: Log::new(None, slot, "explain".into()),
         https_port: 443,
+        challenges: None,
         trusted: Vec::new(),
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),

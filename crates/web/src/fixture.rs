@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use crate::ask::{Ask, Wire};
 use crate::auth::Authority;
+use crate::challenges::Challenges;
 use crate::door::{Door, Shared};
 use crate::files::Files;
 use crate::log::Log;
@@ -42,6 +43,8 @@ pub(crate) struct Choices {
     pub(crate) trusted: Vec<Network>,
     pub(crate) limits: Limits,
     pub(crate) log: Option<OwnedFd>,
+    /// A bulletin of challenges.
+    pub(crate) challenges: Option<OwnedFd>,
     /// Their folders are made in the fixture's own; see [`Fixture::lay`].
     pub(crate) sites: Vec<model::Site>,
 }
@@ -52,7 +55,8 @@ impl Fixture {
     }
 
     pub(crate) fn with(choices: Choices) -> Self {
-        let Choices { public, trusted, limits, log, sites } = choices;
+        let Choices { public, trusted, limits, log, challenges, sites } = choices;
+        let challenges = challenges.map(|fd| Arc::new(Challenges::new(fd)));
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("files")).unwrap();
         let (board, _) = Scoreboard::create(&dir.path().join("board")).unwrap();
@@ -79,6 +83,7 @@ impl Fixture {
             notes: crate::notes::Notes::new("web/0".into()),
             log: Log::new(log, slot, "web/0".into()),
             https_port: 8443,
+            challenges,
             trusted,
             watch: Rc::new(Watch::default()),
             drain: tokio::sync::Notify::new(),
@@ -191,6 +196,15 @@ pub(crate) fn secrets() -> Secrets {
         token_digest: digest.as_ref().try_into().unwrap(),
         cookie_key: [2; 32],
     }
+}
+
+/// A certificate for `names` and its key, both PEM, made by a development CA of its own.
+pub(crate) fn certificate(names: &[&str]) -> (String, String) {
+    let state = tempfile::tempdir().unwrap();
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let now = i64::try_from(menshen_tls::ticket::unix_seconds()).unwrap();
+    let made = menshen_tls::dev_ca::ensure(state.path(), &names, now).unwrap();
+    (made.chain_pem, made.key_pem)
 }
 
 /// A root over `path`.

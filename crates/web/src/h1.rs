@@ -271,12 +271,15 @@ impl Session {
             },
         };
         ask.peer = self.door.client_of(ask.peer, &ask);
-        let plan = match (self.mode, forwarded) {
-            (Mode::Admin, _) => crate::metrics::answer(&ask, &self.door.shared.board.view()).into(),
+        let plan = match (self.mode, self.door.challenge(&ask), forwarded) {
+            (Mode::Admin, ..) => {
+                crate::metrics::answer(&ask, &self.door.shared.board.view()).into()
+            }
+            (_, Some(challenge), _) => challenge,
             // TLS ended at the proxy, or should have: its own HTTPS port is the usual one.
-            (_, Some(Forwarded::Http)) => redirect(&ask, HTTPS_PORT).into(),
-            (Mode::Serve, _) | (_, Some(Forwarded::Https)) => self.door.plan(&ask, patience),
-            (Mode::Redirect, None) => redirect(&ask, self.door.https_port).into(),
+            (_, _, Some(Forwarded::Http)) => redirect(&ask, HTTPS_PORT).into(),
+            (Mode::Serve, ..) | (_, _, Some(Forwarded::Https)) => self.door.plan(&ask, patience),
+            (Mode::Redirect, _, None) => redirect(&ask, self.door.https_port).into(),
         };
         let label = if self.door.log.wanted() {
             [head.method_name.as_bytes(), b" ", head.target].concat()

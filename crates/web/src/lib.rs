@@ -7,8 +7,11 @@
 
 mod ask;
 mod auth;
+mod certificates;
+mod challenges;
 mod door;
 pub mod explain;
+pub mod failures;
 mod fault;
 mod files;
 #[cfg(test)]

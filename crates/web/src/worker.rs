@@ -4,30 +4,35 @@
 //! acknowledged byte. How it fails: out of descriptors (accepting pauses, counted), the guard dies
 //! (the kernel sends SIGTERM, the worker drains).
 
+mod secure;
+
 use std::fs::File;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use menshen_base::{Counter, EndReason, Phase, Who};
+use menshen_base::{Counter, Finding, Phase, Severity};
 use menshen_config::{ListenerRole, ListenerSpec, PlainMode, PoolSpec, WorkerSpec};
-use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch, clock};
+use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch};
 use menshen_sys::process::{Rights, become_worker};
-use menshen_sys::{Scoreboard, SlotState, inherit};
+use menshen_sys::{Scoreboard, Slot, SlotState, inherit};
 use rustix::process::Signal;
-use rustls::{ServerConfig, ServerConnection};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::auth::Authority;
+use crate::certificates::{Certificates, Look, Manner};
+use crate::challenges::Challenges;
 use crate::door::{Door, Shared};
+use crate::failures::Failures;
 use crate::files::Files;
 use crate::h1::{Mode, Session};
 use crate::h2;
-use crate::log::{Line, Log, PhpNote, Times};
+use crate::log::Log;
 use crate::notes::Notes;
 use crate::php::Pool;
 use crate::php::pulse::Pulse;
@@ -64,30 +69,58 @@ struct Listening {
 struct Acceptor {
     door: Rc<Door>,
     gate: Rc<Gate>,
-    tls: Arc<ServerConfig>,
+    certificates: Certificates,
+    failures: Option<Failures>,
     plain: Mode,
     /// Whether this is the first worker of its generation, which does what one alone should.
     first: bool,
 }
 
+/// What the guard left open for this worker, all taken over before rights are dropped.
+struct Inherited {
+    listening: Vec<Listening>,
+    root: OwnedFd,
+    board: Scoreboard,
+    log: Option<OwnedFd>,
+    ready: File,
+    shelf: OwnedFd,
+    challenges: Option<OwnedFd>,
+    failures: Option<OwnedFd>,
+}
+
+impl Inherited {
+    fn take_over(spec: &WorkerSpec) -> Result<Self, StartError> {
+        let take = |fd: i32, what| inherit::adopt(fd).map_err(fail(what));
+        let take_some = |fd: Option<i32>, what| fd.map(|fd| take(fd, what)).transpose();
+        let board = take(spec.scoreboard_fd, "take over the scoreboard")?;
+        Ok(Self {
+            listening: listeners(spec).map_err(fail("take over a socket"))?,
+            root: take(spec.root_fd, "take over the served folder")?,
+            board: Scoreboard::from_file(board).map_err(fail("map the scoreboard"))?,
+            log: take_some(spec.access_log_fd, "take over the log")?,
+            ready: take(spec.ready_fd, "take over the pipe")?.into(),
+            shelf: take(spec.shelf_fd, "take over the certificates")?,
+            challenges: take_some(spec.challenges_fd, "take over the challenges")?,
+            failures: take_some(spec.failures_fd, "take over the failures file")?,
+        })
+    }
+}
+
+fn fail(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
+    move |error| StartError::Local(what, error.into())
+}
+
 fn begin(spec: WorkerSpec) -> Result<(), StartError> {
-    let fail = |what| move |error: std::io::Error| StartError::Local(what, error.into());
     let rights = Rights { user: spec.become_user, oom_score_adj: spec.oom_score_adj };
-    let listening = listeners(&spec).map_err(fail("take over a socket"))?;
-    let root = inherit::adopt(spec.root_fd).map_err(fail("take over the served folder"))?;
-    let board = inherit::adopt(spec.scoreboard_fd)
-        .and_then(Scoreboard::from_file)
-        .map_err(fail("map the scoreboard"))?;
-    let log =
-        spec.access_log_fd.map(inherit::adopt).transpose().map_err(fail("take over the log"))?;
-    let mut ready = File::from(inherit::adopt(spec.ready_fd).map_err(fail("take over the pipe"))?);
+    let inherited = Inherited::take_over(&spec)?;
+    let Inherited { listening, root, board, log, mut ready, .. } = inherited;
     become_worker(&rights).map_err(|error| StartError::Local("drop rights", error.into()))?;
-    let tls =
-        tls_config(&spec).map_err(|error| StartError::Local("load the certificate", error))?;
 
     let descriptors = raise_descriptors();
     let slot = board.slot(usize::try_from(spec.slot).unwrap_or(0));
     slot.set_pid(std::process::id());
+    let challenges = inherited.challenges.map(|fd| Arc::new(Challenges::new(fd)));
+    let (certificates, left_out) = certificates(&spec, inherited.shelf, challenges.clone(), &slot)?;
     let root = Arc::new(Root::new(root).map_err(fail("look at the served folder"))?);
     let spool = Spool::open(Arc::clone(&root), &spec.instance, spec.config.web.durable);
     spool.collect();
@@ -117,6 +150,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         files,
         log: Log::new(log, slot, format!("web/{}", spec.index)),
         https_port: https_port(&spec),
+        challenges,
         trusted: spec.config.web.trusted_proxies.clone(),
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),
@@ -131,7 +165,9 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     });
     let plain = plain_mode(spec.config.web.plain);
     let first = spec.index == 0;
-    let acceptor = Rc::new(Acceptor { door, gate, tls: Arc::new(tls), plain, first });
+    let failures = inherited.failures.map(|file| Failures::new(file, spec.slot));
+    let acceptor = Rc::new(Acceptor { door, gate, certificates, failures, plain, first });
+    acceptor.tell(&left_out);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -166,7 +202,7 @@ async fn serve(
         let door = Rc::clone(&door);
         move |breach| count_breach(&door, breach)
     }));
-    tokio::task::spawn_local(housekeeping(Rc::clone(&door)));
+    tokio::task::spawn_local(housekeeping(Rc::clone(acceptor)));
     if acceptor.first {
         for pool in &door.pools {
             if let Some(pulse) = Pulse::of(pool.spec()) {
@@ -230,6 +266,15 @@ fn accept_now(listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)
 }
 
 impl Acceptor {
+    /// Tells of certificates that cannot be served: once, not by every worker.
+    fn tell(&self, findings: &[Finding]) {
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+        for finding in errors.filter(|_| self.first) {
+            let what = format!("{} is left out: {}", finding.subject, finding.claim);
+            self.door.notes.tell(&what, b"");
+        }
+    }
+
     /// Lets a connection in, or closes it.
     fn admit(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr, role: ListenerRole) {
         let slot = &self.door.slot;
@@ -270,65 +315,30 @@ impl Acceptor {
         door.slot.sub(Counter::ConnectionsOpen, 1);
         drop(pass);
     }
-
-    async fn secure(
-        &self,
-        socket: Rc<TcpStream>,
-        watched: Rc<menshen_net::Watched>,
-        peer: SocketAddr,
-    ) {
-        let door = &self.door;
-        let Ok(tls) = ServerConnection::new(Arc::clone(&self.tls)) else { return };
-        watched.enter(Phase::Handshake, door.limits.handshake_seconds_max);
-        let begun_us = clock::micros();
-        let mut stream = Stream::new(socket, Some(tls));
-        let shaken = stream.handshake().await;
-        let handshake_ms =
-            i64::try_from(clock::micros().saturating_sub(begun_us) / 1000).unwrap_or(0);
-        if shaken.is_err() {
-            door.slot.add(Counter::TlsFailed, 1);
-            let who = if watched.breach().is_some() { Who::Limit } else { Who::Client };
-            let times = Times { handshake: handshake_ms, ..Times::NONE };
-            let end = EndReason::new(who, Phase::Handshake);
-            let client = peer.ip();
-            let line = Line {
-                client,
-                protocol: "tls",
-                request: b"",
-                status: 0,
-                bytes_in: 0,
-                bytes_out: 0,
-                times,
-                php: PhpNote::default(),
-                end,
-            };
-            return door.log.add(&line);
-        }
-        door.slot.add(Counter::ConnectionsTls, 1);
-        let kind = stream.tls().and_then(|tls| tls.handshake_kind());
-        if kind == Some(rustls::HandshakeKind::Resumed) {
-            door.slot.add(Counter::TlsResumed, 1);
-        }
-        if stream.tls().and_then(|tls| tls.alpn_protocol()) == Some(b"h2") {
-            // Boxed: the few HTTP/2 connections must not make every connection's task as large.
-            Box::pin(h2::run(Rc::clone(door), stream, watched, peer, handshake_ms)).await;
-        } else {
-            Session::new(Rc::clone(door), stream, watched, peer, Mode::Serve, handshake_ms)
-                .run()
-                .await;
-        }
-    }
 }
 
-async fn housekeeping(door: Rc<Door>) {
+async fn housekeeping(acceptor: Rc<Acceptor>) {
+    let door = &acceptor.door;
     let mut ticks: u32 = 0;
     loop {
         tokio::time::sleep(Duration::from_millis(LOG_FLUSH_MS)).await;
         door.log.flush();
+        match acceptor.certificates.look(&door.slot).await {
+            Look::Same => {}
+            Look::Taken(left_out) => acceptor.tell(&left_out),
+            Look::Refused(reason) if acceptor.first => {
+                let what = "newer certificates cannot be served, the old ones stay";
+                door.notes.tell(what, reason.as_bytes());
+            }
+            Look::Refused(_) => {}
+        }
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(IDLE_FILE_TICKS) {
             door.files.close_idle();
             door.sites.close_idle();
+        }
+        if ticks.is_multiple_of(REORDER_TICKS) {
+            acceptor.certificates.reorder();
         }
     }
 }
@@ -345,19 +355,16 @@ fn count_breach(door: &Door, breach: Breach) {
     door.slot.add(counter, 1);
 }
 
-fn tls_config(spec: &WorkerSpec) -> Result<ServerConfig, Box<dyn std::error::Error>> {
+fn certificates(
+    spec: &WorkerSpec,
+    shelf: OwnedFd,
+    challenges: Option<Arc<Challenges>>,
+    slot: &Slot,
+) -> Result<(Certificates, Vec<Finding>), StartError> {
     let alpn: &[&[u8]] = if spec.config.web.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
-    let secrets = &spec.secrets;
-    let shelf = menshen_sys::BulletinReader::new(inherit::adopt(spec.shelf_fd)?);
-    let shelf: menshen_config::Shelf = serde_json::from_slice(&shelf.read()?.1)?;
-    let pair = shelf.pairs.first().ok_or("the shelf is empty")?;
-    let config = menshen_tls::server_config(
-        pair.certificate_pem.as_bytes(),
-        pair.key_pem.as_bytes(),
-        &secrets.ticket_key,
-        alpn,
-    )?;
-    Ok(config)
+    let manner = Manner { ticket_key: &spec.secrets.ticket_key, challenges, alpn };
+    Certificates::new(shelf, manner, slot)
+        .map_err(|error| StartError::Local("load the certificates", error))
 }
 
 /// Raises the descriptor limit as far as allowed; returns what it is then.
@@ -389,11 +396,7 @@ fn gate(limits: &menshen_config::Limits, pools: &[PoolSpec], descriptors: u64) -
     Gate::new(open_max, per_address_max)
 }
 
-fn pools(
-    spec: &WorkerSpec,
-    board: Scoreboard,
-    slot: menshen_sys::Slot,
-) -> std::io::Result<Vec<Rc<Pool>>> {
+fn pools(spec: &WorkerSpec, board: Scoreboard, slot: Slot) -> std::io::Result<Vec<Rc<Pool>>> {
     let limits = &spec.config.limits;
     let pool = |pool| Pool::new(pool, &spec.instance, board, slot, limits).map(Rc::new);
     spec.pools.iter().map(pool).collect()
@@ -441,4 +444,6 @@ const DRAIN_IDLE_MS: u64 = 1000;
 const DRAIN_LOOK_MS: u64 = 20;
 const IDLE_FILE_TICKS: u32 = 10;
 const LOG_FLUSH_MS: u64 = 1000;
+/// A minute: certificates begin and expire by the second, but nobody counts on the very second.
+const REORDER_TICKS: u32 = 60;
 const SHORTAGE_MS: u64 = 50;

@@ -9,6 +9,7 @@ use super::reader::{At, Read};
 use crate::model::{Access, PlainMode, PublicPath};
 use crate::problem::{code, quoted};
 
+mod acme;
 mod folders;
 mod php;
 mod sites;
@@ -16,6 +17,7 @@ mod sites;
 /// Adds what contradicts itself.
 pub(super) fn check(read: &mut Read<'_>) {
     certificates(read);
+    acme::check(read);
     doors(read);
     networks(read);
     public(read);

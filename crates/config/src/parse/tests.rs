@@ -6,6 +6,7 @@ use super::{TEXT_BYTES_MAX, parse};
 use crate::model::{Access, AccessLog, Config, Network, PlainMode};
 use crate::{Colour, check, render, sample};
 
+mod acme;
 mod sites;
 
 fn messages(text: &str) -> Vec<String> {

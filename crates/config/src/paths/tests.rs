@@ -1,8 +1,8 @@
 //! Tests of `paths`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Overlap, exposed, overlap, resolve};
+use super::{Overlap, exposed, exposed_secret, overlap, resolve};
 use crate::parse;
 
 #[test]
@@ -40,7 +40,9 @@ fn overlaps() {
 #[test]
 fn relative_paths_start_at_the_file_or_in_the_state_folder() {
     let text = "state = \"./state\"\n[tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n\
-        [php]\nprogram = \"bin/fpm\"\n[[site]]\nroot = \"../app/public\"\n\
+        from = [\"live\", \"/l\"]\n[acme]\ndns_hook = \"hook\"\ndns_secret = \"secret\"\n\
+        [[acme.directory]]\nurl = \"https://a/\"\neab_kid = \"k\"\neab_key = \"eab\"\n\
+        roots = \"./roots\"\n[php]\nprogram = \"bin/fpm\"\n[[site]]\nroot = \"../app/public\"\n\
         php = \"unix:/run/php.sock\"\nphp_root = \"/app\"\n[[site.mount]]\npath = \"/a/\"\n\
         root = \"a\"\n[[site.rule]]\npath = \"/in/\"\ndelivery = \"fields\"\nstore = \"in\"\n";
     let mut config = parse(text).config.unwrap();
@@ -52,6 +54,12 @@ fn relative_paths_start_at_the_file_or_in_the_state_folder() {
         (Some(&config.web.root), "/etc/menshen/files"),
         (config.tls.certificate.as_deref(), "/etc/menshen/c.pem"),
         (config.tls.key.as_deref(), "/k.pem"),
+        (config.tls.from.first().map(PathBuf::as_path), "/etc/menshen/live"),
+        (config.tls.from.last().map(PathBuf::as_path), "/l"),
+        (config.acme.dns_hook.as_deref(), "/etc/menshen/hook"),
+        (config.acme.dns_secret.as_deref(), "/etc/menshen/secret"),
+        (config.acme.directories[0].eab_key.as_deref(), "/etc/menshen/eab"),
+        (config.acme.directories[0].roots.as_deref(), "/etc/menshen/roots"),
         (config.php.program.as_deref(), "/etc/menshen/bin/fpm"),
         (Some(&config.php.folder), "/etc/menshen/state/php"),
         (Some(&site.root), "/etc/menshen/../app/public"),
@@ -74,4 +82,25 @@ fn an_overlap_that_only_absolute_paths_show() {
     assert_eq!(exposed(&config), None);
     resolve(&mut config, Path::new("/srv"));
     assert_eq!(exposed(&config), Some(("site.mount.root", Path::new("/srv"))));
+}
+
+#[test]
+fn a_secret_in_a_served_folder_that_only_absolute_paths_show() {
+    let roots = "[web]\nroot = \"/srv\"\n";
+    for (text, key) in [
+        ("[tls]\ncertificate = \"c\"\nkey = \"k\"\n", "tls.key"),
+        ("[tls]\nfrom = [\"/elsewhere\", \"live\"]\n", "tls.from"),
+        ("[acme]\ndns_hook = \"hook\"\n", "acme.dns_hook"),
+        ("[acme]\ndns_secret = \"secret\"\n", "acme.dns_secret"),
+        (
+            "[[acme.directory]]\nurl = \"https://a/\"\neab_kid = \"k\"\neab_key = \"key\"\n",
+            "acme.directory.eab_key",
+        ),
+    ] {
+        let mut config = parse(&format!("state = \"/state\"\n{roots}{text}")).config.unwrap();
+        assert_eq!(exposed_secret(&config), None, "{key}");
+        resolve(&mut config, Path::new("/srv/x"));
+        let (secret, folder) = exposed_secret(&config).unwrap();
+        assert_eq!((secret.key, folder), (key, Path::new("/srv")));
+    }
 }

@@ -10,7 +10,7 @@ pub(super) const ACME: &[Row] = &[
         name: "acme.challenges",
         kind: Kind::Texts(Texts {
             form: "list of `\"tls-alpn-01\"`, `\"http-01\"` and `\"dns-01\"`",
-            needs: "at least one way to prove a name",
+            needs: "way to prove a name",
             clear: |config| config.acme.challenges.clear(),
             add: |config, text| acme::challenge(text).map(|kind| config.acme.challenges.push(kind)),
         }),

@@ -272,12 +272,15 @@ pub(super) const TLS: &[Row] = &[
             form: "list of host names, possibly with `*.` in front",
             needs: "",
             clear: |config| config.tls.acme.clear(),
-            add: |config, text| acme::name(text).map(|name| config.tls.acme.push(name)),
+            add: |config, text| {
+                acme::name(text).and_then(|name| text::once(&mut config.tls.acme, name))
+            },
         }),
         default: "[]",
-        example: "[\"example.com\", \"*.example.com\"]",
+        example: "[\"example.com\", \"www.example.com\"]",
         help: "names to get certificates for, and to renew them in time",
-        detail: "Each name has a certificate of its own, so one that fails delays no other. Whom \
+        detail: "Each name has a certificate of its own, so one that fails delays no other. \
+                 Names with `*.` need `acme.dns_hook`. Whom \
                  they are got from is said in `[acme]`; by naming one here you agree to the terms \
                  of that authority. Until the first one is there the development CA's is served.",
         counter: None,

@@ -20,7 +20,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     let outer = table.name.rsplit_once('.').map_or("", |(outer, _)| outer);
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" => {}
+        "" | "web" | "php" | "acme" => {}
         other => panic!("{other} is new"),
     }
     if !table.name.is_empty() {
@@ -36,6 +36,8 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
         _ if alone => "",
         "tls.certificate" => "key = \"k.pem\"\n",
         "tls.key" => "certificate = \"c.pem\"\n",
+        "acme.directory.eab_kid" => "eab_key = \"key\"\n",
+        "acme.directory.eab_key" => "eab_kid = \"kid\"\n",
         "php.pool.status_listen" => "status_path = \"/status\"\n",
         "site.php_root" => "php = \"127.0.0.1:9000\"\n",
         "site.rule.fields"
@@ -77,6 +79,7 @@ fn leaves(config: &Config) -> BTreeMap<String, Vec<Value>> {
                     let key = match (name, key.as_str()) {
                         ("", "sites") => "site",
                         ("php", "pools") => "pool",
+                        ("acme", "directories") => "directory",
                         ("site", "tries") => "try",
                         ("site", "mounts") => "mount",
                         ("site", "rules") => "rule",
@@ -119,7 +122,8 @@ fn config(text: &str) -> Config {
 #[test]
 fn every_field_has_a_row_and_every_row_a_field() {
     let full = config(
-        "[[web.public]]\npath = \"/a/\"\n[[php.pool]]\naddress = \"127.0.0.1:1\"\n[[site]]\n\
+        "[[web.public]]\npath = \"/a/\"\n[[acme.directory]]\nurl = \"https://a\"\n\
+         [[php.pool]]\naddress = \"127.0.0.1:1\"\n[[site]]\n\
          php = \"managed\"\n[[site.mount]]\npath = \"/a/\"\nroot = \"a\"\n[[site.rule]]\n\
          path = \"/\"\ndelivery = \"fields\"\n[[site.redirect]]\nfrom = \"/a\"\nto = \"/b\"\n",
     );

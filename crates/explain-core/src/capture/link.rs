@@ -1,7 +1,7 @@
 //! What is in a frame: the link layers a capture of a server or a client can have.
 //!
-//! Numbers are those of the `LINKTYPE_` registry. Ethernet with any VLAN tags (802.1Q, 802.1ad), raw
-//! IP, Linux "cooked" captures (as of `tcpdump -i any`) and BSD loopback. Never looks into IP.
+//! Numbers are those of the `LINKTYPE_` registry. Ethernet with any VLAN tags (802.1Q, 802.1ad),
+//! raw IP, Linux "cooked" captures (as of `tcpdump -i any`) and BSD loopback. Never looks into IP.
 
 /// What a frame carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -240,7 +240,11 @@ fn blocks_of_no_use_are_not_held_whatever_their_size() {
 
 proptest! {
     #[test]
-    fn any_cut_reads_alike(size in 1usize..700, big in any::<bool>(), change in any::<(u16, u8)>()) {
+    fn any_cut_reads_alike(
+        size in 1usize..700,
+        big in any::<bool>(),
+        change in any::<(u16, u8)>(),
+    ) {
         let mut file = pcapng(BOTH[usize::from(big)]);
         // One byte is changed, so that damaged files are cut, too.
         let at = usize::from(change.0) % file.len();
@@ -383,7 +387,8 @@ proptest! {
         for number in order {
             let from = usize::try_from(number).unwrap() * 5;
             let bytes = &text[from..(from + 5 + overlap).min(200)];
-            assembly.take(begin.wrapping_add(number * 5), bytes, |bytes| got.extend_from_slice(bytes));
+            let sequence = begin.wrapping_add(number * 5);
+            assembly.take(sequence, bytes, |bytes| got.extend_from_slice(bytes));
         }
         assembly.finish();
         prop_assert_eq!(got, text);

@@ -55,6 +55,8 @@ pub(super) struct Scene {
     pub(super) troubles: Vec<Trouble>,
     /// Nobody has checked whether the root is trusted.
     pub(super) trust_unknown: bool,
+    /// An intermediate was not sent that browsers can fetch or know.
+    pub(super) mended: bool,
 }
 
 /// What browsers refuse, in the order in which they name it.
@@ -72,8 +74,11 @@ pub(super) enum Trouble {
 
 /// The three views.
 pub(super) fn views(scene: &Scene) -> Vec<BrowserView> {
-    let worst = scene.troubles.iter().min().copied();
-    TABLE.iter().map(|row| view(row, scene, worst)).collect()
+    let worst = |row: &Row| {
+        let seen = scene.troubles.iter().filter(|trouble| !row.ignores.contains(trouble));
+        seen.min().copied()
+    };
+    TABLE.iter().map(|row| view(row, scene, worst(row))).collect()
 }
 
 fn view(row: &Row, scene: &Scene, worst: Option<Trouble>) -> BrowserView {
@@ -95,6 +100,9 @@ fn view(row: &Row, scene: &Scene, worst: Option<Trouble>) -> BrowserView {
             }
             if scene.qwac && !row.qwac_words.is_empty() {
                 after = format!("{after}; {}", row.qwac_words);
+            }
+            if scene.mended {
+                after = format!("{after} (once it has the missing intermediate, see the findings)");
             }
             if scene.trust_unknown {
                 after = format!("{after} (if it trusts the root, which was not checked)");
@@ -122,6 +130,8 @@ struct Row {
     refused_bar: &'static str,
     refused_page: &'static str,
     codes: &'static [(Trouble, &'static str)],
+    /// What this browser does not look at.
+    ignores: &'static [Trouble],
     source: &'static str,
     source_date: &'static str,
 }
@@ -137,6 +147,7 @@ const TABLE: &[Row] = &[
         refused_bar: "\"Not secure\" in red",
         refused_page: "a full page, \"Your connection is not private\"",
         codes: CHROMIUM_CODES,
+        ignores: &[],
         source: "string tables of Debian's Chromium 156; net_error_list.h",
         source_date: "2026-11",
     },
@@ -150,6 +161,7 @@ const TABLE: &[Row] = &[
         refused_bar: "the shield struck through in red",
         refused_page: "a full page with a warning",
         codes: FIREFOX_CODES,
+        ignores: &[Trouble::TooLong],
         source: "string tables of Debian's Firefox ESR 153; its error pages",
         source_date: "2026-11",
     },
@@ -163,6 +175,7 @@ const TABLE: &[Row] = &[
         refused_bar: "\"Not Secure\"",
         refused_page: "a full page, \"This Connection Is Not Private\"",
         codes: &[],
+        ignores: &[],
         source: "vendor pages, not tried",
         source_date: "2026-11",
     },

@@ -1,8 +1,8 @@
 //! The chain as sent and as it builds: by name, key identifier and signature (RFC 5280 §6.1).
 //!
 //! Not a validation: no policy, no name constraints, no revocation. It answers which certificate
-//! belongs above which, and what a client that only has the anchors would be missing. Bounded: paths
-//! of at most [`PATH_LINKS_MAX`] certificates, [`SIGNATURES_MAX`] signature checks, and
+//! belongs above which, and what a client that only has the anchors would be missing. Bounded:
+//! paths of at most [`PATH_LINKS_MAX`] certificates, [`SIGNATURES_MAX`] signature checks, and
 //! [`SENT_MAX`] certificates looked at.
 
 use alloc::string::{String, ToString};

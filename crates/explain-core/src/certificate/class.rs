@@ -316,3 +316,6 @@ const ANY_POLICY: &str = "2.5.29.32.0";
 pub(super) const POLICY_MANDATORY: i64 = time::midnight(2023, 9, 15);
 /// Since then no OU (BR, ballot SC-47).
 pub(super) const OU_ENDED: i64 = time::midnight(2022, 9, 1);
+
+#[cfg(test)]
+mod tests;

@@ -184,7 +184,11 @@ fn scene(
     };
     let refused_anyway = found(&REFUSED_AS_UNTRUSTED);
     let self_signed = leaf.self_signed == SelfSigned::SelfSigned;
-    let untrusted = verdict.trusted == Some(false) || refused_anyway;
+    // Browsers fetch what is missing by AIA, or have it; programs do not.
+    let fetchable = !leaf.issuer_urls.is_empty() && inputs.publicly_trusted != Some(false);
+    let mended = found(&["cert-chain-intermediate-not-sent"])
+        || (found(&["cert-chain-incomplete"]) && fetchable);
+    let untrusted = (verdict.trusted == Some(false) && !mended) || refused_anyway;
     let no_logs = inputs.publicly_trusted == Some(true) && leaf.timestamps.is_empty();
     let rows = [
         (self_signed && verdict.trusted != Some(true), Trouble::SelfSigned),
@@ -204,6 +208,7 @@ fn scene(
         qwac: class.qwac,
         troubles: rows.iter().filter(|(holds, _)| *holds).map(|(_, trouble)| *trouble).collect(),
         trust_unknown: verdict.trusted.is_none(),
+        mended,
     }
 }
 

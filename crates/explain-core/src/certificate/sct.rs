@@ -116,7 +116,13 @@ pub(super) fn transparency(
     }
     let needed = if lifetime_seconds <= 180 * time::DAY { 2 } else { 3 };
     let (valid, operators) = (ids.len(), operators.len());
-    let unknown = logs.is_empty() || verdicts.iter().any(|one| one.outcome == SctOutcome::NoIssuer);
+    // A list leaves out logs retired since, whose older timestamps still count: where those of
+    // unknown logs could make it enough, it cannot be told.
+    let of = |outcome| verdicts.iter().filter(|one| one.outcome == outcome).count();
+    let strangers = of(SctOutcome::UnknownLog);
+    let unknown = logs.is_empty()
+        || of(SctOutcome::NoIssuer) > 0
+        || (strangers > 0 && valid + strangers >= needed);
     let enough = valid >= needed && operators >= OPERATORS_MIN;
     let enough = (enough || !unknown || verdicts.is_empty()).then_some(enough);
     Transparency { verdicts, needed, valid, operators, enough }
@@ -207,3 +213,6 @@ const EXTENSIONS: u8 = 0xa3;
 const OPERATORS_MIN: usize = 2;
 /// Timestamps looked at in one certificate.
 const TIMESTAMPS_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! Who signed: one signature checked with one key, for every algorithm certificates have had that
 //! the cryptographic library still knows.
 //!
-//! Old and weak algorithms are checked here on purpose (SHA-1, RSA below 2048 bits): the question is
-//! who signed, not whether that is safe. Never used for a decision about real traffic.
+//! Old and weak algorithms are checked here on purpose (SHA-1, RSA below 2048 bits): the question
+//! is who signed, not whether that is safe. Never used for a decision about real traffic.
 
 use alloc::string::String;
 

@@ -151,10 +151,17 @@ fn nothing_common(story: &Story) -> Vec<Finding> {
             findings.push(likely(error(story, "no-common-suite", claim).hint(hint)));
         }
         let usual = |group: &Named| matches!(group.code, 0x17 | 0x18 | 0x1d | 0x11eb..=0x11ed);
-        let needs = offer.suites.iter().any(fresh);
-        if needs && !offer.groups.is_empty() && !offer.groups.iter().any(usual) {
+        let needs = offer.suites.iter().any(fresh) && !offer.groups.is_empty();
+        let offers = |code: u16| offer.groups.iter().any(|group| group.code == code);
+        if needs && !offer.groups.iter().any(usual) {
             let claim = "the client offers none of the usual groups".to_string();
             let hint = "X25519, P-256 and P-384 are what servers speak.";
+            findings.push(likely(error(story, "no-common-group", claim).hint(hint)));
+        } else if needs && findings.is_empty() && !(offers(0x17) && offers(0x1d)) {
+            let groups: Vec<&str> = offer.groups.iter().map(|group| group.name.as_str()).collect();
+            let claim = format!("the client offers few groups ({})", groups.join(", "));
+            let hint = "The server most likely speaks none of them. X25519 and P-256 together \
+                        reach all servers.";
             findings.push(likely(error(story, "no-common-group", claim).hint(hint)));
         }
     }

@@ -188,7 +188,7 @@ impl Cbc {
                 (iv.try_into().ok()?, sealed)
             }
         };
-        if sealed.is_empty() || sealed.len() % 16 != 0 {
+        if sealed.is_empty() || !sealed.len().is_multiple_of(16) {
             return None;
         }
         let algorithm = if self.key.len() == 16 { &AES_128 } else { &AES_256 };

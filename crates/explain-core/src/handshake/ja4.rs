@@ -73,3 +73,6 @@ fn short_hash(text: &str) -> String {
 }
 
 const ZEROS: &str = "000000000000";
+
+#[cfg(test)]
+mod tests;

@@ -65,9 +65,9 @@ impl Stream {
             return None;
         }
         let header = <[u8; 5]>::try_from(self.buffer.get(..5)?).ok()?;
-        let [kind, major, _, high, low] = header;
+        let [kind, major, third, high, low] = header;
         let body_bytes = usize::from(u16::from_be_bytes([high, low]));
-        if self.offset == 0 && kind & 0x80 != 0 && major == 1 {
+        if self.offset == 0 && kind & 0x80 != 0 && third == 1 {
             return self.sslv2();
         }
         if !(20..=24).contains(&kind) || major != 3 || body_bytes > BODY_BYTES_MAX {
@@ -112,10 +112,8 @@ impl Stream {
     /// A hello of SSL 2.0's format: two bytes of length, then type 1 and the version.
     fn sslv2(&mut self) -> Option<Record> {
         let [high, low, ..] = *self.buffer.as_slice() else { return None };
-        let _ = (high, low);
-        let [high, low, kind, ..] = *self.buffer.as_slice() else { return None };
         let body_bytes = usize::from(u16::from_be_bytes([high & 0x7f, low]));
-        if kind != 1 || body_bytes < 9 {
+        if body_bytes < 9 {
             self.stop(End::NotTls);
             return None;
         }
@@ -143,3 +141,6 @@ impl Stream {
 const BODY_BYTES_MAX: usize = (1 << 14) + 2048;
 /// Bytes kept to tell what a stream is that is not TLS.
 const HEAD_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -116,13 +116,11 @@ fn hmac_md5(key: &[u8], bytes: &[u8]) -> Vec<u8> {
     outer.chain_update(inner.finalize()).finalize().to_vec()
 }
 
+/// An HMAC: key and bytes.
+type Keyed<'a> = dyn Fn(&[u8], &[u8]) -> Vec<u8> + 'a;
+
 /// `P_hash` of RFC 5246 §5.
-fn p_hash(
-    mac: &dyn Fn(&[u8], &[u8]) -> Vec<u8>,
-    secret: &[u8],
-    seed: &[u8],
-    count: usize,
-) -> Vec<u8> {
+fn p_hash(mac: &Keyed<'_>, secret: &[u8], seed: &[u8], count: usize) -> Vec<u8> {
     let mut out = Vec::new();
     let mut a = mac(secret, seed);
     while out.len() < count {

@@ -120,7 +120,7 @@ impl fmt::Debug for Secrets {
 
 /// Hexadecimal digits of either case; None for anything else, or more than a secret can have.
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    if text.is_empty() || text.len() > 2 * SECRET_BYTES_MAX || text.len() % 2 != 0 {
+    if text.is_empty() || text.len() > 2 * SECRET_BYTES_MAX || !text.len().is_multiple_of(2) {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -148,3 +148,6 @@ const LABELS: &[(&str, Label)] = &[
 
 /// Labels of RFC 9850 that open no record.
 const UNUSED: &[&str] = &["EARLY_EXPORTER_SECRET", "EXPORTER_SECRET", "ECH_SECRET", "ECH_CONFIG"];
+
+#[cfg(test)]
+mod tests;

@@ -88,3 +88,6 @@ const TEXT_CHARS_MAX: usize = 300;
 const HEX_BYTES_MAX: usize = 64;
 /// Items shown of one list.
 const LIST_ITEMS_MAX: usize = 60;
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,10 @@ fn hello(story: &Story) -> TextbookStep {
         return not_seen(text, "No ClientHello passed.");
     };
     let sent = story.offer.as_ref().is_some_and(|offer| !offer.shares.is_empty());
-    let why = if sent {
+    let why = if story.hello_retry.is_some() {
+        "Just so, but twice: the server asked for another half of the key agreement than the client \
+         had sent in advance."
+    } else if sent {
         "Just so, and today it also sends its half of the key agreement in advance: that saves one \
          round trip."
     } else {

@@ -122,3 +122,31 @@ fn reason_of(mut extensions: Reader<'_>) -> Option<&'static str> {
 
 /// 2.5.29.21.
 const REASON_CODE: [u8; 3] = [0x55, 0x1d, 0x15];
+
+#[cfg(test)]
+mod tests {
+    //! Lists that are none; real ones are in the live tests.
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn certificate() -> Certificate {
+        let pem = include_bytes!("../../tests/cards/good.pem");
+        super::super::input::certificates(pem).unwrap().remove(0)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let one = certificate();
+            prop_assert_eq!(look_up(&bytes, &one, &one), None);
+            let list = der::wrap(SEQUENCE, &der::wrap(SEQUENCE, &bytes));
+            prop_assert_eq!(look_up(&list, &one, &one), None);
+        }
+    }
+
+    #[test]
+    fn serial_numbers_are_as_encoded() {
+        assert_eq!(serial_of(&certificate()), Some(&[0x10, 0x01][..]));
+    }
+}

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use menshen_explain_core::certificate::{CtLog, LogState};
+use menshen_explain_core::certificate::{CT_LOGS_MADE, CtLog, LogState};
 use serde::Deserialize;
 
 use super::der;
@@ -33,11 +33,17 @@ pub enum CtLogsError {
     Id(String),
 }
 
+/// The list that comes with menshen.
+pub(super) fn shipped() -> CtLogs {
+    let made = Some(format!("Chromium {CT_LOGS_MADE}"));
+    CtLogs { logs: menshen_explain_core::certificate::ct_logs(), made }
+}
+
 /// Reads a list.
 ///
 /// # Errors
 /// [`CtLogsError`].
-pub fn read(bytes: &[u8]) -> Result<CtLogs, CtLogsError> {
+pub(super) fn read(bytes: &[u8]) -> Result<CtLogs, CtLogsError> {
     let list: List =
         serde_json::from_slice(bytes).map_err(|error| CtLogsError::Form(error.to_string()))?;
     let mut logs = Vec::new();
@@ -121,9 +127,11 @@ mod tests {
     //! A list as Google writes it.
     use super::*;
 
-    const LIST: &str = r#"{"version":"3","log_list_timestamp":"2026-05-10T13:43:35Z","operators":[
+    const LIST: &str = r#"{"version":"3","log_list_timestamp":"2026-05-10T13:43:35Z",
+        "operators":[
         {"name":"Somebody","email":[],"logs":[{"description":"one","log_id":"ID","key":"AAEC",
-        "url":"https://x/","mmd":86400,"state":{"STATE":{"timestamp":"2026-01-02T03:04:05Z"}}}]}]}"#;
+        "url":"https://x/","mmd":86400,
+        "state":{"STATE":{"timestamp":"2026-01-02T03:04:05Z"}}}]}]}"#;
 
     fn list(state: &str) -> Result<CtLogs, CtLogsError> {
         let id = "rksygOVuL6+D9BSm49q+nV++GJdlRMBf7RIazLhbU/w=";

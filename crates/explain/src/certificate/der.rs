@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
         }
         let first = *self.0.get(1)?;
         let (head, length) = match first {
-            0..0x80 => (2, usize::from(first)),
+            0..=0x7f => (2, usize::from(first)),
             0x81..=0x84 => {
                 let count = usize::from(first & 0x7f);
                 let bytes = self.0.get(2..2 + count)?;

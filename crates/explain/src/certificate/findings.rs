@@ -14,7 +14,9 @@ pub(super) fn no_certificate(
     protocol: Option<Protocol>,
 ) -> Option<Finding> {
     let finding = match error {
-        ObserveError::Connect(_) | ObserveError::Starttls(StarttlsError::Broken(_)) => return None,
+        ObserveError::Connect(_)
+        | ObserveError::Silent { .. }
+        | ObserveError::Starttls(StarttlsError::Broken(_)) => return None,
         ObserveError::Starttls(error) => starttls(error, server, protocol?),
         ObserveError::NotTls { detail } => {
             let hint = "Ask for the port that speaks TLS, or name what is spoken before it with \

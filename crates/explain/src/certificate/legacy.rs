@@ -1,8 +1,8 @@
 //! The hello of an old client, and the clear-text answer up to the certificate (RFC 5246 §7.4,
 //! RFC 2246): for servers that speak nothing rustls speaks.
 //!
-//! Takes any bytes of the server, bounded by [`ANSWER_BYTES_MAX`]; no key is ever made. It fails when
-//! the server sends an alert, closes, or sends something else than TLS.
+//! Takes any bytes of the server, bounded by [`ANSWER_BYTES_MAX`]; no key is ever made. It fails
+//! when the server sends an alert, closes, or sends something else than TLS.
 
 use std::io::{self, Read, Write};
 

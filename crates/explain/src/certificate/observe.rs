@@ -85,7 +85,13 @@ pub enum ObserveError {
         /// The alert, or how it broke off.
         detail: String,
     },
-    /// The connection broke or was silent.
+    /// It took the connection and says nothing.
+    #[error("the server does not answer")]
+    Silent {
+        /// What was waited for.
+        detail: String,
+    },
+    /// The connection broke.
     #[error("the handshake broke off")]
     Broken {
         /// How.
@@ -97,7 +103,7 @@ pub enum ObserveError {
 ///
 /// # Errors
 /// [`ObserveError`].
-pub fn observe(
+pub(super) fn observe(
     dial: &Dial,
     protocol: Option<Protocol>,
     sni: Option<&str>,
@@ -136,7 +142,9 @@ pub fn observe(
     }
     // What a hello of today does not get, one of yesterday may.
     let refusal = match refusal {
-        refusal @ ObserveError::NotTls { .. } => return Err(refusal),
+        refusal @ (ObserveError::NotTls { .. } | ObserveError::Silent { .. }) => {
+            return Err(refusal);
+        }
         refusal => refusal,
     };
     let Ok(mut again) = connect(dial) else { return Err(refusal) };
@@ -164,7 +172,10 @@ impl ObserveError {
     #[must_use]
     pub fn detail(&self) -> &str {
         match self {
-            Self::NotTls { detail } | Self::Refused { detail } | Self::Broken { detail } => detail,
+            Self::NotTls { detail }
+            | Self::Refused { detail }
+            | Self::Silent { detail }
+            | Self::Broken { detail } => detail,
             Self::Connect(_) | Self::Starttls(_) => "",
         }
     }
@@ -229,6 +240,9 @@ fn judge(error: &io::Error) -> ObserveError {
             ObserveError::Refused { detail: format!("nothing in common: {problem:?}") }
         }
         Some(problem) => broken(&problem.to_string()),
+        None if error.kind() == io::ErrorKind::TimedOut => {
+            ObserveError::Silent { detail: "no answer to the hello in time".into() }
+        }
         None => broken(&reason(error)),
     }
 }

@@ -1,4 +1,4 @@
-//! The Online Certificate Status Protocol (RFC 6960): a request for one certificate, and the answer.
+//! The Online Certificate Status Protocol (RFC 6960): a request about one certificate, the answer.
 //!
 //! No nonce: answers are made ahead and cached (RFC 5019 §2.1). Takes any bytes of a responder; an
 //! answer that is not signed by the issuer, or by one whom the issuer made a responder, counts for

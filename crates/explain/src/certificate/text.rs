@@ -101,8 +101,14 @@ impl Card {
             (Paint::Ansi, Severity::Note) => ("\x1b[1m", "\x1b[0m"),
         };
         let word = finding.severity.word();
-        let claim = shown(&finding.claim);
-        let _ = writeln!(self.out, "\n{on}{word}{off}: {claim} [{}]", finding.code);
+        let claim = format!("{word}: {} [{}]", shown(&finding.claim), finding.code);
+        self.gap();
+        for (number, line) in broken(&claim, LINE_COLUMNS - 2).iter().enumerate() {
+            let _ = match line.strip_prefix(word).filter(|_| number == 0) {
+                Some(rest) => writeln!(self.out, "{on}{word}{off}{rest}"),
+                None => writeln!(self.out, "  {line}"),
+            };
+        }
         let _ = writeln!(self.out, "  about: {}", shown(&finding.subject));
         for evidence in &finding.evidence {
             let value = if evidence.value.is_empty() { "(empty)" } else { &evidence.value };

@@ -1,7 +1,7 @@
 //! The last failed handshakes at our own door, as its workers kept them.
 //!
-//! The records were written by processes that talk to strangers: nothing in them is trusted, and who
-//! calls this has given up the rights of root before.
+//! The records were written by processes that talk to strangers: nothing in them is trusted, and
+//! who calls this has given up the rights of root before.
 
 use menshen_config::failure::{Failure, FailureEnd, Sender, newest_first};
 use menshen_explain_core::handshake::{Origin, Piece, Recording, Secrets, Side, name_alert, tell};

@@ -1,7 +1,7 @@
 //! The TLS connections of a capture file, and the story of one of them.
 //!
-//! The file is read once, in pieces of a fixed size, whatever its length. Its bytes are foreign: who
-//! calls this has given up the rights of root before.
+//! The file is read once, in pieces of a fixed size, whatever its length. Its bytes are foreign:
+//! who calls this has given up the rights of root before.
 
 use std::fs::File;
 use std::io::Read;

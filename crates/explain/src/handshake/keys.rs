@@ -1,7 +1,7 @@
 //! The keys of our own connections, in memory, to open our own recording.
 //!
-//! No payload ever passes over these connections, so the secrets open nothing but the handshake, the
-//! tickets and the goodbye. They leave this process only in a file that was asked for
+//! No payload ever passes over these connections, so the secrets open nothing but the handshake,
+//! the tickets and the goodbye. They leave this process only in a file that was asked for
 //! (`--pcapng`).
 
 use std::fmt::{self, Write as _};

@@ -161,7 +161,7 @@ pub(super) fn expected(story: &Story) -> Vec<Expected> {
              textbooks tell of. Whoever gets that key later can open every recording."
         }
         Some(KeyExchangeKind::Dhe | KeyExchangeKind::Ecdhe | KeyExchangeKind::Anonymous) => {
-            "The client's fresh Diffie-Hellman number; with the server's it makes the common secret."
+            "The client's fresh Diffie-Hellman number: with the server's it makes the secret."
         }
         _ => "The client's part of the common secret.",
     };

@@ -164,8 +164,8 @@ fn shake(connection: &mut ClientConnection, tap: &mut Tap) -> Result<(), String>
     Ok(())
 }
 
-/// What a TLS 1.3 server says after the handshake: tickets, or that it refuses our certificate. Some
-/// never say anything, so the wait is short.
+/// What a TLS 1.3 server says after the handshake: tickets, or that it refuses our certificate.
+/// Some never say anything, so the wait is short.
 fn hear_out(connection: &mut ClientConnection, tap: &mut Tap, rtt_us: u64) -> Option<String> {
     if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
         return None;

@@ -1,8 +1,8 @@
 //! A recording of our own connection as a pcapng file that Wireshark opens decrypted.
 //!
-//! What was recorded is the stream, not packets: the Ethernet, IP and TCP headers are made here, and
-//! the file says so in its comment. Its Decryption Secrets Block has the keys of this one connection
-//! and nothing else. (draft-ietf-opsawg-pcapng, RFC 791, 8200, 9293)
+//! What was recorded is the stream, not packets: the Ethernet, IP and TCP headers are made here,
+//! and the file says so in its comment. Its Decryption Secrets Block has the keys of this one
+//! connection and nothing else. (draft-ietf-opsawg-pcapng, RFC 791, 8200, 9293)
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};

@@ -112,6 +112,13 @@ pub(super) fn findings(story: &Story, chain_checks: &[Check]) -> Vec<Finding> {
     findings
 }
 
+/// A session was to be taken up and was not.
+pub(super) fn not_resumed(story: &Story) -> Finding {
+    let claim = "the server did not take up the session of the connection before";
+    Finding::new("session-not-resumed", Severity::Note, &story.subject, claim)
+        .hint("It gives no tickets, or its workers do not share their keys: each visit pays anew.")
+}
+
 /// Whether the exit code is 1.
 pub(super) fn is_bad(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity >= Severity::Warning)

@@ -161,7 +161,9 @@ fn what_a_server_says_cannot_steer_a_terminal() {
 
 proptest! {
     #[test]
-    fn any_bytes_in_any_pieces(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..12)) {
+    fn any_bytes_in_any_pieces(
+        pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..12),
+    ) {
         for protocol in Protocol::ALL {
             if let Ok(preface) = start(protocol, &mut Server::new(&pieces)) {
                 prop_assert!(!preface.dialogue.is_empty());

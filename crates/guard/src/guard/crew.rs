@@ -11,7 +11,7 @@ use super::Guard;
 use crate::error::GuardError;
 use crate::generation::Generation;
 use crate::log;
-use crate::worker::{START_MAX, State, Worker, describe};
+use crate::worker::{Bulletins, START_MAX, State, Worker, describe};
 
 /// The place of one worker of the current generation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,7 +57,9 @@ impl Guard {
     ) -> std::io::Result<Worker> {
         let number = self.free_slot().ok_or_else(|| std::io::Error::other("no free slot"))?;
         let slot = self.board.slot(usize::try_from(number).unwrap_or(0));
-        Worker::start(&self.home, generation, index, number, slot).inspect_err(|_| {
+        let bulletins =
+            Bulletins { shelf: self.certificates.shelf(), challenges: self.keeper.challenges() };
+        Worker::start(&self.home, bulletins, generation, index, number, slot).inspect_err(|_| {
             slot.set_state(SlotState::Free);
         })
     }
@@ -72,7 +74,9 @@ impl Guard {
     pub(super) fn collect_ended(&mut self, now: Instant) {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let Some(place) = self.workers.iter().position(|worker| worker.pid == pid) else {
-                self.php.ended(pid, status, now);
+                if !self.keeper.ended(pid, status, now) {
+                    self.php.ended(pid, status, now);
+                }
                 continue;
             };
             let worker = self.workers.swap_remove(place);

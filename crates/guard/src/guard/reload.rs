@@ -19,6 +19,8 @@ impl Guard {
             Err(error) => return self.refuse(&error.render()),
         };
         self.last_number = generation.number;
+        // Its workers read the shelf as they start.
+        self.certificates.offer(&generation.certificates);
         self.pending = Some(generation);
         self.pending_waits = true;
         // A pool that is new starts now; its workers when it is there.
@@ -61,6 +63,10 @@ impl Guard {
                 self.workers[place].drain(now, patience);
             }
         }
+        self.certificates.take(std::mem::take(&mut self.current.certificates));
+        // What the keeper gave while the new workers started.
+        self.certificates.refresh(&self.current.config, &self.store);
+        self.want_keeper(now);
         // Addresses no longer wanted lose their sockets here, and in the old workers as they
         // stop accepting.
         // A pool is used as long as a worker of its generation lives.
@@ -80,6 +86,7 @@ impl Guard {
             worker.asked = true;
             worker.kill(now);
         }
+        self.certificates.withdraw();
         self.refuse(reason);
     }
 
@@ -91,7 +98,8 @@ impl Guard {
         log::to_stderr(&settings.warnings);
         let (number, serving) = (self.last_number + 1, self.current.workers);
         let (doors, php) = (&self.current.doors, &mut self.php);
-        let next = Generation::prepare(settings.config, number, doors, serving, php)?;
+        let shelf = (&self.store, Some(self.certificates.current()));
+        let next = Generation::prepare(settings.config, number, doors, serving, php, shelf)?;
         let room = self.free_slots().count();
         if usize::try_from(next.workers).is_ok_and(|needed| needed > room) {
             let detail = format!("{room} places are left, {} are needed", next.workers);

@@ -16,7 +16,7 @@ use menshen_explain::certificate::{
 use menshen_explain::connect::{ConnectError, Dial, Host, Target, TargetError, Timeouts};
 use menshen_explain::rights::become_nobody;
 use menshen_explain::starttls::Protocol;
-use menshen_explain::trust::{ROOTS_BYTES_MAX, read_roots};
+use menshen_explain::trust::read_roots;
 
 use crate::cli::CertArguments;
 use crate::{EXIT_CONFIG, EXIT_NO, EXIT_PERMANENT, EXIT_RETRY, out};

@@ -38,7 +38,8 @@ mod shapes;
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("from").required(true).args(["host", "pcap", "clients"]))]
 pub(crate) struct HttpsArguments {
-    /// HOST, HOST:PORT, [IPV6]:PORT or a URL such as https://example.com/ or smtp://mail.example.com
+    /// HOST, HOST:PORT, [IPV6]:PORT or a URL such as https://example.com/ or
+    /// smtp://mail.example.com
     #[arg(value_name = "HOST[:PORT]")]
     host: Option<String>,
     /// Offer TLS 1.2 only

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Status, TransferRow, php};
+use super::{Status, TransferRow, certificates, php};
 
 /// The whole answer, each line ended.
 pub(super) fn text(status: &Status) -> String {
@@ -29,6 +29,7 @@ pub(super) fn text(status: &Status) -> String {
     workers(&mut out, status);
     transfers(&mut out, &status.transfers);
     php::text(&mut out, &status.php);
+    certificates::text(&mut out, &status.certificates);
     let _ = writeln!(out);
     if status.limits_hit.is_empty() {
         let _ = writeln!(out, "limits hit: none");

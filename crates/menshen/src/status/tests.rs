@@ -57,7 +57,7 @@ fn living_workers_transfers_and_limits_are_read() {
     alive.set_state(SlotState::Ready);
     alive.transfer_begin(3, TransferKind::Upload, unix_millis() - 2000, Some(4000), b"/x\n");
     alive.transfer_moved(3, 2000);
-    let status = read(board.view(), 99);
+    let status = read(board.view(), 99, folder.path());
     assert_eq!((status.guard_pid, status.crashes, status.workers.len()), (99, 1, 1));
     assert_eq!((status.workers[0].pid, status.workers[0].age_seconds), (4711, 5));
     assert_eq!(status.limits_hit.len(), 1);
@@ -77,7 +77,7 @@ fn living_workers_transfers_and_limits_are_read() {
 fn pools_and_deliveries_are_shown() {
     let folder = tempfile::tempdir().unwrap();
     let (board, _file) = Scoreboard::create(&folder.path().join("scoreboard")).unwrap();
-    let without = render::text(&read(board.view(), 1));
+    let without = render::text(&read(board.view(), 1, folder.path()));
     assert!(!without.contains("php") && !without.contains("PHP"), "{without}");
     board.set_pool(0, "unix:/run/php/php8.2-fpm.sock", 4);
     board.set_pool_strangers(0, 1);
@@ -101,7 +101,7 @@ fn pools_and_deliveries_are_shown() {
     slots[2].set_state(SlotState::Ended);
     slots[2].add(Counter::PhpReplay, 1);
     slots[2].add(Counter::PhpReplayMicros, 2_500_000);
-    let status = read(board.view(), 1);
+    let status = read(board.view(), 1, folder.path());
     let text = render::text(&status);
     let expected = "\nphp        unix:/run/php/php8.2-fpm.sock  busy 3 of 4 (1 other)  queued 6\n\
                     php        127.0.0.1:9000\\x1b[31m  busy 0 of 2  queued 0\n           \

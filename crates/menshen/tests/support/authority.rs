@@ -83,7 +83,8 @@ impl Authority {
         let web = format!("http://{}", self.http);
         let mut extensions = String::from(
             "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n\
-             extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
+             extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\n\
+             authorityKeyIdentifier=keyid\n",
         );
         let _ = writeln!(extensions, "{}", leaf.extensions.replace("HTTP", &web));
         self.write(&format!("{file}.ext"), &extensions);
@@ -108,11 +109,14 @@ impl Authority {
     }
 
     /// An OCSP responder over the database. It must not be probed: one empty connection ends it.
-    pub(crate) fn respond(&self, address: SocketAddr) -> Responder {
+    /// It signs with the key of `signer`.
+    pub(crate) fn respond(&self, address: SocketAddr, signer: &str) -> Responder {
         let port = address.port().to_string();
         let mut command = Command::new("openssl");
         command.current_dir(self.folder.path()).args(["ocsp", "-index", "index.txt"]);
-        command.args(["-CA", "middle.pem", "-rsigner", "middle.pem", "-rkey", "middle.key"]);
+        command
+            .args(["-CA", "middle.pem", "-rsigner", &format!("{signer}.pem")])
+            .args(["-rkey", &format!("{signer}.key")]);
         command.args(["-ndays", "1", "-port", &port]).stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());

@@ -104,8 +104,8 @@ impl Relay {
         });
     }
 
-    /// Waits until all connections are closed, and writes what passed as pcap: raw IPv4, in segments
-    /// of at most 1000 bytes.
+    /// Waits until all connections are closed, and writes what passed as pcap: raw IPv4, in
+    /// segments of at most 1000 bytes.
     pub(crate) fn write_pcap(&self, path: &Path) {
         wait_for("the end of all connections", || self.open.load(Ordering::SeqCst) == 0);
         let mut file = Vec::new();

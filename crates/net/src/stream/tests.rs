@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::*;
 use crate::Watch;
+use crate::tape::Side;
 
 type Client = StreamOwned<ClientConnection, StdStream>;
 
@@ -121,7 +122,7 @@ fn large_bodies_arrive_whole_in_both_directions() {
                 echoed
             },
             async |mut stream, _| {
-                stream.handshake().await.unwrap();
+                stream.handshake(&mut Tape::begin()).await.unwrap();
                 let got = recv_all(&mut stream, most).await;
                 assert!(got == *bytes, "{most}: {} of {} bytes", got.len(), bytes.len());
                 send_all(&mut stream, &got).await;
@@ -147,7 +148,7 @@ fn the_end_is_seen_with_the_last_bytes_though_the_socket_stays_open() {
             assert_eq!(rest, b"answer");
         },
         async |mut stream, _| {
-            stream.handshake().await.unwrap();
+            stream.handshake(&mut Tape::begin()).await.unwrap();
             assert_eq!(recv_all(&mut stream, 1024).await, b"request");
             send_all(&mut stream, b"answer").await;
             stream.finish();
@@ -169,7 +170,7 @@ fn a_cut_connection_is_an_end_and_broken_tls_an_error_with_an_alert() {
             let _ = stream.sock.read_to_end(&mut Vec::new());
         },
         async |mut stream, _| {
-            stream.handshake().await.unwrap();
+            stream.handshake(&mut Tape::begin()).await.unwrap();
             assert_eq!(recv_all(&mut stream, 1024).await, b"half a requ");
         },
     );
@@ -184,7 +185,7 @@ fn a_cut_connection_is_an_end_and_broken_tls_an_error_with_an_alert() {
             stream.read_to_end(&mut rest).unwrap_err().to_string()
         },
         async |mut stream, _| {
-            stream.handshake().await.unwrap();
+            stream.handshake(&mut Tape::begin()).await.unwrap();
             let mut failed = Ok(Vec::new());
             for _ in 0..3 {
                 failed = recv(&mut stream, 1024).await;
@@ -218,7 +219,13 @@ fn a_handshake_fails_for_strangers_to_tls_and_for_the_silent() {
                 answer
             },
             async |mut stream, _| {
-                assert_eq!(stream.handshake().await.unwrap_err().kind(), kind);
+                let mut tape = Tape::begin();
+                assert_eq!(stream.handshake(&mut tape).await.unwrap_err().kind(), kind);
+                assert_eq!(tape.has_received(), !bytes.is_empty());
+                let heard = tape.stretches().filter(|stretch| stretch.side == Side::Peer);
+                assert_eq!(heard.flat_map(|stretch| stretch.bytes).count(), bytes.len());
+                let said = tape.stretches().find(|stretch| stretch.side == Side::Own);
+                assert_eq!(said.map(|stretch| stretch.bytes[0]), record);
             },
         );
         // Record type 21 is an alert (RFC 8446 §5.1).
@@ -266,7 +273,7 @@ fn a_stalled_reader_costs_one_step_and_goes_on_where_it_stopped() {
             all.len()
         },
         async |mut stream, socket| {
-            stream.handshake().await.unwrap();
+            stream.handshake(&mut Tape::begin()).await.unwrap();
             let mut step = SendStep::FIRST;
             let sent = fill(&mut stream, &mut step).await;
             let unacknowledged = unacknowledged_bytes(socket).unwrap();
@@ -379,7 +386,7 @@ fn the_asynchronous_face_reads_into_small_buffers_and_holds_none_afterwards() {
             echoed
         },
         async |mut stream, socket| {
-            stream.handshake().await.unwrap();
+            stream.handshake(&mut Tape::begin()).await.unwrap();
             let watched = Watch::default().add(Rc::clone(socket));
             let mut stream = AsyncStream::new(stream, watched);
             let mut got = vec![0; bytes.len()];
@@ -435,7 +442,7 @@ fn a_peer_is_there_until_it_ended_for_good() {
             hear.recv_timeout(Duration::from_secs(10)).unwrap();
         };
         pair(tls.then_some(server_tls), client, async move |mut stream, socket| {
-            stream.handshake().await.unwrap();
+            stream.handshake(&mut Tape::begin()).await.unwrap();
             assert_eq!(recv(&mut stream, 16).await.unwrap(), b"x");
             assert!(stream.is_open(), "tls {tls}");
             say.send(()).unwrap();

@@ -152,7 +152,8 @@ fn plan(
         },
     };
     ask.peer = door.client_of(peer, &ask);
-    (door.plan(&ask, patience), ask.peer, length)
+    let plan = door.challenge(&ask).unwrap_or_else(|| door.plan(&ask, patience));
+    (plan, ask.peer, length)
 }
 
 /// The library's header map as the core's.

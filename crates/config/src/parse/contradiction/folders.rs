@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{At, Read};
 use crate::model::AccessLog;
-use crate::paths::{Overlap, overlap};
+use crate::paths::{Overlap, overlap, secrets};
 use crate::problem::quoted;
 
 /// Checks what lies where.
@@ -61,12 +61,18 @@ fn state(read: &mut Read<'_>, served: &Served) {
     );
 }
 
+/// Keys and credentials, and what acts with them.
 fn key(read: &mut Read<'_>, served: &Served) {
-    if read.config.tls.key.as_deref().is_some_and(|key| served.holds(key)) {
-        read.contradicts(
-            &["tls.key"],
-            format!("the private key lies inside {}", served.at.name),
-            "it could be downloaded: move it",
+    let config = read.config.clone();
+    for secret in secrets(&config).filter(|secret| served.holds(secret.path)) {
+        let at = At { name: secret.key, inside: [secret.element, 0], entry: secret.entry };
+        if read.is_bad(at) {
+            continue;
+        }
+        read.contradicts_at(
+            &[at],
+            format!("{} lies inside {}", secret.what, served.at.name),
+            "it could be downloaded, or changed by an upload: move it",
         );
     }
 }

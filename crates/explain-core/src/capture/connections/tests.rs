@@ -183,7 +183,8 @@ proptest! {
         }
         let kept = wire.finder.bytes_kept;
         let found = wire.found();
-        let bytes: usize = found.iter().flat_map(|one| &one.pieces).map(|piece| piece.bytes.len()).sum();
+        let pieces = found.iter().flat_map(|one| &one.pieces);
+        let bytes: usize = pieces.map(|piece| piece.bytes.len()).sum();
         prop_assert_eq!(kept, bytes);
         for connection in &found {
             prop_assert!(connection.pieces.is_sorted_by_key(|piece| piece.at_us));

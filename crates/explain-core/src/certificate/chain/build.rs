@@ -20,9 +20,12 @@ pub(super) struct Found<'a> {
 pub(super) struct Store<'a> {
     pub(super) sent: &'a [Certificate],
     pool: &'a [Certificate],
-    anchors: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>, &'a Anchor)>,
+    anchors: Vec<KnownAnchor<'a>>,
     checks: RefCell<Checks>,
 }
+
+/// Name and key with their outer headers, and the anchor itself.
+type KnownAnchor<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>, &'a Anchor);
 
 /// Signatures checked: who by which key, and how many.
 #[derive(Default)]

@@ -15,7 +15,7 @@ pub(super) fn all(store: &Store<'_>, leaf: usize, path: &Path<'_>, now: i64) -> 
     let related = related(store, leaf);
     not_sent(path, &mut faults);
     signatures(store, &related, path, &mut faults);
-    order(path, leaf, &mut faults);
+    order(store, path, leaf, &mut faults);
     strangers(store, &related, leaf, &mut faults);
     dates(store, &related, path, now, &mut faults);
     faults
@@ -92,8 +92,14 @@ fn signatures(store: &Store<'_>, related: &[usize], path: &Path<'_>, faults: &mu
 
 /// RFC 5246 §7.4.2 asks each certificate to certify the one before; RFC 8446 §4.4.2 only that the
 /// leaf is first, yet some clients still need the order.
-fn order(path: &Path<'_>, leaf: usize, faults: &mut Vec<Fault>) {
-    let positions: Vec<usize> = path.links.iter().filter_map(|found| found.position).collect();
+fn order(store: &Store<'_>, path: &Path<'_>, leaf: usize, faults: &mut Vec<Fault>) {
+    let mut positions: Vec<usize> = path.links.iter().filter_map(|found| found.position).collect();
+    // The path may end at an anchor that was sent along as well.
+    let top = path.links.last().filter(|_| path.anchor.is_some());
+    positions.extend(top.and_then(|top| {
+        let issuer = &top.certificate.issuer.der;
+        store.sent.iter().position(|one| one.subject.der == *issuer && store.is_anchor(one))
+    }));
     if leaf == 0 && !positions.is_sorted() {
         faults.push(Fault::Order { should_be: positions });
     }

@@ -79,7 +79,7 @@ fn of_fault(case: &Case<'_>, fault: &Fault) -> Finding {
             case.finding("cert-chain-intermediate-not-sent", Severity::Error, claim)
                 .evidence("SHA-256", "found elsewhere", sha256.as_str())
                 .hint(format!(
-                    "Add it after the leaf{}. Browsers hide this; curl, Java and most programs fail.",
+                    "Add it after the leaf{}. Browsers hide this; curl and most programs fail.",
                     self::urls(urls)
                 ))
         }

@@ -15,7 +15,7 @@ pub(super) fn find(case: &Case<'_>, out: &mut Vec<Finding>) {
         _ => {
             let claim = format!(
                 "the key is {}, which browsers do not take",
-                case.leaf.public_key.curve.as_deref().unwrap_or(word(case.leaf.public_key.kind))
+                word(case.leaf.public_key.kind)
             );
             out.push(
                 case.finding("cert-key-kind", Severity::Warning, claim)
@@ -37,7 +37,7 @@ fn rsa(case: &Case<'_>, out: &mut Vec<Finding>) {
                 .hint("Make a new key (P-256, or RSA with 2048 bits) and have it certified."),
         );
     }
-    if bits % 8 != 0 {
+    if !bits.is_multiple_of(8) {
         let claim = format!("the RSA modulus has {bits} bits, which is not divisible by 8");
         out.push(case.finding("cert-key-odd-size", case.binding(), claim).evidence(
             "modulus",

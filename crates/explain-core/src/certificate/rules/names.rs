@@ -149,6 +149,9 @@ fn one_form_only(case: &Case<'_>, out: &mut Vec<Finding>) {
         (false, true) => (bare, www),
         _ => return,
     };
+    if case.names.internal.contains(&there.name) {
+        return;
+    }
     // Somebody who asks for mail.example.com does not care for either.
     let asked = case.names.asked.as_ref().map(|asked| asked.name.as_str());
     if asked.is_some_and(|asked| asked != www.name && asked != bare.name) {

@@ -23,10 +23,10 @@ pub(super) fn find(case: &Case<'_>, out: &mut Vec<Finding>) {
         let claim = "the list of timestamps is malformed";
         out.push(case.finding("cert-sct-unreadable", Severity::Warning, claim));
     }
-    if case.publicly_trusted != Some(true) {
+    if case.publicly_trusted != Some(true) || case.leaf.timestamps_unreadable {
         return;
     }
-    if found.verdicts.is_empty() && !case.leaf.timestamps_unreadable {
+    if found.verdicts.is_empty() {
         let claim = "it has no embedded timestamps; browsers refuse it unless the server sends \
                      them in the handshake";
         out.push(

@@ -40,7 +40,7 @@ pub(super) fn find(case: &Case<'_>, out: &mut Vec<Finding>) {
         renewal(case, out);
     }
     too_long(case, out);
-    if !life.at.issuable && !life.too_long {
+    if case.is_public() && !life.at.issuable && !life.too_long {
         let claim = format!(
             "it could not be issued on {} because {}",
             date(life.at.at),
@@ -82,8 +82,13 @@ fn too_long(case: &Case<'_>, out: &mut Vec<Finding>) {
             date(limit.since),
             limit.text
         );
-        // Chromium and Safari refuse it below a public root, and nobody below another one.
-        let severity = if case.is_public() { Severity::Error } else { Severity::Note };
+        // Chromium and Safari refuse more than 398 days below a public root, and nothing below
+        // another one. That they enforce the shorter limits since 2026 is not verified.
+        let severity = match case.is_public() {
+            true if life.seconds > 398 * time::DAY => Severity::Error,
+            true => Severity::Warning,
+            false => Severity::Note,
+        };
         out.push(
             case.finding("cert-lifetime-too-long", severity, claim)
                 .evidence("notBefore", LEAF, date_time(leaf.not_before))

@@ -41,20 +41,31 @@ impl Reading<'_> {
         if chain.transparency {
             fields.push(field("signed_certificate_timestamp", "yes", "proof of public logging"));
         }
-        let sentence = match (&glance, side) {
-            (None, _) => format!("The {} has no certificate to show.", side.word()),
-            (Some(leaf), _) => format!(
-                "The {} shows its certificate: {}, issued by {}; its public key is for checking \
-                 signatures.",
+        let sentence = match &glance {
+            None => format!("The {} has no certificate to show.", side.word()),
+            Some(leaf) => format!(
+                "The {} shows its certificate: {}, issued by {}; its public key is for {}.",
                 side.word(),
                 named(&leaf.subject, &leaf.names),
-                leaf.issuer
+                leaf.issuer,
+                self.key_use(side)
             ),
         };
         if !self.facts.done() {
             self.keep_chain(side, chain);
         }
         Some(Told { kind: MessageKind::Certificate, name: "Certificate", fields, sentence })
+    }
+
+    /// What the key of a certificate is for on this connection.
+    fn key_use(&self, side: Side) -> &'static str {
+        let encrypts = !self.facts.tls13()
+            && self.facts.shape.is_some_and(|shape| shape.kind == KeyExchangeKind::Rsa);
+        if encrypts && side == Side::Server {
+            "encrypting a secret that only its owner can open"
+        } else {
+            "checking signatures"
+        }
     }
 
     fn keep_chain(&mut self, side: Side, chain: Chain) {
@@ -182,10 +193,7 @@ impl Reading<'_> {
         let params = body.get(..read).unwrap_or(&[]);
         if !cursor.is_empty() && matches!(kind, KeyExchangeKind::Dhe | KeyExchangeKind::Ecdhe) {
             let (scheme, value) = self.signature_of(&mut cursor)?;
-            let name = scheme
-                .map_or("by the key's kind, MD5 and SHA-1 or SHA-1".to_string(), |code| {
-                    registry::scheme(code).name
-                });
+            let name = scheme_name(scheme);
             fields.push(field("signature", format!("{name}, {}", bytes(value.len())), ""));
             let signed = [&self.facts.client_random, &self.facts.server_random, params].concat();
             self.check_signature(Side::Server, scheme, &signed, value);
@@ -256,7 +264,7 @@ impl Reading<'_> {
         } else {
             self.signature_of(&mut cursor)?
         };
-        let name = scheme.map_or("not named".to_string(), |code| registry::scheme(code).name);
+        let name = scheme_name(scheme);
         if !self.facts.done() {
             let signed = if self.facts.tls13() {
                 proof::signed13(side, self.facts.hash(), &self.transcript)
@@ -349,6 +357,11 @@ impl Reading<'_> {
 /// The first name, or the subject when there is none.
 fn named(subject: &str, names: &[String]) -> String {
     names.first().cloned().unwrap_or_else(|| subject.to_string())
+}
+
+/// The scheme's name; older versions have none, the kind of key decides.
+fn scheme_name(scheme: Option<u16>) -> String {
+    scheme.map_or_else(|| "MD5 and SHA-1, or SHA-1".to_string(), |code| registry::scheme(code).name)
 }
 
 /// The bits of a number without its leading zeros.

@@ -186,9 +186,31 @@ impl Reading<'_> {
         };
         self.grow(side, at_us, record, protection, (MessageKind::Sealed, name, sentence));
         if size == finished {
+            self.shorten_box_before();
             self.set_finished(Side::Server, at_us);
             self.set_finished(Side::Client, at_us);
         }
+    }
+
+    /// Finished came in a record of its own: the box before it holds only what is left.
+    fn shorten_box_before(&mut self) {
+        let count = self.story.messages.len();
+        let before = count.checked_sub(2).and_then(|at| self.story.messages.get_mut(at));
+        let Some(before) = before
+            .filter(|before| before.from == Side::Client && before.kind == MessageKind::Sealed)
+        else {
+            return;
+        };
+        let (name, sentence) = if before.bytes == EMPTY_CERTIFICATE_BYTES {
+            ("Certificate", "By its size, an empty answer: the client has no certificate to show.")
+        } else {
+            (
+                "Certificate, CertificateVerify",
+                "By its size and place, the client's own certificate with its proof.",
+            )
+        };
+        before.name = name.to_string();
+        before.sentence = sentence.to_string();
     }
 
     fn sealed_after(&mut self, side: Side, at_us: u64, record: &Record) {
@@ -216,7 +238,10 @@ impl Reading<'_> {
     }
 
     fn sealed_alert(&mut self, carrier: Carrier) {
-        let (by, after_done) = (carrier.from, self.facts.done());
+        let by = carrier.from;
+        // A server that answers the client's Finished with nothing but an alert refuses it.
+        let refuses = by == Side::Server && self.facts.tls13() && !self.server_went_on();
+        let after_done = self.facts.done() && !refuses;
         self.alerts.push(Alert { by, content: None, after_done });
         let sentence = if after_done {
             format!("An encrypted alert: most likely the {} says goodbye.", by.word())
@@ -227,7 +252,18 @@ impl Reading<'_> {
         self.tell(carrier, Told { kind, name, fields: Vec::new(), sentence });
     }
 
-    /// Whether the last one to send something sealed was the client.
+    /// Whether the server sent anything under its application keys.
+    fn server_went_on(&self) -> bool {
+        self.story.messages.iter().any(|message| {
+            let application = matches!(
+                message.protection,
+                Protection::Encrypted { key: KeyName::Application, .. }
+            );
+            message.from == Side::Server && application
+        })
+    }
+
+    /// Whether the client sent its sealed part.
     fn client_answered(&self) -> bool {
         self.story.messages.iter().any(|message| {
             message.from == Side::Client
@@ -278,3 +314,5 @@ impl Reading<'_> {
 const SEAL_BYTES: usize = 17;
 /// A sealed alert; no handshake message is as short.
 const ALERT_BYTES: usize = 2 + SEAL_BYTES;
+/// A sealed Certificate without any certificate in it.
+const EMPTY_CERTIFICATE_BYTES: usize = 8 + SEAL_BYTES;

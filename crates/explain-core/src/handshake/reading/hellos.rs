@@ -72,11 +72,11 @@ impl Reading<'_> {
         let share = if hello.shares().is_empty() {
             ""
         } else {
-            ", and sends its half of a key agreement in advance"
+            "; it also sends its half of a key agreement in advance"
         };
         format!(
             "The client opens the talk: it {to}, lists what it can do (up to {version}, {} cipher \
-             suites), adds a random number{share}.",
+             suites) and adds a random number{share}.",
             offered_suites(hello).len()
         )
     }

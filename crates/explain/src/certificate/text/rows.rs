@@ -297,7 +297,7 @@ fn transparency(logs: &Transparency, explanation: &Explanation, card: &mut Card)
     if explanation.ct_logs.0 == 0 {
         card.row("", "no list of logs is known; give Google's log_list.json with --ct-logs");
     } else if let Some(made) = &explanation.ct_logs.1 {
-        card.row("", &format!("by the list of {made}"));
+        card.row("", &format!("by the logs of {made}"));
     }
 }
 

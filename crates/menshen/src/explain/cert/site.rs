@@ -50,7 +50,8 @@ fn door(config: &Config, site: &str, arguments: &CertArguments) -> Result<Dial, 
 /// In the order menshen prefers them: given ones, those found, the keeper's, the development CA's.
 fn files(config: &Config) -> Vec<Held> {
     let mut paths: Vec<PathBuf> = config.tls.certificate.iter().cloned().collect();
-    for from in &config.tls.from {
+    let installed = config.state.join(menshen_tls::order::INSTALLED);
+    for from in config.tls.from.iter().chain(installed.is_dir().then_some(&installed)) {
         if from.is_dir() { paths.extend(within(from, 1)) } else { paths.push(from.clone()) }
     }
     paths.extend(within(&config.state.join("certificates"), 0));

@@ -11,15 +11,14 @@ use rustls::version::TLS13;
 use crate::dev_ca::Reason;
 use crate::dev_ca::authority::Authority;
 use crate::dev_ca::leaf::Leaf;
-use crate::memory_handshake::{client, handshake, made_for};
+use crate::memory_handshake::{client, handshake, made_for, worker};
 use crate::names;
-use crate::server::server_config;
 use crate::state_folder::StateFolder;
 use crate::ticket::unix_seconds;
 
 fn server(chain_pem: &str, key_pem: &str) -> Arc<ServerConfig> {
     let (chain, key) = (chain_pem.as_bytes(), key_pem.as_bytes());
-    Arc::new(server_config(chain, key, &[0; 32], &[b"http/1.1"]).unwrap())
+    worker(chain, key, [0; 32], &[b"http/1.1"])
 }
 
 /// A leaf for any name, as somebody with the stolen authority key could make it.

@@ -1,0 +1,69 @@
+//! Foreign words made fit for a note: an authority, a hook or a library may say anything.
+//!
+//! Control characters and those that turn the direction of writing become spaces, runs of spaces
+//! one, and the text is cut: it will be shown on terminals and pages.
+
+use std::error::Error;
+
+/// `text` on one line, at most `most` characters long.
+pub(crate) fn clean(text: &str, most: usize) -> String {
+    let mut out = String::new();
+    let mut count = 0;
+    for word in text.split(|c: char| c.is_whitespace() || is_unfit(c)) {
+        for (place, c) in word.chars().enumerate() {
+            let space = place == 0 && count > 0;
+            if count + usize::from(space) >= most {
+                out.push('…');
+                return out;
+            }
+            if space {
+                out.push(' ');
+            }
+            out.push(c);
+            count += 1 + usize::from(space);
+        }
+    }
+    out
+}
+
+/// An error with its causes, each once.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    for _ in 0..CAUSES_MAX {
+        let Some(error) = cause else { break };
+        let words = error.to_string();
+        // Many errors print what they wrap.
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    clean(&text, WORDS_MAX)
+}
+
+/// `text` without the pieces of `secret`, in case a hook tells what it was given.
+pub(crate) fn without(text: &str, secret: &str) -> String {
+    let apart = |c: char| c.is_whitespace() || matches!(c, '=' | ':' | '"' | '\'' | ',');
+    let mut text = text.to_owned();
+    for piece in secret.split(apart).filter(|piece| piece.len() >= SECRET_PIECE_BYTES) {
+        text = text.replace(piece, "…");
+    }
+    text
+}
+
+fn is_unfit(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || c == '\u{feff}'
+}
+
+/// Longest error of a note, in characters.
+pub(crate) const WORDS_MAX: usize = 500;
+const CAUSES_MAX: usize = 6;
+/// Shorter pieces are words such as `user`, not secrets.
+const SECRET_PIECE_BYTES: usize = 8;
+
+#[cfg(test)]
+mod tests;
