@@ -34,9 +34,9 @@ pub(super) fn run(arguments: &RequestArguments) -> ExitCode {
             return print_json(&answer(&order, &findings), code);
         }
         out::complain(&findings_text(&findings));
-        out::complain(&format!(
-            "nothing was written; what each class needs: `menshen cert request --classes`"
-        ));
+        out::complain(
+            "nothing was written; what each class needs: `menshen cert request --classes`",
+        );
         return ExitCode::from(code);
     }
     let state = match reload::state_of(&arguments.place) {

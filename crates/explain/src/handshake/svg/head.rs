@@ -13,13 +13,14 @@ pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -
     y = canvas.paragraph(column.indented(25), y + 2, Face::BODY, &ending.more) + 10;
     for fact in &scene.facts {
         let value = column.indented(LABEL);
-        canvas.paragraph(Column { x: column.x, width: LABEL }, y + 1, Face::LABEL, fact.label);
+        let label = Column { x: column.x, width: LABEL };
+        let below = canvas.paragraph(label, y + 1, Face::LABEL, fact.label);
         y = canvas.paragraph(value, y, Face::BODY, &fact.value);
         for (word, note) in &fact.notes {
             let text = if word.is_empty() { note.clone() } else { format!("{word}: {note}") };
             y = canvas.paragraph(value.indented(10), y + 1, Face::FAINT, &text);
         }
-        y += 6;
+        y = y.max(below) + 6;
     }
     y
 }
