@@ -16,7 +16,7 @@ impl Scale {
 
 /// Draws it from `y` on; gives where it ends.
 pub(super) fn draw(canvas: &mut Canvas, scale: &Scale, column: Column, y: i32) -> i32 {
-    let text = "Time to scale: when each flight passed (numbers as below)";
+    let text = "Time to scale: when each flight passed";
     let mut y = canvas.paragraph(column, y, Face::LABEL, text) + 4;
     let label = Face::FAINT.width("server") + 10;
     let axis = Column { x: column.x + label, width: column.width - label - 10 };
