@@ -27,7 +27,8 @@ pub(super) fn draw(canvas: &mut Canvas, scale: &Scale, column: Column, y: i32) -
     let middle = y + 36;
     if let Some(connect) = scale.connect_us {
         canvas.shape(&format!(
-            "<rect class=\"sealed\" fill-opacity=\"0.25\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"8\"/>",
+            "<rect class=\"sealed\" fill-opacity=\"0.25\" x=\"{}\" y=\"{}\" \
+             width=\"{}\" height=\"8\"/>",
             axis.x,
             middle - 4,
             (at(connect) - axis.x).max(2)
