@@ -39,7 +39,10 @@ fn head(report: &Report, out: &mut String) {
         (0, true) => "nothing on it is loaded without https".to_string(),
         (_, true) => format!("{faults} without https, all repaired by upgrade-insecure-requests"),
         (0, false) => "see below".to_string(),
-        (_, false) => format!("{faults} of {} addresses are without https", report.addresses),
+        (_, false) => {
+            let parts = counts(report);
+            format!("{faults} of {} addresses are without https: {parts}", report.addresses)
+        }
     };
     let _ = writeln!(out, "result     {result}");
     let policy = if report.upgrade_insecure_requests { "in force" } else { "not set" };
@@ -47,6 +50,20 @@ fn head(report: &Report, out: &mut String) {
     let all = report.documents.len();
     let read = report.documents.iter().filter(|document| document.fault.is_none()).count();
     let _ = writeln!(out, "read       {read} of {all} documents, {} addresses", report.addresses);
+}
+
+/// `8 blocked, 1 insecure form, 64 upgraded`.
+fn counts(report: &Report) -> String {
+    let mut parts: Vec<(Outcome, usize)> = Vec::new();
+    for outcome in report.references.iter().map(|row| row.reference.outcome) {
+        match parts.last_mut().filter(|(last, _)| *last == outcome) {
+            Some((_, count)) => *count += 1,
+            None if outcome.is_fault() => parts.push((outcome, 1)),
+            None => {}
+        }
+    }
+    let parts = parts.iter().map(|(outcome, count)| format!("{count} {}", outcome.word()));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn group_text(report: &Report, group: &[Row], out: &mut String) {

@@ -197,8 +197,7 @@ fn first_label(bytes: &[u8]) -> Option<String> {
     Some(label.escape_ascii().take(60).map(char::from).collect())
 }
 
-const REQUEST_HINT: &str = "It is what an authority is given; see it with `openssl req -in FILE \
-                            -noout -text`, and explain the certificate that comes back.";
+const REQUEST_HINT: &str = "An authority is given this; explain the certificate that comes back.";
 const KEY_HINT: &str = "Name the file with the certificate that belongs to the key.";
 /// 1.2.840.113549.1.7.2, the only content of PKCS#7 that carries certificates.
 const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];

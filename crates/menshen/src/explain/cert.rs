@@ -99,7 +99,7 @@ fn about(what: &str, arguments: &CertArguments) -> Result<About, Failure> {
     if looks_like_file && !what.contains("://") {
         return Err(usage(
             &format!("there is no file {}", shown(what)),
-            "name a file, or a host without a slash",
+            "check the path; a host of such a name is written https://HOST",
         ));
     }
     let mut target = target(what, 443)?;

@@ -31,7 +31,9 @@ fn incomplete(case: &Case<'_>, missing: &MissingIssuer) -> Finding {
         return case.finding("cert-chain-root-not-given", Severity::Note, claim);
     }
     let claim = format!("the issuer of \"{}\" is missing: \"{name}\"", missing.needed_by);
-    case.finding("cert-chain-incomplete", Severity::Error, claim)
+    // Of an authority's own certificate this is not what is wrong.
+    let severity = if case.leaf.is_ca() { Severity::Note } else { Severity::Error };
+    case.finding("cert-chain-incomplete", severity, claim)
         .evidence("issuer", &missing.needed_by, missing.name.text.as_str())
         .hint(format!(
             "Add its certificate after the leaf, in the order of signing{from}. Browsers hide \

@@ -41,7 +41,9 @@ pub(super) fn summary(explanation: &Explanation, card: &mut Card) {
 
 /// All the rest.
 pub(super) fn details(explanation: &Explanation, card: &mut Card) {
-    card.gap();
+    if explanation.report.is_some() || explanation.seen.is_some() || explanation.site.is_some() {
+        card.gap();
+    }
     if let Some(report) = &explanation.report {
         leaf(&report.leaf, card);
         limits(report, card);
@@ -192,7 +194,7 @@ fn limits(report: &Report, card: &mut Card) {
         let text = format!("limit when it was issued: {} ({})", limit.text, limit.source);
         card.marked("", mark, &text);
     }
-    if !life.at.issuable && !life.at.because.is_empty() {
+    if !leaf.is_ca() && !life.at.issuable && !life.at.because.is_empty() {
         let because = life.at.because.join(", and ");
         let day = date(life.at.at);
         card.row(
