@@ -29,6 +29,14 @@ pub(crate) fn stdout_colour() -> Colour {
     colour(std::io::stdout().is_terminal())
 }
 
+/// Columns to write into standard output: the terminal's, between 60 and 100; 100 for a file.
+pub(crate) fn stdout_columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    // Some terminals know no size and say 0.
+    let columns = size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns != 0);
+    columns.map_or(COLUMNS_MAX, |columns| columns.clamp(COLUMNS_MIN, COLUMNS_MAX))
+}
+
 /// Colours for standard error.
 pub(crate) fn stderr_colour() -> Colour {
     colour(std::io::stderr().is_terminal())
@@ -38,3 +46,6 @@ fn colour(terminal: bool) -> Colour {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if terminal && !refused { Colour::Ansi } else { Colour::Plain }
 }
+
+const COLUMNS_MIN: usize = 60;
+const COLUMNS_MAX: usize = 100;
