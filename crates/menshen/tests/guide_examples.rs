@@ -1,5 +1,5 @@
-//! Examples of the guide, as they are printed there: settings about certificates are read; those about
-//! PHP run against a real php-fpm, left out where none is installed; `CI` requires it.
+//! Examples of the guide, as they are printed there: settings about certificates are read; those
+//! about PHP run against a real php-fpm, left out where none is installed; `CI` requires it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 #[allow(dead_code, reason = "each test program uses its part")]
