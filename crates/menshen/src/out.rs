@@ -55,8 +55,8 @@ fn colour(terminal: bool) -> Colour {
 /// `text` with marks of direction and the control characters above ASCII written out.
 fn upright(text: &str) -> Cow<'_, str> {
     let unfit = |c: char| {
-        matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}')
+        matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if !text.contains(unfit) {
         return Cow::Borrowed(text);
