@@ -313,7 +313,8 @@ impl Order {
         let placed = subject.locality.is_some() || subject.state.is_some();
         if self.class != Class::Dv && !placed {
             let claim = format!("{} certificates name a city or a state", self.class.word());
-            let hint = "Give --locality, --state or both (Baseline Requirements §7.1.2.7).";
+            let hint =
+                "Give --locality, --state-or-province or both (Baseline Requirements §7.1.2.7).";
             findings.push(
                 Finding::new("order-field-missing", Severity::Error, "locality", claim).hint(hint),
             );
@@ -371,8 +372,7 @@ pub fn requested(pem: &[u8]) -> Option<Requested> {
     })
 }
 
-/// An order whose key a certificate was made for.
-#[derive(Debug)]
+/// An order whose key a certificate was made for; `Debug` shows no key.
 pub struct Open {
     /// The key's file.
     pub key: PathBuf,
@@ -380,6 +380,13 @@ pub struct Open {
     pub key_pem: String,
     /// What was asked for.
     pub requested: Option<Requested>,
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Open");
+        shown.field("key", &self.key).field("requested", &self.requested).finish_non_exhaustive()
+    }
 }
 
 /// All orders of a state folder whose key can be read; none where there is no such folder.

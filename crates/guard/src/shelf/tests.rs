@@ -251,3 +251,24 @@ fn workers_cannot_post() {
     assert_eq!(written, Err(rustix::io::Errno::BADF));
     assert!(certificates.bulletin.as_fd().as_raw_fd() != certificates.shelf().as_raw_fd());
 }
+
+#[test]
+fn a_keeper_that_gives_too_much_takes_nobody_s_place() {
+    let names: Vec<String> = (0..80).map(|number| format!("\"n{number}.test\"")).collect();
+    let mut room = room(&format!("{GIVEN}acme = [{}]\n", names.join(", ")));
+    let (certificate, key) = made("a.test");
+    room.put("c.pem", &certificate);
+    room.put("k.pem", &key);
+    for name in &names {
+        // Control characters: six bytes each on the shelf.
+        let certificate_pem = name.clone() + &"\u{1}".repeat(256 << 10);
+        let key_pem = "-----BEGIN KEY".to_owned();
+        let pair = StoredPair { certificate_pem, key_pem };
+        room.store.put_pair(name.trim_matches('"'), pair).unwrap();
+    }
+    let certificates = room.certificates();
+    let (_, pairs) = posted(&certificates);
+    let count = |origin| pairs.iter().filter(|pair| pair.origin == origin).count();
+    assert_eq!((count(PairOrigin::Given), count(PairOrigin::Development)), (1, 1));
+    assert_eq!(count(PairOrigin::Acme), 10, "16 MiB of 1.5 MiB each");
+}
