@@ -41,7 +41,7 @@ fn gallery(live: &Live, more: &[&str]) -> (Option<i32>, Value) {
 /// Waits until `count` failures are kept: workers write them after the client is gone.
 fn until(live: &Live, count: usize) -> Value {
     let mut answer = Value::Null;
-    wait_for("the failures", || {
+    wait_for(&format!("{count} failures"), || {
         answer = gallery(live, &[]).1;
         answer["list"].as_array().unwrap().len() >= count
     });
@@ -67,7 +67,8 @@ fn each_failure_at_the_running_door_is_named() {
     until(&live, 3);
     s_client(&live, "mail.test", &["-alpn", "postgresql"]);
     until(&live, 4);
-    assert_eq!(curl(&live, "wrong.test", &["--cacert", authority]), Some(60));
+    let strict = ["-verify_return_error", "-verify_hostname", "wrong.test", "-CAfile", authority];
+    s_client(&live, "wrong.test", &strict);
     let answer = until(&live, 5);
 
     let list = answer["list"].as_array().unwrap();
