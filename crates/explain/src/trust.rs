@@ -165,6 +165,10 @@ fn words(error: &webpki::Error, leaf: &Certificate, others: &[&Certificate]) -> 
         E::CertExpired { .. } => "a certificate of the authority is over".into(),
         E::CertNotValidYet { .. } => "a certificate of the authority has not begun".into(),
         E::InvalidCertValidity => "its time ends before it begins".into(),
+        // The roots were not even looked at; that nobody else vouches for it weighs more.
+        E::CaUsedAsEndEntity if leaf.issuer.der == leaf.subject.der => {
+            "self-signed, and an authority's own (CA:TRUE)".into()
+        }
         E::CaUsedAsEndEntity => {
             "the server's certificate says that it is an authority's (CA:TRUE)".into()
         }

@@ -49,7 +49,7 @@ fn cards_are_as_agreed() {
     ] {
         let explanation = card(name, asked, roots);
         assert_eq!(explanation.good(), good, "{name}: {:#?}", explanation.findings);
-        let now = without_system(&text(&explanation, Paint::Plain));
+        let now = without_system(&text(&explanation, Paint::Plain, 100));
         let path = folder.join(format!("{name}.txt"));
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             std::fs::write(&path, &now).unwrap();
@@ -65,10 +65,10 @@ fn no_byte_of_a_certificate_steers_the_terminal() {
     let explanation = card("hostile-subject", None, false);
     let organisation = explanation.report.as_ref().unwrap().leaf.subject.get("O").unwrap();
     assert!(organisation.contains('\u{1b}') && organisation.contains('\u{202e}'));
-    let plain = text(&explanation, Paint::Plain);
+    let plain = text(&explanation, Paint::Plain, 100);
     assert!(plain.chars().all(|c| c == '\n' || !c.is_control()), "{plain}");
     assert!(!plain.contains('\u{202e}'), "{plain}");
-    let painted = text(&explanation, Paint::Ansi);
+    let painted = text(&explanation, Paint::Ansi, 100);
     let steps: String = painted.split("\x1b[").skip(1).map(|part| &part[..2]).collect();
     assert!(!steps.contains("31mred") && !painted.contains("[31mred\u{202e}"), "{painted}");
 }

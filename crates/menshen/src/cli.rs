@@ -97,7 +97,9 @@ pub(crate) struct ReloadArguments {
     pub(crate) place: Place,
 }
 
-/// Show workers, transfers and limits of a running menshen
+/// Show workers, transfers, certificates and limits of a running menshen
+///
+/// Exit code 0: shown; 1: no menshen runs with this state folder; 2: usage or configuration.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
     #[command(flatten)]

@@ -34,6 +34,14 @@ pub(crate) fn stdout_colour() -> Colour {
     colour(std::io::stdout().is_terminal())
 }
 
+/// Columns to write into standard output: the terminal's, between 60 and 100; 100 for a file.
+pub(crate) fn stdout_columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    // Some terminals know no size and say 0.
+    let columns = size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns != 0);
+    columns.map_or(COLUMNS_MAX, |columns| columns.clamp(COLUMNS_MIN, COLUMNS_MAX))
+}
+
 /// Colours for standard error.
 pub(crate) fn stderr_colour() -> Colour {
     colour(std::io::stderr().is_terminal())
@@ -47,8 +55,8 @@ fn colour(terminal: bool) -> Colour {
 /// `text` with marks of direction and the control characters above ASCII written out.
 fn upright(text: &str) -> Cow<'_, str> {
     let unfit = |c: char| {
-        matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}')
+        matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if !text.contains(unfit) {
         return Cow::Borrowed(text);
@@ -63,6 +71,9 @@ fn upright(text: &str) -> Cow<'_, str> {
     }
     Cow::Owned(out)
 }
+
+const COLUMNS_MIN: usize = 60;
+const COLUMNS_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {

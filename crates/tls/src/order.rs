@@ -313,7 +313,8 @@ impl Order {
         let placed = subject.locality.is_some() || subject.state.is_some();
         if self.class != Class::Dv && !placed {
             let claim = format!("{} certificates name a city or a state", self.class.word());
-            let hint = "Give --locality, --state or both (Baseline Requirements §7.1.2.7).";
+            let hint =
+                "Give --locality, --state-or-province or both (Baseline Requirements §7.1.2.7).";
             findings.push(
                 Finding::new("order-field-missing", Severity::Error, "locality", claim).hint(hint),
             );

@@ -102,7 +102,7 @@ fn view(row: &Row, scene: &Scene, worst: Option<Trouble>) -> BrowserView {
                 after = format!("{after}; {}", row.qwac_words);
             }
             if scene.mended {
-                after = format!("{after} (once it has the missing intermediate, see the findings)");
+                after = format!("{after} (once it has the missing intermediate)");
             }
             if scene.trust_unknown {
                 after = format!("{after} (if it trusts the root, which was not checked)");

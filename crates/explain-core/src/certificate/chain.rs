@@ -96,7 +96,7 @@ pub struct MissingIssuer {
     pub name: Name,
     /// Its key identifier, where given.
     pub key_id: Option<String>,
-    /// Subject of the certificate that needs it.
+    /// Title of the certificate that needs it.
     pub needed_by: String,
     /// Where to get it, by that certificate's AIA.
     pub urls: Vec<String>,
@@ -205,7 +205,7 @@ pub(super) fn build(
     let missing = (path.end == ChainEnd::Incomplete).then(|| MissingIssuer {
         name: last.certificate.issuer.clone(),
         key_id: last.certificate.authority_key_id.clone(),
-        needed_by: last.certificate.subject.text.clone(),
+        needed_by: last.certificate.title().to_string(),
         urls: last.certificate.issuer_urls.clone(),
     });
     let second = path.links.get(1).map(|found| found.certificate.spki.clone());

@@ -159,6 +159,9 @@ fn by_shape(leaf: &Certificate, publicly_trusted: Option<bool>) -> (Class, Strin
     if leaf.self_signed != SelfSigned::No {
         return none("it is self-signed and asserts no policy: nobody has checked anything");
     }
+    if leaf.is_ca() {
+        return none("it is an authority's own certificate (CA:TRUE), not a server's");
+    }
     if publicly_trusted == Some(false) {
         return none("its CA is not publicly trusted and it asserts no public policy");
     }

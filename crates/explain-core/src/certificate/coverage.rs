@@ -110,8 +110,11 @@ pub enum Bought {
 pub(super) fn coverage(leaf: &Certificate, asked: Option<&str>) -> Coverage {
     let names: Vec<String> = leaf.dns_names().map(str::to_ascii_lowercase).collect();
     let (www, bare) = match base(&names, asked) {
-        Some(base) => (Some(verdict(leaf, &format!("www.{base}"))), Some(verdict(leaf, &base))),
-        None => (None, None),
+        // Nobody types www before a name of one label.
+        Some(base) if base.contains('.') => {
+            (Some(verdict(leaf, &format!("www.{base}"))), Some(verdict(leaf, &base)))
+        }
+        _ => (None, None),
     };
     let (bought, bought_text) = bought(&names, leaf.ip_addresses().count());
     let wildcards = names.iter().filter_map(|name| Some((name, name.strip_prefix("*.")?)));

@@ -276,12 +276,15 @@ impl Certificate {
         super::signature::signed_by(other, &self.spki)
     }
 
-    /// A short way to say which one: the common name, else the whole subject.
+    /// A short way to say which one: the common name, else the whole subject, else the first host
+    /// name (certificates of today have an empty subject).
     #[must_use]
     pub fn title(&self) -> &str {
         match self.common_name() {
             Some(name) if !name.is_empty() => name,
-            _ if self.subject.text.is_empty() => "(empty subject)",
+            _ if self.subject.text.is_empty() => {
+                self.dns_names().next().unwrap_or("(empty subject)")
+            }
             _ => &self.subject.text,
         }
     }

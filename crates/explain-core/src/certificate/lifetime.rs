@@ -69,7 +69,8 @@ pub struct AtVerdict {
 pub(super) fn lifetime(leaf: &Certificate, now: i64) -> Lifetime {
     let seconds = leaf.not_after.saturating_sub(leaf.not_before).saturating_add(1);
     let days = days(seconds);
-    let limit = limit(leaf.not_before, leaf.not_before);
+    // The limits are those of servers' certificates.
+    let limit = (!leaf.is_ca()).then(|| limit(leaf.not_before, leaf.not_before)).flatten();
     let renew_at = leaf.not_before.saturating_add(seconds.max(0) / 3 * 2);
     Lifetime {
         seconds,

@@ -1,5 +1,5 @@
-//! The answer for people: what the visitor gets, group by group, then the fix. Nothing of the page
-//! reaches the terminal unescaped.
+//! The answer for people: the fix first, then what the visitor gets, group by group. Nothing of the
+//! page reaches the terminal unescaped.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -15,16 +15,16 @@ use super::report::{Edit, Report, Row};
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
     head(report, &mut out);
+    fix(report, &mut out);
     let mut rest: &[Row] = &report.references;
     while let Some(first) = rest.first() {
         let outcome = first.reference.outcome;
         let end = rest.iter().position(|row| row.reference.outcome != outcome);
         let (group, tail) = rest.split_at(end.unwrap_or(rest.len()));
-        group_text(outcome, group, &mut out);
+        group_text(report, group, &mut out);
         rest = tail;
     }
     notes(report, &mut out);
-    fix(report, &mut out);
     out
 }
 
@@ -39,7 +39,10 @@ fn head(report: &Report, out: &mut String) {
         (0, true) => "nothing on it is loaded without https".to_string(),
         (_, true) => format!("{faults} without https, all repaired by upgrade-insecure-requests"),
         (0, false) => "see below".to_string(),
-        (_, false) => format!("{faults} of {} addresses are without https", report.addresses),
+        (_, false) => {
+            let parts = counts(report);
+            format!("{faults} of {} addresses are without https: {parts}", report.addresses)
+        }
     };
     let _ = writeln!(out, "result     {result}");
     let policy = if report.upgrade_insecure_requests { "in force" } else { "not set" };
@@ -49,9 +52,25 @@ fn head(report: &Report, out: &mut String) {
     let _ = writeln!(out, "read       {read} of {all} documents, {} addresses", report.addresses);
 }
 
-fn group_text(outcome: Outcome, group: &[Row], out: &mut String) {
+/// `8 blocked, 1 insecure form, 64 upgraded`.
+fn counts(report: &Report) -> String {
+    let mut parts: Vec<(Outcome, usize)> = Vec::new();
+    for outcome in report.references.iter().map(|row| row.reference.outcome) {
+        match parts.last_mut().filter(|(last, _)| *last == outcome) {
+            Some((_, count)) => *count += 1,
+            None if outcome.is_fault() => parts.push((outcome, 1)),
+            None => {}
+        }
+    }
+    let parts = parts.iter().map(|(outcome, count)| format!("{count} {}", outcome.word()));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn group_text(report: &Report, group: &[Row], out: &mut String) {
+    let Some(outcome) = group.first().map(|row| row.reference.outcome) else { return };
+    let most = rows_max(outcome);
     let _ = writeln!(out, "\n{} ({}): {}", outcome.word(), group.len(), sees(outcome));
-    for row in group.iter().take(ROWS_MAX) {
+    for row in group.iter().take(most) {
         let one = &row.reference;
         let _ = writeln!(out, "  {}", shown(&one.url));
         let spec = if one.spec == Spec::NotMixed { "" } else { one.spec.word() };
@@ -61,14 +80,32 @@ fn group_text(outcome: Outcome, group: &[Row], out: &mut String) {
             menshen_base::Confidence::Certain => "",
         };
         let scripts = if one.without_scripts_only { ", only without scripts" } else { "" };
-        let at = shown(&one.position());
+        let at = shown(&in_page(report, &one.position()));
         let _ = writeln!(out, "    {}{comma}{spec}{guess}{scripts}; {at}", one.place);
         if let Some(twin) = &row.twin {
             let _ = writeln!(out, "    over https: {}", shown(&twin.text()));
         }
     }
-    if group.len() > ROWS_MAX {
-        let _ = writeln!(out, "  … and {} more; --json has all", group.len() - ROWS_MAX);
+    if group.len() > most {
+        let _ = writeln!(out, "  … and {} more; --json has all", group.len() - most);
+    }
+}
+
+/// A position in the page itself needs no address before its line and column.
+fn in_page(report: &Report, position: &str) -> String {
+    let rest = position.strip_prefix(&*report.page).and_then(|rest| rest.strip_prefix(':'));
+    match rest.and_then(|rest| rest.split_once(':')) {
+        Some((line, column)) => format!("line {line}, column {column}"),
+        None => position.to_string(),
+    }
+}
+
+/// What is missing on the page is listed further than what the browser mends or leaves alone.
+const fn rows_max(outcome: Outcome) -> usize {
+    if outcome.is_fault() && !matches!(outcome, Outcome::Upgraded) {
+        ROWS_MAX
+    } else {
+        ROWS_MAX / 2
     }
 }
 
@@ -136,7 +173,7 @@ fn fix(report: &Report, out: &mut String) {
             (Some(line), Some(column)) => format!("{}:{line}:{column}", edit.document),
             _ => edit.document.clone(),
         };
-        let _ = writeln!(out, "  {}", shown(&place));
+        let _ = writeln!(out, "  {}", shown(&in_page(report, &place)));
         let _ = writeln!(out, "    - {}", shown(&edit.from));
         if let Some(to) = &edit.to {
             let _ = writeln!(out, "    + {}", shown(to));
@@ -168,7 +205,7 @@ fn shown(text: &str) -> String {
 }
 
 /// Rows of a group in the text.
-const ROWS_MAX: usize = 40;
+const ROWS_MAX: usize = 20;
 
 #[cfg(test)]
 mod tests;

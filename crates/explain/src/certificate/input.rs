@@ -4,12 +4,17 @@
 
 use menshen_explain_core::certificate::Certificate;
 
+use super::der;
+
 /// Why a file has no certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
-    /// PEM, but of other things.
-    #[error("there is no certificate in it, but {0}")]
+    /// PEM, but of other things; its label.
+    #[error("there is no certificate in it, but a block {0}")]
     OtherPem(String),
+    /// DER, but of another thing.
+    #[error("it is {}, not a certificate", .0.name())]
+    OtherDer(OtherDer),
     /// Neither PEM nor DER.
     #[error("it is neither a PEM nor a DER certificate")]
     Neither,
@@ -26,6 +31,75 @@ pub enum InputError {
     TooMany,
 }
 
+/// What a DER file without a certificate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherDer {
+    /// PKCS#12 (RFC 7292): certificates and keys behind a password.
+    Pkcs12,
+    /// PKCS#7 (RFC 2315): certificates in an envelope.
+    Pkcs7,
+    /// PKCS#10 (RFC 2986): a request for a certificate.
+    Request,
+    /// A private key.
+    Key,
+}
+
+impl OtherDer {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pkcs12 => "a PKCS#12 file (.p12, .pfx)",
+            Self::Pkcs7 => "a PKCS#7 file (.p7b)",
+            Self::Request => "a certificate request (CSR)",
+            Self::Key => "a private key",
+        }
+    }
+
+    /// By its first elements.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let mut outer = der::Reader::new(bytes).next()?.inside();
+        let first = outer.next()?;
+        match (first.tag, first.content) {
+            (der::INTEGER, [3]) => Some(Self::Pkcs12),
+            (der::INTEGER, [0 | 1]) => Some(Self::Key),
+            (der::OID, SIGNED_DATA) => Some(Self::Pkcs7),
+            (der::SEQUENCE, _) => {
+                let version = first.inside().next()?;
+                // A certificate has [0] with its version, or a serial number, which is not 0.
+                (version.tag == der::INTEGER && version.content == [0]).then_some(Self::Request)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl InputError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        let label = if let Self::OtherPem(label) = self { label } else { "" };
+        match self {
+            Self::OtherDer(OtherDer::Pkcs12) => {
+                "Take the certificates out: openssl pkcs12 -in FILE -nokeys -out cert.pem"
+            }
+            Self::OtherDer(OtherDer::Pkcs7) => {
+                "Take the certificates out: openssl pkcs7 -inform DER -in FILE -print_certs -out \
+                 cert.pem"
+            }
+            Self::OtherPem(_) if matches!(label, "PKCS7" | "CMS") => {
+                "Take the certificates out: openssl pkcs7 -in FILE -print_certs -out cert.pem"
+            }
+            Self::OtherPem(_) if label.ends_with("CERTIFICATE REQUEST") => REQUEST_HINT,
+            Self::OtherDer(OtherDer::Request) => REQUEST_HINT,
+            Self::OtherPem(_) if label.ends_with("PRIVATE KEY") => KEY_HINT,
+            Self::OtherDer(OtherDer::Key) => KEY_HINT,
+            Self::OtherPem(_) | Self::Neither | Self::Unreadable { .. } => {
+                "Name a certificate in PEM or DER form (.pem, .crt, .cer, .der)."
+            }
+            Self::TooMany => "Name the server's chain, not a bundle of roots.",
+        }
+    }
+}
+
 /// The certificates of a file in their order.
 ///
 /// # Errors
@@ -33,10 +107,8 @@ pub enum InputError {
 pub fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, InputError> {
     let blocks = ders(bytes)?;
     let read = blocks.iter().enumerate().map(|(place, der)| {
-        Certificate::from_der(der).map_err(|error| InputError::Unreadable {
-            number: place + 1,
-            why: format!("{error:?}"),
-        })
+        Certificate::from_der(der)
+            .map_err(|error| InputError::Unreadable { number: place + 1, why: error.to_string() })
     });
     read.collect()
 }
@@ -58,7 +130,10 @@ pub fn ders(bytes: &[u8]) -> Result<Vec<Vec<u8>>, InputError> {
         return Err(InputError::OtherPem(label));
     }
     match bytes.first() {
-        Some(0x30) => Ok(vec![bytes.to_vec()]),
+        Some(&der::SEQUENCE) => match OtherDer::of(bytes) {
+            Some(other) => Err(InputError::OtherDer(other)),
+            None => Ok(vec![bytes.to_vec()]),
+        },
         _ => Err(InputError::Neither),
     }
 }
@@ -122,5 +197,9 @@ fn first_label(bytes: &[u8]) -> Option<String> {
     Some(label.escape_ascii().take(60).map(char::from).collect())
 }
 
+const REQUEST_HINT: &str = "An authority is given this; explain the certificate that comes back.";
+const KEY_HINT: &str = "Name the file with the certificate that belongs to the key.";
+/// 1.2.840.113549.1.7.2, the only content of PKCS#7 that carries certificates.
+const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
 /// Most certificates of one file or handshake.
 pub const CERTIFICATES_MAX: usize = 64;

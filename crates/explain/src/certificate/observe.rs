@@ -204,12 +204,13 @@ fn modern(
     };
     let connection = ClientConnection::new(Arc::new(config), name);
     let mut connection = connection.map_err(|error| broken(&error.to_string()))?;
+    let mut heard = Heard { line, first: Vec::new() };
     let mut outcome = Ok(());
     while connection.is_handshaking() && outcome.is_ok() {
-        outcome = match connection.complete_io(line) {
+        outcome = match connection.complete_io(&mut heard) {
             Ok((0, 0)) => Err(broken("the connection was closed")),
             Ok(_) => Ok(()),
-            Err(error) => Err(judge(&error)),
+            Err(error) => Err(judge(&error, &heard.first)),
         };
     }
     seen.version = connection.protocol_version().map(version_name);
@@ -224,17 +225,61 @@ fn modern(
     if outcome.is_ok() {
         connection.send_close_notify();
         // The peer has shown what it has; whether it hears the goodbye changes nothing.
-        let _ = connection.write_tls(line);
+        let _ = connection.write_tls(heard.line);
     }
     outcome
 }
 
-fn judge(error: &io::Error) -> ObserveError {
+/// A line whose first bytes are kept: they tell what answers where it is not TLS.
+struct Heard<'a, L> {
+    line: &'a mut L,
+    first: Vec<u8>,
+}
+
+impl<L: Read> Read for Heard<'_, L> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.line.read(into)?;
+        let room = FIRST_BYTES_MAX.saturating_sub(self.first.len());
+        self.first.extend(into.iter().take(count.min(room)));
+        Ok(count)
+    }
+}
+
+impl<L: Write> Write for Heard<'_, L> {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.line.write(from)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.line.flush()
+    }
+}
+
+/// The first line of what is not TLS, and what speaks like that.
+fn not_tls(first: &[u8]) -> String {
+    let line = first.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let said = line.escape_ascii();
+    let speakers: [(&[u8], &str); 6] = [
+        (b"HTTP/", "HTTP without TLS"),
+        (b"SSH-", "SSH"),
+        (b"220", "SMTP or FTP, which begin in clear text"),
+        (b"* OK", "IMAP, which begins in clear text"),
+        (b"+OK", "POP3, which begins in clear text"),
+        (b"RFB ", "VNC"),
+    ];
+    match speakers.iter().find(|(begin, _)| line.starts_with(begin)) {
+        Some((_, speaker)) => format!("\"{said}\": that is {speaker}"),
+        None => format!("\"{said}\""),
+    }
+}
+
+fn judge(error: &io::Error, first: &[u8]) -> ObserveError {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
-        Some(Error::InvalidMessage(problem)) => ObserveError::NotTls {
-            detail: format!("its first bytes are no TLS record ({problem:?})"),
-        },
+        // Records of TLS begin with 20 to 24 and a version 3.x (RFC 8446 §5.1).
+        Some(Error::InvalidMessage(_)) if !matches!(first, [20..=24, 3, ..]) => {
+            ObserveError::NotTls { detail: not_tls(first) }
+        }
         Some(Error::AlertReceived(alert)) => ObserveError::Refused { detail: alert_text(*alert) },
         Some(Error::PeerIncompatible(problem)) => {
             ObserveError::Refused { detail: format!("nothing in common: {problem:?}") }
@@ -344,3 +389,6 @@ impl ServerCertVerifier for Witness {
         self.algorithms.supported_schemes()
     }
 }
+
+/// Bytes kept of what is not TLS.
+const FIRST_BYTES_MAX: usize = 80;

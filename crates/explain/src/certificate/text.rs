@@ -1,4 +1,4 @@
-//! The explanation for people: a card of rows, then the findings.
+//! The explanation for people: what decides in a few rows, the findings, then all the details.
 //!
 //! Every value may be a stranger's: [`shown`] is the only way of text into the card, so no control
 //! character and no invisible one reaches a terminal.
@@ -20,14 +20,15 @@ pub enum Paint {
     Ansi,
 }
 
-/// The explanation as text.
+/// The explanation as text, in lines of at most `columns` where words allow it.
 #[must_use]
-pub fn text(explanation: &Explanation, paint: Paint) -> String {
-    let mut card = Card { out: String::new(), paint };
-    rows::write(explanation, &mut card);
+pub fn text(explanation: &Explanation, paint: Paint, columns: usize) -> String {
+    let mut card = Card { out: String::new(), paint, columns };
+    rows::summary(explanation, &mut card);
     for finding in &explanation.findings {
         card.finding(finding);
     }
+    rows::details(explanation, &mut card);
     card.out
 }
 
@@ -35,6 +36,7 @@ pub fn text(explanation: &Explanation, paint: Paint) -> String {
 struct Card {
     out: String,
     paint: Paint,
+    columns: usize,
 }
 
 /// How a line is marked.
@@ -63,7 +65,7 @@ impl Card {
             Paint::Ansi if !colour.is_empty() => (colour, "\x1b[0m"),
             _ => ("", ""),
         };
-        let lines = broken(&shown(line), LINE_COLUMNS - TITLE_COLUMNS - sign.chars().count());
+        let lines = broken(&shown(line), self.columns - TITLE_COLUMNS - sign.chars().count());
         for (number, part) in lines.iter().enumerate() {
             let title = if number == 0 { title } else { "" };
             let sign = if number == 0 {
@@ -103,24 +105,30 @@ impl Card {
         let word = finding.severity.word();
         let claim = format!("{word}: {} [{}]", shown(&finding.claim), finding.code);
         self.gap();
-        for (number, line) in broken(&claim, LINE_COLUMNS - 2).iter().enumerate() {
+        for (number, line) in broken(&claim, self.columns - 2).iter().enumerate() {
             let _ = match line.strip_prefix(word).filter(|_| number == 0) {
                 Some(rest) => writeln!(self.out, "{on}{word}{off}{rest}"),
                 None => writeln!(self.out, "  {line}"),
             };
         }
-        let _ = writeln!(self.out, "  about: {}", shown(&finding.subject));
+        self.hanging("about", &finding.subject);
         for evidence in &finding.evidence {
             let value = if evidence.value.is_empty() { "(empty)" } else { &evidence.value };
-            let (what, place) = (shown(&evidence.what), shown(&evidence.place));
-            let _ = writeln!(self.out, "  evidence: {what} = {} ({place})", shown(value));
+            self.hanging("evidence", &format!("{} = {value} ({})", evidence.what, evidence.place));
         }
         if !finding.hint.is_empty() {
-            let hint = shown(&finding.hint);
-            for (number, line) in broken(&hint, LINE_COLUMNS - 8).iter().enumerate() {
-                let title = if number == 0 { "  hint: " } else { "        " };
-                let _ = writeln!(self.out, "{title}{line}");
-            }
+            self.hanging("hint", &finding.hint);
+        }
+    }
+
+    /// `  word: text`, further lines below the text.
+    fn hanging(&mut self, word: &str, text: &str) {
+        let indent = word.len() + 4;
+        for (number, line) in broken(&shown(text), self.columns - indent).iter().enumerate() {
+            let _ = match number {
+                0 => writeln!(self.out, "  {word}: {line}"),
+                _ => writeln!(self.out, "{:indent$}{line}", ""),
+            };
         }
     }
 }
@@ -167,7 +175,6 @@ fn broken(text: &str, columns: usize) -> Vec<String> {
 }
 
 const TITLE_COLUMNS: usize = 13;
-const LINE_COLUMNS: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -179,7 +186,7 @@ mod tests {
         let bad = "a\x1b[2Jb\u{9b}c\r\n\u{202e}d\u{200b}\u{7f}";
         let text = shown(bad);
         assert_eq!(text, "a\\u{1b}[2Jb\\u{9b}c\\r\\n\\u{202e}d\\u{200b}\\u{7f}");
-        let mut card = Card { out: String::new(), paint: Paint::Plain };
+        let mut card = Card { out: String::new(), paint: Paint::Plain, columns: 100 };
         card.marked("title", Mark::Good, bad);
         card.drawn("title", bad);
         card.headline(bad, bad);

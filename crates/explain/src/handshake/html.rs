@@ -1,5 +1,6 @@
-//! A handshake as one self-contained page: the picture, the classic story beside it, and every field
-//! of every message to unfold. No script; the policy in its head forbids all but its own style sheet.
+//! A handshake as one self-contained page: the picture, the classic story beside it, and every
+//! field of every message to unfold. No script; the policy in its head forbids all but its own
+//! style sheet.
 //!
 //! All texts come cleaned from the scene and are escaped where they are written. Nothing here can
 //! fail.
@@ -113,8 +114,8 @@ fn page(title: &str, body: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n\
-         <style>{style}</style>\n</head>\n<body>\n<svg class=\"defs\" aria-hidden=\"true\">{}</svg>\n\
-         <main>\n{body}</main>\n</body>\n</html>\n",
+         <style>{style}</style>\n</head>\n<body>\n<svg class=\"defs\" aria-hidden=\"true\">{}\
+         </svg>\n<main>\n{body}</main>\n</body>\n</html>\n",
         escape(title),
         defs(),
     )

@@ -1,8 +1,8 @@
-//! What is to be drawn of a handshake, in reading order and in words: the common ground of the text,
-//! the SVG and the page.
+//! What is to be drawn of a handshake, in reading order and in words: the common ground of the
+//! text, the SVG and the page.
 //!
-//! Everything a peer had a hand in passes [`clean`] here and nowhere else, so a renderer only has to
-//! escape for its own format. Nothing here can fail.
+//! Everything a peer had a hand in passes [`clean`] here and nowhere else, so a renderer only has
+//! to escape for its own format. Nothing here can fail.
 
 mod head;
 mod words;

@@ -1,8 +1,8 @@
 //! A handshake as one self-contained SVG: no script, no font, no reference to anything outside.
 //!
 //! It is laid out twice, for a narrow and for a wide window, and a media query shows one; programs
-//! that know no CSS show the narrow one. Text sizes are those of a reader, not of a poster. All texts
-//! come cleaned from the scene and are escaped where they are written. Nothing here can fail.
+//! that know no CSS show the narrow one. Text sizes are those of a reader, not of a poster. All
+//! texts come cleaned from the scene and are escaped where they are written. Nothing here can fail.
 
 mod canvas;
 mod head;

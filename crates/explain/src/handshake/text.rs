@@ -1,5 +1,5 @@
-//! A handshake for the terminal, 100 columns wide: the facts, the lanes with their arrows, the classic
-//! story, the findings.
+//! A handshake for the terminal, 100 columns wide: the facts, the lanes with their arrows, the
+//! classic story, the findings.
 //!
 //! All texts come cleaned from the scene, so no peer steers the terminal. Colour only repeats what
 //! words and the strokes of the arrows say. Nothing here can fail.

@@ -11,6 +11,7 @@ use menshen_explain_core::page::report::Twin;
 use menshen_explain_core::page::{Reference, Url};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant, timeout_at};
 
 use super::fetch::{Answer, Client, Fault};
 
@@ -30,17 +31,22 @@ pub(super) async fn attempt(
             continue;
         }
         let (client, gate) = (Arc::clone(client), Arc::clone(&gate));
-        let kind = reference.kind;
+        let (kind, asked) = (reference.kind, reference.url.clone());
         tasks.spawn(async move {
             let place = gate.acquire().await;
             let result = one(&client, kind, &url).await;
             drop(place);
-            (url.to_string(), result)
+            (asked, result)
         });
     }
     let mut twins = BTreeMap::new();
-    while let Some(done) = tasks.join_next().await {
+    let deadline = Instant::now() + ALL;
+    while let Ok(Some(done)) = timeout_at(deadline, tasks.join_next()).await {
         twins.extend(done.ok());
+    }
+    for url in asked {
+        let why = format!("not known: there was no time for it within {} s", ALL.as_secs());
+        twins.entry(url).or_insert(Twin::Unreachable { why });
     }
     twins
 }
@@ -97,6 +103,8 @@ fn judge(kind: Kind, answer: &Answer) -> Twin {
 
 /// Connections at once.
 const AT_ONCE: usize = 6;
+/// For all of them: a page with many dead hosts must not take minutes.
+const ALL: Duration = Duration::from_secs(20);
 /// Bytes of an answer to a question for one byte; some hosts know no ranges.
 const BYTES_MAX: usize = 1024;
 /// Redirects of a twin.

@@ -95,8 +95,9 @@ fn answer(
 ) -> ExitCode {
     let code = exit_code(&findings);
     let leaf = chain.first();
-    let names: Vec<String> =
+    let mut names: Vec<String> =
         leaf.iter().flat_map(|leaf| leaf.dns_names()).map(str::to_owned).collect();
+    names.extend(leaf.iter().flat_map(|leaf| leaf.ip_addresses()).map(|ip| ip.to_string()));
     let installed = installed.map(|path| path.display().to_string());
     if arguments.json {
         let answer = Answer {
@@ -113,12 +114,17 @@ fn answer(
     let mut text = findings_text(&findings);
     if let Some(leaf) = leaf {
         let titles: Vec<&str> = chain.iter().map(|certificate| certificate.title()).collect();
+        let above = match chain.last() {
+            Some(last) if last.issuer.der == last.subject.der => "self-signed",
+            Some(last) => last.issuer.get("CN").unwrap_or(&last.issuer.text),
+            None => "",
+        };
         text += &format!(
-            "names  {}\nuntil  {}\nchain  {}, then {}\n",
+            "names  {}\nuntil  {} ({} days left)\nchain  {} -> ({above})\n",
             names.join(", "),
             date(leaf.not_after),
+            leaf.not_after.saturating_sub(unix_now()).max(0) / 86_400,
             titles.join(" -> "),
-            chain.last().map_or("", |last| last.issuer.text.as_str())
         );
     }
     text += &match (&installed, arguments.dry_run) {
@@ -157,14 +163,18 @@ fn find_key(
         let key = arguments.key.clone().unwrap_or_default();
         return Ok(Open { key, key_pem, requested });
     }
-    let count = orders.len();
+    let orders_text = match orders.len() {
+        0 => "there is no open order".to_owned(),
+        1 => "the one open order has another key".to_owned(),
+        count => format!("the {count} open orders have other keys"),
+    };
     let fits = |order: &Open| {
         spki(&order.key_pem).is_some_and(|key| sent.iter().any(|sent| sent.spki == key))
     };
     orders.into_iter().find(fits).ok_or_else(|| {
         complain(&format!(
-            "menshen: no key for these certificates\n  detail: {count} orders in {} were looked \
-             at\n  hint: give the key with --key FILE",
+            "menshen: no key for these certificates\n  detail: {}: {orders_text}\n  hint: give the key \
+             with --key FILE",
             state.join(order::ORDERS).display()
         ))
     })

@@ -9,7 +9,7 @@ use super::Place;
 /// What can be done about certificates.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CertCommand {
-    Request(RequestArguments),
+    Request(Box<RequestArguments>),
     Install(InstallArguments),
     Dev(DevArguments),
 }
@@ -23,6 +23,11 @@ pub(crate) enum CertCommand {
 /// Exit code 0: written; 1: written or shown, with something worth a look; 2: the order cannot be
 /// fulfilled by any authority as it stands, nothing is written.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    menshen cert request --classes\n  \
+    menshen cert request --name example.com --name www.example.com\n  \
+    menshen cert request --class ov --name example.com --organization \"Example GmbH\" \\\n      \
+    --country DE --locality Bonn")]
 pub(crate) struct RequestArguments {
     /// What the authority shall vouch for
     #[arg(long, value_enum, default_value_t = ClassWord::Dv)]
@@ -88,6 +93,9 @@ pub(crate) struct RequestArguments {
 ///
 /// Exit code 0: installed; 1: installed, with something worth a look; 2: not installed.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    menshen cert install certificate.pem intermediate.pem --dry-run\n  \
+    menshen cert install bundle.pem --key example.com.key")]
 pub(crate) struct InstallArguments {
     /// PEM files with the certificate and its intermediates; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -112,7 +120,12 @@ pub(crate) struct InstallArguments {
 ///
 /// It is made at the first start of `menshen serve` or here. Whoever trusts it trusts it for the
 /// names it is constrained to and for nothing else, even if its key is stolen.
+///
+/// Exit code 0: shown, made or replaced; 2: usage or configuration.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    menshen cert dev                  where it is, and the commands that trust it\n  \
+    menshen cert dev --pem > ca.pem   to copy it to another device")]
 pub(crate) struct DevArguments {
     /// Print its certificate (PEM) and nothing else, to be copied to another device
     #[arg(long, conflicts_with = "json")]

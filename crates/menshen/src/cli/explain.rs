@@ -33,7 +33,13 @@ pub(crate) enum ExplainCommand {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "menshen explain cert [OPTIONS] <HOST[:PORT] | URL | FILE | ->\n       \
-    menshen explain cert [OPTIONS] --site <NAME>"
+    menshen explain cert [OPTIONS] --site <NAME>",
+    after_help = "Examples:\n  \
+    menshen explain cert www.example.com              the server's certificate\n  \
+    menshen explain cert smtp://mail.example.com      behind STARTTLS\n  \
+    menshen explain cert chain.pem --name example.com a file, judged for a name\n  \
+    menshen explain cert --site example.com           our own: the files, and what is served\n  \
+    menshen explain cert example.com --at 2027-03-15  as of another day"
 )]
 pub(crate) struct CertArguments {
     /// A host (port 443 if none is named), an https, smtp, imap, pop3, ftp, mysql or postgres URL,
@@ -89,6 +95,10 @@ pub(crate) struct CertArguments {
 /// Exit code 0: nothing found; 1: something was found; 2: usage; 100: it is no HTML page; 111: the
 /// page cannot be fetched.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    menshen explain page https://www.example.com/\n  \
+    menshen explain page example.com/shop --no-twins\n  \
+    menshen explain page --file saved.html --base https://www.example.com/shop")]
 pub(crate) struct PageArguments {
     /// The page; without a scheme, https is meant
     #[arg(value_name = "URL", required_unless_present = "file")]

@@ -49,7 +49,11 @@ fn answer(arguments: &CertArguments) -> Result<(String, u8), Failure> {
         menshen_config::Colour::Plain => Paint::Plain,
         menshen_config::Colour::Ansi => Paint::Ansi,
     };
-    let shown = if arguments.json { json(&explanation) } else { text(&explanation, paint) };
+    let shown = if arguments.json {
+        json(&explanation)
+    } else {
+        text(&explanation, paint, out::stdout_columns())
+    };
     Ok((shown, code))
 }
 
@@ -95,7 +99,7 @@ fn about(what: &str, arguments: &CertArguments) -> Result<About, Failure> {
     if looks_like_file && !what.contains("://") {
         return Err(usage(
             &format!("there is no file {}", shown(what)),
-            "name a file, or a host without a slash",
+            "check the path; a host of such a name is written https://HOST",
         ));
     }
     let mut target = target(what, 443)?;
@@ -184,12 +188,21 @@ fn failed(error: &ExplainError) -> Failure {
                     tried.collect::<Vec<_>>().join("; ")
                 }
             };
-            (EXIT_RETRY, detail, "look at the name, the port and the firewall")
+            let hint = match error {
+                ConnectError::Unresolved { .. } => {
+                    "Look at the spelling and at DNS; --connect ADDRESS asks there instead."
+                }
+                ConnectError::Unreachable { .. } => {
+                    "Look at the port, at whether the server runs, and at the firewall."
+                }
+            };
+            (EXIT_RETRY, detail, hint)
         }
         ExplainError::Unreachable(ObserveError::Starttls(error)) => {
             (EXIT_RETRY, error.detail().unwrap_or_default(), "")
         }
         ExplainError::Unreachable(error) => (EXIT_RETRY, error.detail().to_owned(), ""),
+        ExplainError::Input { source, .. } => (EXIT_CONFIG, source.to_string(), source.hint()),
         other => {
             let source = std::error::Error::source(other);
             (EXIT_CONFIG, source.map(ToString::to_string).unwrap_or_default(), "")

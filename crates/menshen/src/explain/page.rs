@@ -72,7 +72,12 @@ fn address(text: &str) -> Result<Url, String> {
 
 fn failure(error: &PageError) -> (String, u8) {
     let (hint, code) = match error {
-        PageError::PeerUnreachable { .. } | PageError::Local { .. } => ("", EXIT_RETRY),
+        PageError::PeerUnreachable { .. } => (
+            "\n  hint: look at the address; --connect ADDR:PORT asks there instead, and --file reads \
+             a saved page",
+            EXIT_RETRY,
+        ),
+        PageError::Local { .. } => ("", EXIT_RETRY),
         PageError::PeerCertificate { .. } => (
             "\n  hint: `menshen explain cert` says what is wrong with it; --roots FILE trusts a \
              private authority",

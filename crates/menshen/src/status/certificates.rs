@@ -16,6 +16,7 @@ use menshen_sys::scoreboard::HeaderWord;
 use menshen_sys::{ScoreView, SlotState};
 use serde::Serialize;
 
+use super::render::age;
 use super::{escape_bytes, living};
 
 /// All of it; its fields are fields of the whole.
@@ -27,6 +28,9 @@ pub(super) struct Certificates {
     certificates_behind: Vec<Behind>,
     /// Names of `tls.acme`, as far as their notes can be read.
     certificates: Vec<NameRow>,
+    /// When they were read.
+    #[serde(skip)]
+    now_unix: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,6 +72,7 @@ pub(super) fn read(board: ScoreView, state: &Path, now_unix: i64) -> Certificate
         certificates_version: posted,
         certificates_behind: behind.collect(),
         certificates: notes(&state.join("certificates"), now_unix),
+        now_unix,
     }
 }
 
@@ -86,27 +91,28 @@ pub(super) fn text(out: &mut String, status: &Certificates) {
             let _ = writeln!(out, "  pid {} serves version {}", row.worker_pid, row.version);
         }
     }
+    let columns = status.certificates.iter().map(|row| row.name.chars().count()).max();
+    let columns = columns.unwrap_or(0).min(NAME_COLUMNS_MAX);
     for row in &status.certificates {
-        name(out, row);
+        name(out, row, columns, status.now_unix);
     }
 }
 
-fn name(out: &mut String, row: &NameRow) {
-    let _ = write!(out, "  {}  {}", row.name, row.state);
+fn name(out: &mut String, row: &NameRow, columns: usize, now: i64) {
+    let _ = write!(out, "  {:columns$}  {:8}", row.name, row.state);
     if let Some(until) = row.not_after_unix {
-        let days = row.days_left.unwrap_or(0);
-        let plural = if days == 1 { "" } else { "s" };
-        let _ = write!(out, "  until {} ({days} day{plural})", date(until));
+        let _ = write!(out, "  until {} ({})", moment(until), relative(until, now));
     }
     if let Some(issuer) = &row.issuer {
         let _ = write!(out, "  by {issuer}");
     }
+    out.truncate(out.trim_end().len());
     let _ = writeln!(out);
     let mut line = |text: String| {
         let _ = writeln!(out, "    {text}");
     };
     if let Some(renew) = row.renew_unix {
-        line(format!("renewed at {}", moment(renew)));
+        line(format!("will be renewed at {} ({})", moment(renew), relative(renew, now)));
     }
     if let Some((from, until)) = row.window_unix {
         let why = row.window_explanation.as_ref().map(|why| format!(": {why}"));
@@ -115,7 +121,9 @@ fn name(out: &mut String, row: &NameRow) {
     }
     if row.failures > 0 || row.error.is_some() {
         let plural = if row.failures == 1 { "" } else { "s" };
-        let next = row.next_unix.map(|next| format!(", next try at {}", moment(next)));
+        let next = row
+            .next_unix
+            .map(|next| format!(", next try at {} ({})", moment(next), relative(next, now)));
         line(format!("{} failure{plural}{}", row.failures, next.unwrap_or_default()));
     }
     if let Some(error) = &row.error {
@@ -186,8 +194,10 @@ fn moment(unix: i64) -> String {
     }
 }
 
-fn date(unix: i64) -> String {
-    moment(unix).split('T').next().unwrap_or_default().to_owned()
+/// `in 12 d 4 h` or `3 h 0 min ago`.
+fn relative(unix: i64, now: i64) -> String {
+    let apart = age(unix.abs_diff(now));
+    if unix >= now { format!("in {apart}") } else { format!("{apart} ago") }
 }
 
 /// Names come with two files each, and there are 128 at most.
@@ -195,6 +205,8 @@ const ENTRIES_MAX: usize = 4096;
 /// One byte more than the guard stores.
 const NOTE_BYTES_MAX: u64 = menshen_config::keeper::NOTE_BYTES_MAX as u64 + 1;
 const TEXT_MAX: usize = 500;
+/// A longer name breaks the column.
+const NAME_COLUMNS_MAX: usize = 40;
 const DAY: i64 = 86_400;
 const YEAR_9999: i64 = 253_402_300_799;
 

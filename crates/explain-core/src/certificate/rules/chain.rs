@@ -8,6 +8,7 @@ use menshen_base::{Finding, Severity};
 
 use super::super::chain::{ChainEnd, Fault, MissingIssuer};
 use super::super::facts::SelfSigned;
+use super::super::name::Name;
 use super::super::time::date;
 use super::Case;
 
@@ -22,16 +23,18 @@ pub(super) fn find(case: &Case<'_>, out: &mut Vec<Finding>) {
 }
 
 fn incomplete(case: &Case<'_>, missing: &MissingIssuer) -> Finding {
-    let name = &missing.name.text;
+    let name = brief(&missing.name);
     let from = urls(&missing.urls);
     if case.chain.built.len() > 1 && !case.anchors_known {
         // Nobody gave roots: the name above the last intermediate is one, most likely.
-        let claim = format!("the chain ends below {name}, which was not looked for");
+        let claim = format!("the chain ends below \"{name}\", which was not looked for");
         return case.finding("cert-chain-root-not-given", Severity::Note, claim);
     }
-    let claim = format!("the issuer of {} is missing: {name}", missing.needed_by);
-    case.finding("cert-chain-incomplete", Severity::Error, claim)
-        .evidence("issuer", &missing.needed_by, name.as_str())
+    let claim = format!("the issuer of \"{}\" is missing: \"{name}\"", missing.needed_by);
+    // Of an authority's own certificate this is not what is wrong.
+    let severity = if case.leaf.is_ca() { Severity::Note } else { Severity::Error };
+    case.finding("cert-chain-incomplete", severity, claim)
+        .evidence("issuer", &missing.needed_by, missing.name.text.as_str())
         .hint(format!(
             "Add its certificate after the leaf, in the order of signing{from}. Browsers hide \
              this by fetching it or knowing it; curl, Java and most programs fail."
@@ -46,7 +49,7 @@ fn end(case: &Case<'_>, out: &mut Vec<Finding>) {
         out.push(
             case.finding("cert-self-signed", severity, claim)
                 .evidence("issuer", "the certificate", case.leaf.issuer.text.as_str())
-                .hint("Get one by ACME, or make a development CA and trust that."),
+                .hint("Get one by ACME (tls.acme), or for development trust the CA of `menshen cert dev`."),
         );
     } else if case.chain.end == ChainEnd::Untrusted && case.anchors_known && !trusted {
         let root = case.chain.built.last().map(|last| last.subject.as_str()).unwrap_or_default();
@@ -131,6 +134,11 @@ fn of_fault(case: &Case<'_>, fault: &Fault) -> Finding {
                 .hint("Old clients that take this path fail; send the bundle the CA gives today.")
         }
     }
+}
+
+/// The common name, else the organisation, else all of it.
+fn brief(name: &Name) -> &str {
+    name.get("CN").or_else(|| name.get("O")).unwrap_or(&name.text)
 }
 
 fn urls(urls: &[String]) -> String {

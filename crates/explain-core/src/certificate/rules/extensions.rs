@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use menshen_base::{Finding, Severity};
 
-use super::super::facts::{KeyKind, Presence};
+use super::super::facts::{KeyKind, Presence, SelfSigned};
 use super::super::oid;
 use super::{Case, LEAF};
 
@@ -66,8 +66,11 @@ fn role(case: &Case<'_>, out: &mut Vec<Finding>) {
     let leaf = case.leaf;
     if leaf.is_ca() {
         let claim = "it is the certificate of a CA, and clients refuse one as a server's";
+        // Self-signed ones are mostly so by the defaults of their tool; that weighs more.
+        let own = leaf.self_signed == SelfSigned::SelfSigned;
+        let severity = if own { Severity::Note } else { Severity::Error };
         out.push(
-            case.finding("cert-ca-as-leaf", Severity::Error, claim)
+            case.finding("cert-ca-as-leaf", severity, claim)
                 .evidence("basicConstraints", LEAF, "CA")
                 .hint("Issue a certificate for the server with this CA and serve that."),
         );

@@ -2,7 +2,7 @@
 
 use menshen_explain_core::certificate::{
     Browser, Certificate, Chain, ChainEnd, Class, Coverage, GREEN_BAR, KeyKind, Lifetime, Link,
-    NameVerdict, Report, SctOutcome, Source, StoreTrust, Transparency, date, date_time,
+    NameVerdict, Report, SctOutcome, SelfSigned, Source, StoreTrust, Transparency, date, date_time,
 };
 
 use super::super::observe::Dialect;
@@ -10,30 +10,22 @@ use super::super::revocation::{Revocation, SourceKind, Standing};
 use super::super::{Explanation, Observation, SiteView};
 use super::{Card, Mark};
 
-pub(super) fn write(explanation: &Explanation, card: &mut Card) {
+/// What decides: class, verdict, names, time, trust, and what visitors see.
+pub(super) fn summary(explanation: &Explanation, card: &mut Card) {
     let Some(report) = &explanation.report else {
         card.headline("no certificate", &format!("  {}", explanation.subject));
-        if let Some(seen) = &explanation.seen {
-            connection(seen, card);
-        }
         return;
     };
-    let word = report.class.class.word().to_uppercase();
+    let word = match report.class.class {
+        Class::None => "no class".to_owned(),
+        class => class.word().to_uppercase(),
+    };
     card.headline(&word, &format!("  {}", explanation.subject));
     verdict(report, explanation.good(), card);
-    card.gap();
     class(report, card);
-    leaf(&report.leaf, card);
     names(&report.names, &report.leaf, card);
     lifetime(&report.lifetime, &report.leaf, report.now, card);
-    card.gap();
-    chain(&report.chain, card);
     trust(&report.trust, card);
-    if let Some(revocation) = &explanation.revocation {
-        self::revocation(revocation, card);
-    }
-    transparency(&report.transparency, explanation, card);
-    card.gap();
     for view in &report.browsers {
         let name = match view.browser {
             Browser::Chromium => "chromium",
@@ -45,8 +37,24 @@ pub(super) fn write(explanation: &Explanation, card: &mut Card) {
     if report.class.class == Class::Ev || report.ev.claims.holds {
         card.row("", GREEN_BAR);
     }
-    if let Some(seen) = &explanation.seen {
+}
+
+/// All the rest.
+pub(super) fn details(explanation: &Explanation, card: &mut Card) {
+    if explanation.report.is_some() || explanation.seen.is_some() || explanation.site.is_some() {
         card.gap();
+    }
+    if let Some(report) = &explanation.report {
+        leaf(&report.leaf, card);
+        limits(report, card);
+        ev(report, card);
+        chain(&report.chain, card);
+        if let Some(revocation) = &explanation.revocation {
+            self::revocation(revocation, card);
+        }
+        transparency(&report.transparency, explanation, card);
+    }
+    if let Some(seen) = &explanation.seen {
         connection(seen, card);
     }
     if let Some(site) = &explanation.site {
@@ -78,7 +86,16 @@ fn class(report: &Report, card: &mut Card) {
     if report.class.qwac {
         card.row("", "qualified website authentication certificate of the EU (QWAC)");
     }
+}
+
+/// The three verdicts; one line where no EV is claimed and nothing looks like it.
+fn ev(report: &Report, card: &mut Card) {
     let ev = &report.ev;
+    if !ev.claims.holds && !ev.shaped.holds && !ev.browser_treated.holds {
+        let text = "claims it: no; is shaped like it: no; a browser would treat it so: no";
+        card.row("ev", text);
+        return;
+    }
     let three = [
         ("ev", "claims it", &ev.claims),
         ("", "is shaped like it", &ev.shaped),
@@ -145,26 +162,39 @@ fn name_row(verdict: &NameVerdict, asked: bool, card: &mut Card) {
 }
 
 fn lifetime(life: &Lifetime, leaf: &Certificate, now: i64, card: &mut Card) {
-    let (from, to) = (date_time(leaf.not_before), date_time(leaf.not_after));
-    card.row("lifetime", &format!("{from} to {to}, {} days", life.days));
-    card.drawn("", &bar(leaf, life.renew_at, now));
-    let left = if life.left_seconds < 0 {
-        (Mark::Bad, format!("over for {}", days(-life.left_seconds)))
+    let until = date_time(leaf.not_after);
+    let (mark, left) = if life.left_seconds < 0 {
+        (Mark::Bad, format!("over for {}, since {until}", days(-life.left_seconds)))
     } else if life.not_yet_seconds > 0 {
-        (Mark::Bad, format!("begins in {}", days(life.not_yet_seconds)))
+        let from = date_time(leaf.not_before);
+        (Mark::Bad, format!("begins in {}, on {from}", days(life.not_yet_seconds)))
     } else if life.renew_due {
-        (Mark::Odd, format!("{} left; two thirds are over, time to renew", days(life.left_seconds)))
+        let left = days(life.left_seconds);
+        (Mark::Odd, format!("until {until}, {left} left; two thirds are over, time to renew"))
     } else {
         let renew = date(life.renew_at);
-        (Mark::Good, format!("{} left; renew from {renew} on", days(life.left_seconds)))
+        let left = days(life.left_seconds);
+        (Mark::Good, format!("until {until}, {left} left; renew from {renew} on"))
     };
-    card.marked("", left.0, &left.1);
+    card.marked("valid", mark, &left);
+    card.drawn("", &bar(leaf, life.renew_at, now));
+}
+
+/// How long it lives, against the rules of its day and of the day it is judged on.
+fn limits(report: &Report, card: &mut Card) {
+    let (life, leaf) = (&report.lifetime, &report.leaf);
+    let (from, to) = (date_time(leaf.not_before), date_time(leaf.not_after));
+    card.row("lifetime", &format!("{from} to {to}, {} days", life.days));
+    // The rules bind public authorities only.
+    if report.publicly_trusted == Some(false) || leaf.self_signed != SelfSigned::No {
+        return;
+    }
     if let Some(limit) = &life.limit {
         let mark = if life.too_long { Mark::Bad } else { Mark::None };
         let text = format!("limit when it was issued: {} ({})", limit.text, limit.source);
         card.marked("", mark, &text);
     }
-    if !life.at.issuable && !life.at.because.is_empty() {
+    if !leaf.is_ca() && !life.at.issuable && !life.at.because.is_empty() {
         let because = life.at.because.join(", and ");
         let day = date(life.at.at);
         card.row(
@@ -236,11 +266,18 @@ fn short(subject: &str) -> &str {
     if subject.is_empty() { "(empty subject)" } else { subject }
 }
 
+/// Public stores first; a reason that all of them give is written once.
 fn trust(trust: &[StoreTrust], card: &mut Card) {
-    for (number, store) in trust.iter().enumerate() {
-        let title = if number == 0 { "trust" } else { "" };
+    let mut stores: Vec<&StoreTrust> = trust.iter().collect();
+    stores.sort_by_key(|store| !store.public);
+    let mut said: Option<&StoreTrust> = None;
+    for store in stores {
+        let title = if said.is_none() { "trust" } else { "" };
         let mark = if store.trusted { Mark::Good } else { Mark::Bad };
-        card.marked(title, mark, &format!("{}: {}", store.store, store.reason));
+        let same = said.is_some_and(|said| said.reason == store.reason);
+        let reason = if same { "the same" } else { &store.reason };
+        card.marked(title, mark, &format!("{}: {reason}", store.store));
+        said = said.or(Some(store));
     }
 }
 
@@ -352,4 +389,4 @@ fn milliseconds(micros: u64) -> String {
 
 /// Most names written out.
 const NAMES_MAX: usize = 30;
-const BAR_COLUMNS: i64 = 48;
+const BAR_COLUMNS: i64 = 40;

@@ -109,8 +109,8 @@ pub(super) fn messages(scene: &Scene, out: &mut String) {
         let number = arrow.number.map(|number| format!("{number} ")).unwrap_or_default();
         let _ = writeln!(
             out,
-            "<details><summary><b>{number}{}</b> <span class=\"what\">from the {}, {}, {}, {}</span>\
-             </summary>\n<p>{}</p>",
+            "<details><summary><b>{number}{}</b> <span class=\"what\">from the {}, {}, {}, {}\
+             </span></summary>\n<p>{}</p>",
             escape(&arrow.name),
             arrow.from.word(),
             bytes(arrow.bytes),
@@ -143,7 +143,8 @@ fn sign(mark: Mark) -> String {
         Mark::Unknown => "unknown",
     };
     format!(
-        "<svg class=\"sign {}\" viewBox=\"0 0 16 16\" aria-hidden=\"true\"><use href=\"#i-{id}\"/></svg>",
+        "<svg class=\"sign {}\" viewBox=\"0 0 16 16\" aria-hidden=\"true\">\
+         <use href=\"#i-{id}\"/></svg>",
         class(mark)
     )
 }

@@ -1,5 +1,5 @@
-//! The drawing as it grows downwards. Every text goes through [`Canvas::text`], which escapes it and
-//! notes the place it takes.
+//! The drawing as it grows downwards. Every text goes through [`Canvas::text`], which escapes it
+//! and notes the place it takes.
 
 use std::fmt::Write as _;
 

@@ -26,7 +26,8 @@ pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -
 }
 
 /// For whom this is new.
-pub(in crate::handshake) const INTRO: &str = "How two computers agree on secret keys, and one of them shows \
-     who it is, before the first word of the talk. Read from top to bottom.";
+pub(in crate::handshake) const INTRO: &str = "\
+    How two computers agree on secret keys, and one of them shows who it is, before the first word \
+    of the talk. Read from top to bottom.";
 /// Units of the labels.
 const LABEL: i32 = 124;

@@ -221,7 +221,8 @@ fn legend(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -> i32 {
                 "<path class=\"shaft {class}\" d=\"M{x} {middle}H{end}\" stroke-dasharray=\"7 6\"/>"
             ),
             _ => format!(
-                "<rect class=\"{class} bar-{class}\" x=\"{x}\" y=\"{}\" width=\"34\" height=\"12\"/>",
+                "<rect class=\"{class} bar-{class}\" x=\"{x}\" y=\"{}\" width=\"34\" \
+                 height=\"12\"/>",
                 middle - 6
             ),
         });

@@ -41,6 +41,7 @@ pub(super) fn judge(inputs: &Inputs<'_>) -> Judgement {
     };
     let (chain, root, end) = build(inputs, leaf);
     judgement.chain = chain;
+    judgement.findings.extend(self_signed(inputs, leaf));
     judgement.findings.extend(end.and_then(|end| missing(inputs, end)));
     judgement.findings.extend(dates(inputs, &judgement.chain));
     judgement.findings.extend(compare(inputs, &inputs.sent[leaf]));
@@ -88,6 +89,23 @@ fn build(inputs: &Inputs<'_>, leaf: usize) -> (Vec<usize>, Option<usize>, Option
             _ => return (chain, None, Some(last)),
         }
     }
+}
+
+/// Nobody vouches for it, though it fits the key.
+fn self_signed(inputs: &Inputs<'_>, leaf: usize) -> Option<Finding> {
+    let leaf = &inputs.sent[leaf];
+    let own = leaf.issuer.der == leaf.subject.der && leaf.signed(leaf);
+    if !own || inputs.roots.iter().any(|root| root.spki == leaf.spki) {
+        return None;
+    }
+    let claim = "it is self-signed: browsers and programs refuse it";
+    let hint = "Install what the authority sent, or use tls.acme; for development \
+                `menshen cert dev` has a CA that can be trusted.";
+    Some(
+        Finding::new("install-self-signed", Severity::Warning, leaf.title(), claim)
+            .evidence("issuer", "certificate", leaf.issuer.text.clone())
+            .hint(hint),
+    )
 }
 
 fn missing(inputs: &Inputs<'_>, end: usize) -> Option<Finding> {

@@ -90,8 +90,9 @@ fn put(place: Option<&Place>, draw: impl Fn() -> String) -> Result<Option<String
         Some(Place::File(path, file)) => {
             let mut file = file;
             let is_regular = file.metadata().is_ok_and(|data| data.is_file());
-            let emptied = if is_regular { file.set_len(0).and(file.rewind()) } else { Ok(()) };
+            let emptied = if is_regular { file.set_len(0) } else { Ok(()) };
             emptied
+                .and_then(|()| if is_regular { file.rewind() } else { Ok(()) })
                 .and_then(|()| file.write_all(draw().as_bytes()))
                 .map_err(|error| unwritable(path, &error, EXIT_PERMANENT))?;
             Ok(None)

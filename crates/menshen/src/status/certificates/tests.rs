@@ -54,14 +54,14 @@ fn names_are_told_with_all_that_is_known() {
         text,
         "\ncertificates  version 4, in all workers\n  \
          *.b.test  failing\n    \
-         3 failures, next try at 2026-11-22T13:00:00Z\n    \
+         3 failures, next try at 2026-11-22T13:00:00Z (in 1 h 0 min)\n    \
          last error: dns: no such\\x1b[31m record\n  \
-         a.test  kept  until 2027-01-01 (40 days)  by Pebble Intermediate\n    \
-         renewed at 2026-12-12T12:00:00Z\n    \
+         a.test    kept      until 2027-01-01T12:00:05Z (in 40 d 0 h)  by Pebble Intermediate\n    \
+         will be renewed at 2026-12-12T12:00:00Z (in 20 d 0 h)\n    \
          the authority suggests 2026-12-11T12:00:00Z to 2026-12-13T12:00:00Z: \
          https://a.example/why\n    \
          not served: the own addresses answer with another certificate\n  \
-         c.test  unknown\n"
+         c.test    unknown\n"
     );
     assert_eq!(json["certificates"][1]["days_left"], 40);
     assert_eq!(json["certificates"][2]["state"], "unknown");

@@ -16,7 +16,7 @@ impl Scale {
 
 /// Draws it from `y` on; gives where it ends.
 pub(super) fn draw(canvas: &mut Canvas, scale: &Scale, column: Column, y: i32) -> i32 {
-    let text = "Time to scale: when each flight passed (numbers as below)";
+    let text = "Time to scale: when each flight passed";
     let mut y = canvas.paragraph(column, y, Face::LABEL, text) + 4;
     let label = Face::FAINT.width("server") + 10;
     let axis = Column { x: column.x + label, width: column.width - label - 10 };
@@ -27,7 +27,8 @@ pub(super) fn draw(canvas: &mut Canvas, scale: &Scale, column: Column, y: i32) -
     let middle = y + 36;
     if let Some(connect) = scale.connect_us {
         canvas.shape(&format!(
-            "<rect class=\"sealed\" fill-opacity=\"0.25\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"8\"/>",
+            "<rect class=\"sealed\" fill-opacity=\"0.25\" x=\"{}\" y=\"{}\" \
+             width=\"{}\" height=\"8\"/>",
             axis.x,
             middle - 4,
             (at(connect) - axis.x).max(2)
