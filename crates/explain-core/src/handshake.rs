@@ -5,8 +5,8 @@
 //! handshake failed. TLS 1.0 to 1.3 (RFC 2246, 4346, 5246, 8446), key logs by RFC 9850.
 //!
 //! Nothing here fails: any bytes give a story, if only one of "this is not TLS". Memory and time
-//! are bounded by the limits below, and a story that was cut says so. No secret is ever part of one.
-//! Every text of a peer is cleaned: it holds printable characters only; a renderer must still
+//! are bounded by the limits below, and a story that was cut says so. No secret is ever part of
+//! one. Every text of a peer is cleaned: it holds printable characters only; a renderer must still
 //! escape for its own format.
 
 mod causes;

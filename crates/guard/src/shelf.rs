@@ -2,9 +2,9 @@
 //! posted there reaches running workers, without a new generation and without losing a connection.
 //!
 //! On the shelf are, in this order: the pair of `tls.certificate`, those found in `tls.from` and
-//! those of `menshen cert install`, those the keeper got, and, where these may leave a name out, the
-//! development CA's. What is broken is a finding and never stops the guard; a pair that was good
-//! stays in memory while its file is not. Only a shelf that would be empty is an error.
+//! those of `menshen cert install`, those the keeper got, and, where these may leave a name out,
+//! the development CA's. What is broken is a finding and never stops the guard; a pair that was
+//! good stays in memory while its file is not. Only a shelf that would be empty is an error.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};

@@ -141,8 +141,8 @@ impl std::fmt::Debug for StoredPair {
     }
 }
 
-/// The name of a name's files: `_` for `*`, and what begins with `_` itself stands behind `=`, which
-/// no name has. Names are checked host names: nothing in them leads elsewhere.
+/// The name of a name's files: `_` for `*`, and what begins with `_` itself stands behind `=`,
+/// which no name has. Names are checked host names: nothing in them leads elsewhere.
 fn file_name(name: &str) -> String {
     let kept = if name.starts_with('_') { "=" } else { "" };
     format!("{kept}{}", name.replace('*', "_"))

@@ -165,11 +165,10 @@ fn next_steps(class: Class) -> String {
         ],
     };
     let mut text = String::from(
-        "Next:\n  \
-         1. Hand the request in at the authority. Keep the names as they are here: what they\n     \
-         add or leave out, `menshen cert install` shows.\n  \
-         2. Prove the names as the authority asks: a TXT record, a file, or a mail. If the \
-         domain has a\n     CAA record, it must name the authority.\n",
+        "Next:\n  1. Hand the request in at the authority. Keep the names as they are here: what \
+         they\n     add or leave out, `menshen cert install` shows.\n  2. Prove the names as the \
+         authority asks: a TXT record, a file, or a mail. If the domain has a\n     CAA record, it \
+         must name the authority.\n",
     );
     if !have.is_empty() {
         text += "  3. Have at hand:\n";
