@@ -15,6 +15,8 @@ pub struct SiteFiles {
     pub name: String,
     /// The files in the order menshen prefers them.
     pub held: Vec<Held>,
+    /// The development certificate, which counts only where no other file covers the name.
+    pub standin: Option<Held>,
 }
 
 /// A file that may hold a certificate.
@@ -55,7 +57,11 @@ pub(super) fn look(files: &SiteFiles, dial: &Dial) -> Looked {
     let name = &files.name;
     let mut places = Vec::new();
     let mut fitting: Vec<(SiteFile, Vec<Certificate>)> = Vec::new();
-    for held in &files.held {
+    for held in files.held.iter().chain(&files.standin) {
+        let is_standin = files.standin.as_ref().is_some_and(|standin| std::ptr::eq(held, standin));
+        if is_standin && !fitting.is_empty() {
+            continue;
+        }
         let Ok(chain) = input::certificates(&held.bytes) else { continue };
         let Some(leaf) = chain.first().filter(|leaf| !leaf.is_ca()) else { continue };
         places.push(held.place.clone());
