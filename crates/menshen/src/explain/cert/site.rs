@@ -47,12 +47,13 @@ fn door(config: &Config, site: &str, arguments: &CertArguments) -> Result<Dial, 
     Ok(Dial { target, instead: Some(instead), timeouts: Timeouts::default() })
 }
 
-/// In the order menshen prefers them: given ones, those found, the keeper's, the development CA's.
+/// Given ones, those found, those installed, the keeper's, the development CA's.
 fn files(config: &Config) -> Vec<Held> {
     let mut paths: Vec<PathBuf> = config.tls.certificate.iter().cloned().collect();
     for from in &config.tls.from {
         if from.is_dir() { paths.extend(within(from, 1)) } else { paths.push(from.clone()) }
     }
+    paths.extend(within(&config.state.join(menshen_tls::order::INSTALLED), 0));
     paths.extend(within(&config.state.join("certificates"), 0));
     paths.push(config.state.join("dev-cert.pem"));
     let held = paths.iter().take(FILES_MAX).filter_map(|path| {
