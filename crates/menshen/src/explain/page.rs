@@ -73,8 +73,8 @@ fn address(text: &str) -> Result<Url, String> {
 fn failure(error: &PageError) -> (String, u8) {
     let (hint, code) = match error {
         PageError::PeerUnreachable { .. } => (
-            "\n  hint: look at the address; --connect ADDR:PORT asks there instead, and --file reads \
-             a saved page",
+            "\n  hint: look at the address; --connect ADDR:PORT asks there instead, and --file \
+             reads a saved page",
             EXIT_RETRY,
         ),
         PageError::Local { .. } => ("", EXIT_RETRY),

@@ -49,7 +49,10 @@ fn end(case: &Case<'_>, out: &mut Vec<Finding>) {
         out.push(
             case.finding("cert-self-signed", severity, claim)
                 .evidence("issuer", "the certificate", case.leaf.issuer.text.as_str())
-                .hint("Get one by ACME (tls.acme), or for development trust the CA of `menshen cert dev`."),
+                .hint(
+                    "Get one by ACME (tls.acme), or for development trust the CA of \
+                     `menshen cert dev`.",
+                ),
         );
     } else if case.chain.end == ChainEnd::Untrusted && case.anchors_known && !trusted {
         let root = case.chain.built.last().map(|last| last.subject.as_str()).unwrap_or_default();
