@@ -63,9 +63,13 @@ pub(super) fn look(files: &SiteFiles, dial: &Dial) -> Looked {
             continue;
         }
         let Ok(chain) = input::certificates(&held.bytes) else { continue };
-        let Some(leaf) = chain.first().filter(|leaf| !leaf.is_ca()) else { continue };
-        places.push(held.place.clone());
-        if covers(leaf, name) {
+        let Some(leaf) = chain.first() else { continue };
+        // Self-signed ones are often made out as an authority's, and served all the same.
+        let fits = covers(leaf, name);
+        if fits || !leaf.is_ca() {
+            places.push(held.place.clone());
+        }
+        if fits {
             let (place, sha256) = (held.place.clone(), leaf.sha256.clone());
             fitting.push((SiteFile { place, sha256, not_after: leaf.not_after }, chain));
         }

@@ -49,7 +49,7 @@ fn door(config: &Config, site: &str, arguments: &CertArguments) -> Result<Dial, 
     Ok(Dial { target, instead: Some(instead), timeouts: Timeouts::default() })
 }
 
-/// In the order menshen prefers them: given ones, those found, the keeper's.
+/// Given ones, those found, those installed, the keeper's.
 fn files(config: &Config) -> Vec<Held> {
     let mut paths: Vec<PathBuf> = config.tls.certificate.iter().cloned().collect();
     let installed = config.state.join(menshen_tls::order::INSTALLED);
@@ -119,8 +119,7 @@ mod tests {
         for place in deep.ancestors().take(5) {
             fs::write(place.join("one.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
         }
-        let mut config = Config::default();
-        config.state = folder.path().join("state");
+        let mut config = Config { state: folder.path().join("state"), ..Config::default() };
         config.tls.from = vec![folder.path().to_owned()];
         assert_eq!(files(&config).len(), 4);
         assert_eq!(menshen_tls::collect(&config.tls.from, 0).watched.len(), 4 + 4);
