@@ -23,7 +23,6 @@ fn card(name: &str, asked: Option<&str>, roots: bool) -> Explanation {
     explanation.unwrap()
 }
 
-/// Without what this machine's own roots say: the line, and those that go on with it, deeper.
 fn without_system(text: &str) -> String {
     let mut lines = Vec::new();
     let mut inside = false;
@@ -31,7 +30,7 @@ fn without_system(text: &str) -> String {
         if let Some((title, _)) = line.split_once(" system: ") {
             lines.push(format!("{title} system: \u{2026}"));
             inside = true;
-        } else if !inside || !line.starts_with(&" ".repeat(15)) {
+        } else if !inside || !line.starts_with(FURTHER) {
             lines.push(line.to_owned());
             inside = false;
         }
@@ -82,3 +81,6 @@ fn the_json_has_its_class_at_the_top() {
     assert_eq!(value["certificate"]["leaf"]["subject"]["text"], "CN=www.example.com");
     assert!(value["findings"].is_array() && value["connection"].is_null());
 }
+
+/// How a further line of a marked row begins.
+const FURTHER: &str = "               ";

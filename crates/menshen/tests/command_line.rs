@@ -38,6 +38,10 @@ fn help_is_as_agreed() {
         "explain https",
         "explain page",
         "explain upload",
+        "cert",
+        "cert request",
+        "cert install",
+        "cert dev",
         "sample",
     ];
     for command in commands {

@@ -15,6 +15,8 @@ pub struct SiteFiles {
     pub name: String,
     /// The files in the order menshen prefers them.
     pub held: Vec<Held>,
+    /// The development certificate, which counts only where no other file covers the name.
+    pub standin: Option<Held>,
 }
 
 /// A file that may hold a certificate.
@@ -55,11 +57,19 @@ pub(super) fn look(files: &SiteFiles, dial: &Dial) -> Looked {
     let name = &files.name;
     let mut places = Vec::new();
     let mut fitting: Vec<(SiteFile, Vec<Certificate>)> = Vec::new();
-    for held in &files.held {
+    for held in files.held.iter().chain(&files.standin) {
+        let is_standin = files.standin.as_ref().is_some_and(|standin| std::ptr::eq(held, standin));
+        if is_standin && !fitting.is_empty() {
+            continue;
+        }
         let Ok(chain) = input::certificates(&held.bytes) else { continue };
-        let Some(leaf) = chain.first().filter(|leaf| !leaf.is_ca()) else { continue };
-        places.push(held.place.clone());
-        if covers(leaf, name) {
+        let Some(leaf) = chain.first() else { continue };
+        // Self-signed ones are often made out as an authority's, and served all the same.
+        let fits = covers(leaf, name);
+        if fits || !leaf.is_ca() {
+            places.push(held.place.clone());
+        }
+        if fits {
             let (place, sha256) = (held.place.clone(), leaf.sha256.clone());
             fitting.push((SiteFile { place, sha256, not_after: leaf.not_after }, chain));
         }

@@ -18,6 +18,7 @@ pub(super) fn summary(explanation: &Explanation, card: &mut Card) {
     };
     let word = match report.class.class {
         Class::None => "no class".to_owned(),
+        Class::Ev if report.ev.claims_only => "EV, claimed only".to_owned(),
         class => class.word().to_uppercase(),
     };
     card.headline(&word, &format!("  {}", explanation.subject));

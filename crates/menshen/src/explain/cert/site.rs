@@ -29,8 +29,9 @@ pub(super) fn about(site: &str, arguments: &CertArguments) -> Result<About, Fail
     let mut config = settings.config;
     move_state(&mut config, arguments.place.state.clone());
     let held = files(&config);
+    let standin = held_at(&config.state.join("dev-cert.pem"));
     let dial = door(&config, &site, arguments)?;
-    Ok(About::Site { files: SiteFiles { name: site, held }, dial })
+    Ok(About::Site { files: SiteFiles { name: site, held, standin }, dial })
 }
 
 /// The first HTTPS address, or where `--connect` says.
@@ -48,21 +49,24 @@ fn door(config: &Config, site: &str, arguments: &CertArguments) -> Result<Dial, 
     Ok(Dial { target, instead: Some(instead), timeouts: Timeouts::default() })
 }
 
-/// In the order menshen prefers them: given ones, those found, the keeper's, the development CA's.
+/// Given ones, those found, those installed, the keeper's.
 fn files(config: &Config) -> Vec<Held> {
     let mut paths: Vec<PathBuf> = config.tls.certificate.iter().cloned().collect();
     let installed = config.state.join(menshen_tls::order::INSTALLED);
     for from in config.tls.from.iter().chain(installed.is_dir().then_some(&installed)) {
         if from.is_dir() { within(from, LEVELS, &mut paths) } else { paths.push(from.clone()) }
     }
-    within(&config.state.join("certificates"), 0, &mut paths);
-    paths.push(config.state.join("dev-cert.pem"));
-    let held = paths.iter().filter_map(|path| {
-        let bytes = read_bounded(fs::File::open(path).ok()?, FILE_BYTES_MAX).ok()?;
-        let bytes = certificates_only(&bytes);
-        (!bytes.is_empty()).then(|| Held { place: path.display().to_string(), bytes })
-    });
-    held.collect()
+    // Those of names that are kept no longer lie there, too, and are not served.
+    let kept = config.tls.acme.iter().map(|name| format!("{}.pem", name.replace('*', "_")));
+    paths.extend(kept.map(|file| config.state.join("certificates").join(file)));
+    paths.iter().filter_map(|path| held_at(path)).collect()
+}
+
+/// The certificates in a file, if it can be read and holds some.
+fn held_at(path: &Path) -> Option<Held> {
+    let bytes = read_bounded(fs::File::open(path).ok()?, FILE_BYTES_MAX).ok()?;
+    let bytes = certificates_only(&bytes);
+    (!bytes.is_empty()).then(|| Held { place: path.display().to_string(), bytes })
 }
 
 /// Adds the files of a folder and of `depth` levels below it, by name.
@@ -115,8 +119,7 @@ mod tests {
         for place in deep.ancestors().take(5) {
             fs::write(place.join("one.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
         }
-        let mut config = Config::default();
-        config.state = folder.path().join("state");
+        let mut config = Config { state: folder.path().join("state"), ..Config::default() };
         config.tls.from = vec![folder.path().to_owned()];
         assert_eq!(files(&config).len(), 4);
         assert_eq!(menshen_tls::collect(&config.tls.from, 0).watched.len(), 4 + 4);
