@@ -104,8 +104,8 @@ pub struct HttpChallenge {
     pub authorization: String,
 }
 
-/// The answer to one tls-alpn-01 challenge.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The answer to one tls-alpn-01 challenge; `Debug` shows no key.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlpnChallenge {
     /// The name in the client's SNI, lower case.
     pub name: String,
@@ -113,6 +113,12 @@ pub struct AlpnChallenge {
     pub certificate_pem: String,
     /// PEM of its key, which is used for nothing else.
     pub key_pem: String,
+}
+
+impl fmt::Debug for AlpnChallenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlpnChallenge").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// What the keeper remembers of a name, and what `menshen status` shows; kept beside the

@@ -4,9 +4,9 @@
 //! connection, and returns a [`Story`] that a picture can be drawn from. [`causes`] says why a
 //! handshake failed. TLS 1.0 to 1.3 (RFC 2246, 4346, 5246, 8446), key logs by RFC 9850.
 //!
-//! Nothing here fails: any bytes give a story, if only one of "this is not TLS". Memory and time are
-//! bounded by the limits below, and a story that was cut says so. No secret is ever part of a story.
-//! Every text of a peer is cleaned: it holds printable characters only; a renderer must still
+//! Nothing here fails: any bytes give a story, if only one of "this is not TLS". Memory and time
+//! are bounded by the limits below, and a story that was cut says so. No secret is ever part of
+//! one. Every text of a peer is cleaned: it holds printable characters only; a renderer must still
 //! escape for its own format.
 
 mod causes;
@@ -64,6 +64,18 @@ pub fn name_alert(story: &mut Story, by: Side, code: u8) {
         let (level, name, meaning) = (AlertLevel::Fatal, text.name, text.meaning.into());
         story.outcome = Outcome::Alert { by, level, code: Some(code), name, meaning };
     }
+}
+
+/// What a version's number on the wire is called.
+#[must_use]
+pub fn version(code: u16) -> Named {
+    registry::version(code)
+}
+
+/// What a cipher suite's number is called by IANA.
+#[must_use]
+pub fn suite(code: u16) -> Named {
+    registry::suite(code)
 }
 
 /// Bytes of one direction that are looked at, in bytes. What comes later is counted only.

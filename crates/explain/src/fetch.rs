@@ -80,10 +80,13 @@ pub enum FetchError {
 pub fn fetch(what: &Fetch<'_>) -> Result<Vec<u8>, FetchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| FetchError::Broken(error.to_string()))?;
-    runtime.block_on(async {
+    let fetched = runtime.block_on(async {
         let all = tokio::time::timeout(what.time_max, follow(what)).await;
         all.unwrap_or(Err(FetchError::Late))
-    })
+    });
+    // A connect that still waits is left to itself.
+    runtime.shutdown_background();
+    fetched
 }
 
 /// Whether an address is one everybody can reach; those of private networks are not asked for a
@@ -137,8 +140,11 @@ async fn once(url: &str, what: &Fetch<'_>) -> Result<Answer, FetchError> {
     let host = if target.port == 80 { host } else { format!("{host}:{}", target.port) };
     let timeouts = Timeouts { resolve: what.time_max, connect: what.time_max, talk: what.time_max };
     let dial = Dial { target, instead: None, timeouts };
-    // Blocks this thread's own runtime only; the connect has its own time.
-    let connected = connect(&dial).map_err(|error| FetchError::Unreachable { error })?;
+    // On a thread of its own: a name with many addresses that do not answer takes the time of each,
+    // and the time for all must end it.
+    let connected = tokio::task::spawn_blocking(move || connect(&dial)).await;
+    let connected = connected.map_err(|error| FetchError::Broken(error.to_string()))?;
+    let connected = connected.map_err(|error| FetchError::Unreachable { error })?;
     if what.reach == Reach::Public && !is_public(connected.address.ip()) {
         return Err(FetchError::Private(connected.address.ip()));
     }

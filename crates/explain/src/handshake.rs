@@ -18,20 +18,28 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
 
 use crate::connect::{ConnectError, Dial};
+use crate::hello::Hello;
 use crate::starttls::{Preface, Protocol, Speaker, StarttlsError};
 
 mod door;
 mod file;
+mod html;
 mod keys;
 mod legacy;
 mod live;
 mod save;
+mod scene;
+mod svg;
 mod tap;
+mod text;
 mod verdicts;
 
 pub use door::{Gallery, from_door};
 pub use file::{Choose, from_capture};
+pub use html::{gallery_html, html};
 pub use legacy::Expected;
+pub use svg::svg;
+pub use text::{gallery_text, text};
 
 /// What is to be looked at, and how.
 #[derive(Debug, Clone)]
@@ -215,7 +223,7 @@ pub fn look(ask: &Ask) -> Result<Look, HandshakeError> {
     let (mut shown, mut story, mut skip) = (first, story, 0);
     let mut expected = Vec::new();
     if failed && legacy::is_worth_trying(&story) {
-        for hello in legacy::Hello::ALL {
+        for hello in Hello::ALL {
             // One that cannot be reached now is as good as one that says nothing.
             let Ok((taped, answer)) = legacy::probe(ask, hello) else { continue };
             attempts.push(attempted(hello.words(), &answer, None));

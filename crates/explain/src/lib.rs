@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod connect;
 pub mod fetch;
 pub mod handshake;
+mod hello;
 pub mod page;
 pub mod rights;
 pub mod starttls;

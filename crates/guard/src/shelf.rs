@@ -1,10 +1,10 @@
 //! The certificates the workers are given, by one bulletin for the guard's whole life: what is
 //! posted there reaches running workers, without a new generation and without losing a connection.
 //!
-//! On the shelf are, in this order: the pair of `tls.certificate`, those found in `tls.from`, those
-//! the keeper got, and, where these may leave a name out, the development CA's. What is broken is
-//! a finding and never stops the guard; a pair that was good stays in memory while its file is not.
-//! Only a shelf that would be empty is an error.
+//! On the shelf are, in this order: the pair of `tls.certificate`, those found in `tls.from` and
+//! those of `menshen cert install`, those the keeper got, and, where these may leave a name out,
+//! the development CA's. What is broken is a finding and never stops the guard; a pair that was
+//! good stays in memory while its file is not. Only a shelf that would be empty is an error.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use menshen_base::Finding;
 use menshen_config::{Config, PairOrigin, Shelf, ShelfPair};
 use menshen_sys::Bulletin;
+use menshen_sys::bulletin::BULLETIN_BYTES_MAX;
 use menshen_tls::Outcome;
 use rustix::fs::{Mode, OFlags};
 
@@ -170,7 +171,14 @@ impl Certificates {
                 pairs.push(held.pair.clone());
             }
         }
+        let left_out = fit(&mut pairs);
         if pairs != self.posted {
+            if left_out > 0 {
+                log::event(&format!(
+                    "{left_out} certificates of the keeper are too long to be served with the \
+                     others: 16 MiB in all"
+                ));
+            }
             let shelf = Shelf { pairs };
             self.bulletin.post(&serde_json::to_vec(&shelf)?)?;
             self.posted = shelf.pairs;
@@ -198,6 +206,28 @@ impl Held {
     }
 }
 
+/// Leaves out what the keeper gave too much of: a stranger may have written it, and it must not
+/// keep the operator's own from being posted. Gives how many.
+fn fit(pairs: &mut Vec<ShelfPair>) -> usize {
+    // As they are posted: JSON writes some bytes as six.
+    let size = |pair: &ShelfPair| serde_json::to_vec(pair).map_or(usize::MAX, |text| text.len());
+    let own = pairs.iter().filter(|pair| pair.origin != PairOrigin::Acme).map(size);
+    let mut sum = own.fold(FRAME_BYTES, |sum, bytes| sum.saturating_add(bytes + 1));
+    let before = pairs.len();
+    pairs.retain(|pair| {
+        if pair.origin != PairOrigin::Acme {
+            return true;
+        }
+        let with = sum.saturating_add(size(pair)).saturating_add(1);
+        let fits = with <= BULLETIN_BYTES_MAX;
+        if fits {
+            sum = with;
+        }
+        fits
+    });
+    before - pairs.len()
+}
+
 /// A bulletin for processes that may not post. Who is not root and has this process's user could
 /// open it anew; they could do worse.
 pub(crate) fn read_only(bulletin: &Bulletin) -> std::io::Result<OwnedFd> {
@@ -209,6 +239,8 @@ fn failed(source: std::io::Error) -> GuardError {
     GuardError::LocalSystem { action: "post the certificates", source }
 }
 
+/// Around the pairs on the shelf, with room to spare.
+const FRAME_BYTES: usize = 64;
 /// How often files are looked at: one `stat` each. A change counts when the next look finds the
 /// same, so that a certificate and its key written one after the other are read together.
 const LOOK: Duration = Duration::from_secs(2);

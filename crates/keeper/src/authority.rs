@@ -4,6 +4,7 @@
 //! the authority no longer knows it. Every order has a client of its own, so that one that hangs
 //! holds up no other; only making the account is done by one at a time.
 
+use std::fmt;
 use std::sync::Arc;
 
 use instant_acme::{Account, AccountBuilder, AccountCredentials, ExternalAccountKey, NewAccount};
@@ -18,8 +19,7 @@ use crate::order::persist;
 use crate::outbox::Outbox;
 use crate::web::{self, Advice, Web};
 
-/// One configured authority.
-#[derive(Debug)]
+/// One configured authority; `Debug` shows neither the account nor the key of a binding.
 pub(crate) struct Authority {
     /// URL of its directory.
     pub(crate) url: String,
@@ -154,6 +154,12 @@ impl Authority {
         let json = serde_json::to_string(&credentials)
             .map_err(|_| fault("the account cannot be written down"))?;
         Ok((account, json))
+    }
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("url", &self.url).finish_non_exhaustive()
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 use tokio::time::timeout;
 
-use crate::words::{clean, without};
+use crate::words::{apart, clean, without};
 
 /// The configured program.
 #[derive(Debug)]
@@ -130,21 +130,31 @@ impl Drop for Group {
 
 /// The end of what the hook said.
 #[derive(Default)]
-struct Tail(Vec<u8>);
+struct Tail {
+    bytes: Vec<u8>,
+    /// Something stood before it.
+    cut: bool,
+}
 
 impl Tail {
     async fn read(&mut self, stderr: Option<ChildStderr>) {
         let Some(mut stderr) = stderr else { return };
         let mut piece = [0; TAIL_BYTES];
         while let Ok(count @ 1..) = stderr.read(&mut piece).await {
-            self.0.extend_from_slice(piece.get(..count).unwrap_or_default());
-            let surplus = self.0.len().saturating_sub(TAIL_BYTES);
-            self.0.drain(..surplus);
+            self.bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
+            let surplus = self.bytes.len().saturating_sub(TAIL_BYTES);
+            self.bytes.drain(..surplus);
+            self.cut |= surplus > 0;
         }
     }
 
     fn words(&self, secret: &str) -> String {
-        let text = without(&String::from_utf8_lossy(&self.0), secret);
+        let text = String::from_utf8_lossy(&self.bytes);
+        // The end of a secret would not be known for one: the first word is dropped where it may
+        // have been longer.
+        let whole =
+            if self.cut { text.split_once(apart).map_or("", |(_, rest)| rest) } else { &text };
+        let text = without(whole, secret);
         let text = clean(&text, TAIL_BYTES);
         if text.is_empty() { text } else { format!(": {text}") }
     }

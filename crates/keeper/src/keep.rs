@@ -112,9 +112,12 @@ impl Keep {
     pub(crate) async fn run(mut self) -> Result<(), Gone> {
         self.tell().await?;
         let shared = Rc::clone(&self.shared);
-        loop {
+        // A step that was cut short is still due.
+        while !shared.is_ending() {
+            let now = unix_now();
+            self.settle(now);
             let (at, step) = self.next();
-            let left = at.saturating_sub(unix_now());
+            let left = at.saturating_sub(now);
             if left > 0 {
                 let left = Duration::from_secs(left.unsigned_abs()).min(CLOCK_LOOK);
                 match first(shared.ended(), sleep(left)).await {
@@ -132,6 +135,22 @@ impl Keep {
                 Step::Look => self.look().await,
             }
             self.tell().await?;
+        }
+        Ok(())
+    }
+
+    /// What was planned under a clock that has been set back since must not hold for years.
+    fn settle(&mut self, now: i64) {
+        let latest = |most: i64| now.saturating_add(most);
+        for embargo in &mut self.embargoes {
+            *embargo = (*embargo).min(latest(schedule::EMBARGO_SECONDS_MAX));
+        }
+        // Of a name that does not fail the plan follows from the certificate.
+        if self.note.failures > 0 {
+            self.next_order = self.next_order.min(latest(schedule::EMBARGO_SECONDS_MAX));
+        }
+        for at in [&mut self.next_window, &mut self.next_look].into_iter().flatten() {
+            *at = (*at).min(latest(schedule::WINDOW_SECONDS_MAX));
         }
     }
 
@@ -188,3 +207,6 @@ impl Keep {
 
 /// Longest sleep between two looks at the clock.
 const CLOCK_LOOK: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;

@@ -76,8 +76,9 @@ pub(crate) fn paced(due: i64, got: i64, life: Life, early: u32, share: Share) ->
 }
 
 /// Whether a renewal at `at` comes before a third of the life of a certificate that came at `got`.
+/// One that hardly lives at all is no licence to order without pause.
 pub(crate) fn is_early(at: i64, got: i64, life: Life) -> bool {
-    at.saturating_sub(got) < life.length() / 3
+    at.saturating_sub(got) < (life.length() / 3).max(EARLY_SECONDS_MIN)
 }
 
 /// When a keeper that starts begins its first order, if that is `due` by the certificate itself.
@@ -125,6 +126,8 @@ fn doubled(failures: u32, share: Share) -> i64 {
 pub(crate) const RETRY_SECONDS_MIN: i64 = 60;
 /// Longest wait between failures, before chance.
 pub(crate) const RETRY_SECONDS_MAX: i64 = 86_400;
+/// Renewals that follow sooner than this are always paced.
+const EARLY_SECONDS_MIN: i64 = 5;
 /// Longest wait an authority can ask for with `Retry-After`; rate limits count by the week.
 pub(crate) const EMBARGO_SECONDS_MAX: i64 = 7 * 86_400;
 /// Least time between the failure before a restart and the first order after it: Let's Encrypt
@@ -132,7 +135,7 @@ pub(crate) const EMBARGO_SECONDS_MAX: i64 = 7 * 86_400;
 const RESTART_SECONDS: i64 = 720;
 /// Bounds of the authority's advice when to ask for the window again (RFC 9773 §4.3.2).
 const WINDOW_SECONDS_MIN: i64 = 60;
-const WINDOW_SECONDS_MAX: i64 = 86_400;
+pub(crate) const WINDOW_SECONDS_MAX: i64 = 86_400;
 
 #[cfg(test)]
 mod tests;

@@ -72,6 +72,11 @@ impl Shared {
         }
     }
 
+    /// Whether this process is to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        *self.ending.borrow() || self.ending.has_changed().is_err()
+    }
+
     /// Waits until this process is to end.
     pub(crate) async fn ended(&self) {
         let mut ending = self.ending.clone();

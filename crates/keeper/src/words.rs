@@ -45,12 +45,16 @@ pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
 
 /// `text` without the pieces of `secret`, in case a hook tells what it was given.
 pub(crate) fn without(text: &str, secret: &str) -> String {
-    let apart = |c: char| c.is_whitespace() || matches!(c, '=' | ':' | '"' | '\'' | ',');
     let mut text = text.to_owned();
     for piece in secret.split(apart).filter(|piece| piece.len() >= SECRET_PIECE_BYTES) {
         text = text.replace(piece, "…");
     }
     text
+}
+
+/// What stands between the pieces of a secret.
+pub(crate) fn apart(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '=' | ':' | '"' | '\'' | ',')
 }
 
 fn is_unfit(c: char) -> bool {

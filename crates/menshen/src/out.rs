@@ -1,5 +1,10 @@
 //! Printing of the commands that answer and end. A reader that went away ends the command quietly.
+//!
+//! What is printed may hold words of strangers. Those who made the text have escaped what steers a
+//! terminal; what turns the direction of writing, or begins a control sequence without an escape
+//! character, is never wanted and written out here, in the way of JSON, which leaves it as it is.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -9,7 +14,7 @@ use menshen_config::Colour;
 /// reader that went away.
 pub(crate) fn print(text: &str, code: u8) -> ExitCode {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(upright(text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             complain(&format!("menshen: could not write the answer: {error}"));
             ExitCode::from(crate::EXIT_PERMANENT)
@@ -21,7 +26,7 @@ pub(crate) fn print(text: &str, code: u8) -> ExitCode {
 /// Prints a line to standard error.
 pub(crate) fn complain(text: &str) {
     // Nobody is left to be told.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", upright(text));
 }
 
 /// Colours for standard output.
@@ -47,5 +52,43 @@ fn colour(terminal: bool) -> Colour {
     if terminal && !refused { Colour::Ansi } else { Colour::Plain }
 }
 
+/// `text` with marks of direction and the control characters above ASCII written out.
+fn upright(text: &str) -> Cow<'_, str> {
+    let unfit = |c: char| {
+        matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(unfit) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if unfit(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 const COLUMNS_MIN: usize = 60;
 const COLUMNS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    //! What is written out, and that JSON stays the same.
+    use super::*;
+
+    #[test]
+    fn nothing_turns_the_line_around_and_json_stays_json() {
+        let plain = "\u{1b}[1mwörter\u{1b}[0m\n";
+        assert!(matches!(upright(plain), Cow::Borrowed(same) if same == plain));
+        let foreign = "a\\\u{202e}b\u{9b}31m\u{7f}\u{2066}";
+        assert_eq!(upright("x\u{202e}y"), "x\\u202ey");
+        let json = serde_json::to_string(foreign).unwrap();
+        let shown = upright(&json);
+        assert!(shown.is_ascii(), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), foreign);
+    }
+}

@@ -1,5 +1,5 @@
-//! Examples of the guide, as they are printed there, against a real php-fpm. Left out where none is
-//! installed; `CI` requires it.
+//! Examples of the guide, as they are printed there: settings about certificates are read; those
+//! about PHP run against a real php-fpm, left out where none is installed; `CI` requires it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 #[allow(dead_code, reason = "each test program uses its part")]
@@ -16,6 +16,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use live::{Live, command};
+use menshen_config::{Colour, check};
 
 /// The last fenced block of this language in a page of the guide.
 fn block(page: &str, language: &str) -> String {
@@ -23,6 +24,15 @@ fn block(page: &str, language: &str) -> String {
     let text = fs::read_to_string(folder.join(page)).unwrap();
     let (_, rest) = text.rsplit_once(&format!("```{language}\n")).unwrap();
     rest.split("```").next().unwrap().to_owned()
+}
+
+/// All fenced blocks of this language in a page of the guide.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
+    let text = fs::read_to_string(folder.join(page)).unwrap();
+    let begin = format!("```{language}\n");
+    let parts = text.split(&begin).skip(1);
+    parts.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
 /// Posts a form of fields and one file; status and body.
@@ -83,4 +93,38 @@ fn the_set_up_of_nginx_upload_module_carried_over() {
     fs::write(script, "<?php http_response_code(isset($_POST['other']) ? 200 : 400);").unwrap();
     assert_eq!(post(&live, &[("other", "x")], ("b", "bytes")).0, 400, "`other` was passed");
     live::wait_for("the file to be removed", || names(&live.path("incoming")) == ["月.txt"]);
+}
+
+#[test]
+fn settings_about_certificates_are_read_without_a_problem() {
+    let blocks = blocks("certificates.md", "toml");
+    assert!(blocks.len() >= 6, "{}", blocks.len());
+    for block in blocks {
+        assert_eq!(check(block.as_bytes(), "guide", Colour::Plain).report, "", "{block}");
+    }
+}
+
+#[test]
+fn the_dns_hook_asks_for_an_update() {
+    let shells = blocks("certificates.md", "sh");
+    let hook = shells.iter().find(|block| block.starts_with("#!/bin/sh")).unwrap();
+    let script = format!("nsupdate() {{ cat >&2; }}\n{hook}");
+    for (word, line) in [
+        ("set", "update add _acme-challenge.example.com 60 TXT \"v-1_a\""),
+        ("remove", "update delete _acme-challenge.example.com TXT \"v-1_a\""),
+    ] {
+        let mut child = std::process::Command::new("/bin/sh")
+            .args(["-c", &script, "hook", word, "_acme-challenge.example.com", "v-1_a"])
+            .stdin(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(b"hmac-sha256:k c2VjcmV0\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let asked = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<&str> = asked.lines().collect();
+        let zone = ["server 192.0.2.53", "zone example.com.", "key hmac-sha256:k c2VjcmV0"];
+        assert_eq!(lines, [&zone[..], &[line, "send"]].concat());
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! For what changes rarely and must reach running processes without a restart: certificates,
 //! challenges of authorities. Layout: a head of 32 bytes (magic, version, length, CRC-32), then the
-//! text. The version is odd while a post is under way; a reader that meets that, or a text that does
-//! not fit its sum, tries again. Versions only grow, so one `pread` of 8 bytes tells whether there
-//! is something new.
+//! text. The version is odd while a post is under way; a reader that meets that, or a text that
+//! does not fit its sum, tries again. Versions only grow, so one `pread` of the head tells whether
+//! there is something new.
 //!
 //! How it fails: a poster that dies in the middle leaves an odd version, and readers keep what they
 //! had; the next post repairs it. A reader can hold nobody up.

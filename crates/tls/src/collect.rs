@@ -20,6 +20,8 @@ use crate::load::load_pair;
 mod read;
 mod walk;
 
+pub use walk::LEVELS;
+
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,6 @@
-//! Certificates and keys: the development CA, orders of certificates, loading and checking of operators' certificates, the
-//! TLS configuration of a worker, shared session tickets, the owner token and its session cookies.
+//! Certificates and keys: the development CA, orders of certificates, loading and checking of
+//! operators' certificates, the TLS configuration of a worker, shared session tickets, the owner
+//! token and its session cookies.
 //!
 //! This crate never opens a socket, never starts a thread, never logs, and never puts key material
 //! into an error, a finding or a `Debug` output. Time comes in as an argument; only the ticket

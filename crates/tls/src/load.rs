@@ -62,8 +62,27 @@ pub fn load_pair(
     Ok(Loaded { chain, key, names, not_before_unix, not_after_unix, fingerprint_sha256, findings })
 }
 
+/// The certificate and key of a challenge, after making sure that they belong together. Unlike
+/// those of [`load_pair`] it may hold critical extensions that no client but its authority knows,
+/// which is what RFC 8737 §3 asks for.
+pub(crate) fn challenge_pair(
+    certificate_pem: &[u8],
+    key_pem: &[u8],
+) -> Result<CertifiedKey, TlsError> {
+    let chain = read_chain(certificate_pem)?;
+    let key = read_key(key_pem)?;
+    let signer = default_provider().key_provider.load_private_key(key);
+    let signer = signer.map_err(|_| UNUSABLE_KEY)?;
+    let parsed = parse_chain(&chain)?;
+    let certified = parsed.first().map(|leaf| leaf.public_key().raw);
+    if signer.public_key().as_deref() != certified {
+        return Err(TlsError::ConfigKeyMismatch { matches_certificate: None });
+    }
+    Ok(CertifiedKey::new(chain, signer))
+}
+
 /// Chain and key, after making sure that they belong together.
-pub(crate) fn pair_from_pem(
+fn pair_from_pem(
     certificate_pem: &[u8],
     key_pem: &[u8],
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {

@@ -372,8 +372,7 @@ pub fn requested(pem: &[u8]) -> Option<Requested> {
     })
 }
 
-/// An order whose key a certificate was made for.
-#[derive(Debug)]
+/// An order whose key a certificate was made for; `Debug` shows no key.
 pub struct Open {
     /// The key's file.
     pub key: PathBuf,
@@ -381,6 +380,13 @@ pub struct Open {
     pub key_pem: String,
     /// What was asked for.
     pub requested: Option<Requested>,
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Open");
+        shown.field("key", &self.key).field("requested", &self.requested).finish_non_exhaustive()
+    }
 }
 
 /// All orders of a state folder whose key can be read; none where there is no such folder.

@@ -10,12 +10,11 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::error::TlsError;
-use crate::load::pair_from_pem;
+use crate::load::challenge_pair;
 use crate::store::Store;
 use crate::ticket::Ticketer;
 
@@ -60,8 +59,7 @@ pub fn challenge_certificate(
     certificate_pem: &[u8],
     key_pem: &[u8],
 ) -> Result<Arc<CertifiedKey>, TlsError> {
-    let (chain, key) = pair_from_pem(certificate_pem, key_pem)?;
-    Ok(Arc::new(CertifiedKey::new(chain, any_supported_type(&key)?)))
+    Ok(Arc::new(challenge_pair(certificate_pem, key_pem)?))
 }
 
 /// The protocol of tls-alpn-01 (RFC 8737 §6.2).

@@ -41,8 +41,8 @@ pub(crate) fn measure(
         }
     }
     let mut text = String::from(
-        "One whole command against nginx on loopback, seconds; smallest and largest in brackets.\n\n\
-         | program | median | | what it tests |\n|---|---|---|---|\n",
+        "One whole command against nginx on loopback, seconds; smallest and largest in brackets.\n\
+         \n| program | median | | what it tests |\n|---|---|---|---|\n",
     );
     for (tool, _, times) in &programs {
         let line = format!("| {} | {} | {} |", tool.name, shown(times), tool.tests);

@@ -1,11 +1,12 @@
-//! Chromium, driven through the page of the released program.
+//! Chromium, driven through the page of the released program, and looking at its pictures of
+//! handshakes.
 //!
 //! The server runs with its defaults, except that its ports are free ones; the token reaches the
 //! browser the way it reaches a person: in the URL that the server prints.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::server::{Server, free_ports};
 use crate::shell::{find, run as run_command};
@@ -26,15 +27,41 @@ pub(crate) fn run() -> Result<(), String> {
     server.wait_until(&log, || url().is_some())?;
     let url = url().ok_or("the server printed no URL with a token")?;
 
-    let mut script = Command::new(node);
-    script.current_dir(&scripts).arg("page.mjs").arg(url).env("CHROMIUM", chromium);
+    let mut script = Command::new(&node);
+    script.current_dir(&scripts).arg("page.mjs").arg(url).env("CHROMIUM", &chromium);
     script.arg(target.join("browser-screenshots"));
     let result = run_command(&mut script);
     if !server.is_alive() {
         let said = fs::read_to_string(&log).unwrap_or_default();
         return Err(format!("the server ended meanwhile:\n{}", said.trim()));
     }
-    result
+    result?;
+    let files = draw(&menshen, &target.join("handshake-pictures"))?;
+    let mut script = Command::new(node);
+    script.current_dir(&scripts).arg("picture.mjs").env("CHROMIUM", chromium);
+    run_command(script.arg(target.join("browser-screenshots")).args(files))
+}
+
+/// The recorded handshakes of the tests, drawn by the released program.
+fn draw(menshen: &Path, folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let recorded = workspace::repository_root()?.join("crates/explain/tests/handshakes");
+    fs::create_dir_all(folder)
+        .map_err(|e| format!("could not create {}: {e}", folder.display()))?;
+    let mut files = Vec::new();
+    for name in ["hybrid", "client-certificate", "rsa", "refused"] {
+        let [svg, html] = ["svg", "html"].map(|kind| folder.join(format!("{name}.{kind}")));
+        let mut explain = Command::new(menshen);
+        explain.args(["explain", "https", "--pcap"]).arg(recorded.join(format!("{name}.pcapng")));
+        explain.arg("--svg").arg(&svg).arg("--html").arg(&html);
+        // Exit code 1 says that something was wrong with the handshake, and it was.
+        let status = explain.stdout(Stdio::null()).status();
+        let status = status.map_err(|e| format!("could not run {}: {e}", menshen.display()))?;
+        if !matches!(status.code(), Some(0 | 1)) {
+            return Err(format!("explain https {name}: {status}"));
+        }
+        files.extend([svg, html]);
+    }
+    Ok(files)
 }
 
 fn start(menshen: &Path, folder: &Path) -> Result<(Server, PathBuf), String> {

@@ -219,7 +219,8 @@ fn bad_certificate(story: &Story, code: u8) -> Finding {
         _ => "the client does not accept the certificate",
     };
     let hint = "Check that the name asked for is in the certificate, that its chain is whole and \
-                its dates are right. Browsers also say this when a user turned back at the warning.";
+                its dates are right. Browsers also say this when a user turned back at the \
+                warning.";
     likely(error(story, "certificate-refused", claim.to_string()).hint(hint))
 }
 

@@ -31,8 +31,8 @@ fn hello(story: &Story) -> TextbookStep {
     };
     let sent = story.offer.as_ref().is_some_and(|offer| !offer.shares.is_empty());
     let why = if story.hello_retry.is_some() {
-        "Just so, but twice: the server asked for another half of the key agreement than the client \
-         had sent in advance."
+        "Just so, but twice: the server asked for another half of the key agreement than the \
+         client had sent in advance."
     } else if sent {
         "Just so, and today it also sends its half of the key agreement in advance: that saves one \
          round trip."
@@ -55,14 +55,14 @@ fn certificate(story: &Story) -> TextbookStep {
         return step(text, Verdict::Happened, why, Some(message));
     }
     if story.resumed.is_some() {
-        let why = "No certificate was needed: an earlier connection, in which it had been shown, is \
-                   taken up again.";
+        let why = "No certificate was needed: an earlier connection, in which it had been shown, \
+                   is taken up again.";
         return step(text, Verdict::Differently, why, None);
     }
     let sealed = first(story, MessageKind::Sealed, Side::Server);
     if let Some(message) = sealed {
-        let why = "Most likely, but in TLS 1.3 it is encrypted, and no secret of this connection is \
-                   known here.";
+        let why = "Most likely, but in TLS 1.3 it is encrypted, and no secret of this connection \
+                   is known here.";
         return step(text, Verdict::NotSeen, why, Some(message));
     }
     not_seen(text, "The recording holds no certificate.")

@@ -4,7 +4,9 @@
 //! who calls this has given up the rights of root before.
 
 use menshen_config::failure::{Failure, FailureEnd, Sender, newest_first};
-use menshen_explain_core::handshake::{Origin, Piece, Recording, Secrets, Side, name_alert, tell};
+use menshen_explain_core::handshake::{
+    Origin, Outcome, Piece, Recording, Secrets, Side, name_alert, tell,
+};
 use serde::Serialize;
 
 use super::{Listed, Report};
@@ -69,6 +71,11 @@ fn report(failure: &Failure, place: usize) -> Report {
     // The door could read what is sealed in the recording.
     if let Some(code) = failure.alert_received {
         name_alert(&mut story, Side::Client, code);
+    }
+    // So is what it said itself, once TLS 1.3 encrypts.
+    let sealed = matches!(story.outcome, Outcome::Alert { by: Side::Server, code: None, .. });
+    if let Some(code) = failure.alert_sent.filter(|_| sealed) {
+        name_alert(&mut story, Side::Server, code);
     }
     let mut report = Report::of(story, Vec::new());
     report.number = Some(place);

@@ -141,9 +141,11 @@ impl std::fmt::Debug for StoredPair {
     }
 }
 
-/// The name of a name's files. Names are checked host names: nothing in them leads elsewhere.
+/// The name of a name's files: `_` for `*`, and what begins with `_` itself stands behind `=`,
+/// which no name has. Names are checked host names: nothing in them leads elsewhere.
 fn file_name(name: &str) -> String {
-    name.replace('*', "_")
+    let kept = if name.starts_with('_') { "=" } else { "" };
+    format!("{kept}{}", name.replace('*', "_"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +236,16 @@ mod tests {
         names.sort();
         // The first 16 digits of `printf https://a/ | sha256sum`.
         assert_eq!(names, ["_.a.test.json", "_.a.test.pem", "ab9864044fc27419.json"]);
+    }
+
+    #[test]
+    fn no_two_names_share_a_file() {
+        let names = ["*.a.test", "_.a.test", "__.a.test", "_x.a.test", "a.test"];
+        let mut files: Vec<_> = names.iter().map(|name| file_name(name)).collect();
+        assert_eq!(files[0], "_.a.test");
+        files.sort();
+        files.dedup();
+        assert_eq!(files.len(), names.len());
     }
 
     #[test]

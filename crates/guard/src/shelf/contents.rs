@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 
 use menshen_base::Severity;
+use menshen_tls::order::INSTALLED;
 use menshen_tls::{collect, collect::open_key, dev_ca, load_pair};
 
 use super::*;
@@ -157,17 +158,19 @@ fn operators(config: &Config, before: Option<&Contents>, now_unix: i64) -> Conte
         };
         contents.pairs.extend(held);
     }
-    if config.tls.from.is_empty() {
+    // Watched also while it is not there: `menshen cert install` may make it at any time.
+    contents.watched.push(config.state.join(INSTALLED));
+    let places = places(config);
+    if places.is_empty() {
         return contents;
     }
-    let found = collect(&config.tls.from, now_unix);
+    let found = collect(&places, now_unix);
     contents.findings.extend(found.findings);
     contents.watched.extend(found.watched);
     let found: Vec<Held> = found.pairs.into_iter().map(Held::from).collect();
     let lost = before.map_or(&[][..], |before| &before.pairs).iter().filter(|old| {
-        let lies_here = |file: &PathBuf| {
-            config.tls.from.iter().any(|place| file.starts_with(place)) && file.exists()
-        };
+        let lies_here =
+            |file: &PathBuf| places.iter().any(|place| file.starts_with(place)) && file.exists();
         let replaced = |new: &Held| new.file == old.file || new.names == old.names;
         old.pair.origin == PairOrigin::Found
             && old.file.as_ref().is_some_and(lies_here)
@@ -177,6 +180,14 @@ fn operators(config: &Config, before: Option<&Contents>, now_unix: i64) -> Conte
     contents.pairs.extend(found);
     contents.pairs.extend(lost);
     contents
+}
+
+/// Files and folders with pairs: those that are configured, and what was installed.
+fn places(config: &Config) -> Vec<PathBuf> {
+    let installed = config.state.join(INSTALLED);
+    let is_pem = |entry: &std::fs::DirEntry| entry.path().extension() == Some("pem".as_ref());
+    let holds = std::fs::read_dir(&installed).is_ok_and(|dir| dir.flatten().any(|e| is_pem(&e)));
+    config.tls.from.iter().cloned().chain(holds.then_some(installed)).collect()
 }
 
 /// The pair of `tls.certificate`, or what is wrong with it.

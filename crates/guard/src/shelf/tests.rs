@@ -94,6 +94,20 @@ fn the_order_is_given_found_kept_development() {
 }
 
 #[test]
+fn what_was_installed_is_found_and_its_folder_watched_before_it_is_there() {
+    let room = room("");
+    let before = room.read(None);
+    let installed = room.config.state.join("installed");
+    assert!(before.watched.contains(&installed), "{:?}", before.watched);
+    assert_eq!(origins(&before), [PairOrigin::Development]);
+    let (certificate, key) = made("a.test");
+    menshen_tls::order::install(&room.config.state, "a.test", &certificate, &key).unwrap();
+    let after = room.read(Some(&before));
+    assert_eq!(origins(&after), [PairOrigin::Found]);
+    assert_eq!(codes(&after), [""; 0]);
+}
+
+#[test]
 fn without_a_keeper_a_good_certificate_needs_no_development_one() {
     let room = room(GIVEN);
     let (certificate, key) = made("a.test");
@@ -236,4 +250,25 @@ fn workers_cannot_post() {
     let written = rustix::io::pwrite(certificates.shelf(), b"x", 0);
     assert_eq!(written, Err(rustix::io::Errno::BADF));
     assert!(certificates.bulletin.as_fd().as_raw_fd() != certificates.shelf().as_raw_fd());
+}
+
+#[test]
+fn a_keeper_that_gives_too_much_takes_nobody_s_place() {
+    let names: Vec<String> = (0..80).map(|number| format!("\"n{number}.test\"")).collect();
+    let mut room = room(&format!("{GIVEN}acme = [{}]\n", names.join(", ")));
+    let (certificate, key) = made("a.test");
+    room.put("c.pem", &certificate);
+    room.put("k.pem", &key);
+    for name in &names {
+        // Control characters: six bytes each on the shelf.
+        let certificate_pem = name.clone() + &"\u{1}".repeat(256 << 10);
+        let key_pem = "-----BEGIN KEY".to_owned();
+        let pair = StoredPair { certificate_pem, key_pem };
+        room.store.put_pair(name.trim_matches('"'), pair).unwrap();
+    }
+    let certificates = room.certificates();
+    let (_, pairs) = posted(&certificates);
+    let count = |origin| pairs.iter().filter(|pair| pair.origin == origin).count();
+    assert_eq!((count(PairOrigin::Given), count(PairOrigin::Development)), (1, 1));
+    assert_eq!(count(PairOrigin::Acme), 10, "16 MiB of 1.5 MiB each");
 }

@@ -47,6 +47,15 @@ fn its_failure_is_told_in_its_words_but_without_the_secret() {
 }
 
 #[test]
+fn no_end_of_a_secret_is_left_where_the_tail_begins() {
+    // The last 300 bytes begin in the middle of the secret.
+    let script = "cat >&2; printf '%0290d end' 0 >&2; exit 1";
+    let error = run(&hook(script, SOON).1, Action::Set).unwrap_err();
+    assert!(error.ends_with("0 end"), "{error}");
+    assert!(!error.contains("ken"), "{error}");
+}
+
+#[test]
 fn it_may_talk_without_end_and_not_read() {
     let script = "i=0; while [ $i -lt 4000 ]; do echo 0123456789012345678901234567890123456789 >&2;
         i=$((i+1)); done; echo last >&2; exit 1";

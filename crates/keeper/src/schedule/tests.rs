@@ -67,6 +67,16 @@ fn early_renewals_in_a_row_are_slowed() {
 }
 
 #[test]
+fn certificates_without_life_are_not_ordered_without_pause() {
+    for length in [0, 1, 2, 14] {
+        let life = life(length);
+        let got = life.not_before;
+        assert!(is_early(got + 4, got, life), "{length}");
+        assert!(paced(got, got, life, 1, Share(1 << 31)) >= got + 60, "{length}");
+    }
+}
+
+#[test]
 fn a_restart_shortens_the_wait_but_not_what_the_authority_asked_for() {
     let past = Past { failures: 9, tried: Some(1000), next: Some(50_000), limited: false };
     assert_eq!(first(1100, 0, past), 1000 + RESTART_SECONDS);

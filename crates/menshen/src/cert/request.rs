@@ -34,9 +34,9 @@ pub(super) fn run(arguments: &RequestArguments) -> ExitCode {
             return print_json(&answer(&order, &findings), code);
         }
         out::complain(&findings_text(&findings));
-        out::complain(&format!(
-            "nothing was written; what each class needs: `menshen cert request --classes`"
-        ));
+        out::complain(
+            "nothing was written; what each class needs: `menshen cert request --classes`",
+        );
         return ExitCode::from(code);
     }
     let state = match reload::state_of(&arguments.place) {
@@ -133,8 +133,8 @@ fn classes() -> String {
             needs(row.class)
         );
     }
-    text += "All classes protect the connection alike: same keys, same encryption. What differs is whom\n\
-         the authority vouches for, and no browser shows that without a click.\n";
+    text += "All classes protect the connection alike: same keys, same encryption. What differs \
+         is whom\nthe authority vouches for, and no browser shows that without a click.\n";
     text
 }
 
@@ -165,10 +165,10 @@ fn next_steps(class: Class) -> String {
         ],
     };
     let mut text = String::from(
-        "Next:\n  1. Hand the request in at the authority. Keep the names as they are here: what they\n     \
-         add or leave out, `menshen cert install` shows.\n  2. Prove the names as the authority asks: \
-         a TXT record, a file, or a mail. If the domain has a\n     CAA record, it must name the \
-         authority.\n",
+        "Next:\n  1. Hand the request in at the authority. Keep the names as they are here: what \
+         they\n     add or leave out, `menshen cert install` shows.\n  2. Prove the names as the \
+         authority asks: a TXT record, a file, or a mail. If the domain has a\n     CAA record, it \
+         must name the authority.\n",
     );
     if !have.is_empty() {
         text += "  3. Have at hand:\n";

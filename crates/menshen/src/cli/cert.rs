@@ -9,7 +9,7 @@ use super::Place;
 /// What can be done about certificates.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CertCommand {
-    Request(RequestArguments),
+    Request(Box<RequestArguments>),
     Install(InstallArguments),
     Dev(DevArguments),
 }

@@ -20,8 +20,11 @@ use menshen_explain::rights::become_nobody;
 use menshen_explain::starttls::{Protocol, StarttlsError};
 use menshen_guard::{Source, load};
 
+use self::shapes::Shapes;
 use crate::cli::Place;
 use crate::{EXIT_CONFIG, EXIT_NO, EXIT_PERMANENT, EXIT_RETRY, out};
+
+mod shapes;
 
 /// What happens when a browser says "https": the handshake of one real connection
 ///
@@ -83,6 +86,12 @@ pub(crate) struct HttpsArguments {
     number: Option<usize>,
     #[command(flatten)]
     place: Place,
+    /// Draw the handshake into FILE, or to standard output with `-`; of several the first
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write a page with the picture and all details into FILE, or to standard output with `-`
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -90,14 +99,8 @@ pub(crate) struct HttpsArguments {
 
 /// `menshen explain https`.
 pub(crate) fn run(arguments: HttpsArguments) -> ExitCode {
-    let shown = if let Some(path) = &arguments.pcap {
-        capture(&arguments, path).map(|report| (one(&report), report.is_bad()))
-    } else if arguments.clients {
-        clients(&arguments).map(|gallery| (many(&gallery), !gallery.list.is_empty()))
-    } else {
-        live(arguments).map(|look| (one(&look.report), look.report.is_bad()))
-    };
-    match shown {
+    let answered = Shapes::of(&arguments).and_then(|shapes| answer(arguments, shapes));
+    match answered {
         Ok((text, bad)) => out::print(&text, if bad { EXIT_NO } else { 0 }),
         Err((text, code)) => {
             out::complain(&text);
@@ -106,19 +109,17 @@ pub(crate) fn run(arguments: HttpsArguments) -> ExitCode {
     }
 }
 
-/// A handshake, as it is printed.
-fn one(report: &Report) -> String {
-    json(report)
-}
-
-/// Failed handshakes of our door, as they are printed.
-fn many(gallery: &Gallery) -> String {
-    json(gallery)
-}
-
-fn json(value: &impl serde::Serialize) -> String {
-    // Strings and numbers only: nothing in it can fail to become JSON.
-    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+fn answer(arguments: HttpsArguments, shapes: Shapes) -> Result<(String, bool), Complaint> {
+    if let Some(path) = &arguments.pcap {
+        let report = capture(&arguments, path)?;
+        Ok((shapes.one(&report)?, report.is_bad()))
+    } else if arguments.clients {
+        let gallery = clients(&arguments)?;
+        Ok((shapes.many(&gallery)?, !gallery.list.is_empty()))
+    } else {
+        let report = live(arguments)?.report;
+        Ok((shapes.one(&report)?, report.is_bad()))
+    }
 }
 
 type Complaint = (String, u8);

@@ -3,12 +3,13 @@
 //! pebble refuses part of all nonces and knows no mercy for wrong answers; where it looks for them
 //! is said by two ports. All names lead to 127.0.0.1. It forgets everything when it is stopped.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::live::wait_for;
@@ -38,6 +39,8 @@ pub(crate) struct Pebble {
     pub(crate) pair: (String, String),
     /// Where its API is.
     pub(crate) address: SocketAddr,
+    /// Where it gives out its roots.
+    management: SocketAddr,
     settings: Settings,
     dns: SocketAddr,
     dns_control: SocketAddr,
@@ -54,7 +57,7 @@ impl Pebble {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let (root_pem, pair) = own_https();
-        let [address, dns, dns_control] = [(); 3].map(|()| free_address());
+        let [address, management, dns, dns_control] = [(); 4].map(|()| free_address());
         let dns_server = Command::new("pebble-challtestsrv")
             .args(["-management", &dns_control.to_string(), "-dns01", &dns.to_string()])
             .args(["-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", ""])
@@ -68,6 +71,7 @@ impl Pebble {
             root_pem,
             pair,
             address,
+            management,
             settings,
             dns,
             dns_control,
@@ -96,7 +100,7 @@ impl Pebble {
         std::fs::write(path("api.key"), &self.pair.1).unwrap();
         let mut config = serde_json::json!({
             "listenAddress": self.address.to_string(),
-            "managementListenAddress": free_address().to_string(),
+            "managementListenAddress": self.management.to_string(),
             "certificate": path("api.pem"),
             "privateKey": path("api.key"),
             "httpPort": self.settings.http_port,
@@ -133,6 +137,40 @@ impl Pebble {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// It is there and says nothing, until [`Self::go_on`].
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// It answers again.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.pebble.as_ref().unwrap();
+        kill_process(Pid::from_child(child), signal).unwrap();
+    }
+
+    /// PEM root of the certificates it issues; another one after each start.
+    pub(crate) fn issuing_root(&self) -> String {
+        let url = format!("https://localhost:{}/roots/0", self.management.port());
+        let mut command = Command::new("curl");
+        command.args(["-sSf", "--noproxy", "*", "--retry", "5", "--retry-connrefused", "--cacert"]);
+        let output = command.arg(self.path("root.pem")).arg(url).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// From now on its DNS leads `name` to `address`.
+    pub(crate) fn lead(&self, name: &str, address: Ipv4Addr) {
+        let record = serde_json::json!({ "host": format!("{name}."), "addresses": [address] });
+        let url = format!("http://{}/add-a", self.dns_control);
+        let mut command = Command::new("curl");
+        command.args(["-sSf", "--noproxy", "*", "-d", &record.to_string(), &url]);
+        assert!(command.status().unwrap().success());
     }
 
     /// What pebble said so far.

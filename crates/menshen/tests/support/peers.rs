@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::live::wait_for;
 
@@ -45,7 +46,22 @@ impl Drop for Peer {
     }
 }
 
-/// A loopback address nobody listens on now.
+/// A loopback address nobody listens on, and that the kernel gives to nobody who asks for any port:
+/// it stays free until the peer it is for has started.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    static STEP: AtomicU16 = AtomicU16::new(0);
+    // Test programs run one after the other have process ids one after the other.
+    let own = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap().wrapping_mul(101);
+    loop {
+        let step = STEP.fetch_add(1, Ordering::Relaxed);
+        let port = PORT_MIN + own.wrapping_add(step) % PORTS;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
+
+/// Below the ports Linux gives out by itself, which begin at 32768.
+const PORT_MIN: u16 = 20_000;
+const PORTS: u16 = 12_000;

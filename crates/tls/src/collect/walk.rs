@@ -119,7 +119,7 @@ impl Walk<'_> {
 const UNREADABLE: &str = "certificate-file-unreadable";
 
 /// Folders in a folder that are looked into, and folders in those, and once more.
-const LEVELS: usize = 3;
+pub const LEVELS: usize = 3;
 /// Files and folders in all.
 const FILES: usize = 10_000;
 const FILE_BYTES: u64 = 1 << 20;

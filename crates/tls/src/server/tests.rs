@@ -123,5 +123,18 @@ fn challenges_are_for_authorities_only() {
     assert_eq!(error, Error::NoApplicationProtocol);
 }
 
+#[test]
+fn the_certificate_of_a_challenge_may_hold_what_only_authorities_know() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["c.localhost".to_owned()]).unwrap();
+    params.custom_extensions = vec![rcgen::CustomExtension::new_acme_identifier(&[7; 32])];
+    let certificate = params.self_signed(&key).unwrap();
+    let (chain, pem) = (certificate.pem(), key.serialize_pem());
+    let made = challenge_certificate(chain.as_bytes(), pem.as_bytes()).unwrap();
+    assert_eq!(made.cert, [certificate.der().clone()]);
+    let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    challenge_certificate(chain.as_bytes(), other.as_bytes()).unwrap_err();
+}
+
 const ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
 const ECDSA: &[SignatureScheme] = &[SignatureScheme::ECDSA_NISTP256_SHA256];

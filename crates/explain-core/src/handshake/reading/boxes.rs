@@ -164,9 +164,9 @@ impl Reading<'_> {
             } else {
                 "EncryptedExtensions, Certificate, CertificateVerify, Finished"
             };
-            let sentence = "The rest of the server's handshake: settings, its certificate unless an \
-                            earlier connection is taken up, and its proof. Encrypted, so only the \
-                            size is known.";
+            let sentence = "The rest of the server's handshake: settings, its certificate unless \
+                            an earlier connection is taken up, and its proof. Encrypted, so only \
+                            the size is known.";
             self.grow(side, at_us, record, protection, (MessageKind::Sealed, name, sentence));
             return;
         }

@@ -10,6 +10,7 @@ use menshen_config::Config;
 use menshen_explain::certificate::{About, Held, SiteFiles, read_bounded};
 use menshen_explain::connect::{Dial, Host, Target, Timeouts};
 use menshen_guard::{Source, load};
+use menshen_tls::collect::LEVELS;
 
 use super::{FILE_BYTES_MAX, Failure, name, reachable, target, usage};
 use crate::cli::CertArguments;
@@ -50,13 +51,13 @@ fn door(config: &Config, site: &str, arguments: &CertArguments) -> Result<Dial, 
 /// Given ones, those found, those installed, the keeper's, the development CA's.
 fn files(config: &Config) -> Vec<Held> {
     let mut paths: Vec<PathBuf> = config.tls.certificate.iter().cloned().collect();
-    for from in &config.tls.from {
-        if from.is_dir() { paths.extend(within(from, 1)) } else { paths.push(from.clone()) }
+    let installed = config.state.join(menshen_tls::order::INSTALLED);
+    for from in config.tls.from.iter().chain(installed.is_dir().then_some(&installed)) {
+        if from.is_dir() { within(from, LEVELS, &mut paths) } else { paths.push(from.clone()) }
     }
-    paths.extend(within(&config.state.join(menshen_tls::order::INSTALLED), 0));
-    paths.extend(within(&config.state.join("certificates"), 0));
+    within(&config.state.join("certificates"), 0, &mut paths);
     paths.push(config.state.join("dev-cert.pem"));
-    let held = paths.iter().take(FILES_MAX).filter_map(|path| {
+    let held = paths.iter().filter_map(|path| {
         let bytes = read_bounded(fs::File::open(path).ok()?, FILE_BYTES_MAX).ok()?;
         let bytes = certificates_only(&bytes);
         (!bytes.is_empty()).then(|| Held { place: path.display().to_string(), bytes })
@@ -64,20 +65,21 @@ fn files(config: &Config) -> Vec<Held> {
     held.collect()
 }
 
-/// Files of a folder and of `depth` levels below it, by name.
-fn within(folder: &Path, depth: usize) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+/// Adds the files of a folder and of `depth` levels below it, by name.
+fn within(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut paths: Vec<_> = entries.take(FILES_MAX).flatten().map(|entry| entry.path()).collect();
     paths.sort();
-    let mut files = Vec::new();
-    for path in paths.into_iter().take(FILES_MAX) {
+    for path in paths {
+        if files.len() >= FILES_MAX {
+            return;
+        }
         if path.is_file() {
             files.push(path);
         } else if depth > 0 && path.is_dir() {
-            files.extend(within(&path, depth - 1));
+            within(&path, depth - 1, files);
         }
     }
-    files
 }
 
 /// The lines of PEM certificates; a DER file has no key in it and stays whole.
@@ -104,6 +106,21 @@ const FILES_MAX: usize = 1000;
 mod tests {
     //! Keys are not kept.
     use super::*;
+
+    #[test]
+    fn folders_are_read_as_deep_as_the_door_reads_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b/c/d");
+        fs::create_dir_all(&deep).unwrap();
+        for place in deep.ancestors().take(5) {
+            fs::write(place.join("one.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
+        }
+        let mut config = Config::default();
+        config.state = folder.path().join("state");
+        config.tls.from = vec![folder.path().to_owned()];
+        assert_eq!(files(&config).len(), 4);
+        assert_eq!(menshen_tls::collect(&config.tls.from, 0).watched.len(), 4 + 4);
+    }
 
     #[test]
     fn only_certificates_are_kept() {
