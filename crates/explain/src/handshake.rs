@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::connect::{ConnectError, Dial};
 use crate::hello::Hello;
 use crate::starttls::{Preface, Protocol, Speaker, StarttlsError};
+use crate::trust::{RootsError, Store};
 
 mod door;
 mod file;
@@ -56,6 +57,8 @@ pub struct Ask {
     pub session: Session,
     /// The certificate to show when the server asks for one.
     pub identity: Option<Identity>,
+    /// Roots to judge the chain by instead of the system's and Mozilla's, PEM or DER.
+    pub roots: Option<Vec<u8>>,
     /// The time certificates are judged at, in Unix seconds.
     pub unix_seconds: u64,
 }
@@ -184,6 +187,9 @@ pub enum HandshakeError {
     /// The client certificate does not do.
     #[error("the client certificate cannot be used: {0}")]
     Identity(String),
+    /// The roots to judge by do not do.
+    #[error("the roots cannot be used")]
+    Roots(#[source] RootsError),
     /// Our own client does not work.
     #[error("the client cannot be made: {0}")]
     Client(String),
@@ -245,7 +251,9 @@ pub fn look(ask: &Ask) -> Result<Look, HandshakeError> {
     if let Some(attempt) = attempts.get_mut(told) {
         attempt.told = true;
     }
-    let checks = verdicts::chain_checks(&story, Some(&ask.name()), ask.unix_seconds);
+    let (name, roots) = (ask.name(), ask.roots.as_deref());
+    let given = roots.map(Store::given).transpose().map_err(HandshakeError::Roots)?;
+    let checks = verdicts::chain_checks(&story, Some(&name), ask.unix_seconds, given.as_ref());
     let mut report = Report::of(story, checks);
     if !expected.is_empty() {
         // It was we who did not go on.

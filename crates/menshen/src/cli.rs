@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Cert(CertCommand),
     /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
     #[command(subcommand)]
-    Explain(ExplainCommand),
+    Explain(Box<ExplainCommand>),
     /// Print a configuration file with every key, its default and what it means
     Sample,
     /// Keep certificates; started by the guard only

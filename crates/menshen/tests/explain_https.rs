@@ -197,6 +197,31 @@ fn tls_1_3_live() {
 }
 
 #[test]
+fn roots_of_the_house_are_judged_by_alone() {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let folder = certificates();
+    let here = folder.path();
+    let mut root = CertificateParams::default();
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    std::fs::write(here.join("root.pem"), root.self_signed(&key).unwrap().pem()).unwrap();
+    let issuer = Issuer::new(root, key);
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &issuer).unwrap();
+    std::fs::write(here.join("leaf.pem"), leaf.pem()).unwrap();
+    std::fs::write(here.join("leaf.key"), key.serialize_pem()).unwrap();
+    let (_peer, server) = openssl(here, &["-cert", "leaf.pem", "-key", "leaf.key"]);
+    let connect = server.to_string();
+    let asked = ["localhost", "--connect", &*connect];
+    let (json, code) = explain(here, &[&asked[..], &["--roots", "root.pem"]].concat());
+    assert_eq!(code, Some(0), "{}", json["findings"]);
+    let (json, code) = explain(here, &[&asked[..], &["--roots", "rsa.pem"]].concat());
+    assert!(has(&json, "handshake-untrusted"));
+    assert_eq!(code, Some(1));
+}
+
+#[test]
 fn what_a_server_may_ask_for() {
     if find("tshark").is_none() {
         return;

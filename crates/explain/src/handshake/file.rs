@@ -57,7 +57,7 @@ pub fn from_capture(
     let (mut findings, mut checks) = (Vec::new(), Vec::new());
     if let Some(connection) = connections.get(index) {
         let seconds = connection.began_unix_ns / 1_000_000_000;
-        checks = verdicts::chain_checks(&story, story.sni.as_deref(), seconds);
+        checks = verdicts::chain_checks(&story, story.sni.as_deref(), seconds, None);
         findings.extend(of_recording(&story, connection));
     }
     findings.extend(damage.map(|error| {

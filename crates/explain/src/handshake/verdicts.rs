@@ -13,8 +13,14 @@ use webpki::EndEntityCert;
 
 use crate::trust::Store;
 
-/// The checks of the certificate chain: its time, the system's roots, Mozilla's, and the name.
-pub(super) fn chain_checks(story: &Story, name: Option<&str>, unix_seconds: u64) -> Vec<Check> {
+/// The checks of the certificate chain: its time, the system's roots and Mozilla's, or those that
+/// are given instead, and the name.
+pub(super) fn chain_checks(
+    story: &Story,
+    name: Option<&str>,
+    unix_seconds: u64,
+    given: Option<&Store>,
+) -> Vec<Check> {
     let mut chain = story.server_chain.iter().map(|der| Certificate::from_der(der));
     let Some(leaf) = chain.next() else { return Vec::new() };
     let message = story.messages.iter().find(|message| {
@@ -44,12 +50,17 @@ pub(super) fn chain_checks(story: &Story, name: Option<&str>, unix_seconds: u64)
         now if now > leaf.not_after => CheckResult::Failed { why: "its time is over".into() },
         _ => CheckResult::Ok,
     };
-    let [system, mozilla] = [Store::system(), Store::mozilla()].map(|store| judged(&store));
-    let mut checks = vec![
-        check("time", "the certificate is in its time", time),
-        check("trust-system", "the chain leads to a root this system trusts", system),
-        check("trust-mozilla", "the chain leads to a root of Mozilla's list", mozilla),
-    ];
+    let mut checks = vec![check("time", "the certificate is in its time", time)];
+    if let Some(given) = given {
+        let claim = "the chain leads to one of the roots that were given";
+        checks.push(check("trust-given", claim, judged(given)));
+    } else {
+        let [system, mozilla] = [Store::system(), Store::mozilla()].map(|store| judged(&store));
+        checks.extend([
+            check("trust-system", "the chain leads to a root this system trusts", system),
+            check("trust-mozilla", "the chain leads to a root of Mozilla's list", mozilla),
+        ]);
+    }
     if let Some(name) = name {
         checks.push(check("name", &format!("the certificate is for {name}"), named(story, name)));
     }
@@ -154,6 +165,12 @@ fn of_check(story: &Story, check: &Check, all: &[Check]) -> Option<Finding> {
             Severity::Error,
             "this system does not trust the certificate",
             "`menshen explain cert` says what is wrong with the chain.",
+        ),
+        "trust-given" => (
+            "handshake-untrusted",
+            Severity::Error,
+            "the roots that were given do not lead to the certificate",
+            "`menshen explain cert --roots FILE` says what is wrong with the chain.",
         ),
         // One of both is enough to be told.
         "trust-mozilla" => {

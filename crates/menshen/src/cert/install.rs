@@ -173,8 +173,8 @@ fn find_key(
     };
     orders.into_iter().find(fits).ok_or_else(|| {
         complain(&format!(
-            "menshen: no key for these certificates\n  detail: {}: {orders_text}\n  hint: give the \
-             key with --key FILE",
+            "menshen: no key for these certificates\n  detail: {}: {orders_text}\n  \
+             hint: give the key with --key FILE",
             state.join(order::ORDERS).display()
         ))
     })

@@ -18,6 +18,7 @@ use menshen_explain::handshake::{
 };
 use menshen_explain::rights::become_nobody;
 use menshen_explain::starttls::{Protocol, StarttlsError};
+use menshen_explain::trust::read_roots;
 use menshen_guard::{Source, load};
 
 use self::shapes::Shapes;
@@ -63,6 +64,9 @@ pub(crate) struct HttpsArguments {
     /// Its key, PEM
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     client_key: Option<PathBuf>,
+    /// Judge the chain by the roots in this file alone, PEM; for authorities inside the house
+    #[arg(long, value_name = "FILE", requires = "host")]
+    roots: Option<PathBuf>,
     /// Write the connection with its keys for Wireshark; the file is readable by its owner only
     #[arg(long, value_name = "FILE", requires = "host")]
     pcapng: Option<PathBuf>,
@@ -140,6 +144,9 @@ fn live(arguments: HttpsArguments) -> Result<Look, Complaint> {
         }
         _ => None,
     };
+    let roots = arguments.roots.as_deref();
+    let roots = roots.map(|path| read_roots(path).map_err(|error| unreadable(path, &error)));
+    let roots = roots.transpose()?;
     let save = arguments.pcapng.as_deref().map(create).transpose()?;
     let starttls = arguments.starttls.or(asked.starttls).or_else(|| Protocol::of_port(asked.port));
     drop_root()?;
@@ -150,6 +157,7 @@ fn live(arguments: HttpsArguments) -> Result<Look, Complaint> {
         versions: if arguments.tls12 { Versions::Tls12 } else { Versions::All },
         session: if arguments.resume { Session::Resumed } else { Session::New },
         identity,
+        roots,
         unix_seconds: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
     };
     let look = look(&ask).map_err(|error| complaint(&error))?;
@@ -221,6 +229,7 @@ fn complaint(error: &HandshakeError) -> Complaint {
         HandshakeError::Client(_) => EXIT_PERMANENT,
         HandshakeError::Name(_)
         | HandshakeError::Identity(_)
+        | HandshakeError::Roots(_)
         | HandshakeError::Read(_)
         | HandshakeError::Capture(_) => EXIT_CONFIG,
     };
@@ -238,6 +247,7 @@ fn complaint(error: &HandshakeError) -> Complaint {
             text.extend(error.detail().map(|detail| format!("\n  detail: {detail}")));
         }
         HandshakeError::Read(error) => text += &format!("\n  detail: {error}"),
+        HandshakeError::Roots(error) => text += &format!("\n  detail: {error}"),
         HandshakeError::NothingThere { packets, unknown_links } => {
             text += &format!("\n  detail: {packets} packets were read");
             if *unknown_links > 0 {

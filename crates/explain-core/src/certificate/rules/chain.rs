@@ -50,8 +50,8 @@ fn end(case: &Case<'_>, out: &mut Vec<Finding>) {
             case.finding("cert-self-signed", severity, claim)
                 .evidence("issuer", "the certificate", case.leaf.issuer.text.as_str())
                 .hint(
-                    "Get one by ACME (tls.acme), or for development trust the CA of `menshen cert \
-                     dev`.",
+                    "Get one by ACME (tls.acme), or for development trust the CA of \
+                     `menshen cert dev`.",
                 ),
         );
     } else if case.chain.end == ChainEnd::Untrusted && case.anchors_known && !trusted {

@@ -150,8 +150,7 @@ pub(super) fn facts(report: &Report) -> Vec<Fact> {
 fn around(report: &Report) -> Vec<Fact> {
     let mut facts = Vec::new();
     if let Some(said) = &report.said {
-        let whose =
-            if report.story.origin == Origin::Door { "our door said" } else { "our client said" };
+        let whose = if report.story.origin == Origin::Door { "door said" } else { "client said" };
         facts.push(Fact { label: whose, value: clean(said), notes: Vec::new() });
     }
     if !report.preface.is_empty() {

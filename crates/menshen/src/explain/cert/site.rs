@@ -115,8 +115,7 @@ mod tests {
         for place in deep.ancestors().take(5) {
             fs::write(place.join("one.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
         }
-        let mut config = Config::default();
-        config.state = folder.path().join("state");
+        let mut config = Config { state: folder.path().join("state"), ..Config::default() };
         config.tls.from = vec![folder.path().to_owned()];
         assert_eq!(files(&config).len(), 4);
         assert_eq!(menshen_tls::collect(&config.tls.from, 0).watched.len(), 4 + 4);
