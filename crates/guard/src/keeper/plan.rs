@@ -60,6 +60,7 @@ impl Plan {
             (text("acme.directory.roots", &directory.roots), key)
         });
         let files = files.collect();
+        findings.extend(shared_secret(&acme, account));
         let https = doors.iter().filter(|door| door.role == ListenerRole::Https);
         Ok(Some(Self {
             names: config.tls.acme.clone(),
@@ -143,6 +144,17 @@ fn read(key: &'static str, path: &Path, findings: &mut Vec<Finding>) -> Option<S
     None
 }
 
+/// While the hook runs, processes of its user can look into it, and at what it reads.
+fn shared_secret(acme: &Acme, workers: Option<&Account>) -> Option<Finding> {
+    let shared = workers.is_some() && acme.user.is_none();
+    (shared && acme.dns_hook.is_some() && acme.dns_secret.is_some()).then(|| {
+        let claim = "the DNS hook runs as the user of the workers and of a managed PHP, who could \
+                     read its secret while it runs";
+        Finding::new("acme-hook-shares-user", Severity::Warning, "acme.user", claim)
+            .hint("Give `acme.user` a user that nothing else runs as.")
+    })
+}
+
 fn lets_encrypt() -> AcmeDirectory {
     let url = LETS_ENCRYPT.to_owned();
     AcmeDirectory { url, profile: None, eab_kid: None, eab_key: None, roots: None }
@@ -196,6 +208,19 @@ mod tests {
         let spec = plan.spec(&Store::new(folder.path()), fd, fd, None);
         assert_eq!(spec.directories[0].binding, Some(("k".into(), Secret("abc".into()))));
         assert_eq!(spec.orders[0].name, "a.test");
+    }
+
+    #[test]
+    fn a_secret_that_shares_its_user_is_told() {
+        let text = "tls.acme = [\"*.a.test\"]\n[acme]\ndns_hook = \"h\"\ndns_secret = \"s\"\n";
+        let workers = Account { uid: 1, gid: 1, name: "w".into() };
+        let told = |text: &str, account| {
+            let acme = config(text).acme;
+            shared_secret(&acme, account).is_some()
+        };
+        assert!(told(text, Some(&workers)));
+        assert!(!told(text, None), "without root all is one user anyway");
+        assert!(!told(&format!("{text}user = \"keeper\"\n"), Some(&workers)));
     }
 
     #[test]

@@ -55,6 +55,8 @@ struct NameRow {
     next_unix: Option<i64>,
     failures: u32,
     error: Option<String>,
+    /// What is worth knowing though it stopped nothing, such as a profile that does not exist.
+    remark: Option<String>,
     directory: Option<String>,
     /// Whether the own addresses serve it; none before the first look.
     served: Option<bool>,
@@ -129,6 +131,9 @@ fn name(out: &mut String, row: &NameRow, columns: usize, now: i64) {
     if let Some(error) = &row.error {
         line(format!("last error: {error}"));
     }
+    if let Some(remark) = &row.remark {
+        line(format!("note: {remark}"));
+    }
     if row.served == Some(false) {
         line("not served: the own addresses answer with another certificate".to_owned());
     }
@@ -181,6 +186,7 @@ fn row(path: &Path, now_unix: i64) -> Option<NameRow> {
         next_unix: note.next_unix,
         failures: note.failures,
         error: note.error.map(clean),
+        remark: note.remark.map(clean),
         directory: note.directory.map(clean),
         served: note.served,
     })
