@@ -309,7 +309,7 @@ impl Nginx {
         let (root, here) = (site.live.path("public"), folder.path().display());
         let socket = site.live.path(".menshen/php/run/fpm-1.sock");
         let text = format!(
-            "{user} daemon off; worker_processes 1; pid {here}/pid; error_log {here}/error.log;\n\
+            "{user} daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;\n\
              events {{}}\nhttp {{\naccess_log off; client_max_body_size 0;\n\
              client_body_temp_path {here}/a; fastcgi_temp_path {here}/b;\n\
              proxy_temp_path {here}/c;\n\
