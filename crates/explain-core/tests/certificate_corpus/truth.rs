@@ -362,6 +362,33 @@ pub(crate) const REAL: &[Row] = &[
     .sent(&["real/utf8-name"])
     .asked("partner.biztositas.hu", true)
     .at(1_490_000_000),
+    row("real/tubitak", Alone, "ov", NO, &["cert-chain-root-not-given", "cert-eku-client"])
+        .sent(&["real/tubitak", "real/tubitak-intermediate"])
+        .asked("testssl.kamusm.gov.tr", true)
+        .at(1_500_000_000),
+    row("real/google", Alone, "ov", NO, &["cert-chain-incomplete", "cert-eku-client"])
+        .sent(&["real/google"])
+        .asked("www.google.com", true)
+        .at(1_500_000_000),
+    row("real/amazon", Alone, "dv", NO, &["cert-chain-incomplete", "cert-eku-client"])
+        .sent(&["real/amazon"])
+        .asked("a.peg.a2z.com", true)
+        .at(1_650_000_000),
+    row("real/letsencrypt-2026", Alone, "dv", NO, &["cert-chain-root-not-given"])
+        .sent(&["real/letsencrypt-2026", "real/letsencrypt-2026-intermediate"])
+        .asked("letsencrypt.org", true)
+        .at(1_785_000_000),
+    // 345 days were allowed when it was issued, in November 2025.
+    row(
+        "real/aws-2026",
+        Alone,
+        "dv",
+        NO,
+        &["cert-chain-incomplete", "cert-renew-due", "cert-not-issuable-today"],
+    )
+    .sent(&["real/aws-2026"])
+    .asked("aws.amazon.com", true)
+    .at(1_785_000_000),
 ];
 
 const MID_2022: i64 = 1_652_000_000;
