@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::digest;
 use menshen_explain_core::certificate::{
-    Anchor, Certificate, CtLog, Inputs, LogState, Report, StoreTrust, report,
+    Anchor, Certificate, CtLog, Inputs, LogState, Report, StoreTrust, ct_logs, report,
 };
 use truth::{CHAINS, CLASSES, Given, LIFETIMES, NAMES, REAL, REST, Row};
 
@@ -83,6 +83,24 @@ fn the_forged_timestamp_is_told_from_the_good_ones() {
         .collect();
     assert_eq!(outcomes, ["valid", "invalid", "valid"]);
     assert_eq!(found["enough"], true);
+}
+
+#[test]
+fn timestamps_of_today_are_checked_by_the_logs_we_bring() {
+    let sent = ["real/letsencrypt-2026", "real/letsencrypt-2026-intermediate"].map(load);
+    let logs = ct_logs();
+    let inputs = Inputs {
+        sent: &sent,
+        asked: None,
+        now: 1_785_000_000,
+        pool: &[],
+        anchors: &[],
+        trust: &[],
+        publicly_trusted: Some(true),
+        logs: &logs,
+    };
+    let found = report(&inputs).unwrap().transparency;
+    assert_eq!((found.valid, found.operators, found.enough), (2, 2, Some(true)));
 }
 
 fn rows() -> impl Iterator<Item = &'static Row> {
