@@ -161,6 +161,14 @@ pub(crate) fn open_access_log(log: &AccessLog) -> Result<Option<OwnedFd>, GuardE
     }
 }
 
+/// Opens a regular file to read; anything else is an error, and a FIFO without a writer is not
+/// waited for: the guard has one thread.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let wait_for_nothing = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(wait_for_nothing).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+}
+
 fn make_folder(path: &Path, mode: u32) -> Result<(), GuardError> {
     let made = DirBuilder::new().recursive(true).mode(mode).create(path);
     made.map_err(|source| failed("create the folder", path, source))

@@ -1,7 +1,6 @@
 //! What the keeper is to do: made from the configuration, together with the files it names, which
 //! only the guard may be able to read.
 
-use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -14,6 +13,7 @@ use menshen_config::{Acme, AcmeDirectory, Config, ListenerRole};
 use super::store::Store;
 use crate::account::{self, Account};
 use crate::error::{GuardError, reason};
+use crate::folders;
 use crate::sockets::Door;
 
 /// What the keeper is to do; another one means another keeper.
@@ -130,8 +130,8 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
 /// The text of a file that the configuration names.
 fn read(key: &'static str, path: &Path, findings: &mut Vec<Finding>) -> Option<String> {
     let mut text = String::new();
-    let read =
-        File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
+    let file = folders::open_file(path);
+    let read = file.and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
     let claim = match read {
         Ok(_) if text.len() as u64 <= FILE_BYTES_MAX => return Some(text),
         Ok(_) => format!("{key} is longer than 64 KiB"),
@@ -203,7 +203,7 @@ mod tests {
                 "acme.directory.roots cannot be read: no such file or directory",
             ]
         );
-        let null = File::open("/dev/null").unwrap();
+        let null = std::fs::File::open("/dev/null").unwrap();
         let fd = std::os::fd::AsFd::as_fd(&null);
         let spec = plan.spec(&Store::new(folder.path()), fd, fd, None);
         assert_eq!(spec.directories[0].binding, Some(("k".into(), Secret("abc".into()))));

@@ -1,7 +1,6 @@
 //! What belongs on the shelf by one configuration, read from the operator's files, the keeper's
 //! store and the development CA.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 
@@ -11,6 +10,7 @@ use menshen_tls::{collect, collect::open_key, dev_ca, load_pair};
 
 use super::*;
 use crate::error::reason;
+use crate::folders;
 
 /// Certificates with what is open about them.
 #[derive(Debug, Default)]
@@ -232,7 +232,7 @@ impl From<menshen_tls::FoundPair> for Held {
 }
 
 fn read(path: &Path) -> io::Result<(String, u32)> {
-    let file = File::open(path)?;
+    let file = folders::open_file(path)?;
     let mode = file.metadata()?.permissions().mode() & 0o7777;
     let mut text = Vec::new();
     file.take(FILE_BYTES_MAX).read_to_end(&mut text)?;

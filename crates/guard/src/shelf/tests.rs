@@ -138,6 +138,13 @@ fn a_broken_given_pair_stops_nothing_and_the_last_good_one_stays() {
         assert_eq!(contents.findings[0].severity, menshen_base::Severity::Error);
         assert!(!format!("{contents:?}").contains(key.lines().nth(1).unwrap()));
     }
+    fs::remove_file(room.folder.path().join("k.pem")).unwrap();
+    let fifo = room.folder.path().join("k.pem");
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, Mode::RUSR, 0).unwrap();
+    let contents = room.read(Some(&good));
+    assert_eq!(contents.pairs[0].pair, good.pairs[0].pair, "a FIFO holds nobody up");
+    assert_eq!(codes(&contents), ["certificate-unusable"]);
     // Another path is another certificate.
     let mut other = room.config.clone();
     other.tls.certificate = Some(room.folder.path().join("d.pem"));
