@@ -122,6 +122,8 @@ fn a_call_another_thread_interrupts_lasts_until_it_is_resumed() {
          8 <... write resumed>) = 1\n\
          8 sendto(9<socket:[1]>, \"x\", 1, 0, NULL, 0) = 1\n\
          7 <... fdatasync resumed>) = 0\n\
+         8 sendto(9<socket:[1]>, \"x\", 1, 0, NULL, 0 <detached ...>\n\
+         7 <... write resumed> <detached ...>\n\
          7 +++ exited with 0 +++\n",
     );
     let shown: Vec<_> = calls.iter().map(|c| (&*c.name, c.first_path(), &*c.result)).collect();
@@ -207,7 +209,8 @@ fn parse(trace: &str) -> Vec<Call> {
     for (line, text) in trace.lines().enumerate() {
         let (thread, text) = text.split_once(' ').unwrap();
         let text = text.trim_start();
-        if text.starts_with("---") || text.starts_with("+++") {
+        // Signals, ends of threads, and calls that strace left while they were under way.
+        if text.starts_with(['-', '+']) || text.ends_with("<detached ...>") {
             continue;
         }
         if let Some(start) = text.strip_suffix(" <unfinished ...>") {
