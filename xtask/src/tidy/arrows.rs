@@ -82,7 +82,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
     ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
     ("keeper", &["base", "sys", "config", "tls"]),
-    ("explain", &["base", "explain-core", "sys", "config", "tls"]),
+    ("process", &["base", "guard-core", "sys"]),
+    ("watch", &["base", "guard-core", "process", "sys", "config"]),
+    ("run", &["base", "guard-core", "process", "sys"]),
+    ("explain", &["base", "explain-core", "guard-core", "process", "sys", "config", "tls"]),
     (
         "menshen",
         &[
@@ -95,8 +98,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tunnel",
             "guard",
             "keeper",
+            "watch",
+            "run",
+            "process",
             "explain",
             "explain-core",
+            "guard-core",
         ],
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
@@ -111,6 +118,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("hyper", &["keeper", "explain"]),
     ("h2", &["net", "web"]),
     ("clap", &["menshen"]),
+    ("object", &["process"]),
     // System calls go through rustix, whose types carry the kernel's rules.
     ("libc", &[]),
 ];
