@@ -25,7 +25,11 @@ use clap::{Args, ValueEnum};
 
 use crate::{shell, workspace};
 use case::Case;
-use lab::Lab;
+pub(crate) use lab::{Lab, Store};
+pub(crate) use machine::describe as machine;
+pub(crate) use menshen::{
+    configuration as menshen_configuration, folder as menshen_folder, start as start_menshen,
+};
 use report::{Report, Row};
 
 /// What to measure.
@@ -233,8 +237,8 @@ fn configurations(options: &Options, lab: &Lab) -> Vec<(String, String)> {
     }
     if options.wants(Only::Menshen) {
         let (name, store) = match options.set {
-            Set::Fastcgi => ("menshen-php.toml", lab::Store::Php),
-            _ => ("menshen.toml", lab::Store::Files),
+            Set::Fastcgi => ("menshen-php.toml", Store::Php),
+            _ => ("menshen.toml", Store::Files),
         };
         files.push((name.to_owned(), menshen::configuration(lab, store, 1)));
     }
