@@ -1,7 +1,8 @@
 //! Every promise in SPECIFICATION.md names what shows it.
 //!
 //! A row of its tables is `| id | promise | shown by |`, the last cell one or more of
-//! `test FILE::FUNCTION`, `bench NAME`, `soak NAME`, `ci STEP`, separated by commas, or `not shown yet: reason`.
+//! `test FILE::FUNCTION`, `bench NAME`, `soak NAME`, `ci STEP`, separated by commas, or `not
+//! shown yet: reason`.
 
 use std::collections::BTreeSet;
 
