@@ -14,6 +14,7 @@ mod memory;
 mod menshen;
 mod nginx;
 mod offload;
+mod oom;
 mod pool;
 mod report;
 mod startup;
@@ -78,6 +79,8 @@ pub(crate) enum Set {
     Fastcgi,
     /// One `menshen explain cert` of a local server, beside sslscan, sslyze and testssl.sh.
     ExplainCert,
+    /// `menshen explain oom` through logs of a gigabyte, beside grep.
+    ExplainOom,
     /// From the start of the process to the first byte of an HTTPS answer, goal 100 ms.
     Startup,
 }
@@ -109,6 +112,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     let rows = match options.set {
         Set::Memory => memory::measure(options, &lab, &mut report)?,
         Set::ExplainCert => explain::measure(options, &lab, &mut report)?,
+        Set::ExplainOom => oom::measure(options, &lab, &mut report)?,
         Set::Startup => startup::measure(options, &lab, &mut report)?,
         Set::Offload => offload::measure(options, &lab, &mut report)?,
         _ => measure(options, &lab, &mut report)?,
@@ -138,6 +142,7 @@ impl Set {
             Self::Offload => "offload",
             Self::Fastcgi => "fastcgi",
             Self::ExplainCert => "explain-cert",
+            Self::ExplainOom => "explain-oom",
             Self::Startup => "startup",
         }
     }
