@@ -9,4 +9,5 @@ extern crate alloc;
 
 pub mod memory;
 pub mod oom;
+pub mod recorder;
 pub mod restart;
