@@ -7,6 +7,8 @@
 
 extern crate alloc;
 
+pub mod ladder;
 pub mod memory;
 pub mod oom;
+pub mod protect;
 pub mod restart;

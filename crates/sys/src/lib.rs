@@ -5,6 +5,7 @@
 
 pub mod bulletin;
 pub mod inherit;
+pub mod posture;
 pub mod proc;
 pub mod process;
 pub mod queue;
