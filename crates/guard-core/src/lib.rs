@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod forecast;
 pub mod ladder;
 pub mod memory;
 pub mod oom;
