@@ -20,10 +20,10 @@ mod tests;
 
 pub use failure::Failure;
 pub use model::{
-    Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Config, Delivery,
-    EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields, Limits,
-    Links, Mount, NameValue, Network, Php, PhpAddress, PhpBackend, PlainMode, PublicPath,
-    QueryPiece, Redirect, Rule, Site, Tls, Try, Web,
+    Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Bounds, Children, Config,
+    Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
+    Guard, Limits, Links, Mount, NameValue, Network, Php, PhpAddress, PhpBackend, PlainMode,
+    Protect, ProtectBy, PublicPath, QueryPiece, Redirect, Rule, Site, Threshold, Tls, Try, Web,
 };
 pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;

@@ -9,6 +9,7 @@ pub mod inherit;
 pub mod kmsg;
 pub mod lock;
 pub mod memory_events;
+pub mod posture;
 pub mod proc;
 pub mod process;
 pub mod psi;
