@@ -12,4 +12,5 @@ pub mod ladder;
 pub mod memory;
 pub mod oom;
 pub mod protect;
+pub mod recorder;
 pub mod restart;

@@ -6,9 +6,13 @@
 pub mod bulletin;
 pub mod cgroup;
 pub mod inherit;
+pub mod kmsg;
+pub mod lock;
+pub mod memory_events;
 pub mod posture;
 pub mod proc;
 pub mod process;
+pub mod psi;
 pub mod queue;
 pub mod scoreboard;
 pub mod scratch;
