@@ -21,6 +21,7 @@ use crate::generation::Generation;
 use crate::keeper::{Keeper, Store};
 use crate::memory::{self, Protection};
 use crate::php::{Estate, Inheritance, Php};
+use crate::posture::Shared;
 use crate::settings::{self, Source};
 use crate::shelf::Certificates;
 use crate::signals::{Asked, Signals};
@@ -122,6 +123,7 @@ impl Guard {
         let certificates = Certificates::create(contents, began)?;
         let keeper = Keeper::create(oom_score_adj).map_err(system("make a bulletin"))?;
         let failures = create_failures(&current.config.state)?;
+        let posture = Shared::create(&current.config.state)?;
         let path = scoreboard_path(&current.config.state);
         let (board, scoreboard) = Scoreboard::create(&path)
             .map_err(|source| GuardError::LocalFile { action: "create", path, source })?;
@@ -136,6 +138,7 @@ impl Guard {
             scoreboard,
             oom_score_adj,
             failures,
+            posture,
         };
         let mut guard = Self {
             options,
@@ -225,6 +228,7 @@ impl Guard {
             self.php.quit(now);
         }
         self.php.keep_times(now);
+        self.php.recycle(&self.home.posture.posture, now);
         self.start_crews(now);
         let saved = self.keeper.keep_times(now, &mut self.store);
         if (self.certificates.is_due(now) || saved) && !self.stopping {

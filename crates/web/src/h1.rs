@@ -35,6 +35,7 @@ use crate::ask::{Ask, Wire};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::files::TICK_NS;
+use crate::job::Job;
 use crate::log::{Line, Outcome, PhpNote, Times};
 use crate::plan::{Patience, Plan, redirect};
 use crate::reply::Reply;
