@@ -13,6 +13,7 @@ mod problem;
 mod render;
 mod sample;
 mod table;
+pub mod watch;
 pub mod worker;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;
 pub use render::{Colour, render, summary};
 pub use sample::{reference, sample};
+pub use watch::WatchSpec;
 pub use worker::{
     ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec, Secrets, Shelf, ShelfPair,
     SiteSpec, WorkerSpec,

@@ -55,7 +55,7 @@ pub enum Standing {
     /// An ordinary process.
     #[default]
     Ordinary,
-    /// The first process of the machine or container's kernel (PID 1): never killed.
+    /// The first process of the machine: never killed. A container's first one is ordinary.
     Init,
     /// A kernel thread: no memory of its own.
     KernelThread,
@@ -80,8 +80,20 @@ pub struct Census {
     pub groups: Vec<Group>,
     /// Processes, in the kernel's order (by start).
     pub candidates: Vec<Candidate>,
-    /// Processes that could not be read and still ran.
+    /// How much of the machine is seen.
+    pub view: View,
+    /// Processes that ran and could not be read.
     pub unread: u32,
+}
+
+/// How much of the machine a census sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// Every process.
+    #[default]
+    Machine,
+    /// Only the processes of a container: others may die before them.
+    Container,
 }
 
 /// The machine's memory.

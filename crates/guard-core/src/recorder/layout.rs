@@ -187,6 +187,15 @@ impl LaneWriter {
         writer
     }
 
+    /// Bytes of the record at the front of what [`encode_record`] appended to; `None`: none is.
+    #[must_use]
+    pub fn record_bytes_at(records: &[u8]) -> Option<usize> {
+        let mut from = Take(records);
+        let magic = from.array::<4>()?;
+        let body = usize::try_from(from.u32()?).ok().filter(|body| *body <= BODY_BYTES_MAX)?;
+        (magic == RECORD_MAGIC).then(|| record_bytes(body))
+    }
+
     /// Adds a record as [`encode_record`] made it. When it does not fit any more, `flush` is given
     /// what is left to be written of this segment before the next is entered.
     ///
