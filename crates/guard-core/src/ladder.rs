@@ -397,8 +397,13 @@ const fn percent_of(reading: &Reading) -> u64 {
     if reading.total_bytes == 0 {
         return 1000;
     }
-    let share = reading.available_bytes as u128 * 1000 / reading.total_bytes as u128;
-    if share > 1000 { 1000 } else { share as u64 }
+    // Divided first where the product would not fit: a machine of 16 PiB.
+    let (part, whole) = match reading.available_bytes.checked_mul(1000) {
+        Some(part) => (part, reading.total_bytes),
+        None => (reading.available_bytes, reading.total_bytes / 1000 + 1),
+    };
+    let share = part / whole;
+    if share > 1000 { 1000 } else { share }
 }
 
 fn over(reading: &Reading, percent: u8) -> bool {

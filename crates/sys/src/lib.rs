@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod inherit;
 pub mod kmsg;
 pub mod lock;
+pub mod memory;
 pub mod memory_events;
 pub mod posture;
 pub mod proc;

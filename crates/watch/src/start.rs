@@ -83,7 +83,12 @@ fn begin(spec: &WatchSpec, alone: Alone, log: Log) -> Result<Watch, Fault> {
     if alone == Alone::Yes {
         seal_descriptors().map_err(|error| permanent("read /proc/self/fd", &error))?;
     }
-    protect(log);
+    // The guard tells the same about itself when it starts.
+    let protected = protect();
+    if let (Err(error), Alone::Yes) = (protected, alone) {
+        log(&format!("the watch is not protected from the kernel's choice: {error}"));
+        log("hint: OOMScoreAdjust=-900 and OOMPolicy=continue in the unit give the right");
+    }
     let guard = &spec.guard;
     let recorder = match open_recorder(&guard.recorder, guard.recorder_bytes) {
         Ok(file) => Some(file),
@@ -114,13 +119,10 @@ fn begin(spec: &WatchSpec, alone: Alone, log: Log) -> Result<Watch, Fault> {
 }
 
 /// The kernel is to kill the watch last, as it does the guard.
-fn protect(log: Log) {
-    if read_oom_score_adj().is_ok_and(|now| now <= GUARD_SCORE) {
-        return;
-    }
-    if let Err(error) = write_oom_score_adj(GUARD_SCORE) {
-        log(&format!("the watch is not protected from the kernel's choice: {error}"));
-        log("hint: OOMScoreAdjust=-900 and OOMPolicy=continue in the unit give the right");
+fn protect() -> std::io::Result<()> {
+    match read_oom_score_adj() {
+        Ok(now) if now <= GUARD_SCORE => Ok(()),
+        _ => write_oom_score_adj(GUARD_SCORE),
     }
 }
 

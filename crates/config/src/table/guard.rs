@@ -1,5 +1,7 @@
 //! Rows of `[guard]` and `[[guard.protect]]`.
 
+use menshen_base::Counter;
+
 use super::{
     Kind, List, Number, NumberPlace, REQUIRED, Row, Section, Signed, Text, Texts, Unit, Word,
 };
@@ -50,12 +52,12 @@ pub(super) const GUARD: &[Row] = &[
         |config, text| guard::threshold(text).map(|at| config.guard.refuse_uploads = at),
         ["\"available 10% until 15%, pressure 20% until 5%\"", "\"available 20% until 30%\""],
         "when new uploads get 503 with `Retry-After`",
-        "`available` is memory that programs could still get, of all that there is: of the \
-         machine, or of a control group around menshen if that has less left. `pressure` is the \
-         share of the last seconds in which programs waited for memory (PSI). The step begins as \
-         soon as one of them is reached and ends when both have passed the mark behind `until`. \
-         Uploads under way go on, and so do pages and downloads.",
+        "`available`: memory programs could still get, of the machine or of a control group around \
+         menshen with less. `pressure`: share of the last seconds in which programs waited for \
+         memory (PSI). It begins when one is reached, and ends when both passed the mark behind \
+         `until`.",
         &["uploads", "refuse", "shed"],
+        Some(Counter::UploadsRefused),
     ),
     Row {
         name: "guard.retry_after_seconds",
@@ -80,6 +82,7 @@ pub(super) const GUARD: &[Row] = &[
         "when workers give back memory that only makes them faster",
         "",
         &["caches", "shrink"],
+        None,
     ),
     step(
         "guard.recycle_php",
@@ -88,6 +91,7 @@ pub(super) const GUARD: &[Row] = &[
         "when large workers of the managed PHP end after their request",
         "php-fpm starts others in their place. Only `php = \"managed\"` sites are concerned.",
         &["recycle", "php"],
+        None,
     ),
     Row {
         name: "guard.recycle_php_bytes",
@@ -113,6 +117,7 @@ pub(super) const GUARD: &[Row] = &[
         "Their `memory.high` becomes what they use at that moment, and what it was when the step \
          ends. Needs control groups of version 2.",
         &["throttle"],
+        None,
     ),
     Row {
         name: "guard.brake_cgroups",
@@ -136,10 +141,10 @@ pub(super) const GUARD: &[Row] = &[
         default: "[]",
         example: "[\"/tenants\"]",
         help: "control groups where menshen chooses who ends at their limit, not the kernel",
-        detail: "Below the mount of the version 1 memory controller. While menshen runs, the \
-                 kernel kills nobody for the limit of such a group: it holds whoever wants memory, \
-                 and menshen ends the most expendable process, protected ones last. Should menshen \
-                 stand still for a second, the kernel decides again.",
+        detail: "Of the version 1 memory controller. At the limit of such a group the kernel holds \
+                 who wants memory instead of killing, and menshen ends the most expendable \
+                 process, protected ones last. Should menshen stand still, the kernel decides \
+                 again.",
         counter: None,
         tried: &["hold", "oom_control", "hold_groups"],
     },
@@ -181,11 +186,12 @@ const fn step(
     help: &'static str,
     detail: &'static str,
     tried: &'static [&'static str],
+    counter: Option<Counter>,
 ) -> Row {
     let [default, example] = values;
     let form = "`\"off\"`, or `\"available N% until M%\"` or `\"pressure N% until M%\"`, or both";
     let kind = Kind::Text(Text { form, put });
-    Row { name, kind, default, example, help, detail, counter: None, tried }
+    Row { name, kind, default, example, help, detail, counter, tried }
 }
 
 /// A list of control groups.

@@ -1,6 +1,7 @@
 //! `[guard]`: programs that are found in no way or in two, steps that can do nothing.
 
 use super::{At, Read};
+use crate::model::Guard;
 use crate::problem::quoted;
 
 /// Checks the memory watch.
@@ -52,7 +53,8 @@ fn steps(read: &mut Read<'_>) {
         }
         return;
     }
-    if guard.brake_cgroups.is_empty() && read.wrote("guard.brake") && guard.brake.is_some() {
+    let brakes = guard.brake.is_some() && guard.brake != Guard::default().brake;
+    if guard.brake_cgroups.is_empty() && brakes && !read.any_bad(&["guard.brake_cgroups"]) {
         let message = "guard.brake has no control groups to brake";
         read.warn(&["guard.brake"], message, "name them in guard.brake_cgroups");
     }
@@ -60,7 +62,8 @@ fn steps(read: &mut Read<'_>) {
         let message = "guard.brake_cgroups are never braked, since guard.brake is \"off\"";
         read.warn(&["guard.brake_cgroups"], message, "leave guard.brake out for its default");
     }
-    if guard.hold_raise_percent > 0 && guard.hold_cgroups.is_empty() {
+    let no_groups = guard.hold_cgroups.is_empty() && !read.any_bad(&["guard.hold_cgroups"]);
+    if guard.hold_raise_percent > 0 && no_groups {
         let message = "guard.hold_raise_percent has no control groups";
         read.warn(&["guard.hold_raise_percent"], message, "name them in guard.hold_cgroups");
     }
