@@ -139,13 +139,14 @@ impl Tables {
 }
 
 impl Latest {
-    /// Records the row of a process that was killed, as it was when last seen.
-    pub(crate) fn record_victim(&self, pid: u32, recorder: &Recorder) {
-        if let Some(row) = self.rows.get(&pid) {
-            let process = row.process(pid);
-            let seen_mono_micros = self.seen_mono_micros;
-            recorder.record(&Body::VictimRow(VictimRow { seen_mono_micros, process }));
-        }
+    /// Records the row of a process that was killed, as it was when last seen; gives its name in
+    /// brackets, for a log, or nothing.
+    pub(crate) fn record_victim(&self, pid: u32, recorder: &Recorder) -> String {
+        let Some(row) = self.rows.get(&pid) else { return String::new() };
+        let process = row.process(pid);
+        let seen_mono_micros = self.seen_mono_micros;
+        recorder.record(&Body::VictimRow(VictimRow { seen_mono_micros, process }));
+        format!(" ({})", row.name.escape_ascii())
     }
 }
 

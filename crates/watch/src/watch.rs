@@ -123,7 +123,9 @@ impl Watch {
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         while !self.read_kernel(RECORDS_AT_ONCE) {}
+        self.last = self.sources.read();
         self.count_now();
+        self.show(Instant::now());
         let recorder = self.writing.recorder();
         recorder.record(&Body::Stop(Stop { reason: b"asked to end" }));
         recorder.show(|status| status.pid = 0);
@@ -207,16 +209,14 @@ impl Watch {
             let mut latest = self.tables.latest();
             let number = latest.number;
             for kill in &kills {
-                latest.record_victim(kill.pid, recorder);
+                let name = latest.record_victim(kill.pid, recorder);
+                (self.log)(&format!("the kernel killed process {}{name}", kill.pid));
                 let say = &mut |body: &Body<'_>| recorder.record(body);
                 latest.forecasts.killed(number, kill.pid, kill.of_group, say);
             }
             drop(latest);
             self.count_at = Some(now + SETTLED);
             self.next_reading = now;
-            for kill in &kills {
-                (self.log)(&format!("the kernel killed process {}", kill.pid));
-            }
             if self.pace.take(Trigger::Kill, self.last.level, now) {
                 self.want_table(Trigger::Kill, Vec::new());
             }
