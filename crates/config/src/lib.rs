@@ -13,6 +13,7 @@ mod problem;
 mod render;
 mod sample;
 mod table;
+pub mod watch;
 pub mod worker;
 
 #[cfg(test)]
@@ -20,15 +21,16 @@ mod tests;
 
 pub use failure::Failure;
 pub use model::{
-    Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Config, Delivery,
-    EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields, Limits,
-    Links, Mount, NameValue, Network, Php, PhpAddress, PhpBackend, PlainMode, PublicPath,
-    QueryPiece, Redirect, Rule, Site, Tls, Try, Web,
+    Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Bounds, Children, Config,
+    Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
+    Guard, Limits, Links, Mount, NameValue, Network, Php, PhpAddress, PhpBackend, PlainMode,
+    Protect, ProtectBy, PublicPath, QueryPiece, Redirect, Rule, Site, Threshold, Tls, Try, Web,
 };
 pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;
 pub use render::{Colour, render, summary};
 pub use sample::{reference, sample};
+pub use watch::WatchSpec;
 pub use worker::{
     ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec, Secrets, Shelf, ShelfPair,
     SiteSpec, WorkerSpec,

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+mod guard;
 mod site;
 
+pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
@@ -34,6 +36,8 @@ pub struct Config {
     pub acme: Acme,
     /// The loopback listener for `/metrics`.
     pub admin: Admin,
+    /// The memory watch.
+    pub guard: Guard,
     /// Named limits.
     pub limits: Limits,
 }
@@ -238,6 +242,7 @@ impl Default for Config {
             },
             acme: Acme::default(),
             admin: Admin { listen: Some(([127, 0, 0, 1], 8444).into()), explicit: false },
+            guard: Guard::default(),
             limits: Limits::default(),
         }
     }

@@ -12,6 +12,7 @@ use crate::problem::{Problem, Problems, code};
 pub(crate) mod acme;
 mod address;
 mod contradiction;
+pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod pool;
 mod reader;

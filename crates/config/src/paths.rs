@@ -51,6 +51,10 @@ pub fn resolve(config: &mut Config, base: &Path) {
         *path = joined(&config.state, path);
     }
     config.php.folder = joined(&config.state, &config.php.folder);
+    config.guard.recorder = joined(&config.state, &config.guard.recorder);
+    for path in config.guard.protect.iter_mut().filter_map(|one| one.pid_file.as_mut()) {
+        *path = joined(base, path);
+    }
     for site in &mut config.sites {
         site.root = joined(base, &site.root);
         for mount in &mut site.mounts {

@@ -170,8 +170,12 @@ fn sentence_part(text: &str) -> String {
 
 const COMMENT_COLUMNS_MAX: usize = 80;
 
-/// Where the sample shows neither default nor example: its site uses the pool that it describes.
-const SHOWN: &[(&str, &str)] = &[("site.php", "\"unix:/run/php/php8.2-fpm.sock\"")];
+/// Where the sample shows neither default nor example: its site uses the pool that it describes,
+/// its protected program is found in one way.
+const SHOWN: &[(&str, &str)] = &[
+    ("site.php", "\"unix:/run/php/php8.2-fpm.sock\""),
+    ("guard.protect.unit", "\"mariadb.service\""),
+];
 
 const SAMPLE_HEAD: &str = "\
 # menshen.toml: every key with its default. Take the # away from a key to change it.

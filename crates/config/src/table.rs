@@ -14,6 +14,7 @@ use crate::model::{AccessLog, Admin, Config, Network};
 use crate::parse::Refusal;
 
 mod acme;
+mod guard;
 mod limits;
 mod php;
 mod repeated;
@@ -76,6 +77,8 @@ pub(crate) enum Kind<S: 'static = Config> {
     Switch(Place<S, bool>),
     /// A whole number in a range.
     Number(Number<S>),
+    /// A whole number in a range that goes below 0.
+    Signed(Signed<S>),
     /// One of a few numbers, each with its meaning.
     Choice(&'static [(u16, &'static str)], Place<S, u16>),
     /// One of a few words.
@@ -118,6 +121,17 @@ pub(crate) struct Number<S: 'static = Config> {
     pub(crate) unit: Unit,
     /// Where it goes.
     pub(crate) place: NumberPlace<S>,
+}
+
+/// A whole number in a range that goes below 0.
+#[derive(Debug)]
+pub(crate) struct Signed<S: 'static = Config> {
+    /// Smallest value.
+    pub(crate) min: i32,
+    /// Largest value.
+    pub(crate) max: i32,
+    /// Where it goes.
+    pub(crate) place: Place<S, i32>,
 }
 
 /// Where a number goes.
@@ -223,6 +237,11 @@ pub(crate) const SECTIONS: &[Section] = &[
         name: "php",
         help: "PHP as a whole; which site runs it is said there",
         rows: php::PHP,
+    },
+    Section {
+        name: "guard",
+        help: "memory: the recorder, programs that are protected, steps before the kernel kills",
+        rows: guard::GUARD,
     },
     Section {
         name: "limits",

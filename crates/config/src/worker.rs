@@ -50,6 +50,10 @@ pub struct WorkerSpec {
     /// The file of failed handshakes, read-write; each worker writes to its own part of it, see
     /// [`crate::failure::region`].
     pub failures_fd: Option<i32>,
+    /// Which steps against memory shortage hold: a page of `menshen_sys::posture`, for reading
+    /// only; none where no watch runs.
+    #[serde(default)]
+    pub posture_fd: Option<i32>,
     /// Keys of this door.
     pub secrets: Secrets,
 }

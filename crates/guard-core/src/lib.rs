@@ -7,6 +7,10 @@
 
 extern crate alloc;
 
+pub mod forecast;
+pub mod ladder;
 pub mod memory;
 pub mod oom;
+pub mod protect;
+pub mod recorder;
 pub mod restart;

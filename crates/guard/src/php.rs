@@ -13,6 +13,7 @@ use menshen_base::{Finding, Severity};
 use menshen_config::model::{EXTERNAL_WORKERS, PhpAddress, PhpBackend};
 use menshen_config::{Config, POOLS_MAX};
 use menshen_sys::Scoreboard;
+use menshen_sys::posture::Posture;
 use rustix::process::{Pid, WaitStatus};
 
 use crate::account::{Account, may_reach};
@@ -23,6 +24,7 @@ pub(crate) mod folder;
 mod managed;
 mod place;
 pub(crate) mod pool;
+mod recycle;
 mod said;
 
 use find::Program;
@@ -31,6 +33,7 @@ pub(crate) use managed::Inheritance;
 use managed::{Identity, Managed};
 use place::{Place, Places};
 use pool::{PoolPlan, STATUS_PATH};
+use recycle::Recycler;
 
 /// All of PHP that this guard looks after.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ pub(crate) struct Estate {
     pools: Vec<Managed>,
     last_number: u32,
     inheritance: Inheritance,
+    recycler: Recycler,
 }
 
 /// PHP of one generation.
@@ -102,7 +106,7 @@ impl Estate {
     /// Without any pool.
     pub(crate) fn new(inheritance: Inheritance) -> Self {
         let (places, pools) = (Places::default(), Vec::new());
-        Self { places, pools, last_number: 0, inheritance }
+        Self { places, pools, last_number: 0, inheritance, recycler: Recycler::default() }
     }
 
     /// Makes everything the sites of `config` need of PHP but starts nothing: that is
@@ -159,7 +163,8 @@ impl Estate {
 
     /// The next moment something is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.pools.iter().filter_map(Managed::deadline).min()
+        let pools = self.pools.iter().filter_map(Managed::deadline);
+        pools.chain(self.recycler.deadline()).min()
     }
 
     /// Passes on what the pools say and notices those that ended.
@@ -188,6 +193,13 @@ impl Estate {
             pool.keep_times(self.inheritance, now);
         }
         self.pools.retain(|pool| !pool.is_gone());
+    }
+
+    /// Ends large children after their request while the posture asks for it.
+    pub(crate) fn recycle(&mut self, posture: &Posture, now: Instant) {
+        let running = |pool: &Managed| Some((pool.running()?, pool.identity.plan.children));
+        let masters: Vec<(Pid, u32)> = self.pools.iter().filter_map(running).collect();
+        self.recycler.keep_times(&masters, posture, now);
     }
 
     /// Asks all pools to end.

@@ -19,6 +19,7 @@ use rustix::process::{Pid, Signal, WaitStatus, kill_process};
 
 use crate::generation::Generation;
 use crate::notify;
+use crate::posture::Shared;
 
 /// What all workers of this guard share, for its whole life.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Home {
     pub(crate) oom_score_adj: Option<i32>,
     /// Failed handshakes; each worker has a part of its own.
     pub(crate) failures: File,
+    /// Which steps against memory shortage hold.
+    pub(crate) posture: Shared,
 }
 
 /// Bulletins a worker reads.
@@ -78,6 +81,8 @@ impl Worker {
         let (ready, ready_write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let mut keep = vec![home.scoreboard.as_fd(), generation.root.as_fd(), ready_write.as_fd()];
         keep.extend([bulletins.shelf, home.failures.as_fd()]);
+        let posture = generation.config.guard.watch.then(|| home.posture.readable());
+        keep.extend(posture);
         let challenges = generation.keeping.is_some().then_some(bulletins.challenges);
         keep.extend(challenges);
         keep.extend(generation.access_log.as_ref().map(AsFd::as_fd));
@@ -107,6 +112,7 @@ impl Worker {
             shelf_fd: bulletins.shelf.as_raw_fd(),
             challenges_fd: challenges.map(|fd| fd.as_raw_fd()),
             failures_fd: Some(home.failures.as_raw_fd()),
+            posture_fd: posture.map(|fd| fd.as_raw_fd()),
             secrets: Secrets {
                 ticket_key: home.ticket_key,
                 token_digest: home.token.digest(),

@@ -4,9 +4,16 @@
 //! Everything here is a thin, checked wrapper around one kernel interface; no policy, no protocol.
 
 pub mod bulletin;
+pub mod cgroup;
 pub mod inherit;
+pub mod kmsg;
+pub mod lock;
+pub mod memory;
+pub mod memory_events;
+pub mod posture;
 pub mod proc;
 pub mod process;
+pub mod psi;
 pub mod queue;
 pub mod scoreboard;
 pub mod scratch;

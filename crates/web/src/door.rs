@@ -11,6 +11,7 @@ use menshen_base::Counter;
 use menshen_base::pace::PaceLimits;
 use menshen_config::{Limits, Network};
 use menshen_net::{Watch, clock};
+use menshen_sys::posture::PostureView;
 use menshen_sys::scoreboard::TRANSFERS_MAX;
 use menshen_sys::{Scoreboard, Slot, TransferKind};
 use menshen_web_core::head::{HeadLimits, Headers};
@@ -18,6 +19,7 @@ use menshen_web_core::response::{DATE_BYTES, http_date};
 
 use crate::auth::Authority;
 use crate::challenges::Challenges;
+use crate::fault::Fault;
 use crate::files::Files;
 use crate::log::Log;
 use crate::notes::Notes;
@@ -50,6 +52,8 @@ pub(crate) struct Door {
     pub(crate) boundaries: Cell<u64>,
     /// Bytes HTTP/2 windows of this worker may still grow by.
     pub(crate) window_budget: Cell<u64>,
+    /// Which steps against memory shortage hold; `None`: no watch runs.
+    pub(crate) posture: Option<PostureView>,
 }
 
 /// What also runs on blocking threads.
@@ -132,6 +136,18 @@ impl Door {
             }
         }
         client
+    }
+
+    /// Whether a new upload may begin now.
+    ///
+    /// # Errors
+    /// While memory is short; nothing of its body should be read then.
+    pub(crate) fn takes_uploads(&self) -> Result<(), Fault> {
+        let refuses = self.posture.and_then(|posture| posture.refuses_uploads());
+        refuses.map_or(Ok(()), |seconds| {
+            let retry_after_s = u32::try_from(seconds).unwrap_or(u32::MAX);
+            Err(Fault::Shed { retry_after_s })
+        })
     }
 
     /// Counts an answer.

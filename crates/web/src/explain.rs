@@ -364,6 +364,7 @@ fn door(config: &Config, specs: &[SiteSpec], root_fd: i32) -> io::Result<Door> {
     let files = Files::new(board, slot, 0);
     let nothing = Secrets { ticket_key: [0; 32], token_digest: [0; 32], cookie_key: [0; 32] };
     Ok(Door {
+        posture: None,
         sites: Sites::new(config, specs, &files)?,
         files,
         pools: Vec::new(),

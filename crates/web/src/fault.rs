@@ -48,6 +48,9 @@ pub(crate) enum Fault {
     Full,
     #[error("too busy, try again")]
     Busy,
+    /// Memory is short; new uploads are taken again after so many seconds.
+    #[error("memory is short, no new uploads for now")]
+    Shed { retry_after_s: u32 },
     #[error("the storage failed")]
     Storage,
 }
@@ -66,7 +69,7 @@ impl Fault {
             Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
             Self::HeaderTooLarge => 431,
             Self::Full => 507,
-            Self::Busy => 503,
+            Self::Busy | Self::Shed { .. } => 503,
             Self::Storage => 500,
         }
     }
@@ -77,6 +80,7 @@ impl Fault {
             Self::NameTooLong => {
                 "A name may have up to 255 bytes; a Chinese character takes three."
             }
+            Self::Shed { .. } => "Wait, then send it again; nothing of it was read.",
             Self::Full => "Free some space or ask the operator; nothing of this upload was kept.",
             Self::Precondition => "Fetch the current version and try again.",
             Self::Digest => "The bytes changed on the way; send them again.",

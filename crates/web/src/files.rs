@@ -147,6 +147,11 @@ impl Files {
         self.change(|entries| entries.retain(|_, entry| entry.used.replace(false)));
     }
 
+    /// Forgets all of it; what is being sent stays open until then.
+    pub(crate) fn forget(&self) {
+        self.change(|entries| std::mem::take(entries).clear());
+    }
+
     fn keep(&self, path: &[u8], entry: &Rc<FileEntry>) {
         if self.held.get() >= self.most {
             self.close_idle();

@@ -77,6 +77,7 @@ impl Fixture {
             vec![pool(dir.path(), board, slot, &limits)]
         };
         let door = Door {
+            posture: None,
             sites: open_sites(dir.path(), sites, &files),
             files,
             pools,

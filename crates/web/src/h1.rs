@@ -35,6 +35,7 @@ use crate::ask::{Ask, Wire};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::files::TICK_NS;
+use crate::job::Job;
 use crate::log::{Line, Outcome, PhpNote, Times};
 use crate::plan::{Patience, Plan, redirect};
 use crate::reply::Reply;
@@ -320,20 +321,15 @@ impl Session {
         let keep_alive = keep_alive && !door.watch.draining();
         let body_left = has_body(framing);
         let mut ways = Ways { framing, keep_alive, version, expect_continue, head_only, body_left };
+        // What the log says of an answer that was sent in order all the same.
+        let mut told = EndReason::DONE;
         let outcome = match plan {
-            Plan::Reply(reply) => self.answer(*reply, &mut ways).await,
-            Plan::File(answer) => self.answer_file(answer, &mut ways).await,
-            Plan::Job(job, wanted) => {
-                let shared = std::sync::Arc::clone(&door.shared);
-                self.watched.enter(Phase::Store, 0);
-                let store_us = clock::micros();
-                let reply = tokio::task::spawn_blocking(move || job.run(&shared, wanted))
-                    .await
-                    .unwrap_or_else(|_| Reply::fault(Fault::Storage, wanted));
-                let mut outcome = self.answer(reply, &mut ways).await;
-                outcome.store_ms = millis(clock::micros().saturating_sub(store_us));
-                outcome
+            Plan::Reply(reply) => {
+                told = reply.end.unwrap_or(told);
+                self.answer(*reply, &mut ways).await
             }
+            Plan::File(answer) => self.answer_file(answer, &mut ways).await,
+            Plan::Job(job, wanted) => self.work(job, wanted, &mut ways).await,
             Plan::Receive(sink) => self.receive(sink, &mut ways).await,
             // Boxed: few connections are with PHP at a time, and all would be as large.
             Plan::Php(call) => Box::pin(self.call(call, &mut ways)).await,
@@ -352,6 +348,7 @@ impl Session {
                 send: (total - spent).max(0),
             };
             let Outcome { status, bytes_in, bytes_out, php, end, .. } = outcome;
+            let end = if end == EndReason::DONE { told } else { end };
             let line = Line {
                 client,
                 protocol: "h1",
@@ -373,6 +370,19 @@ impl Session {
         // What was asked after the last answer would turn our goodbye into a reset as well.
         self.linger(ways.body_left || !self.held.is_empty() || door.watch.draining()).await;
         false
+    }
+
+    /// Has the file system work on a blocking thread, and answers.
+    async fn work(&mut self, job: Box<Job>, wanted: Wanted, ways: &mut Ways) -> Outcome {
+        let shared = std::sync::Arc::clone(&self.door.shared);
+        self.watched.enter(Phase::Store, 0);
+        let store_us = clock::micros();
+        let reply = tokio::task::spawn_blocking(move || job.run(&shared, wanted))
+            .await
+            .unwrap_or_else(|_| Reply::fault(Fault::Storage, wanted));
+        let mut outcome = self.answer(reply, ways).await;
+        outcome.store_ms = millis(clock::micros().saturating_sub(store_us));
+        outcome
     }
 
     /// Ends a connection on which no (further) request came.

@@ -29,6 +29,7 @@ mod plan;
 mod reply;
 mod root;
 mod scratch;
+mod shrink;
 mod sink;
 mod site;
 mod spool;

@@ -195,6 +195,7 @@ impl Door {
 
     fn put(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
         self.may_write(ask, path, Reach::Itself)?;
+        self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
         if path.is_dir() {
             return Err(Fault::IsDirectory.into());
         }
@@ -232,6 +233,7 @@ impl Door {
 
     fn post(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
         self.may_write(ask, path, Reach::Inside)?;
+        self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
         if !path.is_dir() {
             return Err(not_allowed(ask, ALLOWED_FILE));
         }
@@ -369,6 +371,7 @@ impl Door {
             Fault::TooLarge => self.slot.add(Counter::LimitUpload, 1),
             Fault::FieldsTooLarge => self.slot.add(Counter::LimitPhpFields, 1),
             Fault::Full => self.slot.add(Counter::StorageFull, 1),
+            Fault::Shed { .. } => self.slot.add(Counter::UploadsRefused, 1),
             Fault::Form(error) if error.is_limit() => self.slot.add(Counter::LimitParts, 1),
             _ => {}
         }

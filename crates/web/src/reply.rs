@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use menshen_base::{EndReason, Phase, Who};
 use menshen_web_core::fields::Wanted;
 use serde::Serialize;
 
@@ -15,6 +16,8 @@ pub(crate) struct Reply {
     pub(crate) body: Body,
     /// Whether the connection cannot be used for another request.
     pub(crate) close: bool,
+    /// Why it is not the answer that was asked for, where the access log should say so.
+    pub(crate) end: Option<EndReason>,
 }
 
 /// The body of an answer.
@@ -62,6 +65,11 @@ impl Reply {
         let reply = Self::trouble(fault.status(), &fault.to_string(), fault.hint(), wanted);
         match fault {
             Fault::Busy => reply.text("retry-after", "1"),
+            Fault::Shed { retry_after_s } => {
+                let end = Some(EndReason::new(Who::Limit, Phase::Head));
+                let reply = reply.with("retry-after", retry_after_s.to_string().into_bytes());
+                Self { end, ..reply }
+            }
             _ => reply,
         }
     }

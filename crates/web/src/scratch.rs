@@ -20,6 +20,12 @@ pub(crate) fn with_head<R>(use_it: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     })
 }
 
+/// Gives the large buffer's memory back; the next who borrows it gets a new one.
+pub(crate) fn release_scratch() {
+    SCRATCH.with_borrow_mut(|scratch| *scratch = Scratch::new(SCRATCH_BYTES));
+    HEAD.with_borrow_mut(Vec::shrink_to_fit);
+}
+
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new(SCRATCH_BYTES));
     static HEAD: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use menshen_base::{Counter, Finding, Phase, Severity};
 use menshen_config::{ListenerRole, ListenerSpec, PlainMode, PoolSpec, WorkerSpec};
 use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch};
+use menshen_sys::posture::PostureView;
 use menshen_sys::process::{Rights, become_worker};
 use menshen_sys::{Scoreboard, Slot, SlotState, inherit};
 use rustix::process::Signal;
@@ -37,6 +38,7 @@ use crate::notes::Notes;
 use crate::php::Pool;
 use crate::php::pulse::Pulse;
 use crate::root::Root;
+use crate::shrink::Shrink;
 use crate::site::Sites;
 use crate::spool::Spool;
 
@@ -86,6 +88,7 @@ struct Inherited {
     shelf: OwnedFd,
     challenges: Option<OwnedFd>,
     failures: Option<OwnedFd>,
+    posture: Option<PostureView>,
 }
 
 impl Inherited {
@@ -102,6 +105,10 @@ impl Inherited {
             shelf: take(spec.shelf_fd, "take over the certificates")?,
             challenges: take_some(spec.challenges_fd, "take over the challenges")?,
             failures: take_some(spec.failures_fd, "take over the failures file")?,
+            posture: take_some(spec.posture_fd, "take over the posture")?
+                .map(PostureView::from_file)
+                .transpose()
+                .map_err(fail("map the posture"))?,
         })
     }
 }
@@ -144,6 +151,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     let files = Files::new(board, slot, size(limits.descriptors_max));
     let sites = Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?;
     let door = Rc::new(Door {
+        posture: inherited.posture,
         sites,
         pools: pools(&spec, board, slot).map_err(fail("take over a PHP pool"))?,
         notes: Notes::new(format!("web/{}", spec.index)),
@@ -320,6 +328,7 @@ impl Acceptor {
 async fn housekeeping(acceptor: Rc<Acceptor>) {
     let door = &acceptor.door;
     let mut ticks: u32 = 0;
+    let mut shrink = Shrink::default();
     loop {
         tokio::time::sleep(Duration::from_millis(LOG_FLUSH_MS)).await;
         door.log.flush();
@@ -332,6 +341,7 @@ async fn housekeeping(acceptor: Rc<Acceptor>) {
             }
             Look::Refused(_) => {}
         }
+        shrink.look(door);
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(IDLE_FILE_TICKS) {
             door.files.close_idle();

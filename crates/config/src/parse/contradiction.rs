@@ -11,6 +11,7 @@ use crate::problem::{code, quoted};
 
 mod acme;
 mod folders;
+mod guard;
 mod php;
 mod sites;
 
@@ -27,6 +28,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     limits(read);
     sites::check(read);
     php::check(read);
+    guard::check(read);
 }
 
 impl Read<'_> {

@@ -37,6 +37,8 @@ fn the_sample_uncommented_is_the_default() {
     assert_eq!(config.web.public.drain(..).count(), 1);
     assert_eq!(config.acme.directories.drain(..).count(), 1);
     assert_eq!(config.php.pools.drain(..).count(), 1);
+    let programs: Vec<_> = config.guard.protect.drain(..).collect();
+    assert!(matches!(&programs[..], [one] if one.by().is_some() && one.score == -500));
     let [mut site] = <[Site; 1]>::try_from(std::mem::take(&mut config.sites)).unwrap();
     assert_eq!(config, Config::default());
 

@@ -20,7 +20,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     let outer = table.name.rsplit_once('.').map_or("", |(outer, _)| outer);
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" | "acme" => {}
+        "" | "web" | "php" | "acme" | "guard" => {}
         other => panic!("{other} is new"),
     }
     if !table.name.is_empty() {
@@ -33,12 +33,20 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
         }
     }
     text.push_str(match entry.name {
+        "guard.protect.cgroup" | "guard.protect.pid_file" | "guard.protect.unit" if alone => {
+            "command = \"a*\"\n"
+        }
+        "guard.protect.command" if alone => "unit = \"a.service\"\n",
+        "guard.protect.name" | "guard.protect.score" | "guard.protect.children" => {
+            "command = \"a*\"\n"
+        }
         _ if alone => "",
         "tls.certificate" => "key = \"k.pem\"\n",
         "tls.key" => "certificate = \"c.pem\"\n",
         "acme.directory.eab_kid" => "eab_key = \"key\"\n",
         "acme.directory.eab_key" => "eab_kid = \"kid\"\n",
         "php.pool.status_listen" => "status_path = \"/status\"\n",
+        "guard.hold_raise_percent" => "hold_cgroups = [\"/a\"]\n",
         "site.php_root" => "php = \"127.0.0.1:9000\"\n",
         "site.rule.fields"
         | "site.rule.pass"
@@ -123,7 +131,8 @@ fn config(text: &str) -> Config {
 fn every_field_has_a_row_and_every_row_a_field() {
     let full = config(
         "[[web.public]]\npath = \"/a/\"\n[[acme.directory]]\nurl = \"https://a\"\n\
-         [[php.pool]]\naddress = \"127.0.0.1:1\"\n[[site]]\n\
+         [[php.pool]]\naddress = \"127.0.0.1:1\"\n\
+         [[guard.protect]]\nname = \"a\"\ncommand = \"a\"\n[[site]]\n\
          php = \"managed\"\n[[site.mount]]\npath = \"/a/\"\nroot = \"a\"\n[[site.rule]]\n\
          path = \"/\"\ndelivery = \"fields\"\n[[site.redirect]]\nfrom = \"/a\"\nto = \"/b\"\n",
     );

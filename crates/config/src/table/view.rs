@@ -142,6 +142,10 @@ impl<S> Kind<S> {
                 let (range, sized) = (number.range(), number.takes_sizes());
                 return Form::Number { range, zero: number.zero, sized };
             }
+            Self::Signed(number) => {
+                let range = format!("{} to {}", number.min, number.max);
+                return Form::Number { range, zero: None, sized: false };
+            }
             Self::Choice(numbers, _) => {
                 let meanings = numbers.iter().map(|(number, help)| (number.to_string(), *help));
                 return Form::Words(meanings.collect());

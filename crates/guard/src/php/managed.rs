@@ -147,6 +147,11 @@ impl Managed {
         }
     }
 
+    /// The master's process id while it is neither starting nor ending.
+    pub(crate) fn running(&self) -> Option<Pid> {
+        if let State::Running { pid, .. } = self.state { Some(pid) } else { None }
+    }
+
     /// Where its words come from.
     pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
         self.said.as_ref().map(|said| said.pipe.as_fd())

@@ -45,8 +45,12 @@ pub(super) async fn serve(
     }
     let (plan, client, length) = plan;
     let expects = parts.headers.get("expect").is_some();
+    let mut told = EndReason::DONE;
     let outcome = match plan {
-        Plan::Reply(reply) => stream.answer(*reply).await,
+        Plan::Reply(reply) => {
+            told = reply.end.unwrap_or(told);
+            stream.answer(*reply).await
+        }
         Plan::File(answer) => stream.answer_file(answer).await,
         Plan::Job(job, wanted) => {
             let door = Arc::clone(&shared.door.shared);
@@ -86,7 +90,7 @@ pub(super) async fn serve(
             bytes_out: outcome.bytes_out,
             times,
             php: outcome.php,
-            end: outcome.end,
+            end: if outcome.end == EndReason::DONE { told } else { outcome.end },
         });
     }
     stream.linger().await;

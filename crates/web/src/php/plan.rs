@@ -83,6 +83,10 @@ impl Door {
         if ask.length == Some(0) {
             return Ok(None);
         }
+        // What a page posts costs no more than the page; what is larger is an upload.
+        if ask.length.is_none_or(|length| length > SMALL_BODY_BYTES) {
+            self.takes_uploads()?;
+        }
         let settings = &script.settings;
         let body_bytes_max = match settings.upload_bytes_max {
             0 => self.limits.upload_bytes_max,
@@ -138,6 +142,9 @@ fn essence(kind: &[u8]) -> &[u8] {
     let cut = |byte: &u8| matches!(byte, b';' | b',' | b' ');
     kind.split(cut).next().unwrap_or_default().trim_ascii()
 }
+
+/// Up to this announced length a body is no upload, bytes: forms without files, calls of scripts.
+const SMALL_BODY_BYTES: u64 = 64 << 10;
 
 /// What of a media type fits into one FastCGI record with its name.
 const CONTENT_TYPE_BYTES_MAX: usize = 65_000;

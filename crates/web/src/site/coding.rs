@@ -241,6 +241,13 @@ impl Gzips {
         fits()
     }
 
+    /// Drops every finished form; gives the bytes of those that nobody sends at the moment.
+    pub(super) fn forget(&self) -> u64 {
+        let before = self.live_bytes();
+        self.kept.borrow_mut().retain(|_, form| matches!(form, Form::Made(_)));
+        before.saturating_sub(self.live_bytes()) as u64
+    }
+
     fn live_bytes(&self) -> usize {
         let mut live = self.live.borrow_mut();
         live.retain(|(fd, _)| fd.strong_count() > 0);

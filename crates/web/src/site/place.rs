@@ -95,6 +95,10 @@ impl Place {
         Ok(self.look(rest)?.as_ref().and_then(kind_of))
     }
 
+    pub(super) fn forget(&self) {
+        self.files.forget();
+    }
+
     pub(super) fn close_idle(&self) {
         self.files.close_idle();
     }

@@ -11,7 +11,7 @@ use crate::nearest::nearest;
 use crate::parse::text::{self, Refusal};
 use crate::parse::{address, size};
 use crate::problem::{code, quoted};
-use crate::table::{Kind, Number, NumberPlace, Row, Unit, Word};
+use crate::table::{Kind, Number, NumberPlace, Row, Signed, Unit, Word};
 
 impl Reader<'_> {
     /// Reads the value of a key and puts it where it belongs.
@@ -28,6 +28,7 @@ impl Reader<'_> {
                 }
             }
             Kind::Number(number) => self.number(row, number, into, value),
+            Kind::Signed(number) => self.signed(row, number, into, value),
             Kind::Choice(numbers, place) => {
                 if let Some(number) = self.choice(row, numbers, value) {
                     *place(into) = number;
@@ -98,6 +99,27 @@ impl Reader<'_> {
         let hint = if meant.is_empty() { "write true or false" } else { meant };
         self.wrong_type(row, value, "true or false", hint);
         None
+    }
+
+    fn signed<S>(
+        &mut self,
+        row: &Row<S>,
+        number: &Signed<S>,
+        into: &mut S,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        let DeValue::Integer(integer) = value.get_ref() else {
+            return self.wrong_type(row, value, "a whole number", "");
+        };
+        let read = i32::from_str_radix(integer.as_str(), integer.radix()).ok();
+        match read.filter(|read| (number.min..=number.max).contains(read)) {
+            Some(read) => *(number.place)(into) = read,
+            None => {
+                let message = format!("{} is out of range: {integer}", row.name);
+                let hint = format!("{} to {}", number.min, number.max);
+                self.problems.error(code::RANGE, row.name, value.span(), message).hint(hint);
+            }
+        }
     }
 
     fn number<S>(
