@@ -26,6 +26,7 @@ use crate::settings::{self, Source};
 use crate::shelf::Certificates;
 use crate::signals::{Asked, Signals};
 use crate::sockets::activation;
+use crate::watch::Watch;
 use crate::worker::{Home, Worker, unix_millis};
 use crate::{log, notify};
 use crew::Seat;
@@ -87,6 +88,7 @@ struct Guard {
     certificates: Certificates,
     keeper: Keeper,
     store: Store,
+    watch: Watch,
     php: Estate,
     /// PHP of earlier generations that still have workers.
     retired: Vec<(u64, Php)>,
@@ -156,6 +158,7 @@ impl Guard {
             certificates,
             keeper,
             store,
+            watch: Watch::default(),
             php,
             retired: Vec::new(),
             pending_waits: false,
@@ -198,7 +201,8 @@ impl Guard {
         let due = self.workers.iter().filter_map(Worker::deadline);
         let due = due.chain(self.seats.iter().filter_map(|seat| seat.start_at));
         let due = due.chain(self.php.deadline()).chain(self.keeper.deadline());
-        let due = due.chain([self.certificates.deadline()]).min();
+        let due = due.chain([self.certificates.deadline()]);
+        let due = due.chain(self.watch.deadline()).min();
         let pause = due.map_or(DAY, |due| due.saturating_duration_since(Instant::now()));
         // Rounded up, or the loop would spin through the last millisecond.
         let pause = Timespec::try_from(pause + Duration::from_millis(1)).ok();
@@ -212,6 +216,7 @@ impl Guard {
             self.workers.iter_mut().for_each(|worker| worker.kill(now));
             self.php.kill(now);
             self.keeper.kill(now);
+            self.watch.kill(now);
         } else if asked.stop || asked.interrupt {
             self.begin_stop(now, "stopping: waiting for open transfers to end");
         }
@@ -226,9 +231,11 @@ impl Guard {
         self.look_after_workers(now);
         if self.stopping && self.workers.is_empty() {
             self.php.quit(now);
+            self.watch.quit(now);
         }
         self.php.keep_times(now);
         self.php.recycle(&self.home.posture.posture, now);
+        self.watch.keep_times(now, &self.home.posture);
         self.start_crews(now);
         let saved = self.keeper.keep_times(now, &mut self.store);
         if (self.certificates.is_due(now) || saved) && !self.stopping {
@@ -258,6 +265,7 @@ impl Guard {
     fn open(&mut self) {
         self.opened = true;
         self.want_keeper(Instant::now());
+        self.watch.want(&self.current.config.guard, Instant::now());
         notify::ready(&self.status_line());
         if self.options.print == Print::Full {
             let token = if notify::under_service_manager() {
@@ -299,7 +307,8 @@ impl Guard {
 
     /// Whether no process is left.
     fn is_gone(&self) -> bool {
-        self.workers.is_empty() && self.php.is_gone() && self.keeper.is_gone()
+        let children = self.php.is_gone() && self.keeper.is_gone() && self.watch.is_gone();
+        self.workers.is_empty() && children
     }
 
     /// How long a draining worker is waited for: its own limit and a little more.

@@ -26,12 +26,13 @@ mod signals;
 mod sites;
 mod sockets;
 mod survey;
+mod watch;
 mod worker;
 
 pub use error::GuardError;
 pub use folders::{ask_reload, running_guard, scoreboard_path};
 pub use guard::{Print, ServeOptions, serve};
-pub use log::{finding_text, utc};
+pub use log::{event as log_event, finding_text, utc};
 pub use posture::posture_path;
 pub use reach::{PoolReach, Reach, reach, user_name};
 pub use settings::{Settings, Source, default_file, load};

@@ -10,7 +10,7 @@ use menshen_base::{Finding, Severity};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Writes one event, with the time unless the journal adds it.
-pub(crate) fn event(text: &str) {
+pub fn event(text: &str) {
     let stamp = if std::env::var_os("JOURNAL_STREAM").is_some() {
         String::new()
     } else {

@@ -9,11 +9,13 @@ use menshen_guard::Source;
 
 mod cert;
 mod explain;
+mod guard;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
 };
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
+pub(crate) use guard::GuardArguments;
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
@@ -38,11 +40,15 @@ pub(crate) enum Command {
     /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
+    Guard(GuardArguments),
     /// Print a configuration file with every key, its default and what it means
     Sample,
     /// Keep certificates; started by the guard only
     #[command(hide = true)]
     Keeper,
+    /// Watch memory; started by the guard only
+    #[command(hide = true)]
+    Watch,
     /// Serve as a worker; started by the guard only
     #[command(hide = true)]
     Worker,

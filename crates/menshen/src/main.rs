@@ -4,12 +4,14 @@ mod cert;
 mod check;
 mod cli;
 mod explain;
+mod guard;
 mod keeper;
 mod out;
 mod reload;
 mod sample;
 mod serve;
 mod status;
+mod watch;
 mod worker;
 
 use std::process::ExitCode;
@@ -31,8 +33,10 @@ fn main() -> ExitCode {
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),
+        Command::Guard(arguments) => guard::run(&arguments),
         Command::Sample => sample::run(),
         Command::Keeper => keeper::run(),
+        Command::Watch => watch::run(),
         Command::Worker => worker::run(),
     }
 }

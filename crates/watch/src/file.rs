@@ -69,11 +69,8 @@ impl RecorderFile {
     pub(crate) fn open(path: &Path, bytes: u64, head: FileHead) -> Result<Self, RecorderError> {
         let bytes = bytes.clamp(*FILE_BYTES.start(), *FILE_BYTES.end());
         let bytes = recorder::segment_offset(recorder::segments(bytes));
-        let failed = |action, source| RecorderError::LocalFile {
-            action,
-            path: path.to_owned(),
-            source,
-        };
+        let failed =
+            |action, source| RecorderError::LocalFile { action, path: path.to_owned(), source };
         loop {
             let plain = open(path, OFlags::CREATE).map_err(|source| failed("open", source))?;
             if plain.try_lock().is_err() {
@@ -180,6 +177,3 @@ fn fill(mut file: &File, bytes: u64) -> io::Result<()> {
     file.set_len(bytes)?;
     file.sync_all()
 }
-
-#[cfg(test)]
-mod tests;

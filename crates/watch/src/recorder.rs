@@ -48,7 +48,7 @@ struct Queue {
     next_snapshot: u64,
     words: Vec<u8>,
     tables: Vec<u8>,
-    /// Records that found no room since the last [`Loss`].
+    /// Records that found no room here or on the disk since the last [`Loss`].
     dropped: u64,
     /// A body being encoded.
     body: Vec<u8>,
@@ -254,32 +254,48 @@ impl Writer {
     fn write(&mut self) -> bool {
         let file = &self.file.durable;
         let mut put = |offset: u64, bytes: &[u8]| file.write_all_at(bytes, offset);
-        let mut result = write_lane(&mut self.file.words, &self.words, &mut put);
-        result = result.and(write_lane(&mut self.file.tables, &self.tables, &mut put));
-        let failed = result.is_err();
-        if let Err(error) = result
+        let words = write_lane(&mut self.file.words, &self.words, &mut put);
+        let tables = write_lane(&mut self.file.tables, &self.tables, &mut put);
+        let mut lost = 0;
+        let mut fault = None;
+        for (left, error) in [words, tables].into_iter().filter_map(Result::err) {
+            lost += left;
+            fault = Some(error);
+        }
+        if let Some(error) = &fault
             && !self.failing
         {
             (self.log)(&format!("the recorder cannot be written: {error}"));
         }
-        self.failing = failed;
-        !failed
+        self.failing = fault.is_some();
+        let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.dropped += lost;
+        queue.status.dropped += lost;
+        fault.is_none()
     }
 }
 
-/// What could not be written stays in the lane's segment, and is written with what comes next.
+/// What could not be written stays in the lane's segment, and is written with what comes next; what
+/// found no room in it is lost, and counted beside the error.
 fn write_lane(
     lane: &mut LaneWriter,
     records: &[u8],
     put: &mut impl FnMut(u64, &[u8]) -> io::Result<()>,
-) -> io::Result<()> {
+) -> Result<(), (u64, io::Error)> {
     let mut rest = records;
-    while let Some(length) = LaneWriter::record_bytes_at(rest).filter(|length| *length > 0) {
+    let mut lost = None;
+    while let Some(length) = LaneWriter::record_bytes_at(rest) {
         let (record, next) = rest.split_at(length.min(rest.len()));
-        lane.add(record, &mut *put)?;
+        match &mut lost {
+            Some((count, _)) => *count += 1,
+            None => lost = lane.add(record, &mut *put).err().map(|error| (1, error)),
+        }
         rest = next;
     }
-    lane.flush(put)
+    match lost {
+        Some(lost) => Err(lost),
+        None => lane.flush(put).map_err(|error| (0, error)),
+    }
 }
 
 /// Microseconds since 1970.
@@ -303,6 +319,3 @@ const BODY_ROOM: usize = 32 * 1024;
 const STACK_BYTES: usize = 256 * 1024;
 /// [`Body::Processes`], which is encoded from rows.
 const PROCESSES_KIND: u16 = 5;
-
-#[cfg(test)]
-mod tests;

@@ -74,7 +74,10 @@ impl Guard {
     pub(super) fn collect_ended(&mut self, now: Instant) {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let Some(place) = self.workers.iter().position(|worker| worker.pid == pid) else {
-                if !self.keeper.ended(pid, status, now) {
+                let posture = &self.home.posture;
+                let known = self.keeper.ended(pid, status, now)
+                    || self.watch.ended(pid, status, now, posture);
+                if !known {
                     self.php.ended(pid, status, now);
                 }
                 continue;

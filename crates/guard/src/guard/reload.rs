@@ -67,6 +67,7 @@ impl Guard {
         // What the keeper gave while the new workers started.
         self.certificates.refresh(&self.current.config, &self.store);
         self.want_keeper(now);
+        self.watch.want(&self.current.config.guard, now);
         // Addresses no longer wanted lose their sockets here, and in the old workers as they
         // stop accepting.
         // A pool is used as long as a worker of its generation lives.

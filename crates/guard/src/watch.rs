@@ -1,0 +1,161 @@
+//! The watch as the guard sees it: a process that looks after memory, given its section of the
+//! configuration and the posture, and nothing else.
+//!
+//! It is started again when it ends by itself, later and later; what its posture asked for ends
+//! with it. Nothing waits for it: doors go on without.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use menshen_config::{Guard, WatchSpec};
+use menshen_guard_core::restart::RestartRecord;
+use menshen_sys::spawn::{Plan, spawn};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, Signal, WaitStatus, kill_process};
+
+use crate::posture::Shared;
+use crate::worker::describe;
+use crate::{log, notify};
+
+/// The place of the watch; there is one for the guard's whole life.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    plan: Option<Guard>,
+    running: Option<Running>,
+    record: RestartRecord,
+    start_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Running {
+    pid: Pid,
+    since: Instant,
+    /// Its end was asked for; it is killed at the moment.
+    ending: Option<Instant>,
+}
+
+impl Watch {
+    /// From now on it works by `plan`; one with another plan is replaced.
+    pub(crate) fn want(&mut self, plan: &Guard, now: Instant) {
+        let plan = plan.watch.then(|| plan.clone());
+        if plan == self.plan {
+            return;
+        }
+        self.start_at = plan.is_some().then_some(now);
+        self.plan = plan;
+        self.record = RestartRecord::new();
+        self.end(now);
+    }
+
+    /// Starts what is due, ends what takes too long.
+    pub(crate) fn keep_times(&mut self, now: Instant, posture: &Shared) {
+        if let Some(running) = &mut self.running
+            && running.ending.is_some_and(|until| until <= now)
+        {
+            running.signal(Signal::KILL);
+            running.ending = Some(now + Duration::from_secs(1));
+        }
+        // The recorder is one watch's: the next one waits for the end of the last.
+        let due = self.running.is_none() && self.start_at.is_some_and(|at| at <= now);
+        let Some(plan) = self.plan.as_ref().filter(|_| due) else { return };
+        self.start_at = None;
+        match launch(plan, posture) {
+            Ok(pid) => self.running = Some(Running { pid, since: now, ending: None }),
+            Err(error) => {
+                let wait = self.record.ended(Duration::ZERO).max(WAIT_MIN);
+                log::event(&format!("the watch could not be started: {error}"));
+                self.start_at = Some(now + wait);
+            }
+        }
+    }
+
+    /// Whether the ended process was the watch; nothing it asked for holds any more, and it is
+    /// started again.
+    pub(crate) fn ended(
+        &mut self,
+        pid: Pid,
+        status: WaitStatus,
+        now: Instant,
+        posture: &Shared,
+    ) -> bool {
+        let Some(running) = self.running.take_if(|running| running.pid == pid) else {
+            return false;
+        };
+        posture.clear();
+        if running.ending.is_none() && self.plan.is_some() {
+            let lived = now.saturating_duration_since(running.since);
+            let wait = self.record.ended(lived);
+            let (what, seconds) = (describe(status), wait.as_secs_f32());
+            log::event(&format!("watch {what}; starting it again in {seconds:.1} s"));
+            self.start_at = Some(now + wait);
+        }
+        true
+    }
+
+    /// Asks it to end.
+    pub(crate) fn quit(&mut self, now: Instant) {
+        self.plan = None;
+        self.start_at = None;
+        self.end(now);
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self, now: Instant) {
+        self.quit(now);
+        if let Some(running) = &mut self.running {
+            running.ending = Some(now);
+        }
+    }
+
+    /// Whether no process is left.
+    pub(crate) const fn is_gone(&self) -> bool {
+        self.running.is_none()
+    }
+
+    /// When the guard has to look after it without being woken.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match &self.running {
+            Some(running) => running.ending,
+            None => self.start_at,
+        }
+    }
+
+    fn end(&mut self, now: Instant) {
+        if let Some(running) = self.running.as_mut().filter(|running| running.ending.is_none()) {
+            running.signal(Signal::TERM);
+            running.ending = Some(now + PATIENCE);
+        }
+    }
+}
+
+impl Running {
+    fn signal(&self, signal: Signal) {
+        // It may be gone and not waited for yet; the number cannot be another's before that.
+        let _ = kill_process(self.pid, signal);
+    }
+}
+
+fn launch(plan: &Guard, posture: &Shared) -> io::Result<Pid> {
+    let posture = posture.writable();
+    let spec = WatchSpec { guard: plan.clone(), posture_fd: Some(posture.as_raw_fd()) };
+    let mut file = File::from(memfd_create("watch-spec", MemfdFlags::CLOEXEC)?);
+    file.write_all(&serde_json::to_vec(&spec)?)?;
+    file.rewind()?;
+    spawn(Plan {
+        program: Path::new("/proc/self/exe"),
+        argv0: "menshen: watch",
+        arguments: &["watch"],
+        stdin: file.into(),
+        keep: &[posture],
+        hide: notify::VARIABLES,
+        set: &[],
+        foreign: None,
+    })
+}
+
+/// How long it may take to end: a disk may be slow with its last records.
+const PATIENCE: Duration = Duration::from_secs(5);
+const WAIT_MIN: Duration = Duration::from_millis(100);
