@@ -190,7 +190,8 @@ impl Protector {
             let process = processes.iter().find(|process| process.pid == pid);
             let Some(key) = process.map(|process| (pid, process.start_ticks)) else { continue };
             // Children of a program that is put right at this very look are no news.
-            let ours = process.is_some_and(|p| proc::oom_score_adj(pid).is_ok_and(|s| s >= 0 && p.score < 0));
+            let ours = process
+                .is_some_and(|p| proc::oom_score_adj(pid).is_ok_and(|s| s >= 0 && p.score < 0));
             if ours {
                 continue;
             }
@@ -232,9 +233,9 @@ impl Protector {
         // Of a unit or a group the first processes are meant, not what they started.
         let inside = |pid: u32, rule: usize| groups.get(&pid).is_some_and(|of| of.contains(&rule));
         for process in &mut found {
-            let by_group = groups.get(&process.pid).and_then(|of| {
-                of.iter().copied().find(|rule| !inside(process.parent, *rule))
-            });
+            let by_group = groups
+                .get(&process.pid)
+                .and_then(|of| of.iter().copied().find(|rule| !inside(process.parent, *rule)));
             process.rule = process.rule.or(by_group);
             process.score = proc::oom_score_adj(process.pid).unwrap_or(0);
         }

@@ -13,9 +13,9 @@ use menshen_config::{Guard, Threshold};
 use menshen_guard_core::hold::Standing;
 use menshen_guard_core::ladder::{Action, Bytes, Ladder, Marks, Reading, Rules, Step};
 use menshen_guard_core::recorder::Pressure;
+use menshen_sys::Scoreboard;
 use menshen_sys::posture::{Posture, UNKNOWN, Word};
 use menshen_sys::scoreboard::SLOTS_MAX;
-use menshen_sys::Scoreboard;
 
 use crate::domain::Domains;
 use crate::log::Log;
@@ -110,10 +110,10 @@ impl Rungs {
         let protector = &self.protector;
         let standing = |pid: u32| -> Standing { protector.standing(pid) };
         let held = self.hold.look(now, standing);
-        if held.released > 0
+        if held.groups > 0
             && let Some(posture) = &self.posture
         {
-            posture.add(Word::Held, held.released);
+            posture.add(Word::Held, held.groups);
             let number = Step::Hold.number();
             posture.step_taken(number, unix_millis());
             posture.step_freed(number, held.freed);

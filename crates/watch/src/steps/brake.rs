@@ -45,9 +45,7 @@ impl Brake {
             if journal.set().high.contains_key(&path) {
                 continue;
             }
-            let pulled = tree
-                .group(path.as_bytes())
-                .and_then(|group| pull(&group, &path, journal));
+            let pulled = tree.group(path.as_bytes()).and_then(|group| pull(&group, &path, journal));
             match pulled {
                 Ok(bytes) => {
                     let bytes = menshen_guard_core::ladder::Bytes(bytes);

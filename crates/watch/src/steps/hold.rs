@@ -64,12 +64,12 @@ struct Shared {
     log: Log,
 }
 
-/// What came of a look.
+/// What was let go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Held1 {
-    /// Groups that were let go on, and bytes that became free for it.
-    pub(crate) released: u64,
-    /// Bytes.
+pub(crate) struct Released {
+    /// So many groups.
+    pub(crate) groups: u64,
+    /// Bytes that became free for it.
     pub(crate) freed: u64,
 }
 
@@ -129,12 +129,8 @@ impl Hold {
 
     /// Looks at all groups and does what is to be done. `standing` says what the configuration
     /// says of a process.
-    pub(crate) fn look(
-        &mut self,
-        now: Instant,
-        standing: impl Fn(u32) -> Standing,
-    ) -> Held1 {
-        let mut done = Held1::default();
+    pub(crate) fn look(&mut self, now: Instant, standing: impl Fn(u32) -> Standing) -> Released {
+        let mut done = Released::default();
         if self.shared.released.swap(false, Ordering::Relaxed) {
             self.take_again();
         }
@@ -155,7 +151,7 @@ impl Hold {
                         let after = held.group.memory_usage().unwrap_or(before);
                         let freed = before.saturating_sub(after);
                         held.chosen = None;
-                        done.released += 1;
+                        done.groups += 1;
                         done.freed += freed;
                         (self.log)(&format!(
                             "ladder: hold: {} goes on after {} ms, {} freed",
@@ -241,8 +237,7 @@ impl Held {
         {
             return;
         }
-        let raise =
-            if raise_percent > 0 && !self.raised { Raise::Allowed } else { Raise::Spent };
+        let raise = if raise_percent > 0 && !self.raised { Raise::Allowed } else { Raise::Spent };
         let dying = self.chosen.map(|(pid, _)| pid);
         let members = members(&self.group, standing, dying);
         let limit = self.group.memory_limit().ok().flatten().unwrap_or(0);
@@ -278,7 +273,10 @@ impl Held {
             }
             Choice::Release => {
                 if now.saturating_duration_since(since) >= ENDING_MAX {
-                    log(&format!("ladder: hold: {} has nobody to end; the kernel decides", self.path));
+                    log(&format!(
+                        "ladder: hold: {} has nobody to end; the kernel decides",
+                        self.path
+                    ));
                     let _ = self.group.set_kill_disabled(Switch::Off);
                     self.waits = None;
                 }
@@ -309,7 +307,9 @@ impl Shared {
                     let _ = group.set_kill_disabled(Switch::Off);
                     self.released.store(true, Ordering::Relaxed);
                     let path = String::from_utf8_lossy(group.path()).into_owned();
-                    (self.log)(&format!("hold: nobody chose for {path} in time; the kernel decides"));
+                    (self.log)(&format!(
+                        "hold: nobody chose for {path} in time; the kernel decides"
+                    ));
                     waiting.remove(group.path());
                 }
             }

@@ -144,7 +144,9 @@ mod tests {
     fn whatever_is_in_it_it_is_opened_and_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("recorder.steps");
-        for text in ["", "{}", "{\"held\":{\"/../x\":1}}", "\u{0}", "{\"high\":{\"/nowhere\":null}}"] {
+        for text in
+            ["", "{}", "{\"held\":{\"/../x\":1}}", "\u{0}", "{\"high\":{\"/nowhere\":null}}"]
+        {
             std::fs::write(&path, text).unwrap();
             Journal::open(path.clone(), |_| {});
             assert!(!path.exists(), "{text}");
