@@ -15,4 +15,7 @@ pub struct WatchSpec {
     /// The posture, read-write: a page of `menshen_sys::posture`; none when no guard is there to
     /// show it to workers.
     pub posture_fd: Option<i32>,
+    /// The scoreboard, where workers count what they gave back; none without a guard.
+    #[serde(default)]
+    pub scoreboard_fd: Option<i32>,
 }

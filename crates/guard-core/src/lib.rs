@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod forecast;
+pub mod hold;
 pub mod ladder;
 pub mod memory;
 pub mod oom;

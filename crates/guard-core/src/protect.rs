@@ -218,6 +218,33 @@ pub fn inherited_immunity(processes: &[Process], rules: &[Rule]) -> Vec<(u32, u3
     found
 }
 
+/// Whether a text is of that form: `*` stands for any bytes, `?` for one. Time is bounded by the
+/// product of both lengths.
+#[must_use]
+pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    // Where the last `*` is, and up to where it stands for bytes.
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(byte) = text.get(read) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, read));
+                at += 1;
+            }
+            Some(wanted) if *wanted == b'?' || wanted == byte => {
+                at += 1;
+                read += 1;
+            }
+            _ => {
+                let Some((place, end)) = star else { return false };
+                star = Some((place, end + 1));
+                (at, read) = (place + 1, end + 1);
+            }
+        }
+    }
+    pattern.get(at..).unwrap_or_default().iter().all(|byte| *byte == b'*')
+}
+
 /// The nearest named process above.
 fn ancestor<'a>(process: &Process, by_pid: &BTreeMap<u32, &'a Process>) -> Option<&'a Process> {
     let mut at = process.parent;

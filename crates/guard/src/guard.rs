@@ -235,7 +235,7 @@ impl Guard {
         }
         self.php.keep_times(now);
         self.php.recycle(&self.home.posture.posture, now);
-        self.watch.keep_times(now, &self.home.posture);
+        self.watch.keep_times(now, &self.home.posture, &self.home.scoreboard);
         self.start_crews(now);
         let saved = self.keeper.keep_times(now, &mut self.store);
         if (self.certificates.is_due(now) || saved) && !self.stopping {

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ impl Watch {
     }
 
     /// Starts what is due, ends what takes too long.
-    pub(crate) fn keep_times(&mut self, now: Instant, posture: &Shared) {
+    pub(crate) fn keep_times(&mut self, now: Instant, posture: &Shared, board: &File) {
         if let Some(running) = &mut self.running
             && running.ending.is_some_and(|until| until <= now)
         {
@@ -62,7 +62,7 @@ impl Watch {
         let due = self.running.is_none() && self.start_at.is_some_and(|at| at <= now);
         let Some(plan) = self.plan.as_ref().filter(|_| due) else { return };
         self.start_at = None;
-        match launch(plan, posture) {
+        match launch(plan, posture, board) {
             Ok(pid) => self.running = Some(Running { pid, since: now, ending: None }),
             Err(error) => {
                 let wait = self.record.ended(Duration::ZERO).max(WAIT_MIN);
@@ -138,9 +138,13 @@ impl Running {
     }
 }
 
-fn launch(plan: &Guard, posture: &Shared) -> io::Result<Pid> {
-    let posture = posture.writable();
-    let spec = WatchSpec { guard: plan.clone(), posture_fd: Some(posture.as_raw_fd()) };
+fn launch(plan: &Guard, posture: &Shared, board: &File) -> io::Result<Pid> {
+    let (posture, board) = (posture.writable(), board.as_fd());
+    let spec = WatchSpec {
+        guard: plan.clone(),
+        posture_fd: Some(posture.as_raw_fd()),
+        scoreboard_fd: Some(board.as_raw_fd()),
+    };
     let mut file = File::from(memfd_create("watch-spec", MemfdFlags::CLOEXEC)?);
     file.write_all(&serde_json::to_vec(&spec)?)?;
     file.rewind()?;
@@ -149,7 +153,7 @@ fn launch(plan: &Guard, posture: &Shared) -> io::Result<Pid> {
         argv0: "menshen: watch",
         arguments: &["watch"],
         stdin: file.into(),
-        keep: &[posture],
+        keep: &[posture, board],
         hide: notify::VARIABLES,
         set: &[],
         foreign: None,

@@ -32,5 +32,6 @@ pub(crate) fn run(arguments: &GuardArguments) -> ExitCode {
     }
     let recorder = guard.recorder.display().to_string();
     menshen_guard::log_event(&format!("watch: recording to {recorder}"));
-    menshen_watch::run(&WatchSpec { guard, posture_fd: None }, Alone::Yes, crate::watch::log)
+    let spec = WatchSpec { guard, posture_fd: None, scoreboard_fd: None };
+    menshen_watch::run(&spec, Alone::Yes, crate::watch::log)
 }

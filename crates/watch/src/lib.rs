@@ -9,16 +9,20 @@
 //! tables of processes and writing to the disk, which may be slow, have a thread each.
 
 mod census;
+mod domain;
 mod file;
 mod forecasts;
 mod groups;
 mod kernel;
 mod log;
 mod pace;
+mod protect;
 mod readings;
 mod recorder;
+mod rungs;
 mod signals;
 mod start;
+mod steps;
 mod watch;
 
 pub use file::RecorderError;

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use menshen_config::WatchSpec;
 use menshen_guard_core::recorder::{Body, Count, Pressure, Start, Stop, Trigger};
+use menshen_sys::Scoreboard;
+use menshen_sys::inherit::adopt;
 use menshen_sys::kmsg::KernelLog;
+use menshen_sys::posture::Posture;
 use menshen_sys::proc::Stat;
 use menshen_sys::psi::{self, Armed, Line};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +24,7 @@ use crate::log::Log;
 use crate::pace::Pace;
 use crate::readings::Sources;
 use crate::recorder::{Recorder, Writing};
+use crate::rungs::Rungs;
 use crate::signals::Signals;
 
 /// What a watch is made of.
@@ -51,6 +55,7 @@ pub(crate) struct Watch {
     count_at: Option<Instant>,
     shown: Option<Instant>,
     level_said: Option<(u8, Instant)>,
+    rungs: Rungs,
     log: Log,
 }
 
@@ -67,7 +72,10 @@ impl Watch {
     /// # Errors
     /// When a thread or a descriptor cannot be had.
     pub(crate) fn new(parts: Parts) -> io::Result<Self> {
-        let Parts { recorder: file, kernel, spec: _, log } = parts;
+        let Parts { recorder: file, kernel, spec, log } = parts;
+        let posture = spec.posture_fd.map(adopt).transpose()?.map(Posture::from_file);
+        let board = spec.scoreboard_fd.map(adopt).transpose()?.map(Scoreboard::from_file);
+        let (posture, board) = (posture.transpose()?, board.transpose()?);
         let signals = Signals::install()?;
         let kept = file.as_ref().and_then(|file| file.kernel_sequence);
         let writing = Recorder::start(file, log)?;
@@ -89,6 +97,7 @@ impl Watch {
             count_at: None,
             shown: None,
             level_said: None,
+            rungs: Rungs::begin(&spec.guard, posture, board, log),
             writing,
             log,
         };
@@ -119,9 +128,11 @@ impl Watch {
             if now >= self.next_reading {
                 self.read_memory(now);
             }
+            self.rungs.keep_times(now);
             self.count(now);
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        self.rungs.end();
         while !self.read_kernel(RECORDS_AT_ONCE) {}
         self.last = self.sources.read();
         self.count_now();
@@ -180,9 +191,11 @@ impl Watch {
         fds.push((self.tables.ready().as_fd(), in_));
         fds.extend(self.kernel.as_ref().map(|kernel| (kernel.log().as_fd(), in_)));
         fds.extend(self.groups.waits());
+        fds.extend(self.rungs.hold.waits().map(|fd| (fd, in_)));
         let mut polled: Vec<PollFd<'_>> =
             fds.into_iter().map(|(fd, wanted)| PollFd::from_borrowed_fd(fd, wanted)).collect();
-        let due = [Some(self.next_reading), self.count_at].into_iter().flatten().min();
+        let due = [Some(self.next_reading), self.count_at, self.rungs.deadline()];
+        let due = due.into_iter().flatten().min();
         let pause = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
         // Rounded up, or the loop would spin through the last millisecond.
         let pause = Timespec::try_from(pause + Duration::from_millis(1)).ok();
@@ -260,7 +273,8 @@ impl Watch {
         if say || self.shown.is_none_or(|at| now.saturating_duration_since(at) >= SHOW_AGAIN) {
             self.show(now);
         }
-        self.next_reading = now + self.pause();
+        let wanted = self.rungs.read(&self.last, now);
+        self.next_reading = now + self.pause().min(wanted);
     }
 
     /// How long until memory is looked at again. With pressure information the kernel wakes the
