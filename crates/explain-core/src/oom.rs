@@ -30,7 +30,7 @@ pub use night::{
     Asker, Broken, Cgroup, Consumer, Counts, Entry, Killed, Kind, Memory, Moment, Night, Place,
     ScoreFrom, Shortage, Source,
 };
-pub use recorded::{Life, Recorded, Seen, StepTaken, Victim, recorded};
+pub use recorded::{Edge, Life, Recorded, Seen, StepTaken, Victim, recorded};
 pub use report::{Report, report};
 
 #[cfg(test)]

@@ -111,6 +111,19 @@ pub struct Seen {
     pub swap_kib: u64,
 }
 
+/// What is told of a step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Edge {
+    /// It begins.
+    #[default]
+    Begins,
+    /// What came of it so far.
+    Effect,
+    /// It ends.
+    Ends,
+}
+
 /// A step of the ladder.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct StepTaken {
@@ -120,8 +133,8 @@ pub struct StepTaken {
     pub wall_micros: u64,
     /// Its name.
     pub name: String,
-    /// Whether it began; else it ended.
-    pub entered: bool,
+    /// What is told of it.
+    pub edge: Edge,
     /// What became available by it, bytes.
     pub freed_bytes: Option<u64>,
     /// What was done.
@@ -209,7 +222,11 @@ impl<'a> Reading<'a> {
                 life: index,
                 wall_micros: stamp.wall_micros,
                 name: plain(step.name),
-                entered: step.edge == StepEdge::Entered,
+                edge: match step.edge {
+                    StepEdge::Entered => Edge::Begins,
+                    StepEdge::Effect => Edge::Effect,
+                    StepEdge::Left => Edge::Ends,
+                },
                 freed_bytes: step.freed_bytes,
                 detail: plain(step.detail),
             }),

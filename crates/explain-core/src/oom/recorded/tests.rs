@@ -112,6 +112,6 @@ fn victims_are_joined_with_what_was_seen_before_and_counts_are_compared() {
     let places: Vec<_> = facts.victims.iter().map(|victim| victim.place).collect();
     assert_eq!(places, [Some(1), Some(2), None, None, None]);
     assert_eq!((facts.foreseen, facts.forecasts, facts.newcomers), (1, 2, 1));
-    assert_eq!((facts.steps[0].detail.as_str(), facts.steps[0].entered), ("a\\x1bb", true));
+    assert_eq!((facts.steps[0].detail.as_str(), facts.steps[0].edge), ("a\\x1bb", Edge::Begins));
     assert_eq!(words[1], line(10).as_bytes());
 }
