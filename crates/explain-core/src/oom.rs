@@ -18,6 +18,7 @@ mod merge;
 mod moment;
 mod night;
 mod programs;
+mod recorded;
 mod report;
 mod rules;
 
@@ -29,6 +30,7 @@ pub use night::{
     Asker, Broken, Cgroup, Consumer, Counts, Entry, Killed, Kind, Memory, Moment, Night, Place,
     ScoreFrom, Shortage, Source,
 };
+pub use recorded::{Edge, Life, Recorded, Seen, StepTaken, Victim, recorded};
 pub use report::{Report, report};
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl Watch {
             count_at: None,
             shown: None,
             level_said: None,
-            rungs: Rungs::begin(&spec.guard, posture, board, log),
+            rungs: Rungs::begin(&spec.guard, posture, board, writing.recorder().clone(), log),
             writing,
             log,
         };
