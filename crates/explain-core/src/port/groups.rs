@@ -71,7 +71,9 @@ pub fn instances(facts: &Facts) -> Instances {
         });
     }
     for listener in &facts.listeners {
-        let holder = listener.holders.first().map(|holder| holder.pid);
+        let pids = || listener.holders.iter().map(|holder| holder.pid);
+        // What process 1 keeps open for a service is the service's.
+        let holder = pids().find(|pid| *pid != 1).or_else(|| pids().next());
         let number = instances
             .all
             .iter()
@@ -134,8 +136,9 @@ pub fn starts_service(listener: &Listener) -> bool {
 /// Joins the sets that have one of these in common; process 1 joins nobody.
 fn merge(sets: &mut Vec<Vec<u32>>, pids: Vec<u32>) {
     let mut joined = pids;
-    let shared =
-        |set: &[u32], joined: &[u32]| set.iter().any(|pid| *pid != 1 && joined.contains(pid));
+    let shared = |set: &[u32], joined: &[u32]| {
+        set == joined || set.iter().any(|pid| *pid != 1 && joined.contains(pid))
+    };
     let mut rest = Vec::new();
     for set in sets.drain(..) {
         if shared(&set, &joined) { joined.extend(set) } else { rest.push(set) }

@@ -87,6 +87,26 @@ fn here(facts: &Facts, target: &Target) -> Vec<Told> {
             None => told.push(unexplained(facts, "port-times-out", "not answered", "no answer")),
         }
     }
+    told.extend(broken(facts, target, full));
+    // A dropped datagram looks like one that is not answered; without probes rules are all there is.
+    let silent = facts.transport == Transport::Udp && target.connected != 0;
+    if (silent || target.tries == 0)
+        && !listeners.is_empty()
+        && let Some(block) = blocks.iter().find(|block| block.certainty != Certainty::Perhaps)
+    {
+        told.push(ruled(
+            facts,
+            block,
+            if block.reject.is_some() { "refused" } else { "dropped" },
+            "not seen by a probe",
+        ));
+    }
+    told
+}
+
+/// Connections that came about and were of no use, and probes that failed here.
+fn broken(facts: &Facts, target: &Target, full: bool) -> Vec<Told> {
+    let mut told = Vec::new();
     if target.reset != 0 && !(full && facts.kernel.abort_on_overflow == Some(true)) {
         told.push(Told::here(
             Finding::new(
@@ -105,19 +125,6 @@ fn here(facts: &Facts, target: &Target) -> Vec<Told> {
         told.push(Told::here(
             Finding::new("port-probe-failed", Severity::Warning, "", "it could not be probed")
                 .evidence("error", "connect(2)", why.clone()),
-        ));
-    }
-    // A dropped datagram looks like one that is not answered; without probes rules are all there is.
-    let silent = facts.transport == Transport::Udp && target.connected != 0;
-    if (silent || target.tries == 0)
-        && !listeners.is_empty()
-        && let Some(block) = blocks.iter().find(|block| block.certainty != Certainty::Perhaps)
-    {
-        told.push(ruled(
-            facts,
-            block,
-            if block.reject.is_some() { "refused" } else { "dropped" },
-            "not seen by a probe",
         ));
     }
     told
