@@ -88,7 +88,7 @@ fn here(facts: &Facts, target: &Target) -> Vec<Told> {
         }
     }
     told.extend(broken(facts, target, full));
-    // A dropped datagram looks like one that is not answered; without probes rules are all there is.
+    // A dropped datagram looks like one that is not answered; without probes there are only rules.
     let silent = facts.transport == Transport::Udp && target.connected != 0;
     if (silent || target.tries == 0)
         && !listeners.is_empty()
