@@ -147,11 +147,11 @@ pub struct Holder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Waits {
-    /// A thread is in accept(2) or a read of it.
+    /// A thread is in accept(2), or in poll(2) or select(2) for it.
     Accepts,
     /// It is registered with an epoll of the process.
     Watches,
-    /// It waits in a way that does not show what for: poll(2), select(2), io_uring.
+    /// It waits in a way that does not show what for: io_uring, or memory that cannot be read.
     Perhaps,
     /// Nothing of it was seen.
     No,
@@ -365,6 +365,16 @@ impl Facts {
             share.1 += left.map(|left| left.count).sum::<u32>();
         }
         share
+    }
+}
+
+impl Facts {
+    /// Probes that somebody accepted, through which socket was not seen.
+    #[must_use]
+    pub fn unattributed(&self) -> u32 {
+        let taken = self.targets.iter().flat_map(|target| &target.taken);
+        let taken = taken.filter(|taken| taken.listener.is_none()).map(|taken| taken.count);
+        taken.sum::<u32>() + self.targets.iter().map(|target| target.unseen).sum::<u32>()
     }
 }
 

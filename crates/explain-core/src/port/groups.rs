@@ -119,11 +119,13 @@ pub fn program(process: &Process) -> String {
     file.filter(|file| !file.is_empty()).map_or_else(|| process.name.clone(), String::from)
 }
 
-/// What a process is known by: the command line of an interpreter's program says more than the
-/// interpreter's name.
+/// What a process is known by: its command line, the first word without folders.
 #[must_use]
 pub fn command(process: &Process) -> String {
-    if process.command.is_empty() { process.name.clone() } else { process.command.join(" ") }
+    let Some((first, rest)) = process.command.split_first() else { return process.name.clone() };
+    let mut words = alloc::vec![first.rsplit('/').next().unwrap_or(first)];
+    words.extend(rest.iter().map(|word| &**word));
+    words.join(" ")
 }
 
 /// Whether a listener belongs to a service manager that starts the service on the first

@@ -118,6 +118,12 @@ fn share(facts: &Facts, listener: &Listener) -> String {
         return "-".into();
     }
     let (taken, left) = facts.share(listener.inode);
+    if taken == 0 && facts.unattributed() != 0 {
+        return match left {
+            0 => "?".into(),
+            left => format!("?, {left} left waiting"),
+        };
+    }
     match left {
         0 => taken.to_string(),
         left => format!("{taken}, {left} left waiting"),

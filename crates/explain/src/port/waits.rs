@@ -4,6 +4,7 @@
 //! A process that works is not waiting at that moment, but what it registered with an epoll stays.
 
 use std::io;
+use std::os::unix::fs::FileExt;
 
 use menshen_explain_core::port::Waits;
 use menshen_sys::proc;
@@ -28,7 +29,7 @@ pub(super) fn of(pid: u32, inode: u32, descriptors: &[u32]) -> Waits {
     let mut seen = Waits::No;
     for thread in threads.into_iter().take(THREADS_MAX) {
         match proc::read(pid, &format!("task/{thread}/syscall"), SYSCALL_BYTES_MAX) {
-            Ok(text) => match call(&text, descriptors) {
+            Ok(text) => match call(&text, pid, descriptors) {
                 Waits::Accepts => return Waits::Accepts,
                 Waits::Perhaps => perhaps = true,
                 _ => {}
@@ -65,23 +66,64 @@ fn watches(info: &[u8], inode: u32, descriptors: &[u32]) -> bool {
 }
 
 /// What a thread is in: `NUMBER ARGUMENT…`, `running`, or `-1 …`.
-fn call(text: &[u8], descriptors: &[u32]) -> Waits {
+fn call(text: &[u8], pid: u32, descriptors: &[u32]) -> Waits {
     let text = String::from_utf8_lossy(text);
     let mut words = text.split_whitespace();
     let Some(number) = words.next().and_then(|word| word.parse::<i64>().ok()) else {
         return Waits::No;
     };
-    let first = words.next().and_then(|word| word.strip_prefix("0x"));
-    let first = first.and_then(|word| u64::from_str_radix(word, 16).ok());
-    let ours = first.and_then(|first| u32::try_from(first).ok());
-    let ours = ours.is_some_and(|first| descriptors.contains(&first));
-    if ACCEPT.contains(&number) && ours {
-        Waits::Accepts
+    let mut argument = || {
+        let digits = words.next().and_then(|word| word.strip_prefix("0x"));
+        digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+    };
+    let (first, second) = (argument(), argument());
+    let seen = if ACCEPT.contains(&number) {
+        let ours = u32::try_from(first).is_ok_and(|first| descriptors.contains(&first));
+        Some(ours)
     } else if POLL.contains(&number) {
-        Waits::Perhaps
+        polls(pid, first, second, descriptors)
+    } else if SELECT.contains(&number) {
+        selects(pid, first, second, descriptors)
     } else {
-        Waits::No
+        Some(false)
+    };
+    match seen {
+        Some(true) => Waits::Accepts,
+        Some(false) => Waits::No,
+        None => Waits::Perhaps,
     }
+}
+
+/// Whether an array of `struct pollfd` has one of the descriptors. `None`: it cannot be read.
+fn polls(pid: u32, at: u64, count: u64, descriptors: &[u32]) -> Option<bool> {
+    let bytes = memory(pid, at, count.checked_mul(POLLFD_BYTES)?)?;
+    let mut numbers = bytes.chunks_exact(usize::try_from(POLLFD_BYTES).ok()?);
+    Some(numbers.any(|one| {
+        let number = one.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+        number.is_some_and(|number| descriptors.contains(&number))
+    }))
+}
+
+/// Whether the first set of select(2) has one of the descriptors. `None`: it cannot be read.
+fn selects(pid: u32, count: u64, at: u64, descriptors: &[u32]) -> Option<bool> {
+    if at == 0 {
+        return Some(false);
+    }
+    let bytes = memory(pid, at, count.div_ceil(64).checked_mul(8)?)?;
+    Some(descriptors.iter().filter(|number| u64::from(**number) < count).any(|number| {
+        let word = usize::try_from(number / 64).unwrap_or(usize::MAX);
+        let word = bytes.chunks_exact(8).nth(word).and_then(<[u8]>::first_chunk);
+        word.is_some_and(|word| u64::from_ne_bytes(*word) >> (number % 64) & 1 == 1)
+    }))
+}
+
+/// Memory of a process, which a system call of it points to; looked at only.
+fn memory(pid: u32, at: u64, length: u64) -> Option<Vec<u8>> {
+    let length = usize::try_from(length).ok().filter(|length| *length <= MEMORY_BYTES_MAX)?;
+    let mut bytes = vec![0; length];
+    let file = std::fs::File::open(format!("/proc/{pid}/mem")).ok()?;
+    file.read_exact_at(&mut bytes, at).ok()?;
+    Some(bytes)
 }
 
 // Numbers of system calls.
@@ -89,15 +131,19 @@ fn call(text: &[u8], descriptors: &[u32]) -> Waits {
 mod numbers {
     /// accept, accept4.
     pub(super) const ACCEPT: &[i64] = &[43, 288];
-    /// poll, select, pselect6, ppoll.
-    pub(super) const POLL: &[i64] = &[7, 23, 270, 271];
+    /// poll, ppoll.
+    pub(super) const POLL: &[i64] = &[7, 271];
+    /// select, pselect6.
+    pub(super) const SELECT: &[i64] = &[23, 270];
 }
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
 mod numbers {
     /// accept, accept4.
     pub(super) const ACCEPT: &[i64] = &[202, 242];
-    /// pselect6, ppoll.
-    pub(super) const POLL: &[i64] = &[72, 73];
+    /// ppoll.
+    pub(super) const POLL: &[i64] = &[73];
+    /// pselect6.
+    pub(super) const SELECT: &[i64] = &[72];
 }
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 mod numbers {
@@ -105,13 +151,17 @@ mod numbers {
     pub(super) const ACCEPT: &[i64] = &[];
     /// Not known here.
     pub(super) const POLL: &[i64] = &[];
+    /// Not known here.
+    pub(super) const SELECT: &[i64] = &[];
 }
-use numbers::{ACCEPT, POLL};
+use numbers::{ACCEPT, POLL, SELECT};
 
 const ESRCH: i32 = 3;
 const FDINFO_BYTES_MAX: usize = 4 << 20;
 const SYSCALL_BYTES_MAX: usize = 256;
 const THREADS_MAX: usize = 4096;
+const POLLFD_BYTES: u64 = 8;
+const MEMORY_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -133,11 +183,23 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn calls_are_read() {
-        assert_eq!(call(b"288 0x3 0x7ffe 0x0 0x80000 0x0 0x0 0x7f 0x7f\n", &[3]), Waits::Accepts);
-        assert_eq!(call(b"43 0x4 0x0", &[3]), Waits::No);
-        assert_eq!(call(b"7 0x3 0x0", &[3]), Waits::Perhaps);
+        let own = std::process::id();
+        let call = |text: &[u8]| call(text, own, &[3, 70]);
+        assert_eq!(call(b"288 0x3 0x7ffe 0x0 0x80000 0x0 0x0 0x7f 0x7f\n"), Waits::Accepts);
+        assert_eq!(call(b"43 0x4 0x0"), Waits::No);
+        assert_eq!(call(b"7 0x10 0x2 0x0"), Waits::Perhaps, "no memory is there");
+        let polled = [9_u32, 1, 70, 1];
+        let at = polled.as_ptr() as usize;
+        assert_eq!(call(format!("7 {at:#x} 0x2 0x0").as_bytes()), Waits::Accepts);
+        assert_eq!(call(format!("271 {at:#x} 0x1 0x0").as_bytes()), Waits::No);
+        let set = [0_u64, 1 << 6];
+        let at = set.as_ptr() as usize;
+        assert_eq!(call(format!("23 0x47 {at:#x} 0x0").as_bytes()), Waits::Accepts);
+        assert_eq!(call(format!("23 0x46 {at:#x} 0x0").as_bytes()), Waits::No, "below the count");
+        assert_eq!(call(b"23 0x47 0x0 0x0"), Waits::No);
+        assert_eq!(call(b"7 0x10 0xffffffffffffffff"), Waits::Perhaps);
         for other in [&b"running\n"[..], b"-1 0x7ffe 0x7f", b"", b"\xff"] {
-            assert_eq!(call(other, &[3]), Waits::No);
+            assert_eq!(call(other), Waits::No);
         }
     }
 

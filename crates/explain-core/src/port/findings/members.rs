@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use menshen_base::{Confidence, Finding, Severity};
 
 use super::super::groups::{self, Group, Instances};
-use super::super::{Facts, Listener, Process, Transport, Waits};
+use super::super::{Facts, Listener, Process, Target, Transport, Waits, reach};
 use super::{named, place, unit};
 
 pub(super) fn findings(
@@ -100,7 +100,11 @@ fn accepts(facts: &Facts, group: &Group, listener: &Listener, found: &mut Vec<Fi
     }
     if left != 0 || (!probed && seen_idle && (listener.queue != 0 || others_wait)) {
         found.push(never_accepts(facts, group, listener, left, seen_idle));
-    } else if !probed && group.members.len() > 1 && probes_of(facts, group) >= enough(group) {
+    } else if !probed
+        && group.members.len() > 1
+        && facts.unattributed() == 0
+        && probes_of(facts, group) >= enough(group)
+    {
         let about = format!("{}, {}", place(listener.address, facts.port), named(facts, listener));
         found.push(
             Finding::new(
@@ -149,7 +153,7 @@ fn never_accepts(
     if let Some(backlog) = listener.backlog {
         queue += &format!(" of {backlog}");
     }
-    finding = finding.evidence("connections waiting", QUEUE_PLACE, queue);
+    finding = finding.evidence("connections waiting before the probes", QUEUE_PLACE, queue);
     if seen_idle {
         finding = finding.evidence(
             "who waits for its connections",
@@ -302,10 +306,13 @@ fn socket_unit(facts: &Facts, listener: &Listener) -> Finding {
     .hint("`systemctl list-sockets` names the units.")
 }
 
-/// Probes that came to members of the group.
+/// Connections of probes that came to some member of the group.
 fn probes_of(facts: &Facts, group: &Group) -> u32 {
-    let shares = group.members.iter().map(|inode| facts.share(*inode));
-    shares.map(|(taken, left)| taken + left).sum()
+    let of_group = |target: &&Target| {
+        let mut listeners = reach::listeners(facts, target).into_iter();
+        listeners.any(|listener| group.members.contains(&listener.inode))
+    };
+    facts.targets.iter().filter(of_group).map(|target| target.connected).sum()
 }
 
 /// So many probes that one without any has none by more than chance.

@@ -74,9 +74,10 @@ fn here(facts: &Facts, target: &Target) -> Vec<Told> {
         });
     }
     if target.forbidden != 0 {
-        told.push(match dropping.or(refusing) {
-            Some(block) => ruled(facts, block, "forbidden", "connect(2): EPERM"),
-            None => unexplained(facts, "port-forbidden", "forbidden", "EPERM or EACCES"),
+        // A local rule for what leaves, or of IPv6 an answer that the administrator forbids it.
+        told.push(match refusing.or(dropping) {
+            Some(block) => ruled(facts, block, "refused", "connect(2): EACCES or EPERM"),
+            None => unexplained(facts, "port-forbidden", "refused", "EACCES or EPERM"),
         });
     }
     if target.timed_out != 0 {
