@@ -132,3 +132,31 @@ fn rules_of_iptables_are_named() {
         drop(server);
     }
 }
+
+#[test]
+fn legacy_tables_and_rules_for_what_leaves_are_read_too() {
+    let Some(_) = find("iptables-legacy") else { return };
+    let Some(space) = Space::new() else { return };
+    let server = space.listen("accept 4 127.0.0.1 8080");
+    let legacy = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        space.command("iptables-legacy", &words).output().unwrap().status.success()
+    };
+    if !legacy("-A INPUT -p tcp --dport 8080 -j DROP") {
+        skipped("this kernel has no legacy tables");
+        return;
+    }
+    let (_, answer) = space.explain(&[]);
+    let place = finding(&answer, "port-dropped-by-rule")["evidence"][0]["place"].clone();
+    assert_eq!(place, "iptables-legacy-save, table filter, chain INPUT");
+    assert!(legacy("-F INPUT") && legacy("-A OUTPUT -o lo -p tcp --dport 8080 -j DROP"));
+    let (_, answer) = space.explain(&[]);
+    let told = finding(&answer, "port-dropped-by-rule");
+    assert!(told["evidence"][0]["place"].as_str().unwrap().ends_with("chain OUTPUT"), "{told:#}");
+    drop(server);
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
+fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
+}

@@ -66,7 +66,8 @@ fn ephemeral(text: &str) -> Option<(u16, u16)> {
 fn in_ranges(text: &str, port: u16) -> bool {
     text.trim().split(',').any(|part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        matches!((first.parse(), last.parse()), (Ok(first), Ok(last)) if (first..=last).contains(&port))
+        let ends = first.parse().ok().zip(last.parse().ok());
+        ends.is_some_and(|(first, last)| (first..=last).contains(&port))
     })
 }
 

@@ -113,17 +113,14 @@ impl Attempt {
     }
 
     /// Sees whether somebody accepted it by now.
-    fn follow(&mut self) -> Option<End> {
+    fn follow(&self) -> Option<End> {
         if !self.ours {
             return Some(End::Ended);
         }
         let socket = self.socket.as_ref()?;
         let from = SocketAddr::try_from(getsockname(socket).ok()?).ok()?;
-        let row = match sock_diag::connection(self.to, from) {
-            Ok(row) => row,
-            // Without the kernel's list nothing more can be seen.
-            Err(_) => return Some(End::Ended),
-        };
+        // Without the kernel's list nothing more can be seen.
+        let Ok(row) = sock_diag::connection(self.to, from) else { return Some(End::Ended) };
         match row {
             Some(row) if row.inode != 0 => Some(End::Taken(row.inode)),
             Some(row) if row.state == State::ESTABLISHED => None,
