@@ -98,6 +98,19 @@ fn each_member_of_a_group_is_shown_with_its_share() {
 }
 
 #[test]
+fn a_process_that_has_all_sockets_took_it_from_the_one_it_waits_at() {
+    let Some(space) = Space::new() else { return };
+    let server = space.listen("inherit 6 :: 8080 reuse only=0");
+    let (code, answer) = space.explain(&[]);
+    assert_eq!((code, codes(&answer)), (0, vec![]), "{answer:#}");
+    for listener in listeners(&answer) {
+        assert_eq!(listener["holders"].as_array().unwrap().len(), 4);
+        assert!(share(&answer, &listener["inode"]).0 > 0, "{answer:#}");
+    }
+    drop(server);
+}
+
+#[test]
 fn two_servers_at_one_port_are_told() {
     let Some(space) = Space::new() else { return };
     let Some(perl) = find("perl") else { return };

@@ -99,3 +99,6 @@ const fn unit(transport: Transport) -> &'static str {
         Transport::Udp => "bytes",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 """Opens a socket as the words say and does with it what the first one says, until it is ended.
 
-listeners.py accept|hold|leak|fork FAMILY ADDRESS PORT [WORD...]
+listeners.py accept|hold|leak|fork|inherit FAMILY ADDRESS PORT [WORD...]
 accept: accepts in a thread. hold: never accepts. fork: three children with a socket each, that
-accept. leak: accepts on one socket, while a child holds another of the same group.
+accept. inherit: the same, and each child has the sockets of all. leak: accepts on one socket, while a child holds another of the same group.
 """
 import os
 import socket
@@ -56,6 +56,10 @@ def child(run):
 
 if mode == "fork":
     kept = [child(lambda: in_background(make())) for _ in range(3)]
+    time.sleep(0.3)
+elif mode == "inherit":
+    made = [make() for _ in range(3)]
+    kept = [child(lambda one=one: in_background(one)) for one in made]
     time.sleep(0.3)
 elif mode == "leak":
     leaked = make()

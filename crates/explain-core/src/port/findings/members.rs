@@ -166,6 +166,11 @@ fn never_accepts(
     }
     let holder = listener.holders.first().and_then(|holder| facts.process(holder.pid));
     finding.hint(match holder {
+        Some(process) if members == 1 => format!(
+            "Look at what pid {} ({}) is doing, or waits for.",
+            process.pid,
+            cut(&groups::command(process), COMMAND_CHARS_MAX)
+        ),
         Some(process) => format!(
             "A descriptor that a process inherited and does not know of holds such a socket open: \
              look at pid {} ({}) and end it, or close descriptors when it is started \
