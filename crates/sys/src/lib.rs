@@ -6,8 +6,12 @@
 pub mod bulletin;
 pub mod cgroup;
 pub mod inherit;
+pub mod kmsg;
+pub mod lock;
+pub mod memory_events;
 pub mod proc;
 pub mod process;
+pub mod psi;
 pub mod queue;
 pub mod scoreboard;
 pub mod scratch;
