@@ -59,6 +59,8 @@ pub struct Outlook {
     pub held_permille: u32,
     /// tmpfs and shared memory in it, where that is known: no kill frees files of a tmpfs.
     pub shmem_kib: Option<u64>,
+    /// A group above it that has less room than its own limit leaves: that limit is met first.
+    pub met_before: Option<String>,
     /// What the kernel does then.
     pub action: Action,
     /// Processes that can be killed in it.
@@ -226,6 +228,7 @@ fn outlook(census: &Census, domain: Domain, ranking: &Ranking, top: usize) -> Ou
                 held_kib: kib(group.held_pages()),
                 held_permille: u32::try_from(group.fill_permille()).unwrap_or(u32::MAX),
                 shmem_kib: Some(kib(group.shmem_pages)),
+                met_before: met_before(census, place),
                 action: match (group.kill_disabled, machine.panic_on_oom) {
                     (true, _) => Action::Wait,
                     (false, 2..) => Action::Panic,
@@ -243,6 +246,11 @@ fn outlook(census: &Census, domain: Domain, ranking: &Ranking, top: usize) -> Ou
     outlook.dying =
         ranking.dying.iter().filter_map(|place| Some(census.candidates.get(*place)?.pid)).collect();
     outlook
+}
+
+fn met_before(census: &Census, place: usize) -> Option<String> {
+    let nearest = census.nearest_limit(place).filter(|nearest| *nearest != place)?;
+    Some(clean(&census.groups.get(nearest)?.path))
 }
 
 fn next_victim(

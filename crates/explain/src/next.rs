@@ -152,6 +152,9 @@ impl Page {
                 count(outlook.killable, "process", "processes"),
             ),
         );
+        if let Some(above) = &outlook.met_before {
+            self.item("", &format!("the limit of {above}, above it, has less room: met before"));
+        }
         self.item("", &action(outlook));
         if !outlook.dying.is_empty() {
             let pids: Vec<String> = outlook.dying.iter().take(8).map(u32::to_string).collect();
