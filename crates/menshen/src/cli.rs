@@ -9,11 +9,13 @@ use menshen_guard::Source;
 
 mod cert;
 mod explain;
+mod oom;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
 };
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
+pub(crate) use oom::OomArguments;
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
