@@ -11,4 +11,5 @@ pub mod capture;
 pub mod certificate;
 pub mod handshake;
 pub mod next;
+pub mod oom;
 pub mod page;

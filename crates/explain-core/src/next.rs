@@ -17,8 +17,6 @@ use menshen_guard_core::forecast::{
 };
 use serde::Serialize;
 
-pub use self::words::{percent, size};
-
 use self::words::clean;
 
 /// Everything about the next kills.

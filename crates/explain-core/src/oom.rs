@@ -22,11 +22,12 @@ mod report;
 mod rules;
 
 pub use amount::{duration, percent, size};
-pub use collect::{Changed, Collector, ENTRIES_MAX, KILLS_MAX};
+pub use collect::{Collector, ENTRIES_MAX, KILLS_MAX};
 pub use completeness::Completeness;
+pub use moment::Changed;
 pub use night::{
-    Cgroup, Consumer, Entry, Killed, Kind, Memory, Moment, Night, Place, ScoreFrom, Shortage,
-    Source,
+    Cgroup, Consumer, Counts, Entry, Killed, Kind, Memory, Moment, Night, Place, ScoreFrom,
+    Shortage, Source,
 };
 pub use report::{Report, report};
 

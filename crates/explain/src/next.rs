@@ -9,6 +9,7 @@ use std::io;
 use menshen_base::{Finding, Severity};
 pub use menshen_explain_core::next::Next;
 use menshen_explain_core::next::{self as core, Action, NextVictim, Outlook, Protected, Why};
+use menshen_explain_core::oom::{percent, size};
 use menshen_process::candidates::census;
 
 use crate::certificate::Paint;
@@ -61,8 +62,8 @@ pub fn text(next: &Next, paint: Paint, columns: usize) -> String {
                 number if number == program.processes => ", never killed".to_owned(),
                 number => format!(", {number} of them never killed"),
             };
-            let share = core::percent(program.share_permille);
-            let size = core::size(program.memory_kib);
+            let share = percent(program.share_permille);
+            let size = size(program.memory_kib);
             page.item("- ", &format!("{}: {size}, {share}, {processes}{immune}", program.name));
         }
         page.more(next.programs_left_out);
@@ -80,28 +81,28 @@ fn victim(victim: &NextVictim) -> String {
         victim.name,
         victim.pid,
         count_signed(victim.points),
-        core::percent(victim.share_permille),
-        core::size(victim.memory_kib),
+        percent(victim.share_permille),
+        size(victim.memory_kib),
     );
     if victim.swap_kib > 0 {
-        let _ = write!(text, ", {} of it in swap", core::size(victim.swap_kib));
+        let _ = write!(text, ", {} of it in swap", size(victim.swap_kib));
     }
     if victim.shmem_kib > victim.memory_kib / 4 {
-        let _ = write!(text, ", {} of it shared", core::size(victim.shmem_kib));
+        let _ = write!(text, ", {} of it shared", size(victim.shmem_kib));
     }
     if victim.oom_score_adj != 0 {
         let _ = write!(text, ", adj {:+}", victim.oom_score_adj);
     }
     if let Some(group) = &victim.together {
         let others = count(victim.with, "other process", "other processes");
-        let size = core::size(victim.with_kib);
+        let size = size(victim.with_kib);
         let _ = write!(text, "; with it all of {group}: {others}, {size} (memory.oom.group)");
     }
     text
 }
 
 fn protected(process: &Protected) -> String {
-    let size = core::size(process.memory_kib);
+    let size = size(process.memory_kib);
     let why = match process.why {
         Why::Adj => "immune, adj -1000".to_owned(),
         Why::AdjLow => format!("among the last, adj {}", process.oom_score_adj),
@@ -140,15 +141,15 @@ impl Page {
         let swap = outlook.total_kib.saturating_sub(outlook.limit_kib);
         let swap = match swap {
             0 => "no swap".to_owned(),
-            swap => format!("{} of swap", core::size(swap)),
+            swap => format!("{} of swap", size(swap)),
         };
         self.item(
             "",
             &format!(
                 "{} of {} held ({}), {swap}; {} can be killed",
-                core::size(outlook.held_kib),
-                core::size(outlook.limit_kib),
-                core::percent(outlook.held_permille),
+                size(outlook.held_kib),
+                size(outlook.limit_kib),
+                percent(outlook.held_permille),
                 count(outlook.killable, "process", "processes"),
             ),
         );

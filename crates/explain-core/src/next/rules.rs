@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use menshen_base::{Confidence, Finding, Severity};
 use menshen_guard_core::forecast::{Census, Domain, Ranking, protects_itself};
 
-use super::words::{clean, percent, size};
+use super::words::clean;
 use super::{Action, Next, Outlook, Protected, Why};
+use crate::oom::{percent, size};
 
 /// About one domain.
 pub(super) fn of_domain(

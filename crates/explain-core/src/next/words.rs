@@ -1,6 +1,5 @@
 //! Foreign bytes as text: names of processes and paths of groups.
 
-use alloc::format;
 use alloc::string::String;
 use core::fmt::Write as _;
 
@@ -25,37 +24,6 @@ pub(super) fn clean(bytes: &[u8]) -> String {
         }
     }
     out
-}
-
-/// KiB as `512 KiB`, `64 MiB`, `1.4 GiB`.
-pub fn size(kib: u64) -> String {
-    let units = [(1_u64 << 30, "TiB"), (1 << 20, "GiB"), (1 << 10, "MiB")];
-    for (unit, word) in units {
-        if kib >= unit {
-            let tenths = tenths(kib, unit);
-            return if tenths < 100 && !tenths.is_multiple_of(10) {
-                format!("{}.{} {word}", tenths / 10, tenths % 10)
-            } else {
-                format!("{} {word}", (tenths + 5) / 10)
-            };
-        }
-    }
-    format!("{kib} KiB")
-}
-
-fn tenths(kib: u64, unit: u64) -> u64 {
-    let tenths = (u128::from(kib) * 10 + u128::from(unit) / 2) / u128::from(unit);
-    u64::try_from(tenths).unwrap_or(u64::MAX - 5)
-}
-
-/// Thousandths as `92 %`, `0.4 %`; more than all as `more than 100 %`.
-pub fn percent(permille: u32) -> String {
-    match permille {
-        0 => "0 %".into(),
-        1..10 => format!("0.{permille} %"),
-        10..=1000 => format!("{} %", (permille + 5) / 10),
-        _ => "more than 100 %".into(),
-    }
 }
 
 const fn invisible(c: char) -> bool {

@@ -6,12 +6,9 @@
 //! `oom_score_adj`.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use menshen_guard_core::oom::{
-    CgroupState, Kill, MemoryState, Name, Report, Scope, Stamp, Task,
-};
+use menshen_guard_core::oom::{CgroupState, Kill, MemoryState, Name, Report, Scope, Stamp, Task};
 
 use super::amount::permille;
 use super::night::{Cgroup, Consumer, Killed, Memory, Moment, Place, ScoreFrom, Shortage};
@@ -68,6 +65,7 @@ pub(super) fn condense(
         let mut killed = table.killed(kill);
         killed.at = moment(&kill.stamp);
         killed.place = Place { source, line: kill.line };
+        killed.host = shortage.host.clone();
         killed.scope = shortage.scope;
         killed.cgroup = shortage.cgroup.as_ref().map(|cgroup| cgroup.path.clone());
         killed.limit_kib = shortage.cgroup.as_ref().and_then(|cgroup| cgroup.limit_kib);
@@ -139,8 +137,8 @@ impl<'a> Table<'a> {
         let row_tables = task.and_then(|task| task.page_table_bytes).map(|bytes| bytes / 1024);
         // The kill line of 5.4 has bytes where it says kB; the row is always in bytes.
         let tables = row_tables.or(kill.page_table_kib);
-        let held =
-            rss.map(|rss| rss.saturating_add(swap.unwrap_or(0)).saturating_add(tables.unwrap_or(0)));
+        let held = rss
+            .map(|rss| rss.saturating_add(swap.unwrap_or(0)).saturating_add(tables.unwrap_or(0)));
         let points = task.and_then(|task| self.points(task));
         let computed = points.zip(self.total_kib).and_then(|(points, total)| {
             points.saturating_mul(1000).checked_div(i64::try_from(total).ok()?)
@@ -277,9 +275,8 @@ fn page_bytes(report: &Report) -> u32 {
 }
 
 fn memory(state: &MemoryState, page_bytes: u32) -> Memory {
-    let kib = |pages: Option<u64>| {
-        pages.map(|pages| pages.saturating_mul(u64::from(page_bytes)) / 1024)
-    };
+    let kib =
+        |pages: Option<u64>| pages.map(|pages| pages.saturating_mul(u64::from(page_bytes)) / 1024);
     let ram = state.ram_pages.map(|ram| ram.saturating_sub(state.reserved_pages.unwrap_or(0)));
     Memory {
         ram_kib: kib(ram),
@@ -322,18 +319,14 @@ fn total(report: &Report, memory: Option<&Memory>, cgroup: Option<&Cgroup>) -> O
         let cgroup = cgroup?;
         let limit = cgroup.limit_kib.filter(|limit| *limit > 0)?;
         let swap = cgroup.swap_usage_kib.unwrap_or(0);
-        let version_1 = report.cgroup.as_ref().is_some_and(|state| {
-            state.bytes.iter().any(|(key, _)| key == "rss" || key == "cache")
-        });
+        let version_1 = report
+            .cgroup
+            .as_ref()
+            .is_some_and(|state| state.bytes.iter().any(|(key, _)| key == "rss" || key == "cache"));
         return Some(if version_1 { limit.max(swap) } else { limit.saturating_add(swap) });
     }
     let ram = memory?.ram_kib?;
     Some(ram.saturating_add(memory?.swap_total_kib.unwrap_or(0)))
-}
-
-/// Path of the group as far as it is known, for comparing.
-pub(super) fn group_of(shortage: &Shortage) -> Option<String> {
-    shortage.cgroup.as_ref().map(|cgroup| cgroup.path.clone())
 }
 
 /// A limit above is none: the kernel's largest counter, 2^63 bytes less a page or so.

@@ -32,7 +32,7 @@ impl Changed {
 }
 
 /// Gives years to the dates of one input that have none.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Calendar {
     changed: Option<Changed>,
     year: i32,
@@ -40,9 +40,13 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
-    pub(super) fn new(changed: Option<Changed>) -> Self {
-        // Any leap year does where no year is known: 29 February must exist.
-        Self { changed, year: 2000, month: 0 }
+    pub(super) const fn new(changed: Option<Changed>) -> Self {
+        Self { changed, year: YEAR_UNKNOWN, month: 0 }
+    }
+
+    /// The next file of the log.
+    pub(super) fn set_changed(&mut self, changed: Option<Changed>) {
+        self.changed = changed;
     }
 
     /// The moment of a stamp.
@@ -137,6 +141,8 @@ fn civil(days: i64) -> (i32, u8, u8) {
     )
 }
 
+/// Where no year is known; any does, since only differences are used.
+const YEAR_UNKNOWN: i32 = 2000;
 const DAY_SECONDS: i64 = 86_400;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -6,9 +6,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use menshen_guard_core::oom::{
-    Invoker, KillForm, LostCause, Name, Reaped, Scope, Stamp, Wall,
-};
+use menshen_guard_core::oom::{Invoker, KillForm, LostCause, Name, Reaped, Scope, Stamp, Wall};
 use serde::Serialize;
 
 /// Everything that the inputs told, in the order of time.
@@ -22,6 +20,8 @@ pub struct Night {
     pub shortages: Vec<Shortage>,
     /// Every process that was killed, each once, in the order of time.
     pub kills: Vec<Killed>,
+    /// What was counted while reading.
+    pub counts: Counts,
     /// Kills beyond [`KILLS_MAX`](super::KILLS_MAX): counted only.
     pub kills_left_out: u64,
     /// Entries beyond [`ENTRIES_MAX`](super::ENTRIES_MAX): counted only.
@@ -37,6 +37,23 @@ pub struct Source {
     pub name: String,
     /// Its lines.
     pub lines: u64,
+}
+
+/// Sums over all inputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Lines.
+    pub lines: u64,
+    /// Bytes, uncompressed.
+    pub bytes: u64,
+    /// Lines `Killed process …` of the kernel, those of the same kill in several inputs too.
+    pub kill_lines: u64,
+    /// Lines of a kill in `/dev/kmsg` that the kernel did not write.
+    pub forged: u64,
+    /// Lines of a kill that a program wrote into a system log; they are not counted as kills.
+    pub foreign: u64,
+    /// What exceeded a limit of the reader: rows, kills, statistics, reports.
+    pub over_limits: u64,
 }
 
 /// Where something stands.
@@ -110,6 +127,11 @@ pub enum Kind {
         records: Option<u64>,
         /// Why.
         cause: LostCause,
+    },
+    /// systemd noticed that a process of a unit was killed.
+    UnitHit {
+        /// The unit.
+        unit: String,
     },
     /// A kernel started.
     Boot {
@@ -299,6 +321,8 @@ pub struct Killed {
     pub task_cgroup: Option<String>,
     /// Who had asked for memory.
     pub invoker: Option<Name>,
+    /// Host name, where the log has it.
+    pub host: Option<String>,
     /// How often the kernel says that it killed it.
     pub killed_times: u32,
     /// Which line told of it.
@@ -348,6 +372,15 @@ impl Shortage {
     #[must_use]
     pub fn is_shortage(&self) -> bool {
         self.scope != Scope::Manual
+    }
+
+    /// Whether there is nothing but the line of a kill.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.invoker.is_none()
+            && self.memory.is_none()
+            && self.cgroup.is_none()
+            && self.processes == 0
     }
 }
 
