@@ -10,6 +10,7 @@ pub mod handshake;
 mod hello;
 pub mod next;
 pub mod page;
+mod picture;
 pub mod rights;
 pub mod starttls;
 pub mod trust;

@@ -4,18 +4,15 @@
 //! that know no CSS show the narrow one. Text sizes are those of a reader, not of a poster. All
 //! texts come cleaned from the scene and are escaped where they are written. Nothing here can fail.
 
-mod canvas;
 mod head;
 mod lanes;
-mod measure;
 mod side;
 mod style;
 
 use super::Report;
-use super::scene::Scene;
-use canvas::Canvas;
+use super::scene::{Mark, Scene};
+use crate::picture::{Area, Canvas, Column, Sign, escape};
 
-pub(super) use canvas::escape;
 pub(super) use head::INTRO;
 pub(super) use style::{CSS, defs};
 
@@ -64,15 +61,15 @@ struct Sheet {
     body: String,
     /// Where texts are, for the test that none meet.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the test that no texts meet"))]
-    areas: Vec<canvas::Area>,
+    areas: Vec<Area>,
 }
 
 fn narrow(scene: &Scene) -> Sheet {
     let mut canvas = Canvas::new();
     let (x, width) = (MARGIN, NARROW - 2 * MARGIN);
-    let y = head::draw(&mut canvas, scene, canvas::Column { x, width }, MARGIN);
-    let y = lanes::draw(&mut canvas, scene, canvas::Column { x, width }, y + SECTION);
-    let y = side::draw(&mut canvas, scene, canvas::Column { x, width }, y + SECTION);
+    let y = head::draw(&mut canvas, scene, Column { x, width }, MARGIN);
+    let y = lanes::draw(&mut canvas, scene, Column { x, width }, y + SECTION);
+    let y = side::draw(&mut canvas, scene, Column { x, width }, y + SECTION);
     finish(canvas, NARROW, y + MARGIN)
 }
 
@@ -80,10 +77,10 @@ fn narrow(scene: &Scene) -> Sheet {
 fn wide(scene: &Scene) -> Sheet {
     let mut canvas = Canvas::new();
     let width = WIDE - 2 * MARGIN;
-    let left = canvas::Column { x: MARGIN, width: width * 58 / 100 };
+    let left = Column { x: MARGIN, width: width * 58 / 100 };
     let x = left.x + left.width + SECTION;
-    let right = canvas::Column { x, width: WIDE - MARGIN - x };
-    let top = head::draw(&mut canvas, scene, canvas::Column { x: MARGIN, width }, MARGIN) + SECTION;
+    let right = Column { x, width: WIDE - MARGIN - x };
+    let top = head::draw(&mut canvas, scene, Column { x: MARGIN, width }, MARGIN) + SECTION;
     let lanes = lanes::draw(&mut canvas, scene, left, top);
     let side = side::draw(&mut canvas, scene, right, top);
     finish(canvas, WIDE, lanes.max(side) + MARGIN)
@@ -91,7 +88,7 @@ fn wide(scene: &Scene) -> Sheet {
 
 fn lanes_only(scene: &Scene) -> Sheet {
     let mut canvas = Canvas::new();
-    let column = canvas::Column { x: 4, width: NARROW - 8 };
+    let column = Column { x: 4, width: NARROW - 8 };
     let y = lanes::draw(&mut canvas, scene, column, 4);
     finish(canvas, NARROW, y + 4)
 }
@@ -100,6 +97,16 @@ fn finish(canvas: Canvas, width: i32, height: i32) -> Sheet {
     let (body, areas) = canvas.done();
     let ground = format!("<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n");
     Sheet { height, body: ground + &body, areas }
+}
+
+/// How a mark is drawn.
+const fn sign(mark: Mark) -> Sign {
+    match mark {
+        Mark::Good => Sign { id: "good", class: "good" },
+        Mark::Bad => Sign { id: "bad", class: "bad" },
+        Mark::Differs => Sign { id: "differs", class: "odd" },
+        Mark::Unknown => Sign { id: "unknown", class: "odd" },
+    }
 }
 
 /// For those who do not see the picture.
