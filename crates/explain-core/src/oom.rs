@@ -26,8 +26,8 @@ pub use collect::{Collector, ENTRIES_MAX, KILLS_MAX};
 pub use completeness::Completeness;
 pub use moment::Changed;
 pub use night::{
-    Cgroup, Consumer, Counts, Entry, Killed, Kind, Memory, Moment, Night, Place, ScoreFrom,
-    Shortage, Source,
+    Asker, Broken, Cgroup, Consumer, Counts, Entry, Killed, Kind, Memory, Moment, Night, Place,
+    ScoreFrom, Shortage, Source,
 };
 pub use report::{Report, report};
 

@@ -11,7 +11,7 @@ use menshen_guard_core::oom::{Event, Stamp, Summary};
 use super::condense::{Condensed, Detail, condense};
 use super::merge;
 use super::moment::{Calendar, Changed};
-use super::night::{Counts, Kind, Moment, Night, Place, Source};
+use super::night::{Broken, Counts, Kind, Moment, Night, Place, Source};
 
 /// Takes events, log after log.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub struct Collector {
     kills_left_out: u64,
     entries_left_out: u64,
     counts: Counts,
+    broken: Vec<Broken>,
     kernel_counter: Option<u64>,
 }
 
@@ -82,6 +83,7 @@ impl Collector {
                 foreign: 0,
                 over_limits: 0,
             },
+            broken: Vec::new(),
             kernel_counter: None,
         }
     }
@@ -114,6 +116,11 @@ impl Collector {
             + summary.kills_dropped
             + summary.stats_dropped
             + summary.reports_forced;
+    }
+
+    /// An input could not be read, or not to its end.
+    pub fn broken(&mut self, name: String, reason: String) {
+        self.broken.push(Broken { name, reason });
     }
 
     /// The kernel's own count of kills since it started.
@@ -176,6 +183,7 @@ impl Collector {
             counts: self.counts,
             kills_left_out: self.kills_left_out,
             entries_left_out: self.entries_left_out,
+            broken: self.broken,
             kernel_counter: self.kernel_counter,
             ..Night::default()
         };

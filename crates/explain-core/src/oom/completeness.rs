@@ -8,6 +8,7 @@ use menshen_guard_core::oom::{KillForm, LostCause};
 use serde::Serialize;
 
 use super::amount::count;
+use super::moment::between;
 use super::night::{Kind, Night};
 
 /// What is known of what is missing.
@@ -94,6 +95,16 @@ impl Completeness {
                 count(self.suppressed, "report", "reports")
             ));
         }
+        for broken in &night.broken {
+            doubts.push(format!("{}: {}", broken.name, broken.reason));
+        }
+        let unseen = unseen_units(night);
+        if let Some(first) = unseen.first() {
+            doubts.push(format!(
+                "systemd tells of {} in {first} without a line of the kernel",
+                count(u64::try_from(unseen.len()).unwrap_or(u64::MAX), "kill", "kills")
+            ));
+        }
         self.gaps(night, &mut doubts);
         if self.bare > 0 {
             doubts.push(format!(
@@ -135,3 +146,21 @@ impl Completeness {
         }
     }
 }
+
+/// Units of which systemd says that a process was killed, and no kill is near.
+fn unseen_units(night: &Night) -> Vec<&str> {
+    let hits = night.entries.iter().filter_map(|entry| match &entry.kind {
+        Kind::UnitHit { unit } => Some((&entry.at, unit.as_str())),
+        _ => None,
+    });
+    let unseen = hits.filter(|(at, _)| {
+        !night
+            .kills
+            .iter()
+            .any(|kill| between(&kill.at, at).is_none_or(|micros| (-NEAR..=NEAR).contains(&micros)))
+    });
+    unseen.map(|(_, unit)| unit).collect()
+}
+
+/// Microseconds: systemd looks at the counter of a group at once; clocks of logs have seconds.
+const NEAR: i64 = 60_000_000;

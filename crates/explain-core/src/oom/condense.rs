@@ -46,7 +46,7 @@ pub(super) fn condense(
         last_line: report.span.last_line,
         host: report.host.clone(),
         kernel: report.kernel.clone(),
-        invoker: report.invoker.clone(),
+        invoker: report.invoker.as_ref().map(Into::into),
         scope: report.scope,
         total_kib,
         page_bytes,
@@ -155,6 +155,7 @@ impl<'a> Table<'a> {
         Killed {
             pid: kill.pid,
             name: kill.name.clone(),
+            name_forged: kill.name.forged,
             uid: kill.uid.or_else(|| task.map(|task| task.uid)),
             score,
             score_from,

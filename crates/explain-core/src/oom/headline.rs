@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use menshen_guard_core::oom::Scope;
 
 use super::amount::{count, duration, percent, size, times};
-use super::night::Killed;
+use super::night::{Killed, Kind};
 use super::programs::is_logger;
 use super::rules::cause::holder;
 use super::rules::restart_loop::{Loop, loops};
@@ -23,7 +23,15 @@ pub(super) fn headline(case: &Case<'_>) -> String {
             Some(site) if site.shortages.iter().any(|one| one.is_shortage()) => {
                 format!("{} ran out of memory, but the log names no kill ({lines})", site.title())
             }
-            _ => format!("no out-of-memory kill in {lines}"),
+            _ => unit(case).map_or_else(
+                || format!("no out-of-memory kill in {lines}"),
+                |unit| {
+                    format!(
+                        "systemd says that a process of {unit} was killed for want of memory; \
+                         the kernel's own lines are missing ({lines})"
+                    )
+                },
+            ),
         };
     };
     let kills: Vec<&Killed> = night.kills.iter().filter(|kill| is_of(kill, site)).collect();
@@ -39,6 +47,14 @@ pub(super) fn headline(case: &Case<'_>) -> String {
         text += &format!("; {} died first", first.name.text);
     }
     text + &elsewhere(case, site)
+}
+
+/// The first unit of which systemd tells.
+fn unit<'a>(case: &Case<'a>) -> Option<&'a str> {
+    case.night.entries.iter().find_map(|entry| match &entry.kind {
+        Kind::UnitHit { unit } => Some(unit.as_str()),
+        _ => None,
+    })
 }
 
 /// `mysqld was killed 4 times in 12 minutes`.

@@ -58,7 +58,7 @@ fn sorted(items: Vec<Item>) -> Vec<Item> {
     let mut keyed: Vec<(i64, Item)> = Vec::with_capacity(items.len());
     for item in items {
         let inherited = before.filter(|(source, _)| *source == item.place.source);
-        let key = item.at.wall_micros.or(inherited.map(|(_, key)| key)).unwrap_or(i64::MIN);
+        let key = item.at.wall_micros.or_else(|| inherited.map(|(_, key)| key)).unwrap_or(i64::MIN);
         before = Some((item.place.source, key));
         keyed.push((key, item));
     }

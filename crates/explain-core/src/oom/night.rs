@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use menshen_guard_core::oom::{Invoker, KillForm, LostCause, Name, Reaped, Scope, Stamp, Wall};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Everything that the inputs told, in the order of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -26,8 +26,19 @@ pub struct Night {
     pub kills_left_out: u64,
     /// Entries beyond [`ENTRIES_MAX`](super::ENTRIES_MAX): counted only.
     pub entries_left_out: u64,
+    /// Inputs that could not be read, or not to their end.
+    pub broken: Vec<Broken>,
     /// The kernel's own count since it started (`oom_kill` in `/proc/vmstat`), on a live host.
     pub kernel_counter: Option<u64>,
+}
+
+/// An input that could not be read, or not to its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Broken {
+    /// Its name.
+    pub name: String,
+    /// Why, and what helps.
+    pub reason: String,
 }
 
 /// One input.
@@ -69,6 +80,7 @@ pub struct Place {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Moment {
     /// Date and time, or seconds since the kernel started, or empty.
+    #[serde(rename = "time")]
     pub text: String,
     /// Since the first entry of the timeline, microseconds; `None` where the two cannot be
     /// compared.
@@ -88,8 +100,10 @@ pub struct Moment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// When.
+    #[serde(flatten)]
     pub at: Moment,
     /// Where it is told.
+    #[serde(flatten)]
     pub place: Place,
     /// What.
     #[serde(flatten)]
@@ -144,8 +158,10 @@ pub enum Kind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Shortage {
     /// When it began.
+    #[serde(flatten)]
     pub at: Moment,
     /// Its first line.
+    #[serde(flatten)]
     pub place: Place,
     /// Its last line.
     pub last_line: u64,
@@ -156,7 +172,7 @@ pub struct Shortage {
     /// Release of the kernel.
     pub kernel: Option<String>,
     /// Who asked for the memory that was not there.
-    pub invoker: Option<Invoker>,
+    pub invoker: Option<Asker>,
     /// Whose limit was hit.
     pub scope: Scope,
     /// The control group at its limit.
@@ -180,6 +196,7 @@ pub struct Shortage {
     /// Processes that the kernel may not kill (-1000), by program, the largest first.
     pub immune: Vec<Consumer>,
     /// Programs of the table that start others again when they end.
+    #[serde(serialize_with = "texts")]
     pub supervisors: Vec<Name>,
     /// Who was killed: numbers in [`Night::kills`].
     pub kills: Vec<usize>,
@@ -191,6 +208,24 @@ pub struct Shortage {
     pub cut_start: bool,
     /// The end is missing.
     pub cut_end: bool,
+}
+
+/// Who asked for memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Asker {
+    /// The thread's name.
+    #[serde(serialize_with = "text")]
+    pub name: Name,
+    /// The thread.
+    pub pid: Option<u32>,
+    /// Kind of allocation.
+    pub gfp_mask: String,
+    /// 2^order pages in a row were wanted; -1: by hand.
+    pub order: Option<i32>,
+    /// Its `oom_score_adj`.
+    pub oom_score_adj: Option<i32>,
+    /// Its cpuset.
+    pub cpuset: Option<String>,
 }
 
 /// A control group at its limit.
@@ -247,6 +282,7 @@ pub struct Memory {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Consumer {
     /// The name; empty for a sum of many.
+    #[serde(serialize_with = "text")]
     pub name: Name,
     /// How many processes.
     pub count: u64,
@@ -278,10 +314,15 @@ pub struct Killed {
     /// The process.
     pub pid: u32,
     /// Its name.
+    #[serde(serialize_with = "text")]
     pub name: Name,
+    /// The name imitates the kernel's own words.
+    pub name_forged: bool,
     /// When its first kill line was written.
+    #[serde(flatten)]
     pub at: Moment,
     /// Where that line is.
+    #[serde(flatten)]
     pub place: Place,
     /// Its user.
     pub uid: Option<i64>,
@@ -320,6 +361,7 @@ pub struct Killed {
     /// The group it was in.
     pub task_cgroup: Option<String>,
     /// Who had asked for memory.
+    #[serde(serialize_with = "text_if_any")]
     pub invoker: Option<Name>,
     /// Host name, where the log has it.
     pub host: Option<String>,
@@ -384,8 +426,34 @@ impl Shortage {
     }
 }
 
+impl From<&Invoker> for Asker {
+    fn from(invoker: &Invoker) -> Self {
+        Self {
+            name: invoker.name.clone(),
+            pid: invoker.pid,
+            gfp_mask: invoker.gfp_mask.clone(),
+            order: invoker.order,
+            oom_score_adj: invoker.adj,
+            cpuset: invoker.cpuset.clone(),
+        }
+    }
+}
+
 impl Moment {
     pub(super) fn of(stamp: &Stamp, life: u32) -> Self {
         Self { boot_micros: stamp.boot_micros, wall: stamp.wall, life, ..Self::default() }
     }
+}
+
+/// A name as a plain string.
+fn text<S: Serializer>(name: &Name, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&name.text)
+}
+
+fn text_if_any<S: Serializer>(name: &Option<Name>, to: S) -> Result<S::Ok, S::Error> {
+    name.as_ref().map(|name| &name.text).serialize(to)
+}
+
+fn texts<S: Serializer>(names: &[Name], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(names.iter().map(|name| &name.text))
 }

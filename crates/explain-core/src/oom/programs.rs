@@ -106,17 +106,22 @@ pub(super) fn remedy(one: &Consumer, room: Option<Room>) -> String {
             "Set --max-old-space-size{}; if it grows for days, it leaks.",
             budget.map(|budget| format!("={}", budget / 1024 * 3 / 4)).unwrap_or_default()
         ),
-        Family::Other if one.count > 2 => match fits {
-            Some(Fits { each, number, room }) => format!(
-                "Run at most {number} of them: one holds {} on average, and {room}. \
-                 MemoryMax= in their unit keeps them from taking others along.",
-                size(each)
-            ),
-            None => "Run fewer of them; MemoryMax= in their unit keeps them from taking others \
-                     along."
-                .into(),
-        },
-        Family::Other => format!(
+        Family::Other => any(one, fits, budget),
+    }
+}
+
+/// What helps with any program.
+fn any(one: &Consumer, fits: Option<Fits>, budget: Option<u64>) -> String {
+    match fits {
+        Some(Fits { each, number, room }) if one.count > 2 => format!(
+            "Run at most {number} of them: one holds {} on average, and {room}. MemoryMax= in \
+             their unit keeps them from taking others along.",
+            size(each)
+        ),
+        _ if one.count > 2 => "Run fewer of them; MemoryMax= in their unit keeps them from taking \
+             others along."
+            .into(),
+        _ => format!(
             "Find out why it needs so much; until then MemoryMax={} in its unit ends it before it \
              takes others along.",
             budget.map_or_else(|| "…".into(), unit_size)

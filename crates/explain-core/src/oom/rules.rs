@@ -73,6 +73,7 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Finding> {
     score::find(case, &mut found);
     forged::find(case, &mut found);
     incomplete::find(case, &mut found);
+    more_sites(case, &mut found);
     found.sort_by_key(|finding| core::cmp::Reverse(finding.severity));
     found
 }
@@ -169,6 +170,15 @@ impl<'a> Site<'a> {
         claim: impl Into<String>,
     ) -> Finding {
         Finding::new(code, severity, self.title(), claim)
+    }
+}
+
+/// `oom-more-groups`: there are more than are looked at.
+fn more_sites(case: &Case<'_>, out: &mut Vec<Finding>) {
+    if case.sites_left_out > 0 {
+        let claim =
+            format!("{} more groups had kills; those with most are explained", case.sites_left_out);
+        out.push(Finding::new("oom-more-groups", Severity::Note, "control groups", claim));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sentences as an operator reads them.
 use alloc::vec;
 
-use menshen_guard_core::oom::{Report, Scope};
+use menshen_guard_core::oom::{Event, Report, Scope, UnitHit};
 
 use super::super::bench::{at, global, group, headline, kill, reported, task};
 
@@ -11,6 +11,14 @@ fn no_kill_is_said_so() {
     let cut = Report { scope: Scope::Global, cut_end: true, ..Report::default() };
     let text = "the machine ran out of memory, but the log names no kill (10000 lines)";
     assert_eq!(headline(vec![reported(cut)]), text);
+}
+
+#[test]
+fn what_systemd_saw_is_not_lost() {
+    let unit = "mariadb.service".into();
+    let hit = Event::UnitHit(UnitHit { line: 5, stamp: at(5), host: None, unit });
+    let text = headline(vec![hit]);
+    assert!(text.starts_with("systemd says that a process of mariadb.service was"), "{text}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use menshen_base::{Confidence, Finding, Severity};
 
-use super::super::amount::{count, percent, permille, size};
+use super::super::amount::{count, percent, size};
 use super::super::night::{Consumer, Shortage};
 use super::super::programs::{Room, remedy, unit_size};
 use super::{Case, Site, list};
@@ -210,11 +210,6 @@ fn raise(site: &Site<'_>) -> Option<String> {
     } else {
         format!("Or raise the limit of {path} (memory.max, of version 1 memory.limit_in_bytes).")
     })
-}
-
-/// How much of a place a rest is, for other rules.
-pub(super) fn share(part: u64, whole: u64) -> u32 {
-    permille(part, whole).unwrap_or(0)
 }
 
 /// `1 process`, `3 processes`.
