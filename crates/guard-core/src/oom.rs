@@ -5,11 +5,20 @@
 //! The [`Reader`] streams: bytes in, [`Event`]s out, bounded memory. It takes any bytes without
 //! panic and loses no kill because something else of its block is missing, cut or interleaved.
 
+mod clocks;
+mod fact;
+mod journal;
 mod kmsg;
 mod limits;
 mod model;
+mod open;
+mod prefix;
+mod queue;
 mod reader;
+mod scan;
 mod summary;
+mod text;
+mod userspace;
 
 pub use kmsg::KmsgRecord;
 pub use limits::Limits;

@@ -3,6 +3,8 @@
 //!
 //! It decides nothing about the text. Lines that are no record give `None`.
 
+use super::text::number;
+
 /// A record's first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KmsgRecord<'a> {
@@ -51,17 +53,6 @@ impl<'a> KmsgRecord<'a> {
     pub const fn from_kernel(&self) -> bool {
         self.priority >> 3 == 0
     }
-}
-
-/// Decimal digits only.
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 20 {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |sum, &digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
-    })
 }
 
 /// The part before `;`, with room for fields that later kernels may add.
