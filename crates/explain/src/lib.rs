@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod handshake;
 mod hello;
 pub mod next;
+pub mod oom;
 pub mod page;
 mod picture;
 pub mod rights;

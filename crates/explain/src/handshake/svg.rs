@@ -11,7 +11,9 @@ mod style;
 
 use super::Report;
 use super::scene::{Mark, Scene};
-use crate::picture::{Area, Canvas, Column, Sign, escape};
+use crate::picture::{
+    Canvas, Column, Document, MARGIN, NARROW, SECTION, Sheet, Sign, WIDE, document, escape, finish,
+};
 
 pub(super) use head::INTRO;
 pub(super) use style::{CSS, defs};
@@ -20,26 +22,14 @@ pub(super) use style::{CSS, defs};
 #[must_use]
 pub fn svg(report: &Report) -> String {
     let scene = Scene::of(report);
-    let (narrow, wide) = (narrow(&scene), wide(&scene));
-    let wide_height = i64::from(wide.height) * i64::from(NARROW) / i64::from(WIDE);
-    let title = escape(&format!("Handshake with {}", scene.title));
-    let desc = escape(&description(&scene));
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"root\" viewBox=\"0 0 {NARROW} {0}\" \
-         width=\"{NARROW}\" height=\"{0}\" preserveAspectRatio=\"xMinYMin slice\" role=\"img\" \
-         aria-labelledby=\"title desc\" lang=\"en\">\n<title id=\"title\">{title}</title>\n\
-         <desc id=\"desc\">{desc}</desc>\n<style>\n{CSS}{1}</style>\n{2}\
-         <svg class=\"narrow\" width=\"{NARROW}\" height=\"{0}\" viewBox=\"0 0 {NARROW} {0}\">\n{3}\
-         </svg>\n<svg class=\"wide\" display=\"none\" width=\"{NARROW}\" height=\"{4}\" \
-         viewBox=\"0 0 {WIDE} {5}\">\n{6}</svg>\n</svg>\n",
-        narrow.height,
-        window_css(narrow.height, wide.height),
-        defs(),
-        narrow.body,
-        wide_height,
-        wide.height,
-        wide.body,
-    )
+    document(&Document {
+        title: &format!("Handshake with {}", scene.title),
+        description: &description(&scene),
+        css: CSS,
+        defs: defs(),
+        narrow: &narrow(&scene),
+        wide: &wide(&scene),
+    })
 }
 
 /// The lanes alone, to be put into a page that has [`CSS`] and [`defs`].
@@ -52,16 +42,6 @@ pub(super) fn lanes_svg(scene: &Scene) -> String {
         escape(&description(scene)),
         lanes.body,
     )
-}
-
-/// A finished drawing.
-#[derive(Debug)]
-struct Sheet {
-    height: i32,
-    body: String,
-    /// Where texts are, for the test that none meet.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the test that no texts meet"))]
-    areas: Vec<Area>,
 }
 
 fn narrow(scene: &Scene) -> Sheet {
@@ -93,12 +73,6 @@ fn lanes_only(scene: &Scene) -> Sheet {
     finish(canvas, NARROW, y + 4)
 }
 
-fn finish(canvas: Canvas, width: i32, height: i32) -> Sheet {
-    let (body, areas) = canvas.done();
-    let ground = format!("<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n");
-    Sheet { height, body: ground + &body, areas }
-}
-
 /// How a mark is drawn.
 const fn sign(mark: Mark) -> Sign {
     match mark {
@@ -125,24 +99,6 @@ fn description(scene: &Scene) -> String {
     text
 }
 
-/// The size of the picture in a window; `slice` keeps the scale by the width.
-fn window_css(narrow: i32, wide: i32) -> String {
-    format!(
-        ".root{{display:block;margin:0 auto;width:min(98vw,640px);\
-         height:calc(min(98vw,640px)*{narrow}/{NARROW})}}\n\
-         @media (min-width:1000px){{.root{{width:min(98vw,{WIDE}px);\
-         height:calc(min(98vw,{WIDE}px)*{wide}/{WIDE})}}\
-         .narrow{{display:none}}.wide{{display:inline}}}}\n"
-    )
-}
-
-/// Units of the narrow layout: a phone shows four fifths of them.
-const NARROW: i32 = 480;
-/// Units of the wide layout: a screen shows them as they are.
-const WIDE: i32 = 1120;
-const MARGIN: i32 = 16;
-/// Between parts of the picture.
-const SECTION: i32 = 28;
 /// Of the text for those who do not see the picture.
 const DESCRIPTION_BYTES: usize = 2000;
 

@@ -1,6 +1,6 @@
 //! What every picture is tested for.
 
-use super::Area;
+use super::canvas::Area;
 
 pub(crate) fn meet(areas: &[Area]) -> Vec<(&Area, &Area)> {
     let mut met = Vec::new();

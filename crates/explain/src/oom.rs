@@ -1,0 +1,3 @@
+//! `menshen explain oom`: an out-of-memory night, told.
+
+pub mod picture;
