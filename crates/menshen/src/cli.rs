@@ -37,7 +37,8 @@ pub(crate) enum Command {
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
-    /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
+    /// Say why something is as it is: certificates, handshakes, out-of-memory nights,
+    /// pages, uploads to PHP
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     /// Print a configuration file with every key, its default and what it means

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command, ExplainCommand};
-use crate::explain::next::Form;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
@@ -28,10 +27,7 @@ fn main() -> ExitCode {
         Command::Explain(what) => match *what {
             ExplainCommand::Cert(arguments) => explain::cert::run(&arguments),
             ExplainCommand::Https(arguments) => explain::https::run(arguments),
-            ExplainCommand::Oom(arguments) => {
-                let form = if arguments.json { Form::Json } else { Form::Text };
-                explain::next::run(arguments.top, form)
-            }
+            ExplainCommand::Oom(arguments) => explain::oom::run(&arguments),
             ExplainCommand::Page(arguments) => explain::page::run(arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },

@@ -10,7 +10,7 @@ use menshen_guard_core::oom::{Event, Stamp, Summary};
 
 use super::condense::{Condensed, Detail, condense};
 use super::merge;
-use super::moment::{Calendar, Changed};
+use super::moment::{Calendar, Changed, move_years};
 use super::night::{Broken, Counts, Kind, Moment, Night, Place, Source};
 
 /// Takes events, log after log.
@@ -19,6 +19,8 @@ pub struct Collector {
     sources: Vec<Read>,
     /// The first source of the log that is being read.
     log: usize,
+    /// Its first item.
+    log_items: usize,
     life: u32,
     calendar: Calendar,
     items: Vec<Item>,
@@ -67,8 +69,9 @@ impl Collector {
         Self {
             sources: Vec::new(),
             log: 0,
+            log_items: 0,
             life: 0,
-            calendar: Calendar::new(None),
+            calendar: Calendar::new(),
             items: Vec::new(),
             kills: 0,
             reports: 0,
@@ -91,8 +94,9 @@ impl Collector {
     /// A log begins, with a reader of its own: name its first input next.
     pub fn log(&mut self) {
         self.log = self.sources.len();
+        self.log_items = self.items.len();
         self.life = self.life.saturating_add(1);
-        self.calendar = Calendar::new(None);
+        self.calendar = Calendar::new();
     }
 
     /// The log goes on in this input, after so many lines of it. `changed`: when the input was last
@@ -106,6 +110,7 @@ impl Collector {
     /// The log is at its end, with these counts.
     pub fn end(&mut self, summary: &Summary) {
         self.close(summary.lines);
+        self.date();
         let counts = &mut self.counts;
         counts.lines += summary.lines;
         counts.bytes += summary.bytes;
@@ -202,13 +207,11 @@ impl Collector {
         self.items.push(Item { at, place, what: What::Other(kind) });
     }
 
-    /// The input that a line of the log is in; its date is that of the lines.
-    fn source_of(&mut self, line: u64) -> usize {
+    /// The input that a line of the log is in.
+    fn source_of(&self, line: u64) -> usize {
         let own = self.sources.get(self.log..).unwrap_or_default();
         let later = own.iter().skip(1).take_while(|read| read.lines_before < line).count();
-        let number = self.log + later;
-        self.calendar.set_changed(self.sources.get(number).and_then(|read| read.changed));
-        number
+        self.log + later
     }
 
     fn place(&self, source: usize, line: u64) -> Place {
@@ -224,6 +227,21 @@ impl Collector {
         for kill in &mut condensed.kills {
             let source = self.source_of(kill.place.line);
             kill.place = self.place(source, kill.place.line);
+        }
+    }
+
+    /// Dates without a year get theirs from the day on which the log was last written.
+    fn date(&mut self) {
+        let Some(changed) = self.sources.last().and_then(|read| read.changed) else { return };
+        let years = self.calendar.shift(changed);
+        for item in self.items.get_mut(self.log_items..).unwrap_or_default() {
+            move_years(&mut item.at, years);
+            if let What::Report(condensed) = &mut item.what {
+                move_years(&mut condensed.shortage.at, years);
+                for kill in &mut condensed.kills {
+                    move_years(&mut kill.at, years);
+                }
+            }
         }
     }
 

@@ -31,22 +31,19 @@ impl Changed {
     }
 }
 
-/// Gives years to the dates of one input that have none.
+/// Gives years to the dates of one log that have none: a month far back begins a new year.
+///
+/// Which year the first one is becomes known at the end, see [`Calendar::shift`].
 #[derive(Debug, Clone)]
 pub(super) struct Calendar {
-    changed: Option<Changed>,
     year: i32,
     month: u8,
+    day: u8,
 }
 
 impl Calendar {
-    pub(super) const fn new(changed: Option<Changed>) -> Self {
-        Self { changed, year: YEAR_UNKNOWN, month: 0 }
-    }
-
-    /// The next file of the log.
-    pub(super) fn set_changed(&mut self, changed: Option<Changed>) {
-        self.changed = changed;
+    pub(super) const fn new() -> Self {
+        Self { year: YEAR_UNKNOWN, month: 0, day: 0 }
     }
 
     /// The moment of a stamp.
@@ -57,8 +54,22 @@ impl Calendar {
         moment
     }
 
+    /// By how many years the dates without one have to be moved, if the log was last written then:
+    /// its last line is not younger.
+    pub(super) fn shift(&self, changed: Changed) -> i32 {
+        // A day more: the file's day is one of UTC.
+        let later = (self.month, self.day) > (changed.month, changed.day.saturating_add(1));
+        changed.year.saturating_sub(i32::from(later)).saturating_sub(self.year)
+    }
+
     fn micros(&mut self, wall: &Wall) -> i64 {
-        let year = wall.year.unwrap_or_else(|| self.guess(wall));
+        let year = wall.year.unwrap_or_else(|| {
+            if wall.month.saturating_add(6) < self.month {
+                self.year = self.year.saturating_add(1);
+            }
+            (self.month, self.day) = (wall.month, wall.day);
+            self.year
+        });
         let seconds = days(year, wall.month, wall.day) * DAY_SECONDS
             + i64::from(wall.hour) * 3600
             + i64::from(wall.minute) * 60
@@ -69,19 +80,16 @@ impl Calendar {
         };
         (seconds - east) * 1_000_000 + i64::from(wall.micros)
     }
+}
 
-    /// A line is not younger than its file; without a file, a month far back begins a new year.
-    fn guess(&mut self, wall: &Wall) -> i32 {
-        if let Some(changed) = self.changed {
-            // A day more: the file's day is one of UTC.
-            let later = (wall.month, wall.day) > (changed.month, changed.day.saturating_add(1));
-            return if later { changed.year - 1 } else { changed.year };
-        }
-        if wall.month + 6 < self.month {
-            self.year = self.year.saturating_add(1);
-        }
-        self.month = wall.month;
-        self.year
+/// Moves a date that had no year by so many years.
+pub(super) fn move_years(moment: &mut Moment, years: i32) {
+    let undated = moment.wall.is_some_and(|wall| wall.year.is_none());
+    if let Some(micros) = moment.wall_micros.filter(|_| undated) {
+        let day = micros.div_euclid(DAY_SECONDS * 1_000_000);
+        let (year, month, date) = civil(day);
+        let moved = days(year.saturating_add(years), month, date) - day;
+        moment.wall_micros = micros.checked_add(moved * DAY_SECONDS * 1_000_000);
     }
 }
 

@@ -1,20 +1,54 @@
 //! Options of `menshen explain oom`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-/// Who would be killed when memory runs out, and why
+/// Who was killed for want of memory, why, and what to do about it
 ///
-/// Exit code 0: nothing to do; 1: a warning or an error was found; 2: usage; 111: the processes
-/// cannot be looked at.
+/// Reads what the kernel wrote when memory ran out, from kernel 2.6.18 to today: /dev/kmsg, dmesg,
+/// syslog, the journal's export, consoles. Tells it as a timeline with each kill, what was large,
+/// what was started again, then the causes with their remedies, and at the end how complete the log
+/// is. The same kill in several logs is told once.
+///
+/// A FILE may be compressed with gzip; a folder stands for the rotated logs in it; `-`, or no FILE,
+/// is standard input. Started as root it becomes `nobody` before it looks into anything.
+///
+/// Exit code 0: no kill was found; 1: there were kills or findings; 2: usage; 100: an input cannot
+/// be read; 111: another try can help.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    menshen explain oom /var/log               all rotated logs of the system\n  \
+    menshen explain oom --live                 the kernel's ring, checked against its counter\n  \
+    menshen explain oom --journal              every start of the machine the journal has\n  \
+    dmesg | menshen explain oom                what another program prints\n  \
+    menshen explain oom kern.log.2.gz --json   one file, for programs\n  \
+    menshen explain oom kern.log --html a.html a page with a picture\n  \
+    menshen explain oom --next                 not yet killed: who would be next")]
 pub(crate) struct OomArguments {
-    /// Look at this host: who would be killed next, in order, on the machine and in each control
-    /// group with a limit; who is immune, and whether that was inherited by mistake
-    #[arg(long, required = true)]
+    /// Log files, or folders of them; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The kernel's own ring (/dev/kmsg) as it is now, and its counter of kills
+    #[arg(long, conflicts_with_all = ["files", "journal"])]
+    pub(crate) live: bool,
+    /// The journal, by journalctl: of this start of the machine and of those before
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) journal: bool,
+    /// Look at this host instead: who would be killed next, in order and why, on the machine and in
+    /// each control group with a limit; who is immune, and whether that was inherited by mistake
+    #[arg(long, conflicts_with_all = ["files", "live", "journal", "svg", "html"])]
     pub(crate) next: bool,
     /// With --next: lines of each list
     #[arg(long, value_name = "N", requires = "next", default_value_t = crate::explain::next::TOP)]
     pub(crate) top: usize,
+    /// Draw the night into FILE as SVG, or to standard output with `-`: who was killed when, and
+    /// what held the memory at each kill
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Write a page with the picture and all kills into FILE, or to standard output with `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,

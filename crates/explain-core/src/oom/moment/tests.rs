@@ -24,26 +24,35 @@ fn days_and_dates_are_each_others_inverse() {
 
 #[test]
 fn a_log_over_the_new_year_runs_forwards() {
-    let mut calendar = Calendar::new(None);
+    let mut calendar = Calendar::new();
     let old = calendar.moment(&stamp(wall(12, 31, 23)), 0);
     let new = calendar.moment(&stamp(wall(1, 1, 0)), 0);
     assert_eq!(between(&old, &new), Some(3_600_000_000));
-    // With the day of the file, the year is known.
-    let mut calendar = Calendar::new(Some(Changed { year: 2026, month: 1, day: 2 }));
-    let old = calendar.moment(&stamp(wall(12, 31, 23)), 0);
-    let new = calendar.moment(&stamp(wall(1, 1, 0)), 0);
-    assert_eq!(between(&old, &new), Some(3_600_000_000));
+    // The day of the file gives the years, and changes no order: not even if the file is younger
+    // by years than its lines and was copied on a day in between.
+    let changed = |year, month, day| Changed { year, month, day };
+    assert_eq!(calendar.shift(changed(2026, 1, 2)), 2026 - 2001);
+    assert_eq!(calendar.shift(changed(2025, 12, 31)), 2025 - 2001);
+    let mut calendar = Calendar::new();
+    let mut first = calendar.moment(&stamp(wall(11, 20, 1)), 0);
+    let mut last = calendar.moment(&stamp(wall(11, 25, 1)), 0);
+    let years = calendar.shift(changed(2026, 11, 22));
+    assert_eq!(years, 2025 - 2000);
+    move_years(&mut first, years);
+    move_years(&mut last, years);
+    assert_eq!(between(&first, &last), Some(5 * 86_400_000_000));
+    assert_eq!(last.wall_micros, Some((days(2025, 11, 25) * 86_400 + 3600) * 1_000_000));
 }
 
 #[test]
 fn zones_are_taken_off_and_clocks_not_mixed() {
-    let mut calendar = Calendar::new(None);
+    let mut calendar = Calendar::new();
     let here = Wall { year: Some(2026), zone: Zone::Offset(120), ..wall(3, 15, 12) };
     let there = Wall { year: Some(2026), zone: Zone::Offset(0), ..wall(3, 15, 10) };
     let (here, there) = (calendar.moment(&stamp(here), 0), calendar.moment(&stamp(there), 1));
     assert_eq!(between(&here, &there), Some(0));
     let boot = |micros, life| {
-        Calendar::new(None).moment(&Stamp { boot_micros: Some(micros), wall: None }, life)
+        Calendar::new().moment(&Stamp { boot_micros: Some(micros), wall: None }, life)
     };
     assert_eq!(between(&boot(5, 1), &boot(7, 1)), Some(2));
     assert_eq!(between(&boot(5, 1), &boot(7, 2)), None);
