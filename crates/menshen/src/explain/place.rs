@@ -45,7 +45,10 @@ pub(super) fn place(path: Option<&Path>) -> Result<Option<Place>, (String, u8)> 
 }
 
 /// Writes a file; gives back what is for standard output.
-pub(super) fn put(place: Option<&Place>, draw: impl Fn() -> String) -> Result<Option<String>, (String, u8)> {
+pub(super) fn put(
+    place: Option<&Place>,
+    draw: impl Fn() -> String,
+) -> Result<Option<String>, (String, u8)> {
     match place {
         None => Ok(None),
         Some(Place::Stdout) => Ok(Some(draw())),

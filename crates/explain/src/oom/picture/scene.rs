@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use menshen_explain_core::oom::{Consumer, Killed, Kind, Night, Report, Shortage, percent, size};
+use menshen_explain_core::oom::{
+    Consumer, Killed, Kind, Moment, Night, Report, Shortage, percent, size,
+};
 
 use super::axis::Axis;
 use crate::picture::{clean, short};
@@ -127,9 +129,11 @@ impl Hues {
         for kill in &night.kills {
             weights.entry(&kill.name.text).or_default().0 += 1;
         }
+        let mut most = 0;
         for consumer in night.shortages.iter().take(BARS_MAX).flat_map(|one| &one.consumers) {
             let weight = weights.entry(&consumer.name.text).or_default();
             weight.1 = weight.1.max(consumer.held_kib);
+            most = weight.1.max(most);
         }
         let mut names: Vec<(&str, (usize, u64))> = weights.into_iter().collect();
         // What was killed has a colour first, but not all of them: what was large has some too.
@@ -137,8 +141,9 @@ impl Hues {
         let killed = names.iter().filter(|(_, weight)| weight.0 > 0).take(KILLED_HUES);
         let mut chosen: Vec<&str> = killed.map(|(name, _)| *name).collect();
         names.sort_by_key(|(_, weight)| std::cmp::Reverse(weight.1));
-        for (name, _) in &names {
-            if chosen.len() < HUES && !chosen.contains(name) {
+        for (name, weight) in &names {
+            let large = weight.1 > most / HUE_SHARE;
+            if large && chosen.len() < HUES && !chosen.contains(name) {
                 chosen.push(name);
             }
         }
@@ -207,8 +212,16 @@ fn is_same(what: &str, name: &str) -> bool {
     !what.is_empty() && (what == name || what.starts_with(&format!("{name}@")))
 }
 
+/// A date; without one, how long the kernel ran.
+fn moment(at: &Moment) -> String {
+    match (at.wall, at.boot_micros) {
+        (None, Some(_)) => format!("{} s after the kernel's start", clean(&at.text)),
+        _ => clean(&at.text),
+    }
+}
+
 fn when(night: &Night, axis: &Axis) -> String {
-    let first = night.kills.first().map(|kill| clean(&kill.at.text)).unwrap_or_default();
+    let first = night.kills.first().map(|kill| moment(&kill.at)).unwrap_or_default();
     let length = axis.length_text();
     match (first.is_empty(), length.is_empty()) {
         (true, true) => String::new(),
@@ -297,7 +310,10 @@ fn bar_title(shortage: &Shortage, kills: &[&Killed]) -> String {
         },
         [kill] => {
             let held = kill.rss_kib.map(|kib| format!(", {}", size(kib))).unwrap_or_default();
-            let share = kill.share_permille.map(|share| format!(" ({})", percent(share)));
+            let share = kill
+                .share_permille
+                .filter(|share| *share <= 1000)
+                .map(|share| format!(" ({})", percent(share)));
             format!("{} (pid {}) killed{held}{}", name(kill), kill.pid, share.unwrap_or_default())
         }
         [first, ..] => format!("{} and {} more killed", name(first), kills.len() - 1),
@@ -311,7 +327,7 @@ fn bar_more(shortage: &Shortage) -> String {
         None => "the machine".into(),
     };
     let total = shortage.total_kib.map(|kib| format!(", {} in all", size(kib)));
-    let when = clean(&shortage.at.text);
+    let when = moment(&shortage.at);
     let when = if when.is_empty() { when } else { format!("{when}, ") };
     short(&format!("{when}{place}{}", total.unwrap_or_default()), MORE_CHARS)
 }
@@ -338,6 +354,8 @@ fn legend(bars: &[Bar], hues: &Hues) -> Vec<(Hue, String)> {
 pub(super) const HUES: usize = 6;
 /// Of them at most so many because they were killed.
 const KILLED_HUES: usize = 4;
+/// Programs below this share of the largest one have no colour.
+const HUE_SHARE: u64 = 40;
 const LANES_MAX: usize = 12;
 const BARS_MAX: usize = 60;
 /// Kills and restarts on the axis.

@@ -24,7 +24,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-seri
 .axis{stroke:#9aa4af;stroke-width:2;fill:none}
 .quiet{stroke:#c4ccd4;stroke-width:1.5;stroke-dasharray:2 5;fill:none}
 .zig{stroke:#58616b;stroke-width:2;fill:none}
-.trough{fill:#f1f4f7}
+.trough{fill:none;stroke:#c4ccd4;stroke-width:1.5}
 .part,.mark{stroke:#fff;stroke-width:1}
 .link{stroke-width:3;fill:none;opacity:.45}
 .victim{fill:url(#p-killed);stroke:#b3131c;stroke-width:2.5}
@@ -37,13 +37,13 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-seri
 .link.h0{stroke:#2f6fb3}.link.h1{stroke:#b9540b}.link.h2{stroke:#0d7a70}.link.h3{stroke:#7f45b0}
 .link.h4{stroke:#68740f}.link.h5{stroke:#b8256c}.link.ho{stroke:#7d8894}
 .mark.ho{fill:#7d8894}
-.hs{fill:#f2d492}.hk{fill:#848e99}.hf{fill:#d5ebd9}.hn{fill:#f1f4f7}
+.hs{fill:#f2d492}.hk{fill:#848e99}.hf{fill:#d5ebd9}.hn{fill:#e9eef3}
 @media (prefers-color-scheme:dark){
 :root{color-scheme:dark}
 .ground{fill:#14181d}
 .t{fill:#e4e9ee}.m{fill:#a3adb8}.on{fill:#14181d}
 .axis{stroke:#68737f}.quiet{stroke:#414a54}.zig{stroke:#a3adb8}
-.trough{fill:#1f252c}
+.trough{stroke:#414a54}
 .part,.mark{stroke:#14181d}
 .victim{stroke:#ff7b72}.hatch{stroke:#14181d}.limit{stroke:#ff7b72}
 .again{fill:#4ac26b}
@@ -53,7 +53,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-seri
 .link.h0{stroke:#6cb0f5}.link.h1{stroke:#f0a04b}.link.h2{stroke:#4fd1c0}.link.h3{stroke:#c99bf0}
 .link.h4{stroke:#c0cc5a}.link.h5{stroke:#f585b8}.link.ho{stroke:#8b95a1}
 .mark.ho{fill:#8b95a1}
-.hs{fill:#6b5320}.hk{fill:#79838e}.hf{fill:#1f4429}.hn{fill:#1f252c}
+.hs{fill:#6b5320}.hk{fill:#79838e}.hf{fill:#1f4429}.hn{fill:#262d35}
 }
 @media screen and (prefers-color-scheme:dark){svg.root{background:#14181d}}
 ";
