@@ -1,8 +1,8 @@
 //! Who would be killed next, and what to think of it: from a census of processes and groups to
 //! facts in KiB, totals by program, and findings.
 //!
-//! The order is the kernel's (`menshen_guard_core::forecast`); here it is put into words and judged.
-//! Names and paths are cleaned, so nobody's name steers a terminal. Pure; nothing can fail.
+//! The order is the kernel's (`menshen_guard_core::forecast`); here it is put into words and
+//! judged. Names and paths are cleaned, so nobody's name steers a terminal. Pure; nothing can fail.
 
 mod rules;
 mod words;

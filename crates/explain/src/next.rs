@@ -269,3 +269,6 @@ fn broken(text: &str, room: usize) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,18 +78,18 @@ fn section(finding: &Finding) -> String {
 fn table(night: &Night) -> String {
     let mut out = String::from(
         "<h2>Every kill</h2>\n<div class=\"scroll\"><table><thead><tr><th>when</th><th>program\
-         </th><th>pid</th><th>memory</th><th>adj</th><th>limit of</th></tr></thead><tbody>\n",
+         </th><th>process</th><th>memory</th><th>adj</th><th>limit of</th></tr></thead><tbody>\n",
     );
     for kill in night.kills.iter().take(ROWS_MAX) {
         let text = |text: &str| escape(&clean(text));
         let _ = writeln!(
             out,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td>pid {}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             text(&kill.at.text),
             text(&kill.name.text),
             kill.pid,
             kill.rss_kib.map(menshen_explain_core::oom::size).unwrap_or_default(),
-            kill.oom_score_adj.map(|adj| adj.to_string()).unwrap_or_default(),
+            kill.oom_score_adj.map(|adj| format!("adj {adj}")).unwrap_or_default(),
             text(kill.cgroup.as_deref().unwrap_or("the machine")),
         );
     }

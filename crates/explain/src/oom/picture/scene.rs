@@ -100,6 +100,14 @@ impl Scene {
             .enumerate()
             .map(|(number, one)| bar(night, one, number + 1, &hues))
             .collect();
+        let over = |bar: &Bar| bar.limit.as_ref().is_some_and(|(kib, _)| *kib < bar.whole_kib);
+        if bars.iter().any(over) {
+            notes.push(
+                "Pages of files and of shared memory are counted with each process that uses \
+                 them, so a bar can be longer than the limit."
+                    .into(),
+            );
+        }
         let legend = legend(&bars, &hues);
         let when = when(night, &axis);
         Self { title: clean(&report.headline), when, axis, lanes, bars, legend, notes }

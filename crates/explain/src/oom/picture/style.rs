@@ -89,5 +89,5 @@ tr{border-bottom:1px solid var(--line);padding:.3rem 0}td{border:0;padding:.05re
 
 /// Patterns; once in a document.
 pub(super) const DEFS: &str = "<defs><pattern id=\"p-killed\" width=\"9\" height=\"9\" \
-patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V9\"/>\
-</pattern></defs>\n";
+patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" \
+d=\"M0 0V9\"/></pattern></defs>\n";
