@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod capture;
 pub mod certificate;
 pub mod handshake;
+pub mod next;
 pub mod oom;
 pub mod page;
 pub mod port;

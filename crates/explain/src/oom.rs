@@ -13,6 +13,7 @@ mod input;
 mod journal;
 mod json;
 mod packed;
+pub mod picture;
 mod pump;
 mod text;
 

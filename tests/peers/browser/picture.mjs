@@ -1,4 +1,4 @@
-// Renders pictures and pages of handshakes in Chromium, as a person would open them:
+// Renders pictures and pages of handshakes and nights in Chromium, as a person would open them:
 //
 //   node picture.mjs SCREENSHOT_DIR FILE.svg|FILE.html…
 //

@@ -1,5 +1,5 @@
 //! Chromium, driven through the page of the released program, and looking at its pictures of
-//! handshakes.
+//! handshakes and of out-of-memory nights.
 //!
 //! The server runs with its defaults, except that its ports are free ones; the token reaches the
 //! browser the way it reaches a person: in the URL that the server prints.
@@ -36,7 +36,8 @@ pub(crate) fn run() -> Result<(), String> {
         return Err(format!("the server ended meanwhile:\n{}", said.trim()));
     }
     result?;
-    let files = draw(&menshen, &target.join("handshake-pictures"))?;
+    let mut files = draw(&menshen, &target.join("handshake-pictures"))?;
+    files.extend(draw_nights(&menshen, &target.join("night-pictures"))?);
     let mut script = Command::new(node);
     script.current_dir(&scripts).arg("picture.mjs").env("CHROMIUM", chromium);
     run_command(script.arg(target.join("browser-screenshots")).args(files))
@@ -58,6 +59,28 @@ fn draw(menshen: &Path, folder: &Path) -> Result<Vec<PathBuf>, String> {
         let status = status.map_err(|e| format!("could not run {}: {e}", menshen.display()))?;
         if !matches!(status.code(), Some(0 | 1)) {
             return Err(format!("explain https {name}: {status}"));
+        }
+        files.extend([svg, html]);
+    }
+    Ok(files)
+}
+
+/// The recorded out-of-memory nights of the tests, drawn by the released program.
+fn draw_nights(menshen: &Path, folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let recorded = workspace::repository_root()?.join("crates/guard-core/tests/data");
+    fs::create_dir_all(folder)
+        .map_err(|e| format!("could not create {}: {e}", folder.display()))?;
+    let mut files = Vec::new();
+    for name in ["6.18-hostile-comm-shmem", "6.18-storm-ratelimited"] {
+        let [svg, html] = ["svg", "html"].map(|kind| folder.join(format!("{name}.{kind}")));
+        let mut explain = Command::new(menshen);
+        explain.args(["explain", "oom"]).arg(recorded.join(format!("ours-{name}.kmsg")));
+        explain.arg("--svg").arg(&svg).arg("--html").arg(&html);
+        let status = explain.stdout(Stdio::null()).status();
+        let status = status.map_err(|e| format!("could not run {}: {e}", menshen.display()))?;
+        // Exit code 1: there were kills.
+        if status.code() != Some(1) {
+            return Err(format!("explain oom {name}: {status}"));
         }
         files.extend([svg, html]);
     }

@@ -10,12 +10,11 @@ mod style;
 
 use std::fmt::Write as _;
 
-use aws_lc_rs::digest::{SHA256, digest};
-
 use super::scene::{Scene, clean};
-use super::svg::{CSS as PICTURE_CSS, INTRO, defs, escape};
+use super::svg::{CSS as PICTURE_CSS, INTRO, defs};
 use super::text::moment;
 use super::{Gallery, Listed, Report};
+use crate::picture::{escape, page};
 
 /// A page about one handshake; of a capture with several connections also their list.
 #[must_use]
@@ -30,7 +29,7 @@ pub fn html(report: &Report) -> String {
         }
         body += "</section>\n";
     }
-    page(&format!("Handshake with {}", clean(&report.story.subject)), &body)
+    shell(&format!("Handshake with {}", clean(&report.story.subject)), &body)
 }
 
 /// A page about the failed handshakes of our door.
@@ -51,7 +50,7 @@ pub fn gallery_html(gallery: &Gallery) -> String {
             "<p>The newest {HANDSHAKES_MAX} are drawn; choose another with --number.</p>"
         );
     }
-    page("Failed handshakes at this door", &body)
+    shell("Failed handshakes at this door", &body)
 }
 
 fn handshake(report: &Report, level: u8, out: &mut String) {
@@ -104,42 +103,9 @@ fn listed(list: &[Listed], out: &mut String) {
     *out += "</tbody></table></div>\n";
 }
 
-fn page(title: &str, body: &str) -> String {
-    let style = format!("\n{PICTURE_CSS}{}", style::CSS);
-    let allowed = base64(digest(&SHA256, style.as_bytes()).as_ref());
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src \
-         'sha256-{allowed}'; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n\
-         <style>{style}</style>\n</head>\n<body>\n<svg class=\"defs\" aria-hidden=\"true\">{}\
-         </svg>\n<main>\n{body}</main>\n</body>\n</html>\n",
-        escape(title),
-        defs(),
-    )
-}
-
-/// RFC 4648 §4.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for group in bytes.chunks(3) {
-        let mut three = [0; 3];
-        three.iter_mut().zip(group).for_each(|(to, from)| *to = *from);
-        let bits = u32::from_be_bytes([0, three[0], three[1], three[2]]);
-        for place in 0..4 {
-            let index = usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or(0);
-            let letter = if place <= group.len() { char::from(LETTERS[index]) } else { '=' };
-            out.push(letter);
-        }
-    }
-    out
+fn shell(title: &str, body: &str) -> String {
+    page(title, &format!("\n{PICTURE_CSS}{}", style::CSS), defs(), body)
 }
 
 /// Handshakes drawn on one page.
 const HANDSHAKES_MAX: usize = 50;
-
-#[cfg(test)]
-mod tests;

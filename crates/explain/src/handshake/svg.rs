@@ -4,18 +4,17 @@
 //! that know no CSS show the narrow one. Text sizes are those of a reader, not of a poster. All
 //! texts come cleaned from the scene and are escaped where they are written. Nothing here can fail.
 
-mod canvas;
 mod head;
 mod lanes;
-mod measure;
 mod side;
 mod style;
 
 use super::Report;
-use super::scene::Scene;
-use canvas::Canvas;
+use super::scene::{Mark, Scene};
+use crate::picture::{
+    Canvas, Column, Document, MARGIN, NARROW, SECTION, Sheet, Sign, WIDE, document, escape, finish,
+};
 
-pub(super) use canvas::escape;
 pub(super) use head::INTRO;
 pub(super) use style::{CSS, defs};
 
@@ -23,26 +22,14 @@ pub(super) use style::{CSS, defs};
 #[must_use]
 pub fn svg(report: &Report) -> String {
     let scene = Scene::of(report);
-    let (narrow, wide) = (narrow(&scene), wide(&scene));
-    let wide_height = i64::from(wide.height) * i64::from(NARROW) / i64::from(WIDE);
-    let title = escape(&format!("Handshake with {}", scene.title));
-    let desc = escape(&description(&scene));
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"root\" viewBox=\"0 0 {NARROW} {0}\" \
-         width=\"{NARROW}\" height=\"{0}\" preserveAspectRatio=\"xMinYMin slice\" role=\"img\" \
-         aria-labelledby=\"title desc\" lang=\"en\">\n<title id=\"title\">{title}</title>\n\
-         <desc id=\"desc\">{desc}</desc>\n<style>\n{CSS}{1}</style>\n{2}\
-         <svg class=\"narrow\" width=\"{NARROW}\" height=\"{0}\" viewBox=\"0 0 {NARROW} {0}\">\n{3}\
-         </svg>\n<svg class=\"wide\" display=\"none\" width=\"{NARROW}\" height=\"{4}\" \
-         viewBox=\"0 0 {WIDE} {5}\">\n{6}</svg>\n</svg>\n",
-        narrow.height,
-        window_css(narrow.height, wide.height),
-        defs(),
-        narrow.body,
-        wide_height,
-        wide.height,
-        wide.body,
-    )
+    document(&Document {
+        title: &format!("Handshake with {}", scene.title),
+        description: &description(&scene),
+        css: CSS,
+        defs: defs(),
+        narrow: &narrow(&scene),
+        wide: &wide(&scene),
+    })
 }
 
 /// The lanes alone, to be put into a page that has [`CSS`] and [`defs`].
@@ -57,22 +44,12 @@ pub(super) fn lanes_svg(scene: &Scene) -> String {
     )
 }
 
-/// A finished drawing.
-#[derive(Debug)]
-struct Sheet {
-    height: i32,
-    body: String,
-    /// Where texts are, for the test that none meet.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the test that no texts meet"))]
-    areas: Vec<canvas::Area>,
-}
-
 fn narrow(scene: &Scene) -> Sheet {
     let mut canvas = Canvas::new();
     let (x, width) = (MARGIN, NARROW - 2 * MARGIN);
-    let y = head::draw(&mut canvas, scene, canvas::Column { x, width }, MARGIN);
-    let y = lanes::draw(&mut canvas, scene, canvas::Column { x, width }, y + SECTION);
-    let y = side::draw(&mut canvas, scene, canvas::Column { x, width }, y + SECTION);
+    let y = head::draw(&mut canvas, scene, Column { x, width }, MARGIN);
+    let y = lanes::draw(&mut canvas, scene, Column { x, width }, y + SECTION);
+    let y = side::draw(&mut canvas, scene, Column { x, width }, y + SECTION);
     finish(canvas, NARROW, y + MARGIN)
 }
 
@@ -80,10 +57,10 @@ fn narrow(scene: &Scene) -> Sheet {
 fn wide(scene: &Scene) -> Sheet {
     let mut canvas = Canvas::new();
     let width = WIDE - 2 * MARGIN;
-    let left = canvas::Column { x: MARGIN, width: width * 58 / 100 };
+    let left = Column { x: MARGIN, width: width * 58 / 100 };
     let x = left.x + left.width + SECTION;
-    let right = canvas::Column { x, width: WIDE - MARGIN - x };
-    let top = head::draw(&mut canvas, scene, canvas::Column { x: MARGIN, width }, MARGIN) + SECTION;
+    let right = Column { x, width: WIDE - MARGIN - x };
+    let top = head::draw(&mut canvas, scene, Column { x: MARGIN, width }, MARGIN) + SECTION;
     let lanes = lanes::draw(&mut canvas, scene, left, top);
     let side = side::draw(&mut canvas, scene, right, top);
     finish(canvas, WIDE, lanes.max(side) + MARGIN)
@@ -91,15 +68,19 @@ fn wide(scene: &Scene) -> Sheet {
 
 fn lanes_only(scene: &Scene) -> Sheet {
     let mut canvas = Canvas::new();
-    let column = canvas::Column { x: 4, width: NARROW - 8 };
+    let column = Column { x: 4, width: NARROW - 8 };
     let y = lanes::draw(&mut canvas, scene, column, 4);
     finish(canvas, NARROW, y + 4)
 }
 
-fn finish(canvas: Canvas, width: i32, height: i32) -> Sheet {
-    let (body, areas) = canvas.done();
-    let ground = format!("<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n");
-    Sheet { height, body: ground + &body, areas }
+/// How a mark is drawn.
+const fn sign(mark: Mark) -> Sign {
+    match mark {
+        Mark::Good => Sign { id: "good", class: "good" },
+        Mark::Bad => Sign { id: "bad", class: "bad" },
+        Mark::Differs => Sign { id: "differs", class: "odd" },
+        Mark::Unknown => Sign { id: "unknown", class: "odd" },
+    }
 }
 
 /// For those who do not see the picture.
@@ -118,24 +99,6 @@ fn description(scene: &Scene) -> String {
     text
 }
 
-/// The size of the picture in a window; `slice` keeps the scale by the width.
-fn window_css(narrow: i32, wide: i32) -> String {
-    format!(
-        ".root{{display:block;margin:0 auto;width:min(98vw,640px);\
-         height:calc(min(98vw,640px)*{narrow}/{NARROW})}}\n\
-         @media (min-width:1000px){{.root{{width:min(98vw,{WIDE}px);\
-         height:calc(min(98vw,{WIDE}px)*{wide}/{WIDE})}}\
-         .narrow{{display:none}}.wide{{display:inline}}}}\n"
-    )
-}
-
-/// Units of the narrow layout: a phone shows four fifths of them.
-const NARROW: i32 = 480;
-/// Units of the wide layout: a screen shows them as they are.
-const WIDE: i32 = 1120;
-const MARGIN: i32 = 16;
-/// Between parts of the picture.
-const SECTION: i32 = 28;
 /// Of the text for those who do not see the picture.
 const DESCRIPTION_BYTES: usize = 2000;
 

@@ -22,7 +22,9 @@ use clap::Args;
     menshen explain oom --live                 the kernel's ring, checked against its counter\n  \
     menshen explain oom --journal              every start of the machine the journal has\n  \
     dmesg | menshen explain oom                what another program prints\n  \
-    menshen explain oom kern.log.2.gz --json   one file, for programs")]
+    menshen explain oom kern.log.2.gz --json   one file, for programs\n  \
+    menshen explain oom kern.log --html a.html a page with a picture\n  \
+    menshen explain oom --next                 not yet killed: who would be next")]
 pub(crate) struct OomArguments {
     /// Log files, or folders of them; `-` reads standard input
     #[arg(value_name = "FILE")]
@@ -33,6 +35,20 @@ pub(crate) struct OomArguments {
     /// The journal, by journalctl: of this start of the machine and of those before
     #[arg(long, conflicts_with = "files")]
     pub(crate) journal: bool,
+    /// Look at this host instead: who would be killed next, in order and why, on the machine and in
+    /// each control group with a limit; who is immune, and whether that was inherited by mistake
+    #[arg(long, conflicts_with_all = ["files", "live", "journal", "svg", "html"])]
+    pub(crate) next: bool,
+    /// With --next: lines of each list
+    #[arg(long, value_name = "N", requires = "next", default_value_t = crate::explain::next::TOP)]
+    pub(crate) top: usize,
+    /// Draw the night into FILE as SVG, or to standard output with `-`: who was killed when, and
+    /// what held the memory at each kill
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Write a page with the picture and all kills into FILE, or to standard output with `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,

@@ -9,19 +9,22 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use menshen_explain::certificate::Paint;
-use menshen_explain::oom::{Input, OomError, Progress, Story, json, open, read, text};
+use menshen_explain::oom::{Input, OomError, Progress, Story, json, open, picture, read, text};
 use menshen_explain::rights::become_nobody;
 
+use super::next::{self, Form};
+use super::place::{one_to_stdout, place, put};
 use crate::cli::OomArguments;
 use crate::{EXIT_CONFIG, EXIT_NO, EXIT_PERMANENT, EXIT_RETRY, out};
 
 /// `menshen explain oom`.
 pub(crate) fn run(arguments: &OomArguments) -> ExitCode {
+    if arguments.next {
+        let form = if arguments.json { Form::Json } else { Form::Text };
+        return next::run(arguments.top, form);
+    }
     match tell(arguments) {
-        Ok(story) => {
-            let code = if story.is_quiet() { 0 } else { EXIT_NO };
-            out::print(&shape(arguments, &story), code)
-        }
+        Ok((text, code)) => out::print(&text, code),
         Err(Complaint { text, code }) => {
             out::complain(&text);
             ExitCode::from(code)
@@ -35,8 +38,18 @@ struct Complaint {
     code: u8,
 }
 
-fn tell(arguments: &OomArguments) -> Result<Story, Complaint> {
+impl From<(String, u8)> for Complaint {
+    fn from((text, code): (String, u8)) -> Self {
+        Self { text, code }
+    }
+}
+
+/// What is printed, after pictures were written, and the exit code.
+fn tell(arguments: &OomArguments) -> Result<(String, u8), Complaint> {
+    one_to_stdout(arguments.svg.as_deref(), arguments.html.as_deref(), arguments.json)?;
     let inputs = inputs(arguments)?;
+    let [svg, html] = [&arguments.svg, &arguments.html].map(|path| place(path.as_deref()));
+    let (svg, html) = (svg?, html?);
     let opened = open(&inputs).map_err(|error| failed(&error))?;
     become_nobody().map_err(|error| Complaint {
         text: format!("menshen: could not become the user nobody\n  detail: {error}"),
@@ -45,7 +58,12 @@ fn tell(arguments: &OomArguments) -> Result<Story, Complaint> {
     let mut ticker = Ticker::new();
     let story = read(opened, &mut |progress| ticker.tick(progress));
     ticker.clear();
-    story.map_err(|error| failed(&error))
+    let story = story.map_err(|error| failed(&error))?;
+    let code = if story.is_quiet() { 0 } else { EXIT_NO };
+    let (night, report) = (&story.night, &story.report);
+    let picture = put(svg.as_ref(), || picture::svg(night, report))?;
+    let page = put(html.as_ref(), || picture::html(night, report))?;
+    Ok((picture.or(page).unwrap_or_else(|| shape(arguments, &story)), code))
 }
 
 fn inputs(arguments: &OomArguments) -> Result<Vec<Input>, Complaint> {

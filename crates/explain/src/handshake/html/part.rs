@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::handshake::Report;
 use crate::handshake::scene::{Mark, Scene, Seal, bytes, capital, checked, severity_mark, short};
-use crate::handshake::svg::escape;
+use crate::picture::escape;
 
 pub(super) fn ending(scene: &Scene, out: &mut String) {
     let ending = &scene.ending;

@@ -1,7 +1,8 @@
 //! The head: with whom, how it ended, what both agreed on.
 
-use super::canvas::{Canvas, Column, Face};
+use super::sign;
 use crate::handshake::scene::Scene;
+use crate::picture::{Canvas, Column, Face};
 
 /// Draws it from `y` on; gives where it ends.
 pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -> i32 {
@@ -9,7 +10,7 @@ pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -
     let mut y = canvas.paragraph(column, y, Face::TITLE, &title) + 2;
     y = canvas.paragraph(column, y, Face::FAINT, INTRO) + 8;
     let ending = &scene.ending;
-    y = canvas.marked(column, y, ending.mark, Face::HEADING, &ending.text);
+    y = canvas.marked(column, y, sign(ending.mark), Face::HEADING, &ending.text);
     y = canvas.paragraph(column.indented(25), y + 2, Face::BODY, &ending.more) + 10;
     for fact in &scene.facts {
         let value = column.indented(LABEL);

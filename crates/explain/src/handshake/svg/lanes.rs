@@ -2,8 +2,9 @@
 
 mod scale;
 
-use super::canvas::{Anchor, Canvas, Column, Face};
+use super::sign;
 use crate::handshake::scene::{Arrow, Line, Mark, Row, Scene, Seal, bytes, short};
+use crate::picture::{Anchor, Canvas, Column, Face};
 use menshen_explain_core::handshake::Side;
 
 /// Draws them from `y` on; gives where they end.
@@ -174,7 +175,7 @@ impl Lanes {
 
     fn check(self, canvas: &mut Canvas, y: i32, line: &Line) -> i32 {
         let place = self.inner().indented(6);
-        let y = canvas.marked(place, y + 2, line.mark, Face::BODY, &line.text);
+        let y = canvas.marked(place, y + 2, sign(line.mark), Face::BODY, &line.text);
         canvas.paragraph(place.indented(23), y, Face::FAINT, &line.more)
     }
 
@@ -183,7 +184,7 @@ impl Lanes {
         let inner = self.inner();
         let top = y + 12;
         let words = Column { x: inner.x + 8, width: inner.width - 16 };
-        let y = canvas.marked(words, top + 8, line.mark, Face::STRONG, &line.text);
+        let y = canvas.marked(words, top + 8, sign(line.mark), Face::STRONG, &line.text);
         let y = canvas.paragraph(words.indented(23), y + 1, Face::BODY, &line.more) + 9;
         canvas.below(&format!(
             "<rect class=\"box\" x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{}\" rx=\"6\"/>",

@@ -1,7 +1,8 @@
 //! Beside the lanes, or below them: the classic story, further checks, cause and hint.
 
-use super::canvas::{Canvas, Column, Face};
+use super::sign;
 use crate::handshake::scene::{Mark, Scene, capital, severity_mark};
+use crate::picture::{Canvas, Column, Face};
 
 /// Draws it from `y` on; gives where it ends.
 pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -> i32 {
@@ -10,7 +11,13 @@ pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -
         let (top, inner) = (y, Column { x: column.x + 16, width: column.width - 28 });
         let mark = severity_mark(finding.severity);
         let word = capital(finding.severity.word());
-        y = canvas.marked(inner, y + 10, mark, Face::STRONG, &format!("{word}: {}", finding.claim));
+        y = canvas.marked(
+            inner,
+            y + 10,
+            sign(mark),
+            Face::STRONG,
+            &format!("{word}: {}", finding.claim),
+        );
         y = canvas.paragraph(inner, y + 4, Face::BODY, &finding.hint) + 10;
         let class = match mark {
             Mark::Bad => "f-bad",
@@ -34,7 +41,7 @@ pub(super) fn draw(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -
     if !scene.checks.is_empty() {
         y = canvas.paragraph(column, y + 12, Face::HEADING, "Also checked") + 4;
         for check in &scene.checks {
-            y = canvas.marked(column, y, check.mark, Face::BODY, &check.text);
+            y = canvas.marked(column, y, sign(check.mark), Face::BODY, &check.text);
             y = canvas.paragraph(column.indented(22), y, Face::FAINT, &check.more) + 5;
         }
     }
@@ -48,7 +55,7 @@ fn textbook(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -> i32 {
     y = canvas.paragraph(column, y, Face::FAINT, intro) + 8;
     for step in &scene.textbook {
         let face = if step.struck { Face::STRUCK } else { Face::BODY };
-        y = canvas.marked(column, y, step.mark, face, &step.text);
+        y = canvas.marked(column, y, sign(step.mark), face, &step.text);
         let why = format!("{}: {}", capital(step.word()), step.why);
         y = canvas.paragraph(column.indented(22), y + 1, Face::FAINT, &why) + 9;
     }

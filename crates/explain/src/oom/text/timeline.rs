@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use menshen_explain_core::oom::{Consumer, Entry, Killed, Kind, Night, Shortage, percent, size};
+use menshen_explain_core::oom::{
+    Consumer, Entry, Killed, Kind, Night, Shortage, percent, short_path, size,
+};
 use menshen_guard_core::oom::{KillForm, LostCause, Scope};
 
 use super::{Page, Style, shown};
@@ -15,7 +17,9 @@ pub(super) fn timeline(night: &Night, page: &mut Page) {
     }
     let table = Table::new(night, page.columns);
     page.gap();
-    let head = table.row(["time", "killed", "pid", "score", "held", "share", "asked by"]);
+    let dated = night.entries.iter().any(|entry| entry.at.wall.is_some());
+    let time = if dated { "time" } else { "uptime" };
+    let head = table.row([time, "killed", "pid", "score", "held", "share", "asked by"]);
     let head = page.painted(head.trim_end(), Style::Faint);
     page.line(&head);
     let long = night.entries.len() > ENTRIES_SHOWN;
@@ -193,9 +197,9 @@ fn title(shortage: &Shortage) -> String {
     let limit = |kib: Option<u64>| kib.map_or_else(|| "no limit known".into(), size);
     let place = match (&shortage.cgroup, shortage.scope) {
         (Some(cgroup), _) => {
-            format!("control group {}, limit {}", cgroup.path, limit(cgroup.limit_kib))
+            format!("control group {}, limit {}", short_path(&cgroup.path), limit(cgroup.limit_kib))
         }
-        (None, Scope::Cgroup) => "a control group".into(),
+        (None, Scope::Cgroup) => "a control group, not named".into(),
         (None, Scope::Cpuset) => "the nodes of a cpuset".into(),
         (None, Scope::MemoryPolicy) => "the nodes of a memory policy".into(),
         (None, Scope::Manual) => "by hand (sysrq-f), no shortage".into(),
@@ -209,7 +213,9 @@ fn title(shortage: &Shortage) -> String {
         Some(format!(", RAM {}, {swap}", size(ram)))
     });
     let child = match (&shortage.cgroup, &shortage.task_cgroup) {
-        (Some(cgroup), Some(child)) if cgroup.path != *child => format!(", killed in {child}"),
+        (Some(cgroup), Some(child)) if cgroup.path != *child => {
+            format!(", killed in {}", short_path(child))
+        }
         _ => String::new(),
     };
     let host = shortage.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
@@ -220,7 +226,7 @@ fn title(shortage: &Shortage) -> String {
 fn largest(shortage: &Shortage) -> String {
     let word = |one: &Consumer| {
         let number = if one.count > 1 { format!("{} ", one.count) } else { String::new() };
-        let share = one.share_permille.map(|share| format!(" ({})", percent(share)));
+        let share = one.share_permille.map(|share| format!(" ({})", self::share(share)));
         format!("{number}{} {}{}", one.name.text, size(one.held_kib), share.unwrap_or_default())
     };
     let shown = shortage.consumers.iter().take(CONSUMERS_SHOWN);
@@ -232,7 +238,8 @@ fn largest(shortage: &Shortage) -> String {
     let (count, held) =
         (rest.0 + shortage.others.count, rest.1.saturating_add(shortage.others.held_kib));
     if count > 0 {
-        words.push(format!("{count} others {}", size(held)));
+        let other = if count == 1 { "other" } else { "others" };
+        words.push(format!("{count} {other} {}", size(held)));
     }
     words.join(", ")
 }
@@ -264,7 +271,7 @@ fn left_out(entries: &[Entry], night: &Night, page: &mut Page) {
 
 /// Short for the table.
 fn share(permille: u32) -> String {
-    if permille > 1000 { "> 100 %".into() } else { percent(permille) }
+    percent(permille.min(1000))
 }
 
 /// At most so many characters.

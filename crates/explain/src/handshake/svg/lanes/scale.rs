@@ -1,8 +1,8 @@
 //! Time in true proportion: one line from the start of the connection to the end of the handshake.
 
-use super::super::canvas::{Anchor, Canvas, Column, Face};
 use super::Room;
 use crate::handshake::scene::{Scale, micros};
+use crate::picture::{Anchor, Canvas, Column, Face};
 use menshen_explain_core::handshake::Side;
 
 impl Scale {

@@ -12,7 +12,7 @@ fn base64_is_that_of_rfc_4648() {
 
 #[test]
 fn the_policy_names_the_style_sheet() {
-    let page = page("a <title>", "");
+    let page = page("a <title>", "a{}", "", "");
     assert!(page.contains("<title>a &lt;title&gt;</title>"), "{page}");
     let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
     let hash = base64(digest(&SHA256, style.as_bytes()).as_ref());

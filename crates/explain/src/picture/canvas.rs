@@ -4,57 +4,64 @@
 use std::fmt::Write as _;
 
 use super::measure;
-use crate::handshake::scene::Mark;
 
 /// A part of the sheet from top to bottom.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Column {
-    pub(super) x: i32,
-    pub(super) width: i32,
+pub(crate) struct Column {
+    pub(crate) x: i32,
+    pub(crate) width: i32,
 }
 
 impl Column {
-    pub(super) const fn right(self) -> i32 {
+    pub(crate) const fn right(self) -> i32 {
         self.x + self.width
     }
 
     /// Without so much at its left.
-    pub(super) const fn indented(self, by: i32) -> Self {
+    pub(crate) const fn indented(self, by: i32) -> Self {
         Self { x: self.x + by, width: self.width - by }
     }
 }
 
 /// The look of a text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Face {
-    pub(super) size: i32,
-    pub(super) bold: bool,
+pub(crate) struct Face {
+    pub(crate) size: i32,
+    pub(crate) bold: bool,
     /// Of the style sheet.
-    pub(super) class: &'static str,
+    pub(crate) class: &'static str,
 }
 
 impl Face {
-    pub(super) const TITLE: Self = Self { size: 22, bold: true, class: "t" };
-    pub(super) const HEADING: Self = Self { size: 17, bold: true, class: "t" };
-    pub(super) const STRONG: Self = Self { size: 15, bold: true, class: "t" };
-    pub(super) const BODY: Self = Self { size: 15, bold: false, class: "t" };
-    pub(super) const FAINT: Self = Self { size: 14, bold: false, class: "m" };
-    pub(super) const LABEL: Self = Self { size: 14, bold: true, class: "m" };
-    pub(super) const STRUCK: Self = Self { size: 15, bold: false, class: "t s" };
+    pub(crate) const TITLE: Self = Self { size: 22, bold: true, class: "t" };
+    pub(crate) const HEADING: Self = Self { size: 17, bold: true, class: "t" };
+    pub(crate) const STRONG: Self = Self { size: 15, bold: true, class: "t" };
+    pub(crate) const BODY: Self = Self { size: 15, bold: false, class: "t" };
+    pub(crate) const FAINT: Self = Self { size: 14, bold: false, class: "m" };
+    pub(crate) const LABEL: Self = Self { size: 14, bold: true, class: "m" };
+    pub(crate) const STRUCK: Self = Self { size: 15, bold: false, class: "t s" };
 
     /// From one line to the next.
-    pub(super) const fn line(self) -> i32 {
+    pub(crate) const fn line(self) -> i32 {
         self.size * 135 / 100
     }
 
-    pub(super) fn width(self, text: &str) -> i32 {
+    pub(crate) fn width(self, text: &str) -> i32 {
         measure::width(text, self.size, self.bold)
     }
 }
 
+/// A sign of the document's defs (`i-ID`), and its colour.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sign {
+    pub(crate) id: &'static str,
+    /// Of the style sheet.
+    pub(crate) class: &'static str,
+}
+
 /// Where a text begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
@@ -62,17 +69,17 @@ pub(super) enum Anchor {
 
 /// The place of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Area {
-    pub(super) left: i32,
-    pub(super) right: i32,
-    pub(super) top: i32,
-    pub(super) bottom: i32,
-    pub(super) text: String,
+pub(crate) struct Area {
+    pub(crate) left: i32,
+    pub(crate) right: i32,
+    pub(crate) top: i32,
+    pub(crate) bottom: i32,
+    pub(crate) text: String,
 }
 
 /// The drawing.
 #[derive(Debug, Default)]
-pub(super) struct Canvas {
+pub(crate) struct Canvas {
     /// Drawn first.
     under: String,
     over: String,
@@ -80,16 +87,16 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub(super) fn done(self) -> (String, Vec<Area>) {
+    pub(crate) fn done(self) -> (String, Vec<Area>) {
         (self.under + &self.over, self.areas)
     }
 
     /// One line of text; `y` is its base line.
-    pub(super) fn text(&mut self, x: i32, y: i32, face: Face, anchor: Anchor, text: &str) {
+    pub(crate) fn text(&mut self, x: i32, y: i32, face: Face, anchor: Anchor, text: &str) {
         let width = face.width(text);
         let (left, word) = match anchor {
             Anchor::Start => (x, ""),
@@ -114,7 +121,7 @@ impl Canvas {
     }
 
     /// A paragraph from `y` on; gives where the next thing may begin.
-    pub(super) fn paragraph(&mut self, column: Column, y: i32, face: Face, text: &str) -> i32 {
+    pub(crate) fn paragraph(&mut self, column: Column, y: i32, face: Face, text: &str) -> i32 {
         if text.is_empty() {
             return y;
         }
@@ -127,31 +134,21 @@ impl Canvas {
     }
 
     /// A paragraph behind a sign.
-    pub(super) fn marked(
+    pub(crate) fn marked(
         &mut self,
         column: Column,
         y: i32,
-        mark: Mark,
+        sign: Sign,
         face: Face,
         text: &str,
     ) -> i32 {
         let side = face.size + 1;
-        self.sign(column.x, y + 1, side, mark);
+        self.icon(sign.id, sign.class, column.x, y + 1, side);
         self.paragraph(column.indented(side + 7), y, face, text)
     }
 
-    pub(super) fn sign(&mut self, x: i32, y: i32, side: i32, mark: Mark) {
-        let (id, class) = match mark {
-            Mark::Good => ("good", "good"),
-            Mark::Bad => ("bad", "bad"),
-            Mark::Differs => ("differs", "odd"),
-            Mark::Unknown => ("unknown", "odd"),
-        };
-        self.icon(id, class, x, y, side);
-    }
-
     /// One of the signs of the defs.
-    pub(super) fn icon(&mut self, id: &str, class: &str, x: i32, y: i32, side: i32) {
+    pub(crate) fn icon(&mut self, id: &str, class: &str, x: i32, y: i32, side: i32) {
         let _ = writeln!(
             self.over,
             "<use href=\"#i-{id}\" class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{side}\" \
@@ -160,23 +157,23 @@ impl Canvas {
     }
 
     /// A shape as it is written; never with text of others.
-    pub(super) fn shape(&mut self, shape: &str) {
+    pub(crate) fn shape(&mut self, shape: &str) {
         self.over.push_str(shape);
         self.over.push('\n');
     }
 
     /// A shape below all others.
-    pub(super) fn below(&mut self, shape: &str) {
+    pub(crate) fn below(&mut self, shape: &str) {
         self.under.push_str(shape);
         self.under.push('\n');
     }
 
     /// All until [`Canvas::close`] shows `title` when pointed at.
-    pub(super) fn open(&mut self, title: &str) {
+    pub(crate) fn open(&mut self, title: &str) {
         let _ = writeln!(self.over, "<g><title>{}</title>", escape(title));
     }
 
-    pub(super) fn close(&mut self, column: Column, top: i32, bottom: i32) {
+    pub(crate) fn close(&mut self, column: Column, top: i32, bottom: i32) {
         let _ = writeln!(
             self.over,
             "<rect class=\"hit\" x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{}\"/></g>",
@@ -188,7 +185,7 @@ impl Canvas {
 }
 
 /// Text as it is written in XML and HTML.
-pub(in crate::handshake) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
