@@ -36,6 +36,7 @@ fn help_is_as_agreed() {
         "cert dev",
         "explain cert",
         "explain https",
+        "explain oom",
         "explain page",
         "explain upload",
         "cert",
