@@ -39,6 +39,7 @@ fn help_is_as_agreed() {
         "explain oom",
         "explain page",
         "explain upload",
+        "guard",
         "cert",
         "cert request",
         "cert install",
