@@ -10,4 +10,5 @@ extern crate alloc;
 pub mod capture;
 pub mod certificate;
 pub mod handshake;
+pub mod oom;
 pub mod page;

@@ -2,12 +2,29 @@
 //! 2.6.18 to 6.18 and vendors' variants, as `/dev/kmsg` records, `dmesg`, syslog, journal exports
 //! and consoles show them.
 //!
-//! The reader streams: bytes in, [`Event`]s out, bounded memory. It takes any bytes without panic
-//! and loses no kill because something else of its block is missing, cut or interleaved.
+//! The [`Reader`] streams: bytes in, [`Event`]s out, bounded memory. It takes any bytes without
+//! panic and loses no kill because something else of its block is missing, cut or interleaved.
 
+mod clocks;
+mod fact;
+mod journal;
+mod kmsg;
+mod limits;
 mod model;
+mod open;
+mod prefix;
+mod queue;
+mod reader;
+mod scan;
+mod summary;
+mod text;
+mod userspace;
 
+pub use kmsg::KmsgRecord;
+pub use limits::Limits;
 pub use model::{
     Boot, CgroupState, Event, Invoker, Kill, KillForm, Lost, LostCause, MemoryState, Name, Reaped,
-    Report, Restart, Scope, Span, Stamp, Suppressed, Task, Wall, Zone,
+    Report, Restart, Scope, Span, Stamp, Suppressed, Task, UnitHit, Wall, Zone,
 };
+pub use reader::Reader;
+pub use summary::{Style, Summary};

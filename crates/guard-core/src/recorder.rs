@@ -12,6 +12,7 @@
 
 mod body;
 mod bytes;
+mod kill;
 mod layout;
 mod process;
 mod read;
@@ -20,6 +21,7 @@ pub use body::{
     Body, Count, Forecast, Loss, LossCause, Outcome, Pressure, Snapshot, Start, Step, StepEdge,
     Stop, Trigger, Victim, VictimRow,
 };
+pub use kill::{KillLine, kill_line};
 pub use layout::{
     FileHead, Lane, LaneWriter, LastSegment, Stamp, Status, encode_record, segment_offset,
     segments, segments_of,

@@ -17,6 +17,7 @@ mod certificates;
 mod ladder;
 mod php;
 mod render;
+mod watch;
 
 /// All of it; `--json` prints it as it is, so field names stay.
 #[derive(Debug, Serialize)]
@@ -38,6 +39,8 @@ struct Status {
     certificates: certificates::Certificates,
     #[serde(flatten)]
     ladder: ladder::Ladder,
+    /// The memory watch; none where no recorder was ever made.
+    watch: Option<watch::Watch>,
     /// Limits that were hit, by counter name, all workers together.
     limits_hit: Vec<LimitRow>,
 }
@@ -85,7 +88,9 @@ pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
         Ok(found) => found,
         Err(code) => return code,
     };
-    let status = read(board, pid, &state);
+    let mut status = read(board, pid, &state);
+    let recorder = watch::recorder_of(&arguments.place, &state);
+    status.watch = watch::read(&recorder, unix_millis());
     let text = if arguments.json {
         // Strings and numbers only: nothing in it can fail to become JSON.
         serde_json::to_string_pretty(&status).unwrap_or_default() + "\n"
@@ -131,6 +136,7 @@ fn read(board: ScoreView, guard_pid: u32, state: &Path) -> Status {
         php: php::read(board),
         ladder: ladder::read(board, state, now),
         certificates: certificates::read(board, state, i64::try_from(now / 1000).unwrap_or(0)),
+        watch: None,
         limits_hit: limits
             .map(|&counter| LimitRow { name: counter.name(), count: sum(board, counter) })
             .filter(|row| row.count > 0)

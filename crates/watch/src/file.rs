@@ -177,3 +177,6 @@ fn fill(mut file: &File, bytes: u64) -> io::Result<()> {
     file.set_len(bytes)?;
     file.sync_all()
 }
+
+#[cfg(test)]
+mod tests;

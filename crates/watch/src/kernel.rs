@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use memchr::memmem;
-use menshen_guard_core::recorder::{Body, Loss, LossCause};
+use menshen_guard_core::recorder::{Body, KillLine, Loss, LossCause, kill_line};
 use menshen_sys::kmsg::{self, Head, KernelLog, Next};
 
 use crate::recorder::Recorder;
@@ -24,15 +24,6 @@ pub(crate) struct KernelReader {
     first: Option<u64>,
     kill_lines: u64,
     kills: Vec<KillLine>,
-}
-
-/// A `Killed process` line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct KillLine {
-    /// Who was killed.
-    pub(crate) pid: u32,
-    /// Whose limit it was.
-    pub(crate) of_group: bool,
 }
 
 impl KernelReader {
@@ -83,7 +74,7 @@ impl KernelReader {
             }
             self.last = Some(head.sequence);
             self.first = self.first.or(Some(head.sequence));
-            if let Some(kill) = kill_line(&head, kmsg::text(record)) {
+            if let Some(kill) = kill_line(head.priority, kmsg::text(record)) {
                 self.kill_lines += 1;
                 if self.kills.len() < KILLS_MAX {
                     self.kills.push(kill);
@@ -159,22 +150,6 @@ impl Window {
 /// Whether the kernel itself wrote it; programs that write to the log get another facility.
 const fn is_kernel(head: &Head) -> bool {
     head.priority < 8
-}
-
-/// The kill that a record tells of. The word also stands in rows of the table of processes, and in
-/// other lines, when a process has chosen it for its name: those begin otherwise.
-fn kill_line(head: &Head, text: &[u8]) -> Option<KillLine> {
-    let named = text.starts_with(b"[") || text.starts_with(b"oom-kill:");
-    if !is_kernel(head) || named || memmem::find(text, b" invoked oom-killer").is_some() {
-        return None;
-    }
-    // "Killed process" and, before 5.0 of some vendors, "killed process".
-    let word = b"illed process ";
-    let at = memmem::find(text, word)? + word.len();
-    let digits = text.get(at..)?;
-    let end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
-    let pid = std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()?;
-    Some(KillLine { pid, of_group: text.starts_with(b"Memory cgroup") })
 }
 
 /// Words of a shortage, as kernels from 2.6 on write them.

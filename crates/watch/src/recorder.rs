@@ -319,3 +319,6 @@ const BODY_ROOM: usize = 32 * 1024;
 const STACK_BYTES: usize = 256 * 1024;
 /// [`Body::Processes`], which is encoded from rows.
 const PROCESSES_KIND: u16 = 5;
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use menshen_base::Counter;
 use menshen_config::{Guard, Threshold};
 use menshen_guard_core::hold::Standing;
 use menshen_guard_core::ladder::{Action, Bytes, Ladder, Marks, Reading, Rules, Step};
-use menshen_guard_core::recorder::Pressure;
+use menshen_guard_core::recorder::{self, Body, Pressure, StepEdge};
 use menshen_sys::Scoreboard;
 use menshen_sys::posture::{Posture, UNKNOWN, Word};
 use menshen_sys::scoreboard::SLOTS_MAX;
@@ -20,6 +20,7 @@ use menshen_sys::scoreboard::SLOTS_MAX;
 use crate::domain::Domains;
 use crate::log::Log;
 use crate::protect::{Protected, Protector};
+use crate::recorder::Recorder;
 use crate::steps::brake::Brake;
 use crate::steps::hold::Hold;
 use crate::steps::journal::Journal;
@@ -40,6 +41,7 @@ pub(crate) struct Rungs {
     /// Sums when the step began: what workers and guard told.
     shrunk_before: u64,
     php_before: (u64, u64),
+    recorder: Recorder,
     log: Log,
 }
 
@@ -49,6 +51,7 @@ impl Rungs {
         guard: &Guard,
         posture: Option<Posture>,
         board: Option<Scoreboard>,
+        recorder: Recorder,
         log: Log,
     ) -> Self {
         let mut journal = Journal::open(journal_path(guard), log);
@@ -72,6 +75,7 @@ impl Rungs {
             php_bytes: guard.recycle_php_bytes,
             shrunk_before: 0,
             php_before: (0, 0),
+            recorder,
             log,
         }
     }
@@ -119,6 +123,10 @@ impl Rungs {
             posture.step_freed(number, held.freed);
             posture.step_left(number);
         }
+        if held.groups > 0 {
+            let detail = format!("{} held groups were decided about", held.groups);
+            self.keep(Step::Hold, StepEdge::Effect, Some(held.freed), &detail);
+        }
     }
 
     /// Takes everything back.
@@ -143,11 +151,13 @@ impl Rungs {
                 if let Some(posture) = &self.posture {
                     posture.step_taken(step.number(), unix_millis());
                 }
+                self.keep(step, StepEdge::Entered, None, &line);
                 (self.log)(&line);
                 self.enter(step);
                 return;
             }
             Action::Again { .. } => {
+                self.keep(step, StepEdge::Entered, None, &line);
                 (self.log)(&line);
                 self.enter(step);
                 return;
@@ -161,12 +171,15 @@ impl Rungs {
                 if let (Some(posture), Some(bytes)) = (&self.posture, freed) {
                     posture.step_freed(step.number(), bytes);
                 }
+                self.keep(step, StepEdge::Effect, freed, &line);
             }
             Action::Leave { .. } => {
                 self.leave(step);
+                let mut freed = None;
                 // What came after the pause: PHP ends its children when their requests are done.
                 if let Some((text, bytes)) = self.told(step) {
                     line.push_str(&format!("; {text} {}", Bytes(bytes)));
+                    freed = Some(bytes);
                     if let Some(posture) = &self.posture {
                         let before = posture.view().step(step.number()).freed_last;
                         posture.step_freed(step.number(), bytes.saturating_sub(before));
@@ -175,9 +188,16 @@ impl Rungs {
                 if let Some(posture) = &self.posture {
                     posture.step_left(step.number());
                 }
+                self.keep(step, StepEdge::Left, freed, &line);
             }
         }
         (self.log)(&line);
+    }
+
+    /// Records what is told of a step.
+    fn keep(&self, step: Step, edge: StepEdge, freed_bytes: Option<u64>, detail: &str) {
+        let (name, detail) = (step.name().as_bytes(), detail.as_bytes());
+        self.recorder.record(&Body::Step(recorder::Step { edge, freed_bytes, name, detail }));
     }
 
     fn enter(&mut self, step: Step) {

@@ -75,8 +75,6 @@ fn begin(spec: &WatchSpec, alone: Alone, log: Log) -> Result<Watch, Fault> {
         text: format!("could not {what}: {error}"),
         code: EXIT_PERMANENT,
     };
-    // Before there are threads: they share the one heap that is kept.
-    keep_heap();
     ignore_terminal_stops();
     set_name("menshen:watch");
     stdin_from_null().map_err(|error| permanent("open /dev/null", &error))?;
@@ -109,6 +107,9 @@ fn begin(spec: &WatchSpec, alone: Alone, log: Log) -> Result<Watch, Fault> {
             None
         }
     };
+    // After the old recorder was read, which takes as much memory as it has bytes; before there are
+    // threads, which are to share the one heap that is kept.
+    keep_heap();
     let parts = Parts { recorder, kernel, spec: spec.clone(), log };
     let watch = Watch::new(parts).map_err(|error| permanent("start the watch", &error))?;
     // Last, when all is there that is to stay.

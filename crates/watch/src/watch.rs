@@ -97,7 +97,7 @@ impl Watch {
             count_at: None,
             shown: None,
             level_said: None,
-            rungs: Rungs::begin(&spec.guard, posture, board, log),
+            rungs: Rungs::begin(&spec.guard, posture, board, writing.recorder().clone(), log),
             writing,
             log,
         };
@@ -134,7 +134,9 @@ impl Watch {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         self.rungs.end();
         while !self.read_kernel(RECORDS_AT_ONCE) {}
+        self.last = self.sources.read();
         self.count_now();
+        self.show(Instant::now());
         let recorder = self.writing.recorder();
         recorder.record(&Body::Stop(Stop { reason: b"asked to end" }));
         recorder.show(|status| status.pid = 0);
@@ -220,17 +222,15 @@ impl Watch {
             let mut latest = self.tables.latest();
             let number = latest.number;
             for kill in &kills {
-                latest.record_victim(kill.pid, recorder);
+                let name = latest.record_victim(kill.pid, recorder);
+                (self.log)(&format!("the kernel killed process {}{name}", kill.pid));
                 let say = &mut |body: &Body<'_>| recorder.record(body);
                 latest.forecasts.killed(number, kill.pid, kill.of_group, say);
             }
             drop(latest);
             self.count_at = Some(now + SETTLED);
             self.next_reading = now;
-            for kill in &kills {
-                (self.log)(&format!("the kernel killed process {}", kill.pid));
-            }
-            if self.pace.take(Trigger::Kill, self.last.level, now) {
+            if self.pace.take(Trigger::Kill, self.last.level, b"", now) {
                 self.want_table(Trigger::Kill, Vec::new());
             }
         }
@@ -239,7 +239,7 @@ impl Watch {
 
     fn look_at_groups(&mut self, now: Instant) {
         for path in self.groups.take() {
-            if self.pace.take(Trigger::Group, 0, now) {
+            if self.pace.take(Trigger::Group, 0, &path, now) {
                 self.want_table(Trigger::Group, path);
             }
         }
@@ -252,7 +252,7 @@ impl Watch {
         let worse = self.last.level > before.level;
         if self.last.level > 0
             && (worse || fell || trigger == Trigger::Stall)
-            && self.pace.take(trigger, self.last.level, now)
+            && self.pace.take(trigger, self.last.level, b"", now)
         {
             self.want_table(trigger, Vec::new());
         }

@@ -134,7 +134,7 @@ impl Card {
 }
 
 /// Fit for a terminal: control characters, and those that turn or hide text, are written out.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let invisible = |c: char| {
         matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{ad}')
@@ -151,7 +151,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// Broken at spaces into lines of at most `columns`; a longer word stays whole.
-fn broken(text: &str, columns: usize) -> Vec<String> {
+pub(crate) fn broken(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
     for word in text.split(' ') {

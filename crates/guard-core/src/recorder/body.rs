@@ -143,11 +143,13 @@ pub struct Pressure {
     pub level: u8,
 }
 
-/// Into or out of a step.
+/// What is told of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepEdge {
-    /// It is taken.
+    /// It is taken, or done once more.
     Entered,
+    /// What came of it so far.
+    Effect,
     /// It is taken back.
     Left,
 }
@@ -155,7 +157,7 @@ pub enum StepEdge {
 /// A step of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step<'a> {
-    /// Into or out of it.
+    /// What is told.
     pub edge: StepEdge,
     /// Bytes it freed, where that can be told.
     pub freed_bytes: Option<u64>,
@@ -251,7 +253,11 @@ impl Body<'_> {
             }
             Self::Pressure(pressure) => encode_pressure(pressure, bytes),
             Self::Step(step) => {
-                bytes.put_u8(u8::from(step.edge == StepEdge::Left));
+                bytes.put_u8(match step.edge {
+                    StepEdge::Entered => 0,
+                    StepEdge::Left => 1,
+                    StepEdge::Effect => 2,
+                });
                 bytes.put_known(step.freed_bytes);
                 bytes.put_text(step.name, TEXT_BYTES_MAX);
                 bytes.put_text(step.detail, TEXT_BYTES_MAX);
@@ -320,7 +326,12 @@ impl<'a> Body<'a> {
             }),
             7 => Self::Pressure(decode_pressure(&mut from)?),
             8 => Self::Step(Step {
-                edge: if from.u8()? == 0 { StepEdge::Entered } else { StepEdge::Left },
+                edge: match from.u8()? {
+                    0 => StepEdge::Entered,
+                    1 => StepEdge::Left,
+                    2 => StepEdge::Effect,
+                    _ => return None,
+                },
                 freed_bytes: from.known()?,
                 name: from.text()?,
                 detail: from.text()?,

@@ -38,30 +38,3 @@ fn a_flood_behind_a_report_is_cut() {
     }
     assert_eq!(kept, AFTER);
 }
-
-#[test]
-fn kills_of_the_kernel_are_counted_and_names_are_not() {
-    let kill = |priority, text: &[u8]| kill_line(&head(priority, 1, 1), text);
-    let line = b"Memory cgroup out of memory: Killed process 7 (a) total-vm:1kB";
-    assert_eq!(kill(3, line), Some(KillLine { pid: 7, of_group: true }));
-    let lines: [&[u8]; 4] = [
-        b"Out of memory: Killed process 8 (x)",
-        b"Killed process 8 (x)",
-        b"Killed process 8, UID 0, (x) total-vm:1kB",
-        b"Out of memory in UB 12: OOM killed process 8 (php-cgi) score 0 vm:1kB",
-    ];
-    for line in lines {
-        assert_eq!(kill(3, line), Some(KillLine { pid: 8, of_group: false }));
-    }
-    let others: [&[u8]; 5] = [
-        b"[   9]     0     9  100  5  0  0  0 Killed process 9",
-        b"Killed process 9 invoked oom-killer: gfp_mask=0x1",
-        b"oom-kill:constraint=X,task=Killed process 9,pid=1,uid=0",
-        b"Killed process ",
-        b"Kill process 9 (x) score 1 or sacrifice child",
-    ];
-    for line in others {
-        assert_eq!(kill(3, line), None, "{}", line.escape_ascii());
-    }
-    assert_eq!(kill(14, b"Out of memory: Killed process 8 (x)"), None, "of a program");
-}
