@@ -15,11 +15,12 @@ mod json;
 mod packed;
 pub mod picture;
 mod pump;
+mod recorder;
 mod text;
 
 use std::io;
 
-pub use menshen_explain_core::oom::{Night, Report};
+pub use menshen_explain_core::oom::{Night, Recorded, Report};
 
 pub use self::input::{Input, Opened, open};
 pub use self::json::json;
@@ -33,6 +34,8 @@ pub struct Story {
     pub night: Night,
     /// The conclusions.
     pub report: Report,
+    /// What a flight recorder told beside the kernel's words.
+    pub recorded: Option<Recorded>,
 }
 
 impl Story {
@@ -70,6 +73,12 @@ pub enum OomError {
         /// Its name.
         name: String,
     },
+    /// The file is no flight recorder, or nothing of it is left.
+    #[error("{name} is no flight recorder")]
+    NoRecorder {
+        /// Its name.
+        name: String,
+    },
     /// The journal cannot be asked.
     #[error("could not read the journal")]
     Journal(#[source] io::Error),
@@ -87,7 +96,7 @@ impl OomError {
             Self::Unreadable { source, .. } | Self::Journal(source) | Self::Ring(source) => {
                 !matches!(source.kind(), NotFound | PermissionDenied | IsADirectory | Unsupported)
             }
-            Self::Packed { .. } | Self::NothingThere { .. } => false,
+            Self::Packed { .. } | Self::NothingThere { .. } | Self::NoRecorder { .. } => false,
         }
     }
 
@@ -96,6 +105,11 @@ impl OomError {
     pub fn hint(&self) -> String {
         match self {
             Self::Packed { name, kind } => kind.hint(name),
+            Self::NoRecorder { .. } => {
+                "It is the file that guard.recorder names, made by `menshen serve` or `menshen \
+                 guard`."
+                    .into()
+            }
             Self::NothingThere { .. } => {
                 "Name files, or the folder that holds them, such as /var/log.".into()
             }

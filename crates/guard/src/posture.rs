@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use menshen_sys::posture::{Posture, PostureView};
+use menshen_sys::posture::Posture;
 
 use crate::error::GuardError;
 
@@ -43,11 +43,6 @@ impl Shared {
     /// For workers.
     pub(crate) fn readable(&self) -> BorrowedFd<'_> {
         self.readable.as_fd()
-    }
-
-    /// What it says now.
-    pub(crate) fn view(&self) -> PostureView {
-        self.posture.view()
     }
 
     /// The watch is gone: nothing of what it asked for holds any more.

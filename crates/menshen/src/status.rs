@@ -14,6 +14,7 @@ use crate::cli::StatusArguments;
 use crate::{out, reload};
 
 mod certificates;
+mod ladder;
 mod php;
 mod render;
 mod watch;
@@ -36,6 +37,8 @@ struct Status {
     php: php::Php,
     #[serde(flatten)]
     certificates: certificates::Certificates,
+    #[serde(flatten)]
+    ladder: ladder::Ladder,
     /// The memory watch; none where no recorder was ever made.
     watch: Option<watch::Watch>,
     /// Limits that were hit, by counter name, all workers together.
@@ -131,6 +134,7 @@ fn read(board: ScoreView, guard_pid: u32, state: &Path) -> Status {
         workers: living(board).map(|slot| worker_row(slot, now)).collect(),
         transfers: transfers_now,
         php: php::read(board),
+        ladder: ladder::read(board, state, now),
         certificates: certificates::read(board, state, i64::try_from(now / 1000).unwrap_or(0)),
         watch: None,
         limits_hit: limits

@@ -40,6 +40,7 @@ fn help_is_as_agreed() {
         "explain page",
         "explain port",
         "explain upload",
+        "guard",
         "cert",
         "cert request",
         "cert install",

@@ -5,7 +5,7 @@
 //! Now and then a table is taken for memory only, so that a process that is killed out of the blue
 //! was seen alive. Command lines are read once per process and name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Asked {
-    table: Option<Wanted>,
+    tables: VecDeque<Wanted>,
     ending: bool,
 }
 
@@ -104,13 +104,12 @@ impl Tables {
         Ok(Self { shared })
     }
 
-    /// Wants a table to be recorded. One that waits already is replaced unless it is about a worse
-    /// moment.
+    /// Wants a table to be recorded. While [`WANTED_MAX`] wait already it is let go: they are about
+    /// the same moment.
     pub(crate) fn want(&self, wanted: Wanted) {
         let mut asked = lock(&self.shared.wanted);
-        let worse = |old: &Wanted| old.pressure.level > wanted.pressure.level;
-        if !asked.table.as_ref().is_some_and(worse) {
-            asked.table = Some(wanted);
+        if asked.tables.len() < WANTED_MAX {
+            asked.tables.push_back(wanted);
         }
         drop(asked);
         self.shared.asked.notify_one();
@@ -162,14 +161,14 @@ impl Taker {
         let mut pause = Duration::ZERO;
         loop {
             let mut asked = lock(&self.shared.wanted);
-            if asked.table.is_none() && !asked.ending {
+            if asked.tables.is_empty() && !asked.ending {
                 let waited = self.shared.asked.wait_timeout(asked, pause);
                 asked = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
             if asked.ending {
                 return;
             }
-            let wanted = asked.table.take();
+            let wanted = asked.tables.pop_front();
             drop(asked);
             let begun = Instant::now();
             self.take(wanted);
@@ -334,9 +333,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Between tables that nobody asked for: at least so long, and so many times what one takes, which
-/// is half a percent of one processor.
+/// is one percent of one processor.
 const QUIET_MIN: Duration = Duration::from_secs(5);
-const QUIET_SHARE: u32 = 200;
+const QUIET_SHARE: u32 = 100;
+const WANTED_MAX: usize = 8;
 const NAMED_MAX: usize = 64;
 const FORECAST_GROUPS_MAX: usize = 64;
 const STACK_BYTES: usize = 512 * 1024;

@@ -230,7 +230,7 @@ impl Watch {
             drop(latest);
             self.count_at = Some(now + SETTLED);
             self.next_reading = now;
-            if self.pace.take(Trigger::Kill, self.last.level, now) {
+            if self.pace.take(Trigger::Kill, self.last.level, b"", now) {
                 self.want_table(Trigger::Kill, Vec::new());
             }
         }
@@ -239,7 +239,7 @@ impl Watch {
 
     fn look_at_groups(&mut self, now: Instant) {
         for path in self.groups.take() {
-            if self.pace.take(Trigger::Group, 0, now) {
+            if self.pace.take(Trigger::Group, 0, &path, now) {
                 self.want_table(Trigger::Group, path);
             }
         }
@@ -252,7 +252,7 @@ impl Watch {
         let worse = self.last.level > before.level;
         if self.last.level > 0
             && (worse || fell || trigger == Trigger::Stall)
-            && self.pace.take(trigger, self.last.level, now)
+            && self.pace.take(trigger, self.last.level, b"", now)
         {
             self.want_table(trigger, Vec::new());
         }

@@ -27,6 +27,8 @@ pub enum Input {
     Journal,
     /// The kernel's ring and its counter.
     Live,
+    /// The flight recorder of the watch.
+    Recorder(PathBuf),
 }
 
 /// Everything that is to be read, open.
@@ -65,6 +67,7 @@ pub(super) enum Origin {
     Bytes(Box<dyn Read>),
     Ring(KernelLog),
     Journal(Child),
+    Recorder(File),
 }
 
 impl fmt::Debug for Origin {
@@ -73,6 +76,7 @@ impl fmt::Debug for Origin {
             Self::Bytes(_) => "Bytes",
             Self::Ring(_) => "Ring",
             Self::Journal(_) => "Journal",
+            Self::Recorder(_) => "Recorder",
         })
     }
 }
@@ -100,6 +104,10 @@ pub fn open(inputs: &[Input]) -> Result<Opened, OomError> {
             Input::Journal => {
                 let child = journal::start().map_err(OomError::Journal)?;
                 opened.logs.push(single("journal", Origin::Journal(child)));
+            }
+            Input::Recorder(path) => {
+                let file = File::open(path).map_err(|error| unreadable(path, error))?;
+                opened.logs.push(single(&shown(path), Origin::Recorder(file)));
             }
             Input::Live => {
                 let ring = KernelLog::open(Start::Oldest).map_err(OomError::Ring)?;

@@ -2,7 +2,9 @@
 //! strings, with what was no text in them as `\xNN`.
 
 use menshen_base::Finding;
-use menshen_explain_core::oom::{Broken, Completeness, Counts, Entry, Killed, Shortage, Source};
+use menshen_explain_core::oom::{
+    Broken, Completeness, Counts, Entry, Killed, Recorded, Shortage, Source,
+};
 use serde::Serialize;
 
 use super::Story;
@@ -10,7 +12,7 @@ use super::Story;
 /// The story as JSON, with a line end.
 #[must_use]
 pub fn json(story: &Story) -> String {
-    let Story { night, report } = story;
+    let Story { night, report, recorded } = story;
     let whole = Whole {
         headline: &report.headline,
         complete: report.completeness.complete,
@@ -23,6 +25,7 @@ pub fn json(story: &Story) -> String {
         counts: &night.counts,
         sources: &night.sources,
         broken: &night.broken,
+        recorder: recorded.as_ref(),
     };
     // Strings and numbers only: nothing in it can fail to become JSON.
     serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
@@ -41,4 +44,6 @@ struct Whole<'a> {
     counts: &'a Counts,
     sources: &'a [Source],
     broken: &'a [Broken],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorder: Option<&'a Recorded>,
 }

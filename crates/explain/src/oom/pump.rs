@@ -1,15 +1,16 @@
 //! Bytes into the reader, events into the collector. Runs without rights; never waits for more
 //! than the input has.
 
+use std::fs::File;
 use std::io::{self, Read};
 
-use menshen_explain_core::oom::{Collector, report};
+use menshen_explain_core::oom::{Collector, Recorded, report};
 use menshen_guard_core::oom::{Limits, Reader};
 use menshen_sys::kmsg::{KernelLog, Next};
 
 use super::input::{Choice, Log, Opened, Origin, Part};
 use super::packed::{UNPACKED_BYTES_MAX, plain};
-use super::{OomError, Story, journal};
+use super::{OomError, Story, journal, recorder};
 
 /// How far reading is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,22 +29,25 @@ pub struct Progress {
 pub fn read(opened: Opened, progress: &mut dyn FnMut(Progress)) -> Result<Story, OomError> {
     let sizes = opened.logs.iter().flat_map(|log| log.parts.iter().map(|part| part.bytes));
     let bytes_all = sizes.sum::<Option<u64>>();
-    let mut pump = Pump { collector: Collector::new(), bytes: 0, bytes_all, progress };
+    let mut pump =
+        Pump { collector: Collector::new(), bytes: 0, bytes_all, recorded: None, progress };
     for (name, reason) in opened.broken {
         pump.collector.broken(name, reason);
     }
     for log in opened.logs {
         pump.log(log)?;
     }
+    let recorded = pump.recorded;
     let night = pump.collector.night();
     let report = report(&night);
-    Ok(Story { night, report })
+    Ok(Story { night, report, recorded })
 }
 
 struct Pump<'a> {
     collector: Collector,
     bytes: u64,
     bytes_all: Option<u64>,
+    recorded: Option<Recorded>,
     progress: &'a mut dyn FnMut(Progress),
 }
 
@@ -55,6 +59,8 @@ impl Pump<'_> {
             let Part { name, changed, choice, from, .. } = part;
             self.collector.source(name.clone(), reader.summary().lines, changed);
             match from {
+                // Its logs end by themselves.
+                Origin::Recorder(file) => return self.recorder(&name, file),
                 Origin::Bytes(bytes) => self.file(&name, bytes, choice, &mut reader)?,
                 Origin::Ring(ring) => self.ring(ring, &mut reader)?,
                 Origin::Journal(child) => {
@@ -66,6 +72,24 @@ impl Pump<'_> {
         }
         let summary = reader.finish(&mut |event| self.collector.event(event));
         self.collector.end(&summary);
+        Ok(())
+    }
+
+    /// The lives of the machine in it are logs of their own: the kernel's clock began anew.
+    fn recorder(&mut self, name: &str, file: File) -> Result<(), OomError> {
+        let (recorded, lives) = recorder::read(name, file)?;
+        for (number, words) in lives.iter().enumerate() {
+            if number > 0 {
+                self.collector.log();
+                self.collector.source(name.to_owned(), 0, None);
+            }
+            let mut reader = Reader::new(Limits::ORDINARY);
+            self.stream(&mut words.as_slice(), &mut reader)
+                .map_err(|source| OomError::Unreadable { name: name.to_owned(), source })?;
+            let summary = reader.finish(&mut |event| self.collector.event(event));
+            self.collector.end(&summary);
+        }
+        self.recorded = Some(recorded);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! Every name and path may be a stranger's: [`shown`] is the only way of foreign text onto the
 //! page.
 
+mod recorder;
 mod timeline;
 
 use std::fmt::Write as _;
@@ -25,6 +26,9 @@ pub fn text(story: &Story, paint: Paint, columns: usize) -> String {
     // With nothing to tell, the headline has said all.
     if !story.is_quiet() {
         completeness(&story.report.completeness, &mut page);
+    }
+    if let Some(recorded) = &story.recorded {
+        recorder::recorder(recorded, &mut page);
     }
     page.out
 }

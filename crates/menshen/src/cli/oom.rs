@@ -21,6 +21,7 @@ use clap::Args;
     menshen explain oom /var/log               all rotated logs of the system\n  \
     menshen explain oom --live                 the kernel's ring, checked against its counter\n  \
     menshen explain oom --journal              every start of the machine the journal has\n  \
+    menshen explain oom --recorder             what the watch saw before, what the kernel said\n  \
     dmesg | menshen explain oom                what another program prints\n  \
     menshen explain oom kern.log.2.gz --json   one file, for programs\n  \
     menshen explain oom kern.log --html a.html a page with a picture\n  \
@@ -37,7 +38,7 @@ pub(crate) struct OomArguments {
     pub(crate) journal: bool,
     /// Look at this host instead: who would be killed next, in order and why, on the machine and in
     /// each control group with a limit; who is immune, and whether that was inherited by mistake
-    #[arg(long, conflicts_with_all = ["files", "live", "journal", "svg", "html"])]
+    #[arg(long, conflicts_with_all = ["files", "live", "journal", "recorder", "svg", "html"])]
     pub(crate) next: bool,
     /// With --next: lines of each list
     #[arg(long, value_name = "N", requires = "next", default_value_t = crate::explain::next::TOP)]
@@ -49,6 +50,11 @@ pub(crate) struct OomArguments {
     /// Write a page with the picture and all kills into FILE, or to standard output with `-`
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// The flight recorder of the watch: the kernel's words with every victim as it was before its
+    /// kill; without FILE that of guard.recorder
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[arg(conflicts_with_all = ["files", "live", "journal"])]
+    pub(crate) recorder: Option<Option<PathBuf>>,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,

@@ -4,7 +4,7 @@
 //! has become `nobody`.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,10 @@ fn tell(arguments: &OomArguments) -> Result<(String, u8), Complaint> {
 }
 
 fn inputs(arguments: &OomArguments) -> Result<Vec<Input>, Complaint> {
+    if let Some(recorder) = &arguments.recorder {
+        let path = recorder.clone().map_or_else(usual_recorder, Ok)?;
+        return Ok(vec![Input::Recorder(path)]);
+    }
     if arguments.live {
         return Ok(vec![Input::Live]);
     }
@@ -94,6 +98,17 @@ fn inputs(arguments: &OomArguments) -> Result<Vec<Input>, Complaint> {
         _ => Input::Path(path.clone()),
     };
     Ok(arguments.files.iter().map(input).collect())
+}
+
+/// The recorder of the configuration that would be used here.
+fn usual_recorder() -> Result<PathBuf, Complaint> {
+    match menshen_guard::load(&menshen_guard::Source::default(), out::stderr_colour()) {
+        Ok(settings) => Ok(settings.config.guard.recorder),
+        Err(error) => Err(Complaint {
+            text: format!("{}\n  hint: name the recorder: --recorder FILE", error.render()),
+            code: EXIT_CONFIG,
+        }),
+    }
 }
 
 fn shape(arguments: &OomArguments, story: &Story) -> String {

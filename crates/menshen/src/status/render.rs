@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Status, TransferRow, certificates, php, watch};
+use super::{Status, TransferRow, certificates, ladder, php, watch};
 
 /// The whole answer, each line ended.
 pub(super) fn text(status: &Status) -> String {
@@ -30,6 +30,7 @@ pub(super) fn text(status: &Status) -> String {
     transfers(&mut out, &status.transfers);
     php::text(&mut out, &status.php);
     certificates::text(&mut out, &status.certificates);
+    ladder::text(&mut out, &status.ladder);
     watch::text(&mut out, status.watch.as_ref());
     let _ = writeln!(out);
     if status.limits_hit.is_empty() {

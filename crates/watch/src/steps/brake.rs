@@ -61,7 +61,7 @@ impl Brake {
     }
 
     /// Gives all groups what they had.
-    pub(crate) fn let_go(&mut self, journal: &mut Journal) {
+    pub(crate) fn let_go(&self, journal: &mut Journal) {
         let Some(tree) = &self.tree else { return };
         for (path, high) in journal.set().high.clone() {
             let free = tree.group(path.as_bytes()).and_then(|group| {

@@ -102,9 +102,10 @@ impl Hold {
         for path in paths {
             match take(path, journal) {
                 Ok(held) => {
-                    let limit = held.limit.map_or("no limit yet".to_owned(), |bytes| {
-                        format!("its limit of {}", Bytes(bytes))
-                    });
+                    let limit = held.limit.map_or_else(
+                        || "no limit yet".to_owned(),
+                        |bytes| format!("its limit of {}", Bytes(bytes)),
+                    );
                     log(&format!("hold: {path} is held at {limit}, we choose who ends"));
                     hold.groups.push(held);
                 }
