@@ -75,6 +75,7 @@ const STORM: &[(u64, &str)] = &[
 ];
 
 /// Where a sample is; `None` after saying so.
+#[expect(clippy::print_stderr, reason = "a test that is left out must say so")]
 fn sample(name: &str) -> Option<PathBuf> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = crate_folder.join("tests/oom").join(name);
@@ -183,4 +184,52 @@ fn headlines_say_what_happened() {
         "mysqld was killed 4 times in 12 minutes, and rsyslogd once, because 30 VBoxHeadless \
          processes held 92 % of memory; mysqld_safe restarted it each time; rsyslogd died first"
     );
+}
+
+/// All our logs, line by line.
+fn lines() -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    for (name, _) in SAMPLES.iter().filter(|(name, _)| !name.starts_with("pub-")) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oom").join(name);
+        let bytes = std::fs::read(path).unwrap();
+        lines.extend(bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+    }
+    lines
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(48))]
+
+    /// Any lines of real logs in any order, cut and changed: a story comes out, of every process
+    /// at most once at a time, and nothing in it steers a terminal.
+    #[test]
+    fn any_mixture_of_lines_gives_a_story(
+        picks in proptest::collection::vec((0_usize..2000, 0_usize..200, 0_u8..=255), 1..300),
+    ) {
+        let all = lines();
+        let mut log = Vec::new();
+        for (line, at, byte) in picks {
+            let mut line = all[line % all.len()].clone();
+            if let Some(place) = line.get_mut(at).filter(|_| byte < 40) {
+                *place = byte;
+            }
+            log.extend(line);
+            log.push(b'\n');
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, &log).unwrap();
+        let story = story(&path);
+        let text = text(&story, Paint::Plain, 60);
+        let steers = |c: char| c != '\n' && c.is_control();
+        proptest::prop_assert!(!text.contains(steers));
+        let json: Value = serde_json::from_str(&json(&story)).unwrap();
+        let kills = json["kills"].as_array().unwrap();
+        let mut known = std::collections::BTreeSet::new();
+        for kill in kills {
+            let key = (kill["pid"].as_u64(), kill["source"].as_u64(), kill["line"].as_u64());
+            proptest::prop_assert!(known.insert(key), "{:?} twice", key);
+        }
+        proptest::prop_assert_eq!(story.is_quiet(), kills.is_empty() && story.report.findings.is_empty());
+    }
 }

@@ -155,7 +155,7 @@ impl<'a> Table<'a> {
             *heading = Some(title);
             *consumers = None;
         }
-        for (number, pid) in pids.iter().enumerate() {
+        for (number, pid) in pids.iter().take(ROWS_SHOWN).enumerate() {
             let kills = &self.night.kills;
             let own = shortage.kills.iter().filter_map(|number| kills.get(*number));
             let killed = own.into_iter().find(|killed| killed.pid == *pid);
@@ -169,6 +169,10 @@ impl<'a> Table<'a> {
                     page.put(&self.indent(""), &remark, Style::Plain);
                 }
             }
+        }
+        if pids.len() > ROWS_SHOWN {
+            let more = format!("… and {} more; --json has them all", pids.len() - ROWS_SHOWN);
+            page.put(&self.indent(""), &more, Style::Faint);
         }
         if pids.is_empty() {
             let reason = shortage.deadlock.as_deref().unwrap_or("the log does not say who was");
@@ -252,7 +256,8 @@ fn title(shortage: &Shortage) -> String {
 fn largest(shortage: &Shortage) -> String {
     let word = |one: &Consumer| {
         let number = if one.count > 1 { format!("{} ", one.count) } else { String::new() };
-        let share = one.share_permille.map(|share| format!(" ({})", self::share(share)));
+        let share = one.share_permille.filter(|share| *share > 0);
+        let share = share.map(|share| format!(" ({})", self::share(share)));
         format!("{number}{} {}{}", one.name.text, size(one.held_kib), share.unwrap_or_default())
     };
     let shown = shortage.consumers.iter().take(CONSUMERS_SHOWN);
@@ -312,6 +317,8 @@ fn cut(text: &str, most: usize) -> String {
 const NAME: usize = 15;
 /// Programs named in a line.
 const CONSUMERS_SHOWN: usize = 4;
+/// Processes of one report that have a row.
+const ROWS_SHOWN: usize = 40;
 /// Entries up to which the night is shown whole.
 const ENTRIES_SHOWN: usize = 60;
 const ENTRIES_FIRST: usize = 30;
