@@ -3,7 +3,7 @@
 //! Rules look at the machine's memory and at each control group by itself ([`Site`]); of a night
 //! with very many groups the ones with most kills are looked at.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -219,7 +219,7 @@ fn adopt<'a>(night: &'a Night, sites: &mut Vec<Site<'a>>) {
         .filter(|number| sites.get(*number).is_some_and(|site| site.group.is_some()))
         .collect();
     let (Some(from), [to]) = (sites.iter().position(orphan), groups.as_slice()) else { return };
-    let names = |site: &Site<'a>| -> Vec<&'a str> {
+    let names = |site: &Site<'a>| -> BTreeSet<&'a str> {
         let kills = site.shortages.iter().flat_map(|one| night.kills_of(one));
         kills.map(|kill| kill.name.text.as_str()).collect()
     };
@@ -229,7 +229,7 @@ fn adopt<'a>(night: &'a Night, sites: &mut Vec<Site<'a>>) {
         let host = |site: &Site<'_>| site.shortages.first().and_then(|one| one.host.clone());
         host(one) == host(other)
     };
-    if !names(orphans).iter().all(|name| known.contains(name)) || !same_host(orphans, group) {
+    if !names(orphans).is_subset(&known) || !same_host(orphans, group) {
         return;
     }
     let shortages = sites.remove(from).shortages;

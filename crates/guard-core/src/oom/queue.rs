@@ -68,7 +68,7 @@ impl Queue {
             Fact::Suppressed { .. } | Fact::Boot(_) | Fact::Dropped(_) => {}
             _ => self.memory(fact, at),
         }
-        if !matches!(fact, Fact::Row(_) | Fact::Stats(_) | Fact::Counters(_)) {
+        if fact.may_begin() {
             self.count();
         }
     }
@@ -95,8 +95,8 @@ impl Queue {
     }
 
     /// Ends the reports of a host whose kernel started anew.
-    pub(super) fn boot(&mut self, at: &At<'_>) {
-        self.close_where(|open| open.same_host(at));
+    pub(super) fn boot(&mut self, host: Option<&[u8]>) {
+        self.close_where(|open| open.is_of(host));
     }
 
     /// Ends the reports that name a kill, or all.

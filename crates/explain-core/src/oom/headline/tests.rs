@@ -70,8 +70,7 @@ fn kill_lines_of_a_storm_belong_to_the_only_group_that_killed() {
         let span = Span { first_line: line, last_line: line };
         reported(Report { span, stamp, kills, scope: Scope::Cgroup, ..Report::default() })
     };
-    let text = "4 w processes were killed in 3 s because each held 98 % of the limit of /g (64 \
-                MiB) in its turn";
+    let text = "w was killed 4 times in 3 s because it held 98 % of the limit of /g (64 MiB)";
     let mixed = headline(vec![whole(0), bare(1, "w"), bare(2, "w"), whole(3)]);
     assert_eq!(mixed, text);
     // Of another name, or with two groups, nobody knows.
