@@ -136,7 +136,7 @@ impl Reader {
                     return self.record(&record);
                 }
             }
-            Some(b'{') if self.attention > 0 && !self.words.in_json(line) => {
+            Some(b'{') if self.passes_over(line) => {
                 return self.see(Style::Json);
             }
             Some(b'{') => {
@@ -171,6 +171,11 @@ impl Reader {
             _ => {}
         }
         self.text(line);
+    }
+
+    /// Whether an object among others cannot matter.
+    fn passes_over(&self, line: &[u8]) -> bool {
+        self.attention > 0 && !self.queue.collecting() && !self.words.in_json(line)
     }
 
     /// A record of `/dev/kmsg`.
