@@ -4,6 +4,10 @@
 //! It looks and never changes: a process that was held for a look goes on as it was. Everything
 //! read from another process is foreign bytes: bounded, and never trusted.
 
+pub mod call;
 mod elf;
+pub mod freezer;
 mod maps;
 pub mod stdio;
+pub mod stopped;
+pub mod terminal;
