@@ -6,8 +6,11 @@
 
 pub mod call;
 mod elf;
+pub mod end;
+pub mod follow;
 pub mod freezer;
 mod maps;
+pub mod runtime;
 pub mod stdio;
 pub mod stopped;
 pub mod terminal;
