@@ -68,7 +68,7 @@ fn caller(pid: u32) -> Option<Caller> {
 }
 
 /// The file and the function an address is in.
-fn name<'a>(pid: u32, files: &'a [Mapped], address: u64) -> Option<(&'a Mapped, Option<String>)> {
+fn name(pid: u32, files: &[Mapped], address: u64) -> Option<(&Mapped, Option<String>)> {
     let mapped = files.iter().find(|file| (file.start..file.end).contains(&address))?;
     let Ok(file) = mapped.open(pid) else { return Some((mapped, None)) };
     let mut symbols = Vec::new();

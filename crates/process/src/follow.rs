@@ -118,7 +118,7 @@ mod tests {
         for event in &events {
             if let Event::Ends(pid, end) = event {
                 codes.extend(end.code);
-                signal = signal.or(end.signal.map(|signal| (*pid, signal)));
+                signal = signal.or_else(|| end.signal.map(|signal| (*pid, signal)));
             }
         }
         assert_eq!((started, codes, signal), (3, vec![0, 3], Some((followed.pid, 15))));
