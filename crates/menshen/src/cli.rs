@@ -9,11 +9,13 @@ use menshen_guard::Source;
 
 mod cert;
 mod explain;
+mod process;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
 };
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
+pub(crate) use process::{SilenceArguments, StoppedArguments};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
@@ -35,7 +37,8 @@ pub(crate) enum Command {
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
-    /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
+    /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP,
+    /// processes that print nothing or stand still
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     /// Print a configuration file with every key, its default and what it means

@@ -7,6 +7,7 @@
 //! It can fail to name the caller: another machine than x86-64, a program without symbols, a caller
 //! that was in another thread.
 
+use menshen_sys::proc::Stat;
 use menshen_sys::{ptrace, remote_memory};
 use serde::Serialize;
 
@@ -17,6 +18,8 @@ use crate::stdio::{self, StdioError, StuckStream};
 /// How a process ended, seen at the moment it did.
 #[derive(Debug)]
 pub struct End {
+    /// Its name. Foreign.
+    pub name: Vec<u8>,
     /// Its exit code, if it has one.
     pub code: Option<i32>,
     /// The signal that ended it.
@@ -45,7 +48,8 @@ pub fn look(pid: u32) -> End {
     let low = i32::try_from(status & 0x7f).unwrap_or(0);
     let code = i32::try_from((status >> 8) & 0xff).ok().filter(|_| low == 0);
     let signal = Some(low).filter(|signal| *signal != 0);
-    End { code, signal, lost: stdio::stuck(pid), caller: caller(pid) }
+    let name = Stat::read(pid).map(|stat| stat.name).unwrap_or_default();
+    End { name, code, signal, lost: stdio::stuck(pid), caller: caller(pid) }
 }
 
 fn caller(pid: u32) -> Option<Caller> {

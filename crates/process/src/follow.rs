@@ -4,6 +4,7 @@
 //! It passes on every signal and changes nothing else. Following costs a program some microseconds
 //! at each signal and each process it makes, and it gains no rights by set-user-id files.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,6 +13,7 @@ use std::thread::JoinHandle;
 use menshen_sys::ptrace::{self, Events, Patience, Stop, Told};
 
 use crate::end::{self, End};
+use crate::stdio::{self, StuckStream};
 
 /// What happened to a process that is followed.
 #[derive(Debug)]
@@ -74,14 +76,24 @@ fn follow(child: &Child, sender: &Sender<Event>) {
     // Whoever listens may have gone: the processes are seen to their end all the same.
     let tell = |event| drop(sender.send(event));
     tell(Event::Started(child.id()));
+    // A child has a copy of what its parent had not written yet. Where it ends by `_exit` without
+    // printing, that copy is not lost: the parent still has its own.
+    let mut inherited: BTreeMap<u32, Vec<StuckStream>> = BTreeMap::new();
     while let Ok(Some((pid, told))) = ptrace::wait(None, Patience::Blocking) {
         // Errors of going on mean that it was killed meanwhile, which is told next.
         match told {
-            Told::Exited(_) | Told::Killed(_) => tell(Event::Gone(pid)),
+            Told::Exited(_) | Told::Killed(_) => {
+                inherited.remove(&pid);
+                tell(Event::Gone(pid));
+            }
             Told::Stopped(Stop::Signal(signal)) => drop(ptrace::resume(pid, signal)),
             Told::Stopped(Stop::Group(_)) => drop(ptrace::listen(pid)),
             Told::Stopped(Stop::Exit) => {
-                tell(Event::Ends(pid, Box::new(end::look(pid))));
+                let mut end = end::look(pid);
+                if let (Ok(lost), Some(copy)) = (&mut end.lost, inherited.get(&pid)) {
+                    lost.retain(|stream| !copy.contains(stream));
+                }
+                tell(Event::Ends(pid, Box::new(end)));
                 drop(ptrace::resume(pid, 0));
             }
             Told::Stopped(Stop::Fork) => {
@@ -90,7 +102,14 @@ fn follow(child: &Child, sender: &Sender<Event>) {
                 }
                 drop(ptrace::resume(pid, 0));
             }
-            Told::Stopped(Stop::Held | Stop::Exec | Stop::Other(_)) => {
+            Told::Stopped(Stop::Exec) => {
+                inherited.remove(&pid);
+                drop(ptrace::resume(pid, 0));
+            }
+            Told::Stopped(Stop::Held | Stop::Other(_)) => {
+                if pid != child.id() && !inherited.contains_key(&pid) {
+                    inherited.insert(pid, stdio::stuck(pid).unwrap_or_default());
+                }
                 drop(ptrace::resume(pid, 0));
             }
         }

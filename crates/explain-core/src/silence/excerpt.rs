@@ -20,7 +20,7 @@ pub fn excerpt(text: &str) -> String {
 }
 
 /// Characters of a text that are shown.
-pub const EXCERPT_MAX: usize = 200;
+const EXCERPT_MAX: usize = 200;
 
 #[cfg(test)]
 mod tests {
