@@ -187,21 +187,21 @@ fn by_signal(facts: &Facts, signal: Stopping, subject: &str) -> Finding {
             "stopped-by-sigstop",
             "was stopped by SIGSTOP, which only a program or a person sends".into(),
             format!(
-                "`kill -CONT {pid}` lets it go on. Who sent SIGSTOP cannot be found afterwards: the \
-kernel does not keep it. Where it happens again, audit or the tracepoint signal:signal_generate \
-tells."
+                "`kill -CONT {pid}` lets it go on. Who sent SIGSTOP cannot be found afterwards: \
+the kernel does not keep it. Where it happens again, audit or the tracepoint \
+signal:signal_generate tells."
             ),
         ),
         Stopping::Sigtstp => (
             "stopped-by-sigtstp",
-            format!("was stopped by SIGTSTP: Ctrl-Z at {terminal}, or a program that sent the same"),
+            format!("was stopped by SIGTSTP: Ctrl-Z at {terminal}, or a program sent it"),
             format!("`fg` in the shell it was started from, or `kill -CONT {pid}`."),
         ),
         Stopping::Sigttin => (
             "stopped-by-sigttin",
             format!("was stopped by SIGTTIN: it read from {terminal} in the background"),
-            "`fg` lets it read. So that it never asks: start it with `</dev/null`, with `setsid`, or \
-under `menshen run`. SIGCONT alone stops it again at its next read."
+            "`fg` lets it read. So that it never asks: start it with `</dev/null`, with `setsid`, \
+or under `menshen run`. SIGCONT alone stops it again at its next read."
                 .into(),
         ),
         Stopping::Sigttou => sigttou(facts, terminal),

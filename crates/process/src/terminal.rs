@@ -4,9 +4,10 @@
 //! Only its settings are read; a terminal that another user owns shows none.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 
 use menshen_sys::proc::{self, Stat};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::termios::{LocalModes, tcgetattr};
 use serde::Serialize;
 
@@ -40,7 +41,7 @@ pub fn terminal(stat: &Stat) -> Option<Terminal> {
     }
     let foreground_group = u32::try_from(stat.foreground_group).ok().filter(|group| *group != 0);
     let path = path(stat.terminal);
-    let tostop = path.as_deref().and_then(|path| tostop(stat.pid, path));
+    let tostop = path.as_deref().and_then(|path| tostop(stat.pid, stat.terminal, path));
     let foreground = foreground_group.map(members).unwrap_or_default();
     Some(Terminal { path, foreground_group, foreground, tostop })
 }
@@ -56,9 +57,7 @@ fn members(group: u32) -> Vec<Member> {
 /// By the device number (Documentation/admin-guide/devices.txt): major 136 to 143 are the
 /// terminals of windows and connections, 4 the machine's own.
 fn path(device: i32) -> Option<String> {
-    let device = device.cast_unsigned();
-    let major = (device >> 8) & 0xfff;
-    let minor = (device & 0xff) | ((device >> 12) & 0xf_ff00);
+    let (major, minor) = numbers(device);
     match major {
         136..=143 => Some(format!("/dev/pts/{}", (major - 136) * 256 + minor)),
         4 if minor < 64 => Some(format!("/dev/tty{minor}")),
@@ -67,11 +66,27 @@ fn path(device: i32) -> Option<String> {
     }
 }
 
+/// Major and minor number, as the kernel packs them (`new_encode_dev`).
+fn numbers(device: i32) -> (u32, u32) {
+    let device = device.cast_unsigned();
+    ((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xf_ff00))
+}
+
 /// Asked of the terminal as the process sees it, which may have another `/dev`.
-fn tostop(pid: u32, path: &str) -> Option<bool> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+fn tostop(pid: u32, device: i32, path: &str) -> Option<bool> {
     let place = format!("/proc/{pid}/root{path}");
-    let file = File::from(rustix::fs::open(place, flags, Mode::empty()).ok()?);
+    let handle = rustix::fs::open(place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    // Only the terminal itself is opened: a process may see another device under its name.
+    let seen = rustix::fs::fstat(&handle).ok()?;
+    let (major, minor) = numbers(device);
+    if FileType::from_raw_mode(seen.st_mode) != FileType::CharacterDevice
+        || (rustix::fs::major(seen.st_rdev), rustix::fs::minor(seen.st_rdev)) != (major, minor)
+    {
+        return None;
+    }
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let again = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    let file = File::from(rustix::fs::open(again, flags, Mode::empty()).ok()?);
     let settings = tcgetattr(&file).ok()?;
     Some(settings.local_modes.contains(LocalModes::TOSTOP))
 }

@@ -42,7 +42,7 @@ fn stopped_or_ended(facts: &Facts) -> Option<Finding> {
 fn stuck_text(facts: &Facts) -> Option<Finding> {
     let Streams::Read(stuck) = &facts.streams else { return None };
     let first = stuck.first()?;
-    let claim = format!("{} {}", sum(stuck), "printed, and still in its C library's buffer");
+    let claim = format!("printed {}, still in its C library's buffer", sum(stuck));
     let mut found = finding(facts, "stdio-text-stuck", Severity::Error, claim);
     for stream in stuck {
         found = found.evidence(stream.stream, "its FILE in memory", line(stream));
@@ -103,8 +103,8 @@ fn blocked_on_output(facts: &Facts) -> Option<Finding> {
         let claim = "stands in a write to its output, which does not take more".into();
         let found = finding(facts, "output-blocked", Severity::Error, claim);
         return Some(found.evidence("call", call, "write").hint(
-            "Look at who is behind that output: a terminal held by Ctrl-S, a socket whose peer does \
-not read.",
+            "Look at who is behind that output: a terminal held by Ctrl-S, a socket whose peer \
+does not read.",
         ));
     };
     let full = match filled {
@@ -153,8 +153,8 @@ fn output_elsewhere(facts: &Facts) -> Option<Finding> {
             Severity::Error,
             "writes its output to a file that has been deleted".to_string(),
             shown(path),
-            "The file was removed or rotated while it was open. `cp /proc/PID/fd/1 FILE` saves what \
-is in it; the program has to open it again, mostly by a restart or its reload signal.",
+            "The file was removed or rotated while it was open. `cp /proc/PID/fd/1 FILE` saves \
+what is in it; the program has to open it again, mostly by a restart or its reload signal.",
         ),
         Target::Closed => (
             Severity::Error,
@@ -304,8 +304,11 @@ the output is no terminal",
 
 fn busy(facts: &Facts) -> Option<Finding> {
     let busy = facts.busy_ms?;
-    // Half of one processor: less is what loops of events use.
-    if facts.written.unwrap_or(0) > 0 || facts.watched_ms == 0 || busy * 2 < facts.watched_ms {
+    // Half of one processor: less is what loops of events use. Where the machine is full it gets
+    // less, but then it is found running.
+    let runs = facts.threads.contains(&Doing::Runs);
+    let least = if runs { facts.watched_ms / 10 } else { facts.watched_ms / 2 };
+    if facts.written.unwrap_or(0) > 0 || facts.watched_ms == 0 || busy < least {
         return None;
     }
     let claim = format!("computes: {busy} ms in {} ms, and wrote nothing", facts.watched_ms);

@@ -65,8 +65,8 @@ impl Runtime {
             Self::Php => (
                 "PHP",
                 Keeps::Asked,
-                "Call ob_implicit_flush() and end open buffers with ob_end_flush(), or start it with \
-`-d output_buffering=0 -d implicit_flush=1`.",
+                "Call ob_implicit_flush() and end open buffers with ob_end_flush(), or start it \
+with `-d output_buffering=0 -d implicit_flush=1`.",
             ),
             Self::Go => {
                 ("Go", Keeps::Asked, "Call Flush() of each bufio.Writer, also before os.Exit.")
@@ -85,7 +85,7 @@ os.Exit empties neither.",
             Self::Node => (
                 "Node.js",
                 Keeps::Asked,
-                "Writes to pipes go on in the background: do not call process.exit() before they end.",
+                "Writes to pipes go on in the background: call process.exit() only after them.",
             ),
             Self::Java => (
                 "Java",

@@ -80,7 +80,7 @@ fn each_cause_comes_first() {
 #[test]
 fn which_text_is_stuck_is_told_and_escaped() {
     let found = first(&Facts { streams: stuck("pass\u{1b}word"), ..facts() });
-    assert!(found.claim.starts_with("9 bytes of stdout"), "{}", found.claim);
+    assert!(found.claim.starts_with("printed 9 bytes of stdout"), "{}", found.claim);
     assert_eq!(found.evidence[0].value, "9 bytes for descriptor 1: \"pass\\u{1b}word\"");
     assert!(found.evidence[1].value.contains("4096 bytes"));
 }

@@ -50,6 +50,9 @@ pub struct Arrived {
 impl Seen {
     /// Makes the findings of what was seen.
     pub(super) fn conclude(&mut self) {
+        // What was stuck in one that was ended here is told of it as it lived.
+        let lived = |pid| self.processes.iter().any(|facts| facts.pid == pid);
+        self.ended.retain(|ended| !ended.by_us || !lived(ended.pid));
         let alive = self.processes.iter().flat_map(findings);
         let ended = self.ended.iter().flat_map(end_findings);
         self.findings = ended.chain(alive).collect();

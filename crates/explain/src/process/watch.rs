@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use menshen_explain_core::silence::Ended;
+use menshen_explain_core::stopped::Cause;
 use menshen_process::end::End;
 use menshen_process::follow::{Event, Followed};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -66,7 +67,9 @@ pub fn watch(mut command: Command, output: Output, time: Duration) -> io::Result
     watch.seen.ended_by_itself = watch.alive.is_empty();
     for pid in watch.alive.iter().take(PROCESSES_MAX) {
         let sample = samples.get(pid).copied().unwrap_or_else(|| Sample::take(*pid));
-        watch.seen.processes.extend(facts(*pid, &sample));
+        // One that has ended and was not waited for yet has told all at its end.
+        let living = facts(*pid, &sample).ok().filter(|facts| facts.stop.cause != Cause::Ended);
+        watch.seen.processes.extend(living);
     }
     watch.end(&followed);
     followed.join();
