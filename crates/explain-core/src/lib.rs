@@ -14,3 +14,5 @@ pub mod next;
 pub mod oom;
 pub mod page;
 pub mod port;
+pub mod silence;
+pub mod stopped;

@@ -12,6 +12,7 @@ mod explain;
 mod guard;
 mod oom;
 mod port;
+mod process;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
@@ -20,6 +21,7 @@ pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArg
 pub(crate) use guard::GuardArguments;
 pub(crate) use oom::OomArguments;
 pub(crate) use port::PortArguments;
+pub(crate) use process::{SilenceArguments, StoppedArguments};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
@@ -41,8 +43,8 @@ pub(crate) enum Command {
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
-    /// Say why something is as it is: certificates, handshakes, out-of-memory nights,
-    /// pages, uploads to PHP
+    /// Say why something is as it is: out-of-memory nights, ports, silent and stopped programs,
+    /// certificates, handshakes, pages, uploads to PHP
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     Guard(GuardArguments),

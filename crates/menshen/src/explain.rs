@@ -27,6 +27,8 @@ mod place;
 pub(crate) mod port;
 mod question;
 mod report;
+pub(crate) mod silence;
+pub(crate) mod stopped;
 mod text;
 
 /// `menshen explain upload`.

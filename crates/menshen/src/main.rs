@@ -32,6 +32,8 @@ fn main() -> ExitCode {
             ExplainCommand::Oom(arguments) => explain::oom::run(&arguments),
             ExplainCommand::Page(arguments) => explain::page::run(arguments),
             ExplainCommand::Port(arguments) => explain::port::run(&arguments),
+            ExplainCommand::Silence(arguments) => explain::silence::run(&arguments),
+            ExplainCommand::Stopped(arguments) => explain::stopped::run(&arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),

@@ -39,6 +39,8 @@ fn help_is_as_agreed() {
         "explain oom",
         "explain page",
         "explain port",
+        "explain silence",
+        "explain stopped",
         "explain upload",
         "guard",
         "cert",

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{OomArguments, Place, PortArguments, Resolve, parse_resolve};
+use super::{
+    OomArguments, Place, PortArguments, Resolve, SilenceArguments, StoppedArguments, parse_resolve,
+};
 use crate::explain::https::HttpsArguments;
 
 /// What can be explained.
@@ -16,6 +18,8 @@ pub(crate) enum ExplainCommand {
     Oom(OomArguments),
     Page(PageArguments),
     Port(PortArguments),
+    Silence(SilenceArguments),
+    Stopped(StoppedArguments),
     Upload(UploadArguments),
 }
 
