@@ -10,3 +10,4 @@ extern crate alloc;
 pub mod memory;
 pub mod oom;
 pub mod restart;
+pub mod supervise;

@@ -5,11 +5,14 @@
 
 pub mod bulletin;
 pub mod inherit;
+pub mod local_time;
 pub mod proc;
 pub mod process;
+pub mod pty;
 pub mod queue;
 pub mod scoreboard;
 pub mod scratch;
+pub mod session;
 pub mod spawn;
 pub mod steer;
 
