@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod forecast;
 pub mod memory;
 pub mod oom;
 pub mod restart;

@@ -3,3 +3,5 @@
 //!
 //! It looks and never changes: a process that was held for a look goes on as it was. Everything
 //! read from another process is foreign bytes: bounded, and never trusted.
+
+pub mod candidates;

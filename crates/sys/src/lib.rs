@@ -4,10 +4,15 @@
 //! Everything here is a thin, checked wrapper around one kernel interface; no policy, no protocol.
 
 pub mod bulletin;
+pub mod cgroup;
 pub mod inherit;
+pub mod kmsg;
 pub mod local_time;
+pub mod lock;
+pub mod memory_events;
 pub mod proc;
 pub mod process;
+pub mod psi;
 pub mod pty;
 pub mod queue;
 pub mod scoreboard;

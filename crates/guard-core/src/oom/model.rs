@@ -24,6 +24,9 @@ pub enum Event {
     Boot(Boot),
     /// Something in user space started a program again (mysqld_safe, systemd, supervisord).
     Restart(Restart),
+    /// systemd says that the kernel killed a process of a unit: it stays true when the kernel's own
+    /// lines are lost.
+    UnitHit(UnitHit),
 }
 
 /// Lines of the input, counted from 1.
@@ -353,4 +356,17 @@ pub struct Restart {
     pub by: String,
     /// What was started: a program or a unit.
     pub what: String,
+}
+
+/// `UNIT: A process of this unit has been killed by the OOM killer.`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnitHit {
+    /// The line.
+    pub line: u64,
+    /// When.
+    pub stamp: Stamp,
+    /// Host name of a syslog prefix.
+    pub host: Option<String>,
+    /// The unit, such as `mariadb.service`.
+    pub unit: String,
 }

@@ -1,0 +1,145 @@
+//! Times of a log on one axis: which came first, and how far apart two are.
+//!
+//! Logs have a wall clock (often without its year), the time since the kernel started, both, or
+//! none. Two moments are compared by the clock they share; nothing is made up where they share
+//! none. Days are counted in the proleptic Gregorian calendar.
+
+use alloc::format;
+use alloc::string::String;
+
+use menshen_guard_core::oom::{Stamp, Wall, Zone};
+
+use super::night::Moment;
+
+/// When a file was last written; gives the year to dates that have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// The year.
+    pub year: i32,
+    /// 1..=12.
+    pub month: u8,
+    /// 1..=31.
+    pub day: u8,
+}
+
+impl Changed {
+    /// The day, in UTC, that a second since 1970 is in.
+    #[must_use]
+    pub fn of_unix_seconds(seconds: i64) -> Self {
+        let (year, month, day) = civil(seconds.div_euclid(DAY_SECONDS));
+        Self { year, month, day }
+    }
+}
+
+/// Gives years to the dates of one input that have none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Calendar {
+    changed: Option<Changed>,
+    year: i32,
+    month: u8,
+}
+
+impl Calendar {
+    pub(super) fn new(changed: Option<Changed>) -> Self {
+        // Any leap year does where no year is known: 29 February must exist.
+        Self { changed, year: 2000, month: 0 }
+    }
+
+    /// The moment of a stamp.
+    pub(super) fn moment(&mut self, stamp: &Stamp, life: u32) -> Moment {
+        let mut moment = Moment::of(stamp, life);
+        moment.wall_micros = stamp.wall.map(|wall| self.micros(&wall));
+        moment.text = text(stamp);
+        moment
+    }
+
+    fn micros(&mut self, wall: &Wall) -> i64 {
+        let year = wall.year.unwrap_or_else(|| self.guess(wall));
+        let seconds = days(year, wall.month, wall.day) * DAY_SECONDS
+            + i64::from(wall.hour) * 3600
+            + i64::from(wall.minute) * 60
+            + i64::from(wall.second);
+        let east = match wall.zone {
+            Zone::Local => 0,
+            Zone::Offset(minutes) => i64::from(minutes) * 60,
+        };
+        (seconds - east) * 1_000_000 + i64::from(wall.micros)
+    }
+
+    /// A line is not younger than its file; without a file, a month far back begins a new year.
+    fn guess(&mut self, wall: &Wall) -> i32 {
+        if let Some(changed) = self.changed {
+            // A day more: the file's day is one of UTC.
+            let later = (wall.month, wall.day) > (changed.month, changed.day.saturating_add(1));
+            return if later { changed.year - 1 } else { changed.year };
+        }
+        if wall.month + 6 < self.month {
+            self.year = self.year.saturating_add(1);
+        }
+        self.month = wall.month;
+        self.year
+    }
+}
+
+/// From `earlier` to `later`, microseconds; negative if they are the other way round.
+pub(super) fn between(earlier: &Moment, later: &Moment) -> Option<i64> {
+    if earlier.life == later.life
+        && let (Some(from), Some(to)) = (earlier.boot_micros, later.boot_micros)
+    {
+        return i64::try_from(to).ok()?.checked_sub(i64::try_from(from).ok()?);
+    }
+    later.wall_micros?.checked_sub(earlier.wall_micros?)
+}
+
+/// `2026-03-15 03:12:05`, `Mar 15 03:12:05`, `898.332085`, or nothing.
+fn text(stamp: &Stamp) -> String {
+    if let Some(wall) = &stamp.wall {
+        let clock = format!("{:02}:{:02}:{:02}", wall.hour, wall.minute, wall.second);
+        return match wall.year {
+            Some(year) => format!("{year:04}-{:02}-{:02} {clock}", wall.month, wall.day),
+            None => {
+                let month = usize::from(wall.month.saturating_sub(1));
+                let month = MONTHS.get(month).copied().unwrap_or("???");
+                format!("{month} {:2} {clock}", wall.day)
+            }
+        };
+    }
+    match stamp.boot_micros {
+        Some(micros) => format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000),
+        None => String::new(),
+    }
+}
+
+/// Days since 1970-01-01.
+fn days(year: i32, month: u8, day: u8) -> i64 {
+    let (month, day) = (i64::from(month), i64::from(day));
+    // Years begin in March here, so that the day of a leap year is the last one.
+    let year = i64::from(year) - i64::from(month <= 2);
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// Year, month and day of a number of days since 1970-01-01.
+fn civil(days: i64) -> (i32, u8, u8) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + i64::from(month <= 2);
+    (
+        i32::try_from(year).unwrap_or(i32::MAX),
+        u8::try_from(month).unwrap_or(1),
+        u8::try_from(day).unwrap_or(1),
+    )
+}
+
+const DAY_SECONDS: i64 = 86_400;
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+#[cfg(test)]
+mod tests;
