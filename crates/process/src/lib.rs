@@ -4,10 +4,7 @@
 //! It looks and never changes: a process that was held for a look goes on as it was. Everything
 //! read from another process is foreign bytes: bounded, and never trusted.
 
-<<<<<<< HEAD
 pub mod candidates;
-=======
 mod elf;
 mod maps;
 pub mod stdio;
->>>>>>> silence
