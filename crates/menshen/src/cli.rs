@@ -9,11 +9,13 @@ use menshen_guard::Source;
 
 mod cert;
 mod explain;
+mod run;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
 };
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
+pub(crate) use run::{RestartWord, RunArguments};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
@@ -32,6 +34,7 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
+    Run(Box<RunArguments>),
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
@@ -97,7 +100,7 @@ pub(crate) struct ReloadArguments {
     pub(crate) place: Place,
 }
 
-/// Show workers, transfers, certificates and limits of a running menshen
+/// Show workers, transfers, certificates and limits of a running menshen, and what `menshen run` runs
 ///
 /// Exit code 0: shown; 1: no menshen runs with this state folder; 2: usage or configuration.
 #[derive(Debug, Args)]
@@ -107,6 +110,9 @@ pub(crate) struct StatusArguments {
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    /// Only what `menshen run` runs and ran; needs no other menshen. Exit code 1: nothing runs
+    #[arg(long)]
+    pub(crate) runs: bool,
 }
 
 /// Which menshen is meant.

@@ -16,6 +16,7 @@ use crate::{out, reload};
 mod certificates;
 mod php;
 mod render;
+pub(crate) mod runs;
 
 /// All of it; `--json` prints it as it is, so field names stay.
 #[derive(Debug, Serialize)]
@@ -35,6 +36,8 @@ struct Status {
     php: php::Php,
     #[serde(flatten)]
     certificates: certificates::Certificates,
+    /// What `menshen run` runs and ran for this user.
+    runs: Vec<runs::RunRow>,
     /// Limits that were hit, by counter name, all workers together.
     limits_hit: Vec<LimitRow>,
 }
@@ -74,6 +77,9 @@ struct LimitRow {
 }
 
 pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
+    if arguments.runs {
+        return runs::answer(&menshen_run::record::folder(), arguments.json);
+    }
     let state = match reload::state_of(&arguments.place) {
         Ok(state) => state,
         Err(code) => return code,
@@ -127,6 +133,7 @@ fn read(board: ScoreView, guard_pid: u32, state: &Path) -> Status {
         transfers: transfers_now,
         php: php::read(board),
         certificates: certificates::read(board, state, i64::try_from(now / 1000).unwrap_or(0)),
+        runs: runs::read(&menshen_run::record::folder()).unwrap_or_default(),
         limits_hit: limits
             .map(|&counter| LimitRow { name: counter.name(), count: sum(board, counter) })
             .filter(|row| row.count > 0)

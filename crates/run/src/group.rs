@@ -141,7 +141,8 @@ fn child(tree: io::Result<Option<Tree>>, name: &str, controller: &str) -> io::Re
             let path = above.path().to_vec();
             let Some(slash) = path.iter().rposition(|byte| *byte == b'/').filter(|_| path != b"/")
             else {
-                let text = format!("no group above us gives its groups the controller {controller}");
+                let text =
+                    format!("no group above us gives its groups the controller {controller}");
                 return Err(io::Error::new(io::ErrorKind::Unsupported, text));
             };
             above = tree.group(if slash == 0 { b"/" } else { &path[..slash] })?;

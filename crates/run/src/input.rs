@@ -37,7 +37,7 @@ pub(crate) struct Relay {
 
 impl Input {
     pub(crate) fn choose(wanted: plan::Input) -> io::Result<Self> {
-        let ours = std::io::stdin();
+        let ours = io::stdin();
         Ok(match wanted {
             plan::Input::Passed if ours.is_terminal() => Self::Relayed(Relay::default()),
             plan::Input::Passed => Self::Handed,
@@ -54,7 +54,7 @@ impl Input {
                 use std::os::fd::AsRawFd;
                 Ok(open(&format!("/proc/self/fd/{}", file.as_raw_fd()))?.into())
             }
-            Self::Handed => std::io::stdin().as_fd().try_clone_to_owned(),
+            Self::Handed => io::stdin().as_fd().try_clone_to_owned(),
             Self::Relayed(relay) => {
                 let (from, to) = pipe_with(PipeFlags::CLOEXEC)?;
                 rustix::io::ioctl_fionbio(&to, true)?;
@@ -69,10 +69,14 @@ impl Input {
         let Self::Watched(file) = self else { return false };
         let read = fstat(file).is_ok_and(|stat| stat.st_atime != 0);
         if read {
-            // Once is enough to say; further reads change it again and are not asked for.
             let _ = futimens(file, &never_read());
         }
         read
+    }
+
+    /// It was said that the input is empty; nobody is to be told again.
+    pub(crate) fn said(&mut self) {
+        *self = Self::Null;
     }
 
     /// The terminal to poll for lines; `None`: nothing can be taken now.

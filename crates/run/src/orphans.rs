@@ -46,7 +46,7 @@ pub(crate) fn near(program: u32) -> Vec<u32> {
         let file = format!("task/{pid}/children");
         let text = proc::read(pid, &file, 4096).unwrap_or_default();
         for word in text.split(u8::is_ascii_whitespace) {
-            let child = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
+            let child = std::str::from_utf8(word).ok().and_then(|word| word.parse::<u32>().ok());
             if found.len() < NEAR_MAX {
                 found.extend(child);
             }

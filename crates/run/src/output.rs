@@ -119,8 +119,8 @@ pub(crate) struct Output {
 impl Output {
     /// Standard output and error as they are, and a log file if one is given.
     pub(crate) fn open(form: &Form, log: Option<PathBuf>, name: &str) -> io::Result<Self> {
-        let out = Sink::standard(&std::io::stdout())?;
-        let err = Sink::standard(&std::io::stderr())?;
+        let out = Sink::standard(&io::stdout())?;
+        let err = Sink::standard(&io::stderr())?;
         // Two views of one file would break each other's lines.
         let err = (!out.is_same_file(&err)).then_some(err);
         let column = |sink: Sink| (Column::new(form.clone(), sink.is_terminal()), sink);

@@ -19,6 +19,7 @@ mod folder;
 mod view;
 
 pub use folder::folder;
+pub(crate) use folder::make as folder_made;
 pub use view::{RunView, View, list};
 
 /// What is known of a run. Field names are part of `--json`.

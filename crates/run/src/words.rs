@@ -24,6 +24,19 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
+/// `64 MiB`, `1.5 GiB`, `1000 bytes`.
+pub(crate) fn bytes(count: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let Some((shift, unit)) = units.into_iter().find(|(shift, _)| count >> shift > 0) else {
+        return format!("{count} bytes");
+    };
+    let tenths = (u128::from(count) * 10) >> shift;
+    match tenths % 10 {
+        0 => format!("{} {unit}", tenths / 10),
+        rest => format!("{}.{rest} {unit}", tenths / 10),
+    }
+}
+
 /// The beginning of foreign text in quotes, escaped.
 pub(crate) fn quoted(text: &[u8]) -> String {
     let shown = text.get(..QUOTED_BYTES_MAX).unwrap_or(text);
@@ -55,8 +68,8 @@ const QUOTED_BYTES_MAX: usize = 80;
 /// Names of signals 1 to 31 on x86, arm and most others (signal(7)).
 const SIGNALS: [&str; 31] = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
-    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU",
-    "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
 #[cfg(test)]
@@ -66,7 +79,10 @@ mod tests {
 
     #[test]
     fn signals_spans_and_quotes_are_told_in_words() {
-        assert_eq!([signal(9), signal(31), signal(34)], ["SIGKILL (9)", "SIGSYS (31)", "signal 34"]);
+        assert_eq!(
+            [signal(9), signal(31), signal(34)],
+            ["SIGKILL (9)", "SIGSYS (31)", "signal 34"]
+        );
         let table = [
             (0, "0 ms"),
             (999, "999 ms"),
@@ -79,6 +95,8 @@ mod tests {
         for (millis, text) in table {
             assert_eq!(span(Duration::from_millis(millis)), text);
         }
+        let sizes = [bytes(1000), bytes(64 << 20), bytes(3 << 29)];
+        assert_eq!(sizes, ["1000 bytes", "64 MiB", "1.5 GiB"]);
         assert_eq!(quoted(b"it's\n\x1b[2J\xff"), "'it\\'s\\n\\u{1b}[2J\\xff'");
         assert_eq!(quoted(&[b'x'; 81]), format!("'{}…'", "x".repeat(80)));
     }

@@ -154,7 +154,13 @@ pub fn wait(pid: Option<u32>, patience: Patience) -> io::Result<Option<(u32, Tol
     let flags = WALL | WNOTHREAD | if patience == Patience::Now { WNOHANG } else { 0 };
     let pid = pid.map(known).transpose()?;
     loop {
-        match rustix::process::waitpid(pid, WaitOptions::from_bits_retain(flags)) {
+        let options = WaitOptions::from_bits_retain(flags);
+        // Without a pid, waitpid(2) of rustix means our process group only.
+        let waited = match pid {
+            Some(pid) => rustix::process::waitpid(Some(pid), options),
+            None => rustix::process::wait(options),
+        };
+        match waited {
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
             Ok(None) => return Ok(None),

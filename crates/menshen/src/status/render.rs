@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Status, TransferRow, certificates, php};
+use super::{Status, TransferRow, certificates, php, runs};
 
 /// The whole answer, each line ended.
 pub(super) fn text(status: &Status) -> String {
@@ -30,6 +30,10 @@ pub(super) fn text(status: &Status) -> String {
     transfers(&mut out, &status.transfers);
     php::text(&mut out, &status.php);
     certificates::text(&mut out, &status.certificates);
+    if !status.runs.is_empty() {
+        out.push('\n');
+        runs::text(&mut out, &status.runs);
+    }
     let _ = writeln!(out);
     if status.limits_hit.is_empty() {
         let _ = writeln!(out, "limits hit: none");

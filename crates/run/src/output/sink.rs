@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_full_pipe_waits_and_loses_nothing() {
-        let (reader, writer) = std::io::pipe().unwrap();
+        let (reader, writer) = io::pipe().unwrap();
         let mut sink = Sink { kind: Kind::Other, ..piped(&writer) };
         let bytes: Vec<u8> = (0..600_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         sink.push(&bytes);
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_lost_reader_is_told_once() {
-        let (reader, writer) = std::io::pipe().unwrap();
+        let (reader, writer) = io::pipe().unwrap();
         let mut sink = piped(&writer);
         drop(reader);
         sink.push(b"x");
@@ -198,7 +198,7 @@ mod tests {
         assert!(sink.is_gone() && !sink.is_waiting() && sink.flush("it").is_none());
     }
 
-    fn piped(writer: &std::io::PipeWriter) -> Sink {
+    fn piped(writer: &io::PipeWriter) -> Sink {
         let fd = writer.try_clone().unwrap().into();
         let (waiting, identity) = (Vec::new(), (0, 0));
         Sink { fd, kind: Kind::Pipe, identity, waiting, done: 0, dropped_bytes: 0, gone: false }

@@ -56,7 +56,7 @@ impl RunView {
     }
 }
 
-/// The runs whose files are in `folder`, newest first, [`RUNS_MAX`] at most; none if there is no
+/// The runs whose files are in `folder`, newest first, a thousand at most; none if there is no
 /// such folder.
 ///
 /// # Errors
@@ -133,6 +133,5 @@ fn open(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(flags.cast_signed()).open(path)
 }
 
-/// So many runs are listed.
-pub const RUNS_MAX: usize = 1000;
+const RUNS_MAX: usize = 1000;
 const TRIES: usize = 10;

@@ -53,6 +53,6 @@ fn the_program_leads_its_group_and_no_session() {
     file.write_all(b"no program").unwrap();
     let refused = run(file.path().to_str().unwrap(), "").unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
-    let none = waitpid(None, WaitOptions::NOHANG);
+    let none = rustix::process::wait(WaitOptions::NOHANG);
     assert_eq!(none.unwrap_err(), rustix::io::Errno::CHILD, "nobody is left behind");
 }
