@@ -11,3 +11,5 @@ pub mod capture;
 pub mod certificate;
 pub mod handshake;
 pub mod page;
+pub mod silence;
+pub mod stopped;

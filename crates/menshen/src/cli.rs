@@ -9,12 +9,14 @@ use menshen_guard::Source;
 
 mod cert;
 mod explain;
+mod process;
 mod run;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
 };
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
+pub(crate) use process::{SilenceArguments, StoppedArguments};
 pub(crate) use run::{RestartWord, RunArguments};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
@@ -38,7 +40,8 @@ pub(crate) enum Command {
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
-    /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
+    /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP,
+    /// processes that print nothing or stand still
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     /// Print a configuration file with every key, its default and what it means

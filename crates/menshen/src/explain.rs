@@ -23,6 +23,8 @@ pub(crate) mod https;
 pub(crate) mod page;
 mod question;
 mod report;
+pub(crate) mod silence;
+pub(crate) mod stopped;
 mod text;
 
 /// `menshen explain upload`.

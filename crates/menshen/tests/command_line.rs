@@ -37,6 +37,8 @@ fn help_is_as_agreed() {
         "explain cert",
         "explain https",
         "explain page",
+        "explain silence",
+        "explain stopped",
         "explain upload",
         "cert",
         "cert request",

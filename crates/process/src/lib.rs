@@ -4,7 +4,14 @@
 //! It looks and never changes: a process that was held for a look goes on as it was. Everything
 //! read from another process is foreign bytes: bounded, and never trusted.
 
+pub mod call;
 pub mod candidates;
 mod elf;
+pub mod end;
+pub mod follow;
+pub mod freezer;
 mod maps;
+pub mod runtime;
 pub mod stdio;
+pub mod stopped;
+pub mod terminal;

@@ -104,7 +104,7 @@ impl Looker {
         self.last = Some((stuck, written));
         let quiet = self.quiet_until.is_some_and(|until| now < until);
         // What just came may still be on its way; what was there before is stuck.
-        if news.is_empty() || news == self.said || quiet || (!same && silent < EACH) {
+        if news.is_empty() || news == self.said || quiet || !same || silent < EACH {
             return None;
         }
         self.said = news;

@@ -7,6 +7,8 @@
 
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
 
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 
@@ -61,6 +63,56 @@ pub enum Stop {
 /// is gone.
 pub fn seize(pid: u32, events: Events) -> io::Result<()> {
     request(PTRACE_SEIZE, pid, 0, events.bits())
+}
+
+/// Starts a program in a session of its own that is seized before its first instruction.
+///
+/// It is held by `PTRACE_TRACEME` at its exec, let go into a stop, seized there and continued: what
+/// waiting tells first is a [`Stop::Signal`] with `SIGCONT`, perhaps after a [`Stop::Held`]. A
+/// program with more rights than ours (set-user-id) does not get them so.
+///
+/// # Errors
+/// When it cannot be started, or may not be traced.
+pub fn spawn(command: &mut Command, events: Events) -> io::Result<Child> {
+    let prepare = || {
+        rustix::process::setsid()?;
+        // SAFETY: takes no arguments that it reads and writes nothing.
+        let traced = unsafe { ptrace(PTRACE_TRACEME, 0, 0_usize, 0_usize) };
+        if traced < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    };
+    // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(prepare) };
+    let mut child = command.spawn()?;
+    let pid = child.id();
+    let seized = (|| {
+        expect(pid, Told::Stopped(Stop::Signal(SIGTRAP)))?;
+        detach(pid, SIGSTOP)?;
+        // It is on its way into the stop; seized before that, it tells of the signal first.
+        seize(pid, events)?;
+        let first = wait(Some(pid), Patience::Blocking)?.map(|(_, told)| told);
+        if first == Some(Told::Stopped(Stop::Signal(SIGSTOP))) {
+            resume(pid, SIGSTOP)?;
+            expect(pid, Told::Stopped(Stop::Group(SIGSTOP)))?;
+        } else if first != Some(Told::Stopped(Stop::Group(SIGSTOP))) {
+            return Err(io::Error::other("the child did not stop"));
+        }
+        rustix::process::kill_process(known(pid)?, rustix::process::Signal::CONT)?;
+        resume(pid, 0)
+    })();
+    if let Err(error) = seized {
+        // It stands still somewhere and is of no use.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(error);
+    }
+    Ok(child)
+}
+
+fn expect(pid: u32, expected: Told) -> io::Result<()> {
+    match wait(Some(pid), Patience::Blocking)? {
+        Some((_, told)) if told == expected => Ok(()),
+        _ => Err(io::Error::other("the child did not stop as it was told to")),
+    }
 }
 
 /// Makes a seized process stop; waiting then tells [`Stop::Held`], or whatever came first.
@@ -241,7 +293,10 @@ unsafe extern "C" {
 /// `SIGSTOP`, `SIGTSTP`, `SIGTTIN`, `SIGTTOU`: what stops a process until `SIGCONT`.
 pub const STOPPING: [i32; 4] = [19, 20, 21, 22];
 
+const SIGTRAP: i32 = 5;
+const SIGSTOP: i32 = 19;
 // linux/ptrace.h
+const PTRACE_TRACEME: c_uint = 0;
 const PTRACE_CONT: c_uint = 7;
 const PTRACE_DETACH: c_uint = 17;
 const PTRACE_GETEVENTMSG: c_uint = 0x4201;

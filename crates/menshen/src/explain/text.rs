@@ -146,7 +146,7 @@ fn test_text(test: &TestRow) -> String {
     }
 }
 
-fn finding_text(finding: &Finding, colour: Colour, out: &mut String) {
+pub(super) fn finding_text(finding: &Finding, colour: Colour, out: &mut String) {
     let word = finding.severity.word();
     let (on, off) = match (colour, finding.severity) {
         (Colour::Plain, _) => ("", ""),

@@ -1,5 +1,5 @@
 //! Children of this thread: seized, held, watched to their end.
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::*;
 
@@ -50,10 +50,33 @@ fn a_signal_that_stops_is_told_and_the_stop_outlives_the_look() {
     }
     assert_eq!(told, Told::Stopped(Stop::Group(20)));
     detach(pid, 0).unwrap();
-    while crate::proc::Stat::read(pid).unwrap().state == b't' {
+    // It wakes for a moment to stop itself again; one that went on would sleep for a minute.
+    while crate::proc::Stat::read(pid).unwrap().state != b'T' {
+        assert_ne!(crate::proc::Stat::read(pid).unwrap().state, b'S');
         std::thread::yield_now();
     }
-    assert_eq!(crate::proc::Stat::read(pid).unwrap().state, b'T');
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_program_is_seized_before_it_does_anything() {
+    for _ in 0..50 {
+        let mut command = Command::new("true");
+        let mut child = spawn(&mut command, Events { exit: true, ..Events::default() }).unwrap();
+        let pid = child.id();
+        let mut told = until(pid);
+        if told == Told::Stopped(Stop::Held) {
+            resume(pid, 0).unwrap();
+            told = until(pid);
+        }
+        assert_eq!(told, Told::Stopped(Stop::Signal(18)));
+        resume(pid, 18).unwrap();
+        assert_eq!(until(pid), Told::Stopped(Stop::Exit));
+        resume(pid, 0).unwrap();
+        assert_eq!(until(pid), Told::Exited(0));
+        assert!(child.wait().is_err(), "it was waited for already");
+    }
+    let missing = spawn(&mut Command::new("/nonexistent/program"), Events::default());
+    assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::NotFound);
 }
