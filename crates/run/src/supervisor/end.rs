@@ -122,7 +122,8 @@ impl Supervisor<'_> {
         if end == End::Killed(9) && self.memory_kills > kills {
             text = format!("{text} (by the kernel, at its limit of memory)");
         }
-        if let Some(refused) = self.refused_processes() {
+        let refused = self.refused_processes();
+        if let Some(refused) = &refused {
             text = format!("{text}; {refused}");
         }
         self.diary.facts.stuck_bytes = 0;
@@ -135,7 +136,7 @@ impl Supervisor<'_> {
         let told = format!("{name} {text}, after {}", span(lived));
         match next {
             Next::End => {
-                if end.outcome() == Outcome::Failure {
+                if end.outcome() == Outcome::Failure || refused.is_some() {
                     self.say(&told);
                 }
                 self.state = State::Over(end.code());
