@@ -103,7 +103,7 @@ pub(crate) struct ReloadArguments {
     pub(crate) place: Place,
 }
 
-/// Show workers, transfers, certificates and limits of a running menshen, and what `menshen run` runs
+/// Show workers, transfers, certificates and limits of a running menshen, and supervised programs
 ///
 /// Exit code 0: shown; 1: no menshen runs with this state folder; 2: usage or configuration.
 #[derive(Debug, Args)]

@@ -2,8 +2,8 @@
 //! end of all that is in it.
 //!
 //! It is made below our own group, or with v2 below the nearest one above it that gives its groups
-//! the controllers, since a group with processes cannot (cgroup-v2.rst, "No Internal Process
-//! Constraint"). Removed when dropped; after a `kill -9` of the supervisor it is left, empty or not.
+//! the controllers, since a group with processes cannot (cgroup-v2.rst, no internal processes).
+//! Removed when dropped; after a `kill -9` of the supervisor it is left, empty or not.
 //! Fails where groups are not ours to make.
 
 use std::fs::File;

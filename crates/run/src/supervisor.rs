@@ -358,7 +358,7 @@ impl<'p> Supervisor<'p> {
     fn say_input(&mut self) {
         let name = &self.plan.name;
         let text = format!(
-            "{name} has read its standard input, which is empty here\n  hint: --stdin passes ours on"
+            "{name} has read its standard input, which is empty\n  hint: --stdin passes ours on"
         );
         self.say(&text);
         // Once is enough.
