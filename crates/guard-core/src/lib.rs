@@ -15,3 +15,4 @@ pub mod oom;
 pub mod protect;
 pub mod recorder;
 pub mod restart;
+pub mod supervise;

@@ -13,6 +13,7 @@ mod guard;
 mod oom;
 mod port;
 mod process;
+mod run;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
@@ -22,6 +23,7 @@ pub(crate) use guard::GuardArguments;
 pub(crate) use oom::OomArguments;
 pub(crate) use port::PortArguments;
 pub(crate) use process::{SilenceArguments, StoppedArguments};
+pub(crate) use run::{RestartWord, RunArguments};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
@@ -40,6 +42,7 @@ pub(crate) enum Command {
     Check(CheckArguments),
     Reload(ReloadArguments),
     Status(StatusArguments),
+    Run(Box<RunArguments>),
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
@@ -110,7 +113,7 @@ pub(crate) struct ReloadArguments {
     pub(crate) place: Place,
 }
 
-/// Show workers, transfers, certificates and limits of a running menshen
+/// Show workers, transfers, certificates and limits of a running menshen, and supervised programs
 ///
 /// Exit code 0: shown; 1: no menshen runs with this state folder; 2: usage or configuration.
 #[derive(Debug, Args)]
@@ -120,6 +123,9 @@ pub(crate) struct StatusArguments {
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    /// Only what `menshen run` runs and ran; needs no other menshen. Exit code 1: nothing runs
+    #[arg(long)]
+    pub(crate) runs: bool,
 }
 
 /// Which menshen is meant.

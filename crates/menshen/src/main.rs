@@ -8,6 +8,7 @@ mod guard;
 mod keeper;
 mod out;
 mod reload;
+mod run;
 mod sample;
 mod serve;
 mod status;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Run(arguments) => run::run(*arguments),
         Command::Explain(what) => match *what {
             ExplainCommand::Cert(arguments) => explain::cert::run(&arguments),
             ExplainCommand::Https(arguments) => explain::https::run(arguments),

@@ -17,6 +17,7 @@ mod certificates;
 mod ladder;
 mod php;
 mod render;
+pub(crate) mod runs;
 mod watch;
 
 /// All of it; `--json` prints it as it is, so field names stay.
@@ -41,6 +42,8 @@ struct Status {
     ladder: ladder::Ladder,
     /// The memory watch; none where no recorder was ever made.
     watch: Option<watch::Watch>,
+    /// What `menshen run` runs and ran for this user.
+    runs: Vec<runs::RunRow>,
     /// Limits that were hit, by counter name, all workers together.
     limits_hit: Vec<LimitRow>,
 }
@@ -80,6 +83,9 @@ struct LimitRow {
 }
 
 pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
+    if arguments.runs {
+        return runs::answer(&menshen_run::record::folder(), arguments.json);
+    }
     let state = match reload::state_of(&arguments.place) {
         Ok(state) => state,
         Err(code) => return code,
@@ -137,6 +143,7 @@ fn read(board: ScoreView, guard_pid: u32, state: &Path) -> Status {
         ladder: ladder::read(board, state, now),
         certificates: certificates::read(board, state, i64::try_from(now / 1000).unwrap_or(0)),
         watch: None,
+        runs: runs::read(&menshen_run::record::folder()).unwrap_or_default(),
         limits_hit: limits
             .map(|&counter| LimitRow { name: counter.name(), count: sum(board, counter) })
             .filter(|row| row.count > 0)

@@ -29,6 +29,7 @@ fn help_is_as_agreed() {
         "check",
         "reload",
         "status",
+        "run",
         "explain",
         "cert",
         "cert request",

@@ -34,6 +34,8 @@ pub struct Tree {
     mount: PathBuf,
     /// Which group of the kernel's tree is at the mount point: `/`, or a container's.
     root: Vec<u8>,
+    /// The controller it is used for.
+    controller: &'static str,
 }
 
 /// A control group. That it exists is not said.
@@ -51,17 +53,30 @@ impl Tree {
     /// # Errors
     /// When `/proc/self/mountinfo` cannot be read.
     pub fn memory() -> io::Result<Option<Self>> {
+        Self::of("memory")
+    }
+
+    /// The tree whose groups limit how many processes they hold, in the same way.
+    ///
+    /// # Errors
+    /// As [`Self::memory`].
+    pub fn processes() -> io::Result<Option<Self>> {
+        Self::of("pids")
+    }
+
+    fn of(controller: &'static str) -> io::Result<Option<Self>> {
+        let wanted = controller.as_bytes();
         let trees = mounts::read()?;
         if let Some((tree, _)) = trees.iter().find(|(tree, controllers)| {
-            tree.version == Version::V1 && controllers.iter().any(|name| name == b"memory")
+            tree.version == Version::V1 && controllers.iter().any(|name| name == wanted)
         }) {
-            return Ok(Some(tree.clone()));
+            return Ok(Some(Self { controller, ..tree.clone() }));
         }
         let unified = trees.into_iter().map(|(tree, _)| tree).find(|t| t.version == Version::V2);
         Ok(unified.filter(|tree| {
             let controllers = tree.root().read("cgroup.controllers", VALUE_BYTES_MAX);
             let controllers = controllers.unwrap_or_default();
-            controllers.split(u8::is_ascii_whitespace).any(|name| name == b"memory")
+            controllers.split(u8::is_ascii_whitespace).any(|name| name == wanted)
         }))
     }
 
@@ -117,7 +132,10 @@ impl Tree {
             let (number, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
             let ours = match self.version {
                 Version::V2 => number == b"0" && controllers.is_empty(),
-                Version::V1 => controllers.split(|byte| *byte == b',').any(|n| n == b"memory"),
+                Version::V1 => {
+                    let wanted = self.controller.as_bytes();
+                    controllers.split(|byte| *byte == b',').any(|name| name == wanted)
+                }
             };
             ours.then_some(path)
         });

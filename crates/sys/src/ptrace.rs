@@ -207,6 +207,7 @@ pub fn wait(pid: Option<u32>, patience: Patience) -> io::Result<Option<(u32, Tol
     let pid = pid.map(known).transpose()?;
     loop {
         let options = WaitOptions::from_bits_retain(flags);
+        // Without a pid, waitpid(2) of rustix means our process group only.
         let waited = match pid {
             Some(pid) => rustix::process::waitpid(Some(pid), options),
             None => rustix::process::wait(options),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Status, TransferRow, certificates, ladder, php, watch};
+use super::{Status, TransferRow, certificates, ladder, php, runs, watch};
 
 /// The whole answer, each line ended.
 pub(super) fn text(status: &Status) -> String {
@@ -32,6 +32,10 @@ pub(super) fn text(status: &Status) -> String {
     certificates::text(&mut out, &status.certificates);
     ladder::text(&mut out, &status.ladder);
     watch::text(&mut out, status.watch.as_ref());
+    if !status.runs.is_empty() {
+        out.push('\n');
+        runs::text(&mut out, &status.runs);
+    }
     let _ = writeln!(out);
     if status.limits_hit.is_empty() {
         let _ = writeln!(out, "limits hit: none");

@@ -32,7 +32,7 @@ fn line(text: &[u8]) -> Option<(Tree, Vec<Vec<u8>>)> {
     let mount = PathBuf::from(OsString::from_vec(unescaped(fields.get(4)?)));
     let options = fields.get(dash + 3).copied().unwrap_or_default();
     let controllers = options.split(|byte| *byte == b',').map(<[u8]>::to_vec).collect();
-    Some((Tree { version, mount, root }, controllers))
+    Some((Tree { version, mount, root, controller: "memory" }, controllers))
 }
 
 /// Blanks, line breaks and backslashes are written as three octal digits.

@@ -4,7 +4,7 @@ use std::path::Path;
 use super::*;
 
 fn tree(version: Version, root: &[u8]) -> Tree {
-    Tree { version, mount: "/none".into(), root: root.to_vec() }
+    Tree { version, mount: "/none".into(), root: root.to_vec(), controller: "memory" }
 }
 
 #[test]

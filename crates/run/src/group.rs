@@ -1,0 +1,165 @@
+//! A control group of the program's own, both versions: a limit of memory and of processes, and the
+//! end of all that is in it.
+//!
+//! It is made below our own group, or with v2 below the nearest one above it that gives its groups
+//! the controllers, since a group with processes cannot (cgroup-v2.rst, no internal processes).
+//! Removed when dropped; after a `kill -9` of the supervisor it is left, empty or not.
+//! Fails where groups are not ours to make.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use menshen_sys::cgroup::{Group, Tree, Version};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The groups of one run: one with v2, one per controller with v1.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    memory: Option<Group>,
+    processes: Option<Group>,
+    /// `cgroup.procs` of each, open for writing.
+    doors: Vec<File>,
+}
+
+/// Which limit could not be set, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("no limit of {what} can be set here")]
+pub struct LimitError {
+    what: &'static str,
+    #[source]
+    source: io::Error,
+}
+
+impl Limits {
+    /// Makes them; `name` is unique.
+    pub(crate) fn make(
+        name: &str,
+        memory_max: Option<u64>,
+        processes_max: Option<u64>,
+    ) -> Result<Self, LimitError> {
+        let mut limits = Self { memory: None, processes: None, doors: Vec::new() };
+        if let Some(bytes) = memory_max {
+            let failed = |source| LimitError { what: "memory", source };
+            let group = child(Tree::memory(), name, "memory").map_err(failed)?;
+            limits.memory = Some(group.clone());
+            group.set_memory_limit(Some(bytes)).map_err(failed)?;
+            // Swapping instead of ending is not what a limit is for; not all kernels count it.
+            let _ = group.set_swap_limit(Some(0));
+            limits.doors.push(door(&group).map_err(failed)?);
+        }
+        if let Some(count) = processes_max {
+            let failed = |source| LimitError { what: "processes", source };
+            let group = child(Tree::processes(), name, "pids").map_err(failed)?;
+            let same = limits.memory.as_ref().is_some_and(|m| m.folder() == group.folder());
+            limits.processes = Some(group.clone());
+            group.write("pids.max", &count.to_string()).map_err(failed)?;
+            if !same {
+                limits.doors.push(door(&group).map_err(failed)?);
+            }
+        }
+        Ok(limits)
+    }
+
+    /// What a process writes `0` to to be in them.
+    pub(crate) fn doors(&self) -> Vec<BorrowedFd<'_>> {
+        self.doors.iter().map(File::as_fd).collect()
+    }
+
+    /// Processes the kernel killed at the limit of memory so far.
+    pub(crate) fn memory_kills(&self) -> u64 {
+        let events = self.memory.as_ref().and_then(|group| group.memory_events().ok());
+        events.map_or(0, |events| events.oom_kill)
+    }
+
+    /// Times a process could not be made at the limit of processes so far.
+    pub(crate) fn refused_processes(&self) -> u64 {
+        let events = self.processes.as_ref().and_then(|group| group.keyed("pids.events").ok());
+        events.and_then(|events| events.get("max")).unwrap_or(0)
+    }
+
+    /// Sends `SIGKILL` to all that is in them. Gives whether they were empty.
+    pub(crate) fn kill_all(&self) -> bool {
+        let mut empty = true;
+        for group in [&self.memory, &self.processes].into_iter().flatten() {
+            let Ok(pids) = group.processes() else { continue };
+            if pids.is_empty() {
+                continue;
+            }
+            empty = false;
+            if group.version() == Version::V2 && group.write("cgroup.kill", "1").is_ok() {
+                continue;
+            }
+            for pid in pids {
+                if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                    // Gone meanwhile: that is what was wanted.
+                    let _ = kill_process(pid, Signal::KILL);
+                }
+            }
+        }
+        empty
+    }
+
+    /// Lets no more processes be made, so that killing comes to an end; [`Self::open`] undoes it.
+    pub(crate) fn close(&self) {
+        if let Some(group) = &self.processes {
+            let _ = group.write("pids.max", "0");
+        }
+    }
+
+    /// Lets processes be made again.
+    pub(crate) fn open(&self, processes_max: Option<u64>) {
+        if let (Some(group), Some(count)) = (&self.processes, processes_max) {
+            let _ = group.write("pids.max", &count.to_string());
+        }
+    }
+}
+
+impl Drop for Limits {
+    fn drop(&mut self) {
+        // A process that ended a moment ago still counts for another.
+        for _ in 0..REMOVE_TRIES {
+            let groups = [&self.memory, &self.processes].into_iter().flatten();
+            if groups.filter(|group| group.remove().is_err()).count() == 0 {
+                return;
+            }
+            self.kill_all();
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+}
+
+/// Makes the group `name` where its controller can be had.
+fn child(tree: io::Result<Option<Tree>>, name: &str, controller: &str) -> io::Result<Group> {
+    let tree = tree?.ok_or_else(|| {
+        let text = format!("no tree of control groups has the controller {controller}");
+        io::Error::new(io::ErrorKind::Unsupported, text)
+    })?;
+    let mut above = tree.group_of(std::process::id())?.unwrap_or_else(|| tree.root());
+    if tree.version() == Version::V2 {
+        while !gives(&above, controller) {
+            let path = above.path().to_vec();
+            let Some(slash) = path.iter().rposition(|byte| *byte == b'/').filter(|_| path != b"/")
+            else {
+                let text =
+                    format!("no group above us gives its groups the controller {controller}");
+                return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+            };
+            above = tree.group(if slash == 0 { b"/" } else { &path[..slash] })?;
+        }
+    }
+    let group = above.child(name.as_bytes())?;
+    group.create()?;
+    Ok(group)
+}
+
+fn gives(group: &Group, controller: &str) -> bool {
+    let given = group.read("cgroup.subtree_control", 4096).unwrap_or_default();
+    given.split(u8::is_ascii_whitespace).any(|name| name == controller.as_bytes())
+}
+
+fn door(group: &Group) -> io::Result<File> {
+    File::options().write(true).open(group.folder().join("cgroup.procs"))
+}
+
+const REMOVE_TRIES: usize = 100;
