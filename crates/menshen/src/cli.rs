@@ -9,12 +9,14 @@ use menshen_guard::Source;
 
 mod cert;
 mod explain;
+mod port;
 mod process;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
 };
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
+pub(crate) use port::PortArguments;
 pub(crate) use process::{SilenceArguments, StoppedArguments};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share

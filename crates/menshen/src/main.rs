@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             ExplainCommand::Cert(arguments) => explain::cert::run(&arguments),
             ExplainCommand::Https(arguments) => explain::https::run(arguments),
             ExplainCommand::Page(arguments) => explain::page::run(arguments),
+            ExplainCommand::Port(arguments) => explain::port::run(&arguments),
             ExplainCommand::Silence(arguments) => explain::silence::run(&arguments),
             ExplainCommand::Stopped(arguments) => explain::stopped::run(&arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
