@@ -99,7 +99,8 @@ fn blocked_on_output(facts: &Facts) -> Option<Finding> {
     // Where the kernel does not tell the call, a pipe with no room for one page does.
     let is_full = |(filled, size): (u64, u64)| filled > 0 && filled + PAGE > size;
     let full = matches!(facts.output, Target::Pipe { filled: Some(pair), .. } if is_full(pair));
-    if !writes && !(facts.threads.is_empty() && facts.state == 'S' && full) {
+    let untold = facts.threads.is_empty() && facts.state == 'S';
+    if !(writes || untold && full) {
         return None;
     }
     let mut found = blocked(facts);
@@ -364,10 +365,7 @@ pub(super) fn nothing_to_say(facts: &Facts) -> Option<Finding> {
     if facts.stop.is_stopped() {
         return None;
     }
-    let what = match facts.threads.first() {
-        None => return untold(facts),
-        Some(first) => first,
-    };
+    let Some(what) = facts.threads.first() else { return untold(facts) };
     let what = match what {
         Doing::Sleeps => "sleeps, because it asked to",
         Doing::Polls(_) => "waits for events: connections, files, timers",
