@@ -145,6 +145,7 @@ fn the_terminal_s_signals_are_told_apart() {
     wait_stopped(changes);
     let process = check(changes, "SIGTTOU", "changed the settings of /dev/pts/");
     assert_eq!(process["terminal"]["tostop"], false);
+    assert_eq!(process["doing"]["set_terminal"], 0, "{process:#}");
 
     shell.say("stty tostop\n");
     let writes = shell.job("echo hello", "&");
@@ -153,6 +154,7 @@ fn the_terminal_s_signals_are_told_apart() {
         wait_stopped(writes);
         let process = check(writes, "SIGTTOU", "wrote to /dev/pts/");
         assert_eq!(process["terminal"]["tostop"], true);
+        assert_eq!(process["doing"]["write"], 1, "{process:#}");
         assert!(process["finding"]["hint"].as_str().unwrap().contains("stty -tostop"));
     }
     shell.say("stty -tostop\n");

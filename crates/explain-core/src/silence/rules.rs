@@ -95,17 +95,31 @@ fn bytes(count: u64) -> String {
 }
 
 fn blocked_on_output(facts: &Facts) -> Option<Finding> {
-    if !facts.threads.iter().any(|doing| matches!(doing, Doing::Writes(1 | 2))) {
+    let writes = facts.threads.iter().any(|doing| matches!(doing, Doing::Writes(1 | 2)));
+    // Where the kernel does not tell the call, a pipe with no room for one page does.
+    let is_full = |(filled, size): (u64, u64)| filled > 0 && filled + PAGE > size;
+    let full = matches!(facts.output, Target::Pipe { filled: Some(pair), .. } if is_full(pair));
+    let untold = facts.threads.is_empty() && facts.state == 'S';
+    if !(writes || untold && full) {
         return None;
     }
+    let mut found = blocked(facts);
+    if !writes {
+        found.confidence = Confidence::Likely;
+    }
+    Some(found)
+}
+
+fn blocked(facts: &Facts) -> Finding {
     let call = format!("/proc/{}/syscall", facts.pid);
+    let told = if facts.threads.is_empty() { "not readable" } else { "write" };
     let Target::Pipe { filled, others, complete } = &facts.output else {
         let claim = "stands in a write to its output, which does not take more".into();
         let found = finding(facts, "output-blocked", Severity::Error, claim);
-        return Some(found.evidence("call", call, "write").hint(
+        return found.evidence("call", call, told).hint(
             "Look at who is behind that output: a terminal held by Ctrl-S, a socket whose peer \
 does not read.",
-        ));
+        );
     };
     let full = match filled {
         Some((filled, size)) => format!("{filled} of {size} bytes are in it"),
@@ -125,7 +139,7 @@ does not read.",
         None => "Find who holds the other end, and make it read or end.".into(),
     };
     let found = finding(facts, "output-blocked", Severity::Error, claim);
-    Some(found.evidence("call", call, "write").evidence("pipe", "FIONREAD", full).hint(hint))
+    found.evidence("call", call, told).evidence("pipe", "FIONREAD", full).hint(hint)
 }
 
 fn peers(others: &[(u32, String, char)], complete: bool) -> String {
@@ -348,8 +362,11 @@ pub(super) fn nothing_to_say(facts: &Facts) -> Option<Finding> {
     if facts.written.is_some_and(|bytes| bytes > 0) {
         return None;
     }
-    let first = facts.threads.first()?;
-    let what = match first {
+    if facts.stop.is_stopped() {
+        return None;
+    }
+    let Some(what) = facts.threads.first() else { return untold(facts) };
+    let what = match what {
         Doing::Sleeps => "sleeps, because it asked to",
         Doing::Polls(_) => "waits for events: connections, files, timers",
         Doing::Locks => "waits for another of its threads",
@@ -362,6 +379,18 @@ pub(super) fn nothing_to_say(facts: &Facts) -> Option<Finding> {
     let mut found = finding(facts, "nothing-to-say", Severity::Note, claim);
     found.confidence = Confidence::Likely;
     Some(found)
+}
+
+/// The kernel does not tell in which call it is, here or to us.
+fn untold(facts: &Facts) -> Option<Finding> {
+    if facts.state != 'S' {
+        return None;
+    }
+    let claim = "waits for something; in which call cannot be told here".into();
+    let mut found = finding(facts, "nothing-to-say", Severity::Note, claim);
+    found.confidence = Confidence::Likely;
+    let place = format!("/proc/{}/syscall", facts.pid);
+    Some(found.evidence("call", place, "not readable").hint("Ask as root, or look with strace."))
 }
 
 /// What was lost with a process.
@@ -401,3 +430,5 @@ C.fflush(C.stdout) before os.Exit."
 }
 
 const PEERS_SHOWN: usize = 4;
+/// What a pipe takes at once or not at all (`PIPE_BUF`, pipe(7)).
+const PAGE: u64 = 4096;

@@ -3,6 +3,8 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
 
+use menshen_base::Confidence;
+
 use super::*;
 use crate::stopped::Cause;
 
@@ -119,6 +121,19 @@ fn what_was_lost_at_the_end() {
     assert_eq!(end_findings(&ended)[0].severity, Severity::Warning);
     ended.streams = Streams::Read(Vec::new());
     assert!(end_findings(&ended).is_empty());
+}
+
+#[test]
+fn a_kernel_that_tells_no_calls_leaves_likely_answers() {
+    let pipe =
+        |filled| Target::Pipe { filled: Some((filled, 65536)), others: Vec::new(), complete: true };
+    let untold = |filled| Facts { threads: Vec::new(), output: pipe(filled), ..facts() };
+    let full = first(&untold(65000));
+    assert_eq!((full.code, full.confidence), ("output-blocked", Confidence::Likely));
+    let empty = first(&untold(10));
+    assert_eq!((empty.code, empty.severity), ("nothing-to-say", Severity::Note));
+    let certain = Facts { threads: vec![Doing::Writes(1)], ..untold(10) };
+    assert_eq!(first(&certain).confidence, Confidence::Certain);
 }
 
 #[test]

@@ -11,6 +11,7 @@ struct Bytes(Vec<u8>, Cell<usize>);
 impl Memory for Bytes {
     fn read(&self, address: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.1.set(self.1.get() + 1);
+        assert!(self.1.get() < 1_000_000, "it goes round and round");
         let start = usize::try_from(address).unwrap_or(usize::MAX);
         let from = start.checked_add(buffer.len()).and_then(|end| self.0.get(start..end));
         buffer.copy_from_slice(from.ok_or(io::ErrorKind::InvalidInput)?);
@@ -51,6 +52,17 @@ fn a_ring_of_streams_ends() {
     assert_eq!(look.stuck.len(), STUCK_MAX);
     assert_eq!((look.stuck[0].stream, look.stuck[1].stream), (Stream::Stdout, Stream::Stderr));
     assert!(look.stuck.iter().all(|stuck| stuck.text == b"xxxxx" && stuck.descriptor == 7));
+}
+
+#[test]
+fn a_ring_of_streams_without_text_ends_too() {
+    let mut bytes = vec![0; 4096];
+    record(&mut bytes, 512, 0, 0);
+    record(&mut bytes, 1200, 0, 1200);
+    words(&mut bytes, 2048, &[(0, 1200)]);
+    let memory = Bytes(bytes, Cell::new(0));
+    let look = walk(&memory, &roots(Library::Glibc, Width::Eight)).unwrap().unwrap();
+    assert!(look.stuck.is_empty());
 }
 
 #[test]
