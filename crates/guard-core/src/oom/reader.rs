@@ -136,7 +136,7 @@ impl Reader {
                     return self.record(&record);
                 }
             }
-            Some(b'{') if self.attention > 0 && !self.words.in_json(line) => {
+            Some(b'{') if self.passes_over(line) => {
                 return self.see(Style::Json);
             }
             Some(b'{') => {
@@ -171,6 +171,11 @@ impl Reader {
             _ => {}
         }
         self.text(line);
+    }
+
+    /// Whether an object among others cannot matter.
+    fn passes_over(&self, line: &[u8]) -> bool {
+        self.attention > 0 && !self.queue.collecting() && !self.words.in_json(line)
     }
 
     /// A record of `/dev/kmsg`.
@@ -273,11 +278,15 @@ impl Reader {
     /// A line of the kernel's, or one that names nobody.
     fn kernel(&mut self, line: &Line<'_>) {
         let fact = fact::read(line.text, self.queue.collecting());
-        let started = matches!(fact, Some(Fact::Boot(_)));
+        let begins = fact.is_some_and(|fact| fact.may_begin());
+        if !begins && self.summary.lines >= self.next_tidy {
+            self.tidy_by_lines(line.host);
+        }
         let (clock, forgotten) = self.clocks.of(line.host, self.limits.hosts_max);
         self.summary.hosts_forgotten += u64::from(forgotten);
+        // Lines of others may bear stamps of other clocks; those of reports are the kernel's.
         let back = match line.stamp.boot_micros {
-            Some(micros) if !started => clock.goes_back(micros),
+            Some(micros) if begins => clock.goes_back(micros),
             _ => false,
         };
         let at = At {
@@ -293,11 +302,8 @@ impl Reader {
             let boot = Boot { line: at.line, stamp: at.stamp, kernel: None };
             self.queue.ready(Event::Boot(boot));
         }
-        // Looking at every open report for every line would cost more than all the rest.
-        let due = self.summary.lines >= self.next_tidy;
-        if due || fact.is_some_and(|fact| fact.may_begin()) {
-            self.queue.tidy(&at, &mut self.summary);
-            self.next_tidy = self.summary.lines.saturating_add(TIDY_LINES);
+        if begins {
+            self.queue.tidy(&at);
         }
         match fact {
             None if line.style == Style::Kmsg => {}
@@ -314,9 +320,25 @@ impl Reader {
             }
             Some(fact) => {
                 self.queue.take(&fact, &at, &mut self.summary);
+                self.queue.bound(&mut self.summary);
                 self.count(&fact);
             }
         }
+    }
+
+    /// Looking at every open report for every line would cost more than all the rest.
+    fn tidy_by_lines(&mut self, host: Option<&[u8]>) {
+        let at = At {
+            line: self.summary.lines,
+            stamp: Stamp::default(),
+            host,
+            caller: None,
+            decoded: false,
+            kernel: None,
+        };
+        self.queue.tidy(&at);
+        self.queue.bound(&mut self.summary);
+        self.next_tidy = self.summary.lines.saturating_add(TIDY_LINES);
     }
 
     fn boot(&mut self, release: &[u8], line: &Line<'_>) {

@@ -94,11 +94,11 @@ fn find(finder: &Finder<'_>, block: &[u8], from: usize) -> usize {
     }
 }
 
-/// `oom-kill`, `oom_reaper`, `oom_score_adj`; no room, no zoom.
+/// `oom-kill`, `oom_reaper`, `memory.oom.group`; no room, no zoom.
 fn is_oom(text: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| text.get(at));
     !before.is_some_and(u8::is_ascii_lowercase)
-        && matches!(text.get(at + OOM.len()), Some(b'-' | b'_'))
+        && matches!(text.get(at + OOM.len()), Some(b'-' | b'_' | b'.'))
 }
 
 const OOM: &[u8] = b"oom";
