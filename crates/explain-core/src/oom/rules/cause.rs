@@ -168,7 +168,8 @@ fn table(case: &Case<'_>, mut finding: Finding, shortage: &Shortage) -> Finding 
 fn short(consumer: &Consumer) -> String {
     let percent = |share: u32| percent(share.min(1000));
     let number = if consumer.count == 1 { String::new() } else { format!("{} ", consumer.count) };
-    let share = consumer.share_permille.map(|share| format!(" ({})", percent(share)));
+    let share = consumer.share_permille.filter(|share| *share > 0);
+    let share = share.map(|share| format!(" ({})", percent(share)));
     format!(
         "{number}{} {}{}",
         consumer.name.text,
