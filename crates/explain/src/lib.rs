@@ -12,6 +12,7 @@ pub mod next;
 pub mod oom;
 pub mod page;
 mod picture;
+pub mod port;
 pub mod rights;
 pub mod starttls;
 pub mod trust;

@@ -24,6 +24,7 @@ pub(crate) mod next;
 pub(crate) mod oom;
 pub(crate) mod page;
 mod place;
+pub(crate) mod port;
 mod question;
 mod report;
 mod text;
