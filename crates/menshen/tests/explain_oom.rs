@@ -288,6 +288,10 @@ fn the_journal_is_asked_or_it_is_said_why_not() {
     let said = text(&output.stderr);
     assert!(said.contains("could not read the journal"), "{said}");
     assert!(said.contains("No journal files were found."), "{said}");
+    // One without any journal may say so and still end well.
+    let output = play("echo '-- No entries --' >&2");
+    assert_eq!(output.status.code(), Some(100));
+    assert!(text(&output.stderr).contains("-- No entries --"));
     std::fs::remove_file(&script).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_menshen"))
         .args(["explain", "oom", "--journal"])

@@ -18,11 +18,13 @@ use serde_json::Value;
 use uml::Guest;
 
 /// Sizes and scores such that neither alone gives the order; an eater that cannot be killed fills
-/// the rest, so that nobody else grows.
+/// the rest, so that nobody else grows. It is stopped after four kills, while there still is
+/// somebody to kill before this script.
 const MACHINE: &str = r#"
 echo -900 > /proc/self/oom_score_adj
 start() { (echo $3 > /proc/self/oom_score_adj; hog $1 $2 100) & upto $! $2; }
 start mysqld 40 0; start rsyslogd 6 300; start vm-a 24 100; start vm-b 30 0; start cron 5 150
+start spare 50 -200
 sleep 0.2
 menshen explain oom --next --json --top 100 > forecast
 code=$?
@@ -30,6 +32,7 @@ menshen explain oom --next --top 3 > text
 echo code $code
 (echo -1000 > /proc/self/oom_score_adj; hog eater 400 100) &
 for n in {1..600}; do [ $(kills) -ge 4 ] && break; sleep 0.05; done
+kill -KILL $!
 dmesg > kmsg
 true
 "#;

@@ -224,10 +224,12 @@ fn remark(killed: &Killed) -> String {
 
 /// Whose memory it was, and how much there was.
 fn title(shortage: &Shortage) -> String {
-    let limit = |kib: Option<u64>| kib.map_or_else(|| "no limit known".into(), size);
+    let limit = |kib: Option<u64>| {
+        kib.map_or_else(|| "limit not told".into(), |kib| format!("limit {}", size(kib)))
+    };
     let place = match (&shortage.cgroup, shortage.scope) {
         (Some(cgroup), _) => {
-            format!("control group {}, limit {}", short_path(&cgroup.path), limit(cgroup.limit_kib))
+            format!("control group {}, {}", short_path(&cgroup.path), limit(cgroup.limit_kib))
         }
         (None, Scope::Cgroup) => "a control group, not named".into(),
         (None, Scope::Cpuset) => "the nodes of a cpuset".into(),
