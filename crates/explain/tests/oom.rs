@@ -1,8 +1,9 @@
 //! Whole stories of real logs: text and JSON as agreed, and what must hold for each of them.
 //!
-//! Logs that are ours lie in `tests/oom` and with the tests of the reader; those of others, with free licences, are read from
-//! `MENSHEN_OOM_SAMPLES` or from `shared/samples/oom` beside the checkout, and are left out loudly
-//! where they are not there. `UPDATE_EXPECT=1` writes the stories; read them before committing.
+//! Logs that are ours lie in `tests/oom` and with the tests of the reader; those of others, with
+//! free licences, are read from `MENSHEN_OOM_SAMPLES` or from `shared/samples/oom` beside the
+//! checkout, and are left out loudly where they are not there. `UPDATE_EXPECT=1` writes the
+//! stories; read them before committing.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use std::path::{Path, PathBuf};
