@@ -1,8 +1,9 @@
 //! Whole stories of real logs: text and JSON as agreed, and what must hold for each of them.
 //!
-//! Logs that are ours lie in `tests/oom`; those of others, with free licences, are read from
-//! `MENSHEN_OOM_SAMPLES` or from `shared/samples/oom` beside the checkout, and are left out loudly
-//! where they are not there. `UPDATE_EXPECT=1` writes the stories; read them before committing.
+//! Logs that are ours lie in `tests/oom` and with the tests of the reader; those of others, with
+//! free licences, are read from `MENSHEN_OOM_SAMPLES` or from `shared/samples/oom` beside the
+//! checkout, and are left out loudly where they are not there. `UPDATE_EXPECT=1` writes the
+//! stories; read them before committing.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use std::path::{Path, PathBuf};
@@ -77,19 +78,28 @@ const STORM: &[(u64, &str)] = &[
 /// Where a sample is; `None` after saying so.
 #[expect(clippy::print_stderr, reason = "a test that is left out must say so")]
 fn sample(name: &str) -> Option<PathBuf> {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let own = crate_folder.join("tests/oom").join(name);
-    if own.is_file() {
+    if let Some(own) = own(name) {
         return Some(own);
     }
     let given = std::env::var_os("MENSHEN_OOM_SAMPLES").map(PathBuf::from);
-    let beside = crate_folder.join("../../../shared/samples/oom");
-    let found = given.unwrap_or(beside).join(name);
+    let beside = || {
+        // From the crate to the checkout, and beside it.
+        let parent = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap();
+        parent.join("shared/samples/oom")
+    };
+    let found = given.unwrap_or_else(beside).join(name);
     if found.is_file() {
         return Some(found);
     }
     eprintln!("SKIPPED: {name} is not there; MENSHEN_OOM_SAMPLES names the folder of the samples");
     None
+}
+
+/// A log of ours: of this test, or of the reader's.
+fn own(name: &str) -> Option<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [here.join("tests/oom"), here.join("../guard-core/tests/data")];
+    folders.into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 fn story(path: &Path) -> Story {
@@ -166,10 +176,7 @@ fn text_of(story: &Story) -> String {
 /// The first line of each story, which has to say what happened.
 #[test]
 fn headlines_say_what_happened() {
-    let headline = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oom").join(name);
-        story(&path).report.headline
-    };
+    let headline = |name: &str| story(&own(name).unwrap()).report.headline;
     assert_eq!(
         headline("ours-6.18-storm-ratelimited.kmsg"),
         "17 python3 processes were killed in 2.4 s because each held all of the limit of \
@@ -177,7 +184,9 @@ fn headlines_say_what_happened() {
     );
     assert_eq!(
         headline("ours-6.18-hostile-comm-shmem.kmsg"),
-        r"4 processes were killed in 50 ms (a,uid=0\x0ax],pid=, back\x5csl\x1bsh, dd and 门神 wörk) because 63 MiB in tmpfs or shared memory are 98 % of the limit of /menshen_lab (64 MiB), which no kill frees"
+        "4 processes were killed in 50 ms (a,uid=0\\x0ax],pid=, back\\x5csl\\x1bsh, dd and 门神 \
+         wörk) because 63 MiB in tmpfs or shared memory are 98 % of the limit of /menshen_lab (64 \
+         MiB), which no kill frees"
     );
     assert_eq!(
         headline("night-of-thirty-guests.syslog"),
@@ -190,8 +199,7 @@ fn headlines_say_what_happened() {
 fn lines() -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     for (name, _) in SAMPLES.iter().filter(|(name, _)| !name.starts_with("pub-")) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oom").join(name);
-        let bytes = std::fs::read(path).unwrap();
+        let bytes = std::fs::read(own(name).unwrap()).unwrap();
         lines.extend(bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec));
     }
     lines
@@ -230,6 +238,7 @@ proptest::proptest! {
             let key = (kill["pid"].as_u64(), kill["source"].as_u64(), kill["line"].as_u64());
             proptest::prop_assert!(known.insert(key), "{:?} twice", key);
         }
-        proptest::prop_assert_eq!(story.is_quiet(), kills.is_empty() && story.report.findings.is_empty());
+        let quiet = kills.is_empty() && story.report.findings.is_empty();
+        proptest::prop_assert_eq!(story.is_quiet(), quiet);
     }
 }

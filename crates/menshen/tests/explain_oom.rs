@@ -234,7 +234,6 @@ fn a_file_that_breaks_off_is_told_as_far_as_it_goes() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is left out must say so")]
 fn the_ring_of_this_machine_is_read_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let output = explain(folder.path(), &["--live", "--json"], b"");

@@ -241,7 +241,9 @@ fn clocks(own: &mut Moment, other: &Moment) {
 /// What another line knows of the same process.
 fn complete(own: &mut Killed, other: &Killed) {
     macro_rules! fill {
-        ($($field:ident)+) => { $(if own.$field.is_none() { own.$field.clone_from(&other.$field); })+ };
+        ($($field:ident)+) => {
+            $(if own.$field.is_none() { own.$field.clone_from(&other.$field); })+
+        };
     }
     fill!(uid score score_from oom_score_adj rss_kib anon_rss_kib file_rss_kib shmem_rss_kib
         swap_kib page_tables_kib total_vm_kib share_permille rank instances cgroup limit_kib

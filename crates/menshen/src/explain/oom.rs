@@ -161,7 +161,7 @@ impl Ticker {
         let _ = write!(std::io::stderr(), "\r\x1b[Kmenshen: {read}{all} MiB read");
     }
 
-    fn clear(&mut self) {
+    fn clear(&self) {
         if self.written {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
