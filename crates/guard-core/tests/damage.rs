@@ -194,13 +194,10 @@ fn two_processors_at_once() {
         for offset in 0..first.len() {
             let mut log = String::new();
             for index in 0..first.len() + offset {
-                for lines in
-                    [first.get(index), index.checked_sub(offset).and_then(|i| second.get(i))]
-                {
-                    if let Some(line) = lines {
-                        log.push_str(line);
-                        log.push('\n');
-                    }
+                let behind = index.checked_sub(offset).and_then(|index| second.get(index));
+                for line in [first.get(index), behind].into_iter().flatten() {
+                    log.push_str(line);
+                    log.push('\n');
                 }
             }
             let (events, summary) = read_all(log.as_bytes());

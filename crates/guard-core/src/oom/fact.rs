@@ -117,11 +117,12 @@ pub(super) struct Process<'a> {
 /// What the text says; `None`: nothing of interest. `inside`: a report is under way, so that lines
 /// which say little by themselves count too.
 pub(super) fn read(text: &[u8], inside: bool) -> Option<Fact<'_>> {
+    let whole = text;
     let text = trim_start(text);
     let head = text.get(..text.len().min(HEADER_BYTES_MAX))?;
     for colon in memchr::memchr_iter(b':', head) {
         if head.get(..colon)?.ends_with(b"oom-killer")
-            && let Some(header) = header(text)
+            && let Some(header) = header(text).or_else(|| header(whole))
         {
             return Some(Fact::Header(header));
         }
@@ -297,6 +298,3 @@ const HEADER_BYTES_MAX: usize = 160;
 
 /// Functions whose suppressed messages were about memory.
 const FUNCTIONS: [&[u8]; 5] = [b"oom", b"out_of_memory", b"dump_header", b"memcg", b"mem_cgroup"];
-
-#[cfg(test)]
-mod tests;

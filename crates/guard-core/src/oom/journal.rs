@@ -56,8 +56,8 @@ impl Entry {
     }
 
     /// Whether the message is to be taken apart like a line of text.
-    pub(super) const fn is_raw(&self) -> bool {
-        self.raw
+    pub(super) fn is_raw(&self) -> bool {
+        self.raw && (self.program.is_empty() || self.program == b"kernel")
     }
 
     pub(super) fn message(&self) -> &[u8] {
@@ -68,15 +68,17 @@ impl Entry {
     pub(super) fn field(&mut self, key: &[u8], value: &[u8]) {
         self.some = true;
         match key {
-            b"MESSAGE" | b"message" | b"msg" => self.set_message(value),
-            b"log" => {
+            b"MESSAGE" => self.set_message(value),
+            b"log" | b"message" | b"msg" => {
                 self.raw = true;
                 self.set_message(value.strip_suffix(b"\n").unwrap_or(value));
             }
             b"__REALTIME_TIMESTAMP" => self.real_micros = number(value),
             b"_SOURCE_REALTIME_TIMESTAMP" => self.source_real_micros = number(value),
             b"_SOURCE_MONOTONIC_TIMESTAMP" => self.boot_micros = number(value),
-            b"__MONOTONIC_TIMESTAMP" => self.boot_micros = self.boot_micros.or(number(value)),
+            b"__MONOTONIC_TIMESTAMP" if self.boot_micros.is_none() => {
+                self.boot_micros = number(value);
+            }
             b"_HOSTNAME" | b"hostname" | b"host" => set(&mut self.host, value),
             b"SYSLOG_IDENTIFIER" | b"ident" | b"program" | b"programname" => {
                 set(&mut self.program, value);
@@ -168,6 +170,3 @@ const OPENING: [&[u8]; 6] = [
     b"_BOOT_ID=",
     b"_TRANSPORT=",
 ];
-
-#[cfg(test)]
-mod tests;

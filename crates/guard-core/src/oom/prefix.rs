@@ -336,6 +336,3 @@ const RESYNC_BYTES_MAX: usize = 512;
 
 /// `среда,` and the like.
 const WEEKDAY_BYTES_MAX: usize = 16;
-
-#[cfg(test)]
-mod tests;

@@ -126,6 +126,10 @@ impl Reader {
     fn line(&mut self, line: &[u8]) {
         self.summary.lines += 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // A file written when the machine died holds zeros; others begin with a byte order mark.
+        let start = line.iter().position(|&byte| byte != 0).unwrap_or(line.len());
+        let line = line.get(start..).unwrap_or_default();
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         if self.style == Style::JournalFields && self.field_line(line) {
             return;
         }
@@ -145,7 +149,7 @@ impl Reader {
                 let read = journal::read_json(line, &mut entry, &mut scratch);
                 if read {
                     if entry.is_raw() {
-                        self.text(entry.message());
+                        self.text(entry.message(), &entry.line(Style::Json));
                     } else {
                         self.accept(&entry.line(Style::Json));
                     }
@@ -170,7 +174,7 @@ impl Reader {
             }
             _ => {}
         }
-        self.text(line);
+        self.text(line, &Line::bare(&[]));
     }
 
     /// Whether an object among others cannot matter.
@@ -221,8 +225,8 @@ impl Reader {
         self.scratch = scratch;
     }
 
-    /// A line of text with whatever prefixes.
-    fn text(&mut self, line: &[u8]) {
+    /// A line of text with whatever prefixes. `outer`: what is known of it otherwise.
+    fn text(&mut self, line: &[u8], outer: &Line<'_>) {
         let mut clean = core::mem::take(&mut self.clean);
         let text = if memchr::memchr(0x1b, line).is_some() {
             clean.clear();
@@ -231,7 +235,9 @@ impl Reader {
         } else {
             line
         };
-        let stripped = prefix::strip(text);
+        let mut stripped = prefix::strip(text);
+        stripped.stamp.wall = stripped.stamp.wall.or(outer.stamp.wall);
+        stripped.host = stripped.host.or(outer.host);
         let host = core::mem::take(&mut self.host);
         // A line without prefix goes on where the one before left off.
         let goes_on = stripped.style == Style::Bare && stripped.host.is_none();
@@ -319,6 +325,8 @@ impl Reader {
                 }));
             }
             Some(fact) => {
+                let long = line.text.len() > self.limits.text_bytes_max;
+                self.summary.texts_cut += u64::from(long);
                 self.queue.take(&fact, &at, &mut self.summary);
                 self.queue.bound(&mut self.summary);
                 self.count(&fact);
@@ -435,6 +443,3 @@ const ATTENTION_LINES: u32 = 256;
 
 /// A report that is over is noticed so many lines later at most.
 const TIDY_LINES: u64 = 64;
-
-#[cfg(test)]
-mod tests;

@@ -47,7 +47,7 @@ pub struct Summary {
     pub kills_dropped: u64,
     /// Statistics beyond `report_stats_max`.
     pub stats_dropped: u64,
-    /// Texts shortened to `text_bytes_max`.
+    /// Lines of reports longer than `text_bytes_max`: a text in them may have been shortened.
     pub texts_cut: u64,
     /// Reports ended early because of `open_reports_max` or `open_rows_max`.
     pub reports_forced: u64,

@@ -97,6 +97,3 @@ fn quoted(text: &[u8]) -> Option<&[u8]> {
 }
 
 const WRAPPERS: [&[u8]; 3] = [b"mysqld_safe", b"mariadbd-safe", b"mariadbd_safe"];
-
-#[cfg(test)]
-mod tests;

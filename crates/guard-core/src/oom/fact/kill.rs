@@ -66,10 +66,11 @@ pub(in crate::oom) struct ReapedLine<'a> {
 /// Lines beginning with `Kill`, `Out of memory`, `Memory cgroup out of memory`, `OOM`.
 pub(super) fn read(text: &[u8]) -> Option<Fact<'_>> {
     let (scope, sentence) = scope(text);
-    let (beancounter, sentence) = match sentence.strip_prefix(b"OOM killed process ") {
-        Some(rest) => return killed(rest, Some(false), beancounter(text)).map(Fact::Killed),
-        None => (beancounter(text), sentence),
-    };
+    let beancounter = beancounter(text);
+    if let Some(rest) = sentence.strip_prefix(b"OOM killed process ") {
+        let cgroup = if beancounter.is_some() { Some(true) } else { scope };
+        return killed(rest, cgroup, beancounter).map(Fact::Killed);
+    }
     let lower = |words: &[u8]| sentence.to_ascii_lowercase_starts(words);
     if lower(b"killed process ") {
         return killed(sentence.get(15..)?, scope, beancounter).map(Fact::Killed);

@@ -33,8 +33,11 @@ pub(super) fn after_date(text: &[u8]) -> Option<Tag<'_>> {
     let (second, rest) = word(after);
     if let Some(user) = facility(second) {
         let after = trim_start(rest);
-        let tag =
-            one(after).unwrap_or(Tag { host: None, program: user.then_some(second), rest: after });
+        let tag = one(after).unwrap_or_else(|| Tag {
+            host: None,
+            program: user.then_some(second),
+            rest: after,
+        });
         return Some(Tag { host: Some(first), ..tag });
     }
     let tag = one(after).or_else(|| structured(after))?;
@@ -143,8 +146,24 @@ fn host_like(word: &[u8]) -> bool {
 /// Host name and tag end before this.
 const STRICT_BYTES_MAX: usize = 320;
 
-/// Words that begin a kernel's line whose second word ends with a colon.
-const SENTENCES: [&[u8]; 5] = [b"Free", b"Total", b"Call", b"Hardware", b"Tasks"];
+/// Words that begin a kernel's line whose second word ends with a colon, and programs' levels.
+const SENTENCES: [&[u8]; 15] = [
+    b"Free",
+    b"Total",
+    b"Call",
+    b"Hardware",
+    b"Tasks",
+    b"INFO",
+    b"WARN",
+    b"WARNING",
+    b"ERROR",
+    b"DEBUG",
+    b"CRIT",
+    b"CRITICAL",
+    b"FATAL",
+    b"NOTICE",
+    b"TRACE",
+];
 
 const FACILITIES: [&[u8]; 20] = [
     b"kern",

@@ -38,7 +38,10 @@ impl Reader {
     /// Takes bytes up to the end of the line that has begun.
     fn end_line(&mut self, bytes: &[u8]) -> usize {
         let end = memchr::memchr(b'\n', bytes);
-        let part = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+        let whole = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+        // Zeros before a line, which a crash leaves in a file, are no part of it.
+        let zeros = if self.carry.is_empty() { leading_zeros(whole) } else { 0 };
+        let part = whole.get(zeros..).unwrap_or_default();
         let room = self.limits.line_bytes_max.saturating_sub(self.carry.len());
         if part.len() > room && !self.cut {
             self.cut = true;
@@ -48,7 +51,7 @@ impl Reader {
         if end.is_none() || carried {
             self.carry.extend_from_slice(part.get(..part.len().min(room)).unwrap_or_default());
         }
-        self.advance(part.len());
+        self.advance(whole.len());
         if end.is_none() {
             return bytes.len();
         }
@@ -64,7 +67,7 @@ impl Reader {
         self.read_if(line, sampled);
         carry.clear();
         self.carry = carry;
-        part.len() + 1
+        whole.len() + 1
     }
 
     /// Takes whole lines; how many bytes of them.
@@ -128,6 +131,10 @@ impl Reader {
     pub(super) const fn advance(&mut self, bytes: usize) {
         self.offset = self.offset.saturating_add(bytes as u64);
     }
+}
+
+fn leading_zeros(text: &[u8]) -> usize {
+    text.iter().position(|&byte| byte != 0).unwrap_or(text.len())
 }
 
 /// Line ends in a text.
