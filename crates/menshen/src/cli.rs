@@ -10,12 +10,14 @@ use menshen_guard::Source;
 mod cert;
 mod explain;
 mod guard;
+mod oom;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
 };
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 pub(crate) use guard::GuardArguments;
+pub(crate) use oom::OomArguments;
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
@@ -37,7 +39,8 @@ pub(crate) enum Command {
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
-    /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
+    /// Say why something is as it is: certificates, handshakes, out-of-memory nights,
+    /// pages, uploads to PHP
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     Guard(GuardArguments),
