@@ -349,6 +349,25 @@ fn a_killed_watch_s_hold_is_taken_back_by_the_next() {
 }
 
 #[test]
+fn a_watch_that_stands_still_is_replaced_and_the_group_is_held_by_the_next() {
+    let Some(group) = Group::create("still", 64 << 20) else { return };
+    let live = Live::start(&format!("[guard]\nhold_cgroups = [\"{}\"]\n", group.path));
+    let view = posture(&live);
+    wait_for("the group to be held", || group.oom("oom_kill_disable") == 1);
+    wait_for("its first look", || view.get(Word::Beat) != 0);
+    let first = view.get(Word::WatchPid);
+    let pid = i32::try_from(first).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    wait_for("another watch", || {
+        let now = view.get(Word::WatchPid);
+        now != 0 && now != first
+    });
+    assert_eq!(said(&live, &["the watch stands still"]).len(), 1);
+    assert_eq!(said(&live, &["is the kernel's again", &group.path]).len(), 1, "{}", live.log());
+    wait_for("it to be held again", || group.oom("oom_kill_disable") == 1);
+}
+
+#[test]
 fn a_named_program_gets_its_score_and_those_that_cannot_are_said() {
     let folder = tempfile::tempdir().unwrap();
     let tag = format!("{}", std::process::id());
