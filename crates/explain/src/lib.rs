@@ -10,6 +10,7 @@ pub mod handshake;
 mod hello;
 pub mod oom;
 pub mod page;
+pub mod port;
 pub mod rights;
 pub mod starttls;
 pub mod trust;

@@ -11,6 +11,7 @@ mod cert;
 mod explain;
 mod guard;
 mod oom;
+mod port;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
@@ -18,6 +19,7 @@ pub(crate) use cert::{
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 pub(crate) use guard::GuardArguments;
 pub(crate) use oom::OomArguments;
+pub(crate) use port::PortArguments;
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.

@@ -22,6 +22,7 @@ mod findings;
 pub(crate) mod https;
 pub(crate) mod oom;
 pub(crate) mod page;
+pub(crate) mod port;
 mod question;
 mod report;
 mod text;

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             ExplainCommand::Https(arguments) => explain::https::run(arguments),
             ExplainCommand::Oom(arguments) => explain::oom::run(&arguments),
             ExplainCommand::Page(arguments) => explain::page::run(arguments),
+            ExplainCommand::Port(arguments) => explain::port::run(&arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),

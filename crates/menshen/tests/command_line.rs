@@ -38,6 +38,7 @@ fn help_is_as_agreed() {
         "explain https",
         "explain oom",
         "explain page",
+        "explain port",
         "explain upload",
         "guard",
         "cert",

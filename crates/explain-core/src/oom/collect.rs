@@ -220,7 +220,7 @@ impl Collector {
     }
 
     /// From lines of the log to lines of the input.
-    fn renumber(&mut self, condensed: &mut Condensed, source: usize) {
+    fn renumber(&self, condensed: &mut Condensed, source: usize) {
         let shortage = &mut condensed.shortage;
         shortage.place = self.place(source, shortage.place.line);
         shortage.last_line = self.place(source, shortage.last_line).line;

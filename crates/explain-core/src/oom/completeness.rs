@@ -8,8 +8,7 @@ use menshen_guard_core::oom::{KillForm, LostCause};
 use serde::Serialize;
 
 use super::amount::count;
-use super::moment::between;
-use super::night::{Kind, Night};
+use super::night::{Kind, Moment, Night};
 
 /// What is known of what is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -153,11 +152,27 @@ fn unseen_units(night: &Night) -> Vec<&str> {
         Kind::UnitHit { unit } => Some((&entry.at, unit.as_str())),
         _ => None,
     });
+    // Two clocks, each in its order: either can show that a kill is near.
+    let mut walls: Vec<i64> = night.kills.iter().filter_map(|kill| kill.at.wall_micros).collect();
+    walls.sort_unstable();
+    let boot = |at: &Moment| Some((at.life, i64::try_from(at.boot_micros?).ok()?));
+    let mut boots: Vec<(u32, i64)> = night.kills.iter().filter_map(|kill| boot(&kill.at)).collect();
+    boots.sort_unstable();
     let unseen = hits.filter(|(at, _)| {
-        !night
-            .kills
-            .iter()
-            .any(|kill| between(&kill.at, at).is_none_or(|micros| (-NEAR..=NEAR).contains(&micros)))
+        let by_wall = at.wall_micros.filter(|_| !walls.is_empty()).map(|own| {
+            let next = walls.partition_point(|kill| *kill < own.saturating_sub(NEAR));
+            walls.get(next).is_some_and(|kill| *kill <= own.saturating_add(NEAR))
+        });
+        let by_boot = boot(at).filter(|_| !boots.is_empty()).map(|(life, own)| {
+            let from = (life, own.saturating_sub(NEAR));
+            let next = boots.partition_point(|kill| *kill < from);
+            boots.get(next).is_some_and(|kill| *kill <= (life, own.saturating_add(NEAR)))
+        });
+        match (by_wall, by_boot) {
+            // No clock is shared: then any kill may be the one.
+            (None, None) => night.kills.is_empty(),
+            (wall, boot) => wall != Some(true) && boot != Some(true),
+        }
     });
     unseen.map(|(_, unit)| unit).collect()
 }

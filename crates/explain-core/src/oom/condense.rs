@@ -5,7 +5,7 @@
 //! swapped and page-table memory, and a thousandth of all memory for each unit of
 //! `oom_score_adj`.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use menshen_guard_core::oom::{CgroupState, Kill, MemoryState, Name, Report, Scope, Stamp, Task};
@@ -88,6 +88,8 @@ struct Table<'a> {
     immune: i32,
     by_pid: BTreeMap<u32, &'a Task>,
     by_name: BTreeMap<&'a Name, u64>,
+    /// Of all that may be killed, in rising order.
+    points: Vec<i64>,
 }
 
 impl<'a> Table<'a> {
@@ -104,7 +106,11 @@ impl<'a> Table<'a> {
         let kernel = report.kernel.as_deref().unwrap_or_default();
         let old = old && kernel.starts_with("2.6.");
         let immune = if old { -17 } else { -1000 };
-        Self { rows, page_bytes, total_kib, immune, by_pid, by_name }
+        let points = Vec::new();
+        let mut own = Self { rows, page_bytes, total_kib, immune, by_pid, by_name, points };
+        own.points = rows.iter().filter_map(|task| own.points(task)).collect();
+        own.points.sort_unstable();
+        own
     }
 
     fn kib(&self, pages: u64) -> u64 {
@@ -149,8 +155,8 @@ impl<'a> Table<'a> {
             (None, None) => (None, None),
         };
         let rank = points.map(|own| {
-            let above = |task: &&Task| self.points(task).is_some_and(|points| points > own);
-            u32::try_from(self.rows.iter().filter(above).count() + 1).unwrap_or(u32::MAX)
+            let above = self.points.len() - self.points.partition_point(|points| *points <= own);
+            u32::try_from(above + 1).unwrap_or(u32::MAX)
         });
         Killed {
             pid: kill.pid,
@@ -181,10 +187,11 @@ impl<'a> Table<'a> {
 
     /// Programs by what they hold, into the shortage.
     fn sum_up(&self, kills: &[Killed], shortage: &mut Shortage) {
+        let pids: BTreeSet<u32> = kills.iter().map(|kill| kill.pid).collect();
         let mut programs: BTreeMap<&Name, Consumer> = BTreeMap::new();
         let mut immune: BTreeMap<&Name, Consumer> = BTreeMap::new();
         for task in self.rows {
-            let killed = kills.iter().any(|kill| kill.pid == task.tgid);
+            let killed = pids.contains(&task.tgid);
             self.add(programs.entry(&task.name).or_default(), task, killed);
             if task.adj <= self.immune {
                 self.add(immune.entry(&task.name).or_default(), task, killed);

@@ -1,7 +1,7 @@
 //! What happened, in one sentence: who was killed, how often and in what time, because of what,
 //! and what made it worse.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -35,10 +35,12 @@ pub(super) fn headline(case: &Case<'_>) -> String {
         };
     };
     let kills = site.kills.as_slice();
+    let own: BTreeSet<*const Killed> =
+        kills.iter().map(|kill| core::ptr::from_ref(*kill)).collect();
     let loops = loops(night);
-    let again = loops.iter().find(|one| {
-        one.kills.iter().any(|kill| kills.iter().any(|own| core::ptr::eq(*own, *kill)))
-    });
+    let again = loops
+        .iter()
+        .find(|one| one.kills.iter().any(|kill| own.contains(&core::ptr::from_ref(*kill))));
     let mut text = who(kills, again);
     text += &why(site, kills, again);
     if let Some(by) = again.and_then(|one| one.by.as_deref()) {

@@ -4,7 +4,7 @@
 //! known of both differs: the host, the numbers, the time. In one input that takes the kernel's
 //! own clock, since a kernel does kill a process that does not die again and again.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use menshen_guard_core::oom::KillForm;
@@ -29,12 +29,13 @@ pub(super) fn merge(mut night: Night, items: Vec<Item>) -> Night {
                 let Condensed { mut shortage, kills } = *condensed;
                 since(&mut shortage.at);
                 let number = night.shortages.len();
+                let mut told = BTreeSet::new();
                 let pids = kills.iter().map(|kill| kill.pid).collect();
                 for mut killed in kills {
                     since(&mut killed.at);
                     killed.shortages.push(number);
                     let place = people.enter(&mut night.kills, killed);
-                    if !shortage.kills.contains(&place) {
+                    if told.insert(place) {
                         shortage.kills.push(place);
                     }
                 }
@@ -86,7 +87,7 @@ fn without_twins(items: Vec<Item>) -> Vec<Item> {
         let number = twin.unwrap_or(kept.len());
         for pid in pids {
             let list = by_pid.entry(pid).or_default();
-            if !list.contains(&number) {
+            if list.last() != Some(&number) {
                 list.push(number);
             }
         }
@@ -130,10 +131,10 @@ fn same_report(one: &Condensed, other: &Condensed) -> bool {
         return name(one) == name(other)
             && same_time(&one.shortage.at, &other.shortage.at, one, other, Numbers::Unknown);
     }
+    let others: BTreeMap<u32, &Killed> = other.kills.iter().map(|kill| (kill.pid, kill)).collect();
     one.kills.iter().any(|a| {
-        other.kills.iter().any(|b| {
-            a.pid == b.pid
-                && a.name == b.name
+        others.get(&a.pid).is_some_and(|b| {
+            a.name == b.name
                 && match numbers(a, b) {
                     Numbers::Differ => false,
                     numbers => same_time(&a.at, &b.at, one, other, numbers),
@@ -210,8 +211,10 @@ fn join(kept: &mut Condensed, other: &Condensed) {
         kept.shortage.also_in.push(rest.shortage.place);
         kept.shortage.also_in.extend(rest.shortage.also_in);
     }
+    let known: BTreeMap<u32, usize> =
+        kept.kills.iter().enumerate().map(|(number, kill)| (kill.pid, number)).collect();
     for killed in rest.kills {
-        match kept.kills.iter_mut().find(|own| own.pid == killed.pid) {
+        match known.get(&killed.pid).and_then(|number| kept.kills.get_mut(*number)) {
             Some(own) => {
                 clocks(&mut own.at, &killed.at);
                 own.killed_times = own.killed_times.max(killed.killed_times);
@@ -238,7 +241,9 @@ fn clocks(own: &mut Moment, other: &Moment) {
 /// What another line knows of the same process.
 fn complete(own: &mut Killed, other: &Killed) {
     macro_rules! fill {
-        ($($field:ident)+) => { $(if own.$field.is_none() { own.$field.clone_from(&other.$field); })+ };
+        ($($field:ident)+) => {
+            $(if own.$field.is_none() { own.$field.clone_from(&other.$field); })+
+        };
     }
     fill!(uid score score_from oom_score_adj rss_kib anon_rss_kib file_rss_kib shmem_rss_kib
         swap_kib page_tables_kib total_vm_kib share_permille rank instances cgroup limit_kib
@@ -258,7 +263,7 @@ impl People {
     /// Enters a kill: a new process, or one that the kernel killed before and that had not gone.
     fn enter(&mut self, kills: &mut Vec<Killed>, killed: Killed) -> usize {
         let known = self.last.entry(killed.pid).or_default();
-        for (number, moment) in known.iter_mut().rev() {
+        for (number, moment) in known.iter_mut().rev().take(NEIGHBOURS) {
             let Some(own) = kills.get_mut(*number) else { continue };
             if !same_process(own, moment, &killed) {
                 continue;

@@ -82,9 +82,18 @@ impl<'a> Case<'a> {
     pub(super) fn new(night: &'a Night, completeness: &'a Completeness) -> Self {
         let mut sites: Vec<Site<'a>> = Vec::new();
         let mut known: BTreeMap<(u8, Option<&str>, Option<&str>), usize> = BTreeMap::new();
+        let mut last: Option<(&Shortage, usize)> = None;
         for shortage in &night.shortages {
             let group = shortage.cgroup.as_ref().map(|cgroup| cgroup.path.as_str());
             let key = (rank(shortage.scope), group, shortage.host.as_deref());
+            if let Some((before, site)) = last
+                && follows(night, before, shortage)
+                && let Some(site) = sites.get_mut(site)
+            {
+                site.shortages.push(shortage);
+                last = last.map(|(_, site)| (shortage, site));
+                continue;
+            }
             let number = *known.entry(key).or_insert_with(|| {
                 let scope = shortage.scope;
                 sites.push(Site { scope, group, shortages: Vec::new(), kills: Vec::new() });
@@ -93,8 +102,8 @@ impl<'a> Case<'a> {
             if let Some(site) = sites.get_mut(number) {
                 site.shortages.push(shortage);
             }
+            last = group.map(|_| (shortage, number));
         }
-        adopt(night, &mut sites);
         for site in &mut sites {
             let mut numbers: Vec<usize> =
                 site.shortages.iter().flat_map(|one| one.kills.iter().copied()).collect();
@@ -161,9 +170,13 @@ impl<'a> Site<'a> {
         cgroups.filter_map(|cgroup| cgroup.limit_kib).next()
     }
 
-    /// The first report with a table: memory as it had come to be, before anything was killed.
+    /// The first report with a table: memory as it had come to be, before anything was killed. One
+    /// that says how much there was goes before one that was cut.
     pub(super) fn told(&self) -> Option<&'a Shortage> {
-        self.shortages.iter().copied().find(|shortage| !shortage.consumers.is_empty())
+        let told = |shortage: &&Shortage| !shortage.consumers.is_empty();
+        let whole = |shortage: &&Shortage| told(shortage) && shortage.total_kib.is_some();
+        let all = || self.shortages.iter().copied();
+        all().find(whole).or_else(|| all().find(told))
     }
 
     pub(super) fn is_machine(&self) -> bool {
@@ -207,37 +220,16 @@ pub(super) fn list(words: &[String], most: usize) -> String {
     }
 }
 
-/// In a storm the kernel prints only the kill lines of most kills, without their group: where one
-/// group kills programs of the same names, they are taken to be its own.
-fn adopt<'a>(night: &'a Night, sites: &mut Vec<Site<'a>>) {
-    let orphan = |site: &Site<'_>| {
-        site.scope == Scope::Cgroup
-            && site.group.is_none()
-            && site.shortages.iter().all(|one| one.is_bare())
-    };
-    let groups: Vec<usize> = (0..sites.len())
-        .filter(|number| sites.get(*number).is_some_and(|site| site.group.is_some()))
-        .collect();
-    let (Some(from), [to]) = (sites.iter().position(orphan), groups.as_slice()) else { return };
-    let names = |site: &Site<'a>| -> Vec<&'a str> {
-        let kills = site.shortages.iter().flat_map(|one| night.kills_of(one));
-        kills.map(|kill| kill.name.text.as_str()).collect()
-    };
-    let (Some(orphans), Some(group)) = (sites.get(from), sites.get(*to)) else { return };
-    let known = names(group);
-    let same_host = |one: &Site<'_>, other: &Site<'_>| {
-        let host = |site: &Site<'_>| site.shortages.first().and_then(|one| one.host.clone());
-        host(one) == host(other)
-    };
-    if !names(orphans).iter().all(|name| known.contains(name)) || !same_host(orphans, group) {
-        return;
-    }
-    let shortages = sites.remove(from).shortages;
-    let to = if from < *to { to - 1 } else { *to };
-    if let Some(site) = sites.get_mut(to) {
-        site.shortages.extend(shortages);
-        site.shortages.sort_by_key(|one| one.kills.first().copied());
-    }
+/// In a storm the kernel prints only the kill lines of most kills, without their group. One that
+/// follows soon after a kill of the same program is taken to be of the same group.
+fn follows(case: &Night, before: &Shortage, orphan: &Shortage) -> bool {
+    let name = |shortage: &Shortage| case.kills_of(shortage).last().map(|kill| kill.name.clone());
+    orphan.scope == Scope::Cgroup
+        && orphan.is_bare()
+        && before.scope == Scope::Cgroup
+        && before.host == orphan.host
+        && name(before) == name(orphan)
+        && between(&before.at, &orphan.at).is_none_or(|micros| micros <= STORM)
 }
 
 /// Scopes in a fixed order, for keys.
@@ -252,6 +244,8 @@ const fn rank(scope: Scope) -> u8 {
     }
 }
 
+/// Microseconds between kills of one storm.
+const STORM: i64 = 5_000_000;
 /// Places that are looked at.
 const SITES_MAX: usize = 12;
 /// Pieces of evidence of one kind in one finding.

@@ -182,7 +182,7 @@ fn families(files: Vec<PathBuf>) -> Vec<Vec<PathBuf>> {
     for path in files {
         let name = file_name(&path);
         let (stem, turn) = rotation(&name);
-        let key = (path.parent().unwrap_or(Path::new("")).to_owned(), OsString::from(stem));
+        let key = (path.parent().map(Path::to_owned).unwrap_or_default(), OsString::from(stem));
         let number = *known.entry(key).or_insert(order.len());
         match order.get_mut(number) {
             Some(family) => family.push((turn, path)),

@@ -10,7 +10,7 @@ use std::thread;
 /// Starts it, with the rights we have.
 pub(super) fn start() -> io::Result<Child> {
     let mut command = Command::new("journalctl");
-    command.args(["--no-pager", "--quiet", "--output=export", "_TRANSPORT=kernel", "+", "_PID=1"]);
+    command.args(["--no-pager", "--output=export", "_TRANSPORT=kernel", "+", "_PID=1"]);
     for name in ["mysqld_safe", "mariadbd-safe", "supervisord"] {
         command.args(["+".to_owned(), format!("SYSLOG_IDENTIFIER={name}")]);
     }
@@ -20,7 +20,7 @@ pub(super) fn start() -> io::Result<Child> {
 /// Reads all of it through `take`, and says why if it failed.
 pub(super) fn drain(
     mut child: Child,
-    take: &mut impl FnMut(&mut dyn Read) -> io::Result<()>,
+    take: &mut impl FnMut(&mut dyn Read) -> io::Result<u64>,
 ) -> io::Result<()> {
     let stderr = child.stderr.take();
     let said = thread::spawn(move || {
@@ -33,14 +33,14 @@ pub(super) fn drain(
     });
     let taken = match child.stdout.take() {
         Some(mut stdout) => take(&mut stdout),
-        None => Ok(()),
+        None => Ok(0),
     };
     let status = child.wait()?;
     let said = said.join().unwrap_or_default();
-    taken?;
-    if !status.success() {
+    if taken? == 0 || !status.success() {
         let said = String::from_utf8_lossy(&said);
-        let reason = said.lines().next().unwrap_or("it gave no reason").trim().to_owned();
+        let reason =
+            said.lines().next().unwrap_or("it has no line of the kernel").trim().to_owned();
         return Err(io::Error::new(io::ErrorKind::Unsupported, format!("journalctl: {reason}")));
     }
     Ok(())

@@ -126,12 +126,14 @@ impl Pump<'_> {
         Ok(())
     }
 
-    fn stream(&mut self, from: &mut dyn Read, reader: &mut Reader) -> io::Result<()> {
+    /// How many bytes there were.
+    fn stream(&mut self, from: &mut dyn Read, reader: &mut Reader) -> io::Result<u64> {
+        let before = self.bytes;
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut last = b'\n';
         let outcome = loop {
             match from.read(&mut buffer) {
-                Ok(0) => break Ok(()),
+                Ok(0) => break Ok(self.bytes - before),
                 Ok(got) => {
                     let piece = buffer.get(..got).unwrap_or_default();
                     last = piece.last().copied().unwrap_or(last);

@@ -22,7 +22,7 @@ pub(super) struct Clock {
 impl Clocks {
     /// The clock of a host; whether another one had to be forgotten for it.
     pub(super) fn of(&mut self, host: Option<&[u8]>, most: usize) -> (&mut Clock, bool) {
-        let place = self.hosts.iter().position(|clock| clock.host.as_deref() == host);
+        let place = self.hosts.iter().rposition(|clock| clock.host.as_deref() == host);
         let forgotten = place.is_none() && self.hosts.len() >= most.max(1);
         if forgotten {
             self.hosts.remove(0);

@@ -76,6 +76,27 @@ pub(super) enum Fact<'a> {
     Dropped(u64),
 }
 
+impl Fact<'_> {
+    /// Whether a report may begin or end with it.
+    pub(super) const fn may_begin(&self) -> bool {
+        matches!(
+            self,
+            Self::Header(_)
+                | Self::MemoryStart
+                | Self::Limit { .. }
+                | Self::Usage(_)
+                | Self::Heading(_)
+                | Self::Verdict(_)
+                | Self::Announced(_)
+                | Self::Killed(_)
+                | Self::Reaped(_)
+                | Self::Group(_)
+                | Self::Deadlock(_)
+                | Self::Panic(_)
+        )
+    }
+}
+
 /// `X invoked oom-killer: gfp_mask=…, order=N, oom_score_adj=N`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Header<'a> {
@@ -97,10 +118,13 @@ pub(super) struct Process<'a> {
 /// which say little by themselves count too.
 pub(super) fn read(text: &[u8], inside: bool) -> Option<Fact<'_>> {
     let text = trim_start(text);
-    if has(text, b"oom-killer: ")
-        && let Some(header) = header(text)
-    {
-        return Some(Fact::Header(header));
+    let head = text.get(..text.len().min(HEADER_BYTES_MAX))?;
+    for colon in memchr::memchr_iter(b':', head) {
+        if head.get(..colon)?.ends_with(b"oom-killer")
+            && let Some(header) = header(text)
+        {
+            return Some(Fact::Header(header));
+        }
     }
     match text.first()? {
         b'O' | b'K' | b'k' => kill::read(text).or_else(|| ending(text)),
@@ -108,14 +132,14 @@ pub(super) fn read(text: &[u8], inside: bool) -> Option<Fact<'_>> {
         b'o' => kill::verdict_or_reaper(text).or_else(|| suppressed(text)),
         b'T' => cgroup::read(text).or_else(|| memory::read(text)),
         b'F' | b'N' | b'D' | b'H' | b'0'..=b'9' => memory::read(text),
-        b'C' | b'P' => process(text).map(Fact::Process),
+        b'C' | b'P' if inside => process(text).map(Fact::Process),
         b'[' => table::read(text),
         b'L' => boot(text),
         b'S' => ending(text),
         b'A' => memory::read(text),
+        b'm' | b's' if has_usage(text) => cgroup::usage(text),
         _ => None,
     }
-    .or_else(|| cgroup::usage(text))
     .or_else(|| if inside { minor(text) } else { None })
     .or_else(|| suppressed(text))
 }
@@ -123,10 +147,17 @@ pub(super) fn read(text: &[u8], inside: bool) -> Option<Fact<'_>> {
 /// Lines that mean something only within a report.
 fn minor(text: &[u8]) -> Option<Fact<'_>> {
     memory::minor(text).or_else(|| cgroup::stats(text)).or_else(|| {
+        memchr::memchr(b'=', text)?;
         let (name, rest) = cut_last(text, b" cpuset=")?;
         let (cpuset, _) = cut_last(rest, b" mems_allowed=").unwrap_or((rest, rest));
         (name.len() <= NAME_BYTES_MAX).then_some(Fact::Cpuset { name, cpuset })
     })
+}
+
+fn has_usage(text: &[u8]) -> bool {
+    [&b"memory: usage "[..], b"memory+swap: usage ", b"swap: usage "]
+        .iter()
+        .any(|start| text.starts_with(start))
 }
 
 fn header(text: &[u8]) -> Option<Header<'_>> {
@@ -217,6 +248,10 @@ fn suppressed(text: &[u8]) -> Option<Fact<'_>> {
         return rest.starts_with(b" printk messages dropped").then_some(Fact::Dropped(count));
     }
     let text = text.trim_ascii_end();
+    let text = text.strip_suffix(b".").unwrap_or(text);
+    if text.last() != Some(&b'd') || !text.ends_with(b"suppressed") {
+        return None;
+    }
     let (function, rest) = cut_first(text, b": ")?;
     let (count, rest) = digits_then(rest)?;
     if function == b"printk" && rest.starts_with(b" messages suppressed") {
@@ -256,6 +291,9 @@ pub(super) const COMM_BYTES: usize = 15;
 
 /// The same, escaped.
 const NAME_BYTES_MAX: usize = 64;
+
+/// A name, with noise before it, and `invoked oom-killer:`.
+const HEADER_BYTES_MAX: usize = 160;
 
 /// Functions whose suppressed messages were about memory.
 const FUNCTIONS: [&[u8]; 5] = [b"oom", b"out_of_memory", b"dump_header", b"memcg", b"mem_cgroup"];

@@ -148,7 +148,7 @@ pub(super) fn is_key(key: &[u8]) -> bool {
 
 /// Whether a field shows that the log is a journal's export.
 pub(super) fn opens_export(line: &[u8]) -> bool {
-    OPENING.iter().any(|key| line.starts_with(key))
+    line.first() == Some(&b'_') && OPENING.iter().any(|key| line.starts_with(key))
 }
 
 fn set(into: &mut Vec<u8>, value: &[u8]) {

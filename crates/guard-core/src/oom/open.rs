@@ -81,7 +81,11 @@ impl Open {
     }
 
     pub(super) fn same_host(&self, at: &At<'_>) -> bool {
-        match (&self.report.host, at.host) {
+        self.is_of(at.host)
+    }
+
+    pub(super) fn is_of(&self, host: Option<&[u8]>) -> bool {
+        match (&self.report.host, host) {
             (Some(own), Some(other)) => own.as_bytes() == other,
             (own, other) => own.is_none() && other.is_none(),
         }

@@ -73,8 +73,11 @@ pub(super) fn strip(text: &[u8]) -> Line<'_> {
             [b' ', after @ ..] => after,
             _ => rest,
         };
-        if matches!(trim_start(rest).first(), Some(b'[' | b'<')) {
+        let next = trim_start(rest).first();
+        if matches!(next, Some(b'[' | b'<')) {
             rest = bracket_ahead(rest);
+        } else if parts.line.stamp.boot_micros.is_some() {
+            break;
         }
     }
     if !found && let Some(after) = parts.resync(text) {

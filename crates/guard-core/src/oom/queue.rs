@@ -68,24 +68,30 @@ impl Queue {
             Fact::Suppressed { .. } | Fact::Boot(_) | Fact::Dropped(_) => {}
             _ => self.memory(fact, at),
         }
-        if !matches!(fact, Fact::Row(_) | Fact::Stats(_) | Fact::Counters(_)) {
+        if fact.may_begin() {
             self.count();
         }
     }
 
-    /// Ends the reports that have been quiet for too long, and of too many the oldest.
-    pub(super) fn tidy(&mut self, at: &At<'_>, summary: &mut Summary) {
-        if self.open == 0 {
-            return;
-        }
+    /// Ends the reports that have been quiet for too long.
+    pub(super) fn tidy(&mut self, at: &At<'_>) {
         let (lines, seconds) = (self.limits.quiet_lines_max, self.limits.quiet_seconds_max);
         self.close_where(|open| !open.near(at, lines, seconds));
-        while self.open > self.limits.open_reports_max
-            || self.rows > self.limits.open_rows_max
-            || self.slots.len() > self.limits.open_reports_max.saturating_mul(SLOTS_PER_REPORT)
-        {
+    }
+
+    /// Of too many reports, rows or events that wait ends the oldest.
+    pub(super) fn bound(&mut self, summary: &mut Summary) {
+        let most = self.limits.open_reports_max;
+        loop {
             let oldest = self.slots.iter().position(|slot| matches!(slot, Slot::Open(_)));
             let Some(index) = oldest else { break };
+            let waiting = self.slots.len() - index;
+            let fine = self.open <= most
+                && self.rows <= self.limits.open_rows_max
+                && waiting <= most.saturating_mul(SLOTS_PER_REPORT);
+            if fine {
+                break;
+            }
             if matches!(self.slots.get(index), Some(Slot::Open(open)) if !open.done) {
                 summary.reports_forced += 1;
             }
@@ -95,8 +101,8 @@ impl Queue {
     }
 
     /// Ends the reports of a host whose kernel started anew.
-    pub(super) fn boot(&mut self, at: &At<'_>) {
-        self.close_where(|open| open.same_host(at));
+    pub(super) fn boot(&mut self, host: Option<&[u8]>) {
+        self.close_where(|open| open.is_of(host));
     }
 
     /// Ends the reports that name a kill, or all.

@@ -22,7 +22,7 @@ use super::prefix::{self, Line, Origin};
 use super::queue::Queue;
 use super::scan::Words;
 use super::summary::{Style, Summary};
-use super::text::{has, owned, unescape};
+use super::text::{owned, unescape};
 use super::userspace::{self, Said};
 use fields::Binary;
 
@@ -45,6 +45,8 @@ pub struct Reader {
     /// A field of the export format whose bytes are still to come.
     binary: Option<Binary>,
     message_line: Option<u64>,
+    /// The line at which open reports are looked at again, whether they are over.
+    next_tidy: u64,
     style: Style,
     /// Lines to be read in any case, since records of a kind that needs it were just met.
     attention: u32,
@@ -73,6 +75,7 @@ impl Reader {
             next_sample: 0,
             binary: None,
             message_line: None,
+            next_tidy: 0,
             style: Style::Bare,
             attention: 0,
             host: None,
@@ -126,11 +129,16 @@ impl Reader {
         if self.style == Style::JournalFields && self.field_line(line) {
             return;
         }
-        if let Some(record) = KmsgRecord::read(line) {
-            return self.record(&record);
-        }
         match line.first() {
             None => return,
+            Some(b'0'..=b'9') => {
+                if let Some(record) = KmsgRecord::read(line) {
+                    return self.record(&record);
+                }
+            }
+            Some(b'{') if self.passes_over(line) => {
+                return self.see(Style::Json);
+            }
             Some(b'{') => {
                 let mut entry = core::mem::take(&mut self.entry);
                 let mut scratch = core::mem::take(&mut self.scratch);
@@ -163,6 +171,11 @@ impl Reader {
             _ => {}
         }
         self.text(line);
+    }
+
+    /// Whether an object among others cannot matter.
+    fn passes_over(&self, line: &[u8]) -> bool {
+        self.attention > 0 && !self.queue.collecting() && !self.words.in_json(line)
     }
 
     /// A record of `/dev/kmsg`.
@@ -252,7 +265,7 @@ impl Reader {
             Origin::Program(program) => Some(program),
             Origin::Forged => None,
         };
-        let kill = KILLS.iter().any(|words| has(line.text, words));
+        let kill = self.words.speak_of_kill(line.text);
         match program {
             Some(program) => {
                 self.summary.foreign += u64::from(kill);
@@ -265,38 +278,39 @@ impl Reader {
     /// A line of the kernel's, or one that names nobody.
     fn kernel(&mut self, line: &Line<'_>) {
         let fact = fact::read(line.text, self.queue.collecting());
-        let started = matches!(fact, Some(Fact::Boot(_)));
+        let begins = fact.is_some_and(|fact| fact.may_begin());
+        if !begins && self.summary.lines >= self.next_tidy {
+            self.tidy_by_lines(line.host);
+        }
         let (clock, forgotten) = self.clocks.of(line.host, self.limits.hosts_max);
         self.summary.hosts_forgotten += u64::from(forgotten);
+        // Lines of others may bear stamps of other clocks; those of reports are the kernel's.
         let back = match line.stamp.boot_micros {
-            Some(micros) if !started => clock.goes_back(micros),
+            Some(micros) if begins => clock.goes_back(micros),
             _ => false,
         };
-        let kernel = clock.kernel.clone();
         let at = At {
-            line: self.line_number(),
+            line: self.message_line.unwrap_or(self.summary.lines),
             stamp: line.stamp,
             host: line.host,
             caller: line.caller,
             decoded: line.decoded,
-            kernel: kernel.as_deref(),
+            kernel: clock.kernel.as_deref(),
         };
         if back {
-            self.queue.boot(&at);
+            self.queue.boot(at.host);
             let boot = Boot { line: at.line, stamp: at.stamp, kernel: None };
             self.queue.ready(Event::Boot(boot));
         }
-        self.queue.tidy(&at, &mut self.summary);
-        let Some(fact) = fact else {
-            if line.style != Style::Kmsg {
-                self.said(b"", line);
-            }
-            return;
-        };
-        self.count(&fact);
+        if begins {
+            self.queue.tidy(&at);
+        }
         match fact {
-            Fact::Boot(release) => self.boot(release, &at),
-            Fact::Suppressed { function, count } => {
+            None if line.style == Style::Kmsg => {}
+            None => self.said(b"", line),
+            Some(Fact::Boot(release)) => self.boot(release, line),
+            Some(Fact::Dropped(count)) => self.lost(Some(count), line),
+            Some(Fact::Suppressed { function, count }) => {
                 self.queue.ready(Event::Suppressed(Suppressed {
                     line: at.line,
                     stamp: at.stamp,
@@ -304,17 +318,36 @@ impl Reader {
                     count,
                 }));
             }
-            Fact::Dropped(count) => self.lost(Some(count), line),
-            _ => self.queue.take(&fact, &at, &mut self.summary),
+            Some(fact) => {
+                self.queue.take(&fact, &at, &mut self.summary);
+                self.queue.bound(&mut self.summary);
+                self.count(&fact);
+            }
         }
     }
 
-    fn boot(&mut self, release: &[u8], at: &At<'_>) {
+    /// Looking at every open report for every line would cost more than all the rest.
+    fn tidy_by_lines(&mut self, host: Option<&[u8]>) {
+        let at = At {
+            line: self.summary.lines,
+            stamp: Stamp::default(),
+            host,
+            caller: None,
+            decoded: false,
+            kernel: None,
+        };
+        self.queue.tidy(&at);
+        self.queue.bound(&mut self.summary);
+        self.next_tidy = self.summary.lines.saturating_add(TIDY_LINES);
+    }
+
+    fn boot(&mut self, release: &[u8], line: &Line<'_>) {
         let kernel = owned(release, self.limits.text_bytes_max);
-        let (clock, _) = self.clocks.of(at.host, self.limits.hosts_max);
-        clock.start(at.stamp.boot_micros, kernel.clone());
-        self.queue.boot(at);
-        let boot = Boot { line: at.line, stamp: at.stamp, kernel: Some(kernel) };
+        let (clock, _) = self.clocks.of(line.host, self.limits.hosts_max);
+        clock.start(line.stamp.boot_micros, kernel.clone());
+        self.queue.boot(line.host);
+        let line_number = self.line_number();
+        let boot = Boot { line: line_number, stamp: line.stamp, kernel: Some(kernel) };
         self.queue.ready(Event::Boot(boot));
     }
 
@@ -400,8 +433,8 @@ fn without_colours(line: &[u8], into: &mut Vec<u8>) {
 /// So many lines of other kinds may lie between two records before they count as over.
 const ATTENTION_LINES: u32 = 256;
 
-/// By these a line speaks of a kill.
-const KILLS: [&[u8]; 4] = [b"Killed process ", b"Kill process ", b"oom-kill:", b"invoked oom-kill"];
+/// A report that is over is noticed so many lines later at most.
+const TIDY_LINES: u64 = 64;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ use memchr::memmem::Finder;
 /// The words, prepared.
 pub(super) struct Words {
     finders: [Finder<'static>; WORDS.len()],
+    kill: Finder<'static>,
+    oom_kill: Finder<'static>,
+    bytes: Finder<'static>,
 }
 
 impl fmt::Debug for Words {
@@ -21,7 +24,35 @@ impl fmt::Debug for Words {
 
 impl Words {
     pub(super) fn new() -> Self {
-        Self { finders: WORDS.map(Finder::new) }
+        Self {
+            finders: WORDS.map(Finder::new),
+            kill: Finder::new("Kill"),
+            oom_kill: Finder::new("oom-kill"),
+            bytes: Finder::new("SSAGE\""),
+        }
+    }
+
+    /// Whether a text speaks of a kill as the kernel would.
+    pub(super) fn speak_of_kill(&self, text: &[u8]) -> bool {
+        let from = |at: usize| text.get(at..).unwrap_or_default();
+        self.kill.find_iter(text).any(|at| {
+            from(at).starts_with(b"Killed process ") || from(at).starts_with(b"Kill process ")
+        }) || self.oom_kill.find_iter(text).any(|at| {
+            let invoked = text.get(..at).is_some_and(|before| before.ends_with(b"invoked "));
+            from(at).starts_with(b"oom-kill:constraint=") || invoked
+        })
+    }
+
+    /// Whether an object of one line may matter: it holds a word, or a message as numbers.
+    pub(super) fn in_json(&self, line: &[u8]) -> bool {
+        Hits::new().first(self, line, 0).is_some()
+            || self.bytes.find_iter(line).any(|at| {
+                let value = line.get(at + self.bytes.needle().len()..).unwrap_or_default();
+                let value = value.trim_ascii_start();
+                value
+                    .strip_prefix(b":")
+                    .is_some_and(|value| value.trim_ascii_start().first() == Some(&b'['))
+            })
     }
 }
 
@@ -42,8 +73,7 @@ impl Hits {
         let mut first = usize::MAX;
         for (next, finder) in self.next.iter_mut().zip(&words.finders) {
             if !self.searched || (*next < from && *next != usize::MAX) {
-                let rest = block.get(from..).unwrap_or_default();
-                *next = finder.find(rest).map_or(usize::MAX, |at| from + at);
+                *next = find(finder, block, from);
             }
             first = first.min(*next);
         }
@@ -52,17 +82,36 @@ impl Hits {
     }
 }
 
+fn find(finder: &Finder<'_>, block: &[u8], from: usize) -> usize {
+    let mut from = from;
+    loop {
+        let rest = block.get(from..).unwrap_or_default();
+        let Some(at) = finder.find(rest) else { return usize::MAX };
+        if finder.needle() != OOM || is_oom(rest, at) {
+            return from + at;
+        }
+        from += at + OOM.len();
+    }
+}
+
+/// `oom-kill`, `oom_reaper`, `memory.oom.group`; no room, no zoom.
+fn is_oom(text: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| text.get(at));
+    !before.is_some_and(u8::is_ascii_lowercase)
+        && matches!(text.get(at + OOM.len()), Some(b'-' | b'_' | b'.'))
+}
+
+const OOM: &[u8] = b"oom";
+
 /// A block is searched once per word while it is in the processor's cache.
 pub(super) const BLOCK_BYTES: u64 = 32 * 1024;
 
 /// What a line of interest holds. Longer words are found faster and by fewer chance hits.
-const WORDS: [&str; 14] = [
-    "oom-kill",
-    "oom_",
-    "ill process ",
-    "illed process ",
+const WORDS: [&str; 12] = [
+    "oom",
+    "Kill",
     "ut of memory",
-    "deadlocked on memory",
+    "deadlocked",
     "callbacks suppressed",
     "Linux version ",
     " messages",

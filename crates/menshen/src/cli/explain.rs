@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{OomArguments, Place, Resolve, parse_resolve};
+use super::{OomArguments, Place, PortArguments, Resolve, parse_resolve};
 use crate::explain::https::HttpsArguments;
 
 /// What can be explained.
@@ -15,6 +15,7 @@ pub(crate) enum ExplainCommand {
     Https(HttpsArguments),
     Oom(OomArguments),
     Page(PageArguments),
+    Port(PortArguments),
     Upload(UploadArguments),
 }
 

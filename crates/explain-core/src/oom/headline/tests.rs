@@ -59,7 +59,7 @@ fn other_places_are_named_and_nothing_is_made_up() {
 }
 
 #[test]
-fn kill_lines_of_a_storm_belong_to_the_only_group_that_killed() {
+fn kill_lines_of_a_storm_belong_to_the_group_that_killed_before() {
     let whole = |number: u32| {
         let tasks = vec![task(100 + number, "w", 63)];
         reported(group(1 + u64::from(number) * 50, number, "/g", 64, tasks))
@@ -70,11 +70,12 @@ fn kill_lines_of_a_storm_belong_to_the_only_group_that_killed() {
         let span = Span { first_line: line, last_line: line };
         reported(Report { span, stamp, kills, scope: Scope::Cgroup, ..Report::default() })
     };
-    let text = "4 w processes were killed in 3 s because each held 98 % of the limit of /g (64 \
-                MiB) in its turn";
+    let text = "w was killed 4 times in 3 s because it held 98 % of the limit of /g (64 MiB)";
     let mixed = headline(vec![whole(0), bare(1, "w"), bare(2, "w"), whole(3)]);
     assert_eq!(mixed, text);
-    // Of another name, or with two groups, nobody knows.
+    // Of another name, or later, nobody knows.
+    let late = headline(vec![whole(0), bare(9, "w"), bare(11, "w")]);
+    assert!(late.contains("the log does not say") && late.contains("besides"), "{late}");
     let other = headline(vec![whole(0), bare(1, "w"), bare(2, "x")]);
-    assert!(other.contains("at a control group's limit; the log does not say"), "{other}");
+    assert!(other.ends_with("; besides: x at a limit that is not named"), "{other}");
 }

@@ -130,8 +130,8 @@ fn unknown(case: &Case<'_>, site: &Site<'_>, out: &mut Vec<Finding>) {
     let Some(first) = site.shortages.first() else { return };
     let claim = "the log has no table of processes, so what held the memory is not known";
     let mut finding = site.finding("oom-cause-unknown", Severity::Warning, claim).hint(
-        "Look for a fuller log of the same time (journalctl -k, dmesg, kern.log). vm.oom_dump_tasks \
-         must be 1 for the table.",
+        "Look for a fuller log of the same time (journalctl -k, dmesg, kern.log). The table needs \
+         vm.oom_dump_tasks=1.",
     );
     let kills = case.night.kills_of(first).take(1);
     for kill in kills {
@@ -168,7 +168,8 @@ fn table(case: &Case<'_>, mut finding: Finding, shortage: &Shortage) -> Finding 
 fn short(consumer: &Consumer) -> String {
     let percent = |share: u32| percent(share.min(1000));
     let number = if consumer.count == 1 { String::new() } else { format!("{} ", consumer.count) };
-    let share = consumer.share_permille.map(|share| format!(" ({})", percent(share)));
+    let share = consumer.share_permille.filter(|share| *share > 0);
+    let share = share.map(|share| format!(" ({})", percent(share)));
     format!(
         "{number}{} {}{}",
         consumer.name.text,

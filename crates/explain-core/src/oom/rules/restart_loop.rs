@@ -35,11 +35,13 @@ pub(in super::super) fn loops(night: &Night) -> Vec<Loop<'_>> {
     }
     let restarts: Vec<&Entry> =
         night.entries.iter().filter(|one| matches!(one.kind, Kind::Restart { .. })).collect();
+    let mut programs: Vec<_> = programs.into_iter().filter(|(_, kills)| kills.len() > 1).collect();
+    programs.sort_by_key(|(_, kills)| core::cmp::Reverse(kills.len()));
+    programs.truncate(PROGRAMS_MAX);
     let found = programs.into_iter().filter_map(|((name, _), kills)| {
         let own: Vec<&Entry> =
             restarts.iter().copied().filter(|entry| is_of(&entry.kind, name)).collect();
-        let comes_back = kills.len() > 1
-            && kills.iter().all(|kill| kill.instances.is_none_or(|count| count <= FEW))
+        let comes_back = kills.iter().all(|kill| kill.instances.is_none_or(|count| count <= FEW))
             && apart(&kills)
             && (!own.is_empty() || kills.iter().any(|kill| kill.instances.is_some()));
         if !comes_back {
@@ -48,9 +50,7 @@ pub(in super::super) fn loops(night: &Night) -> Vec<Loop<'_>> {
         let by = wrapper(night, name, &own);
         Some(Loop { name, kills, by, restarts: own })
     });
-    let mut found: Vec<Loop<'_>> = found.collect();
-    found.sort_by_key(|one| core::cmp::Reverse(one.kills.len()));
-    found
+    found.collect()
 }
 
 pub(super) fn find(case: &Case<'_>, out: &mut Vec<Finding>) {
@@ -139,6 +139,8 @@ fn wrapper(night: &Night, name: &str, restarts: &[&Entry]) -> Option<String> {
     })
 }
 
+/// Programs that are looked at: those with most kills.
+const PROGRAMS_MAX: usize = 64;
 /// Processes of a name that are few.
 const FEW: u64 = 2;
 /// Microseconds between two kills of a program that came back.

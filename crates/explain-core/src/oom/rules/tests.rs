@@ -292,6 +292,21 @@ fn victims_without_memory_and_those_chosen_by_score() {
 }
 
 #[test]
+fn a_small_victim_beside_one_large_process_is_neither() {
+    // One large process with no score of its own, and a small one that was killed.
+    let tasks = vec![task(9, "hog", 3000), task(8, "small", 30), task(7, "bash", 1)];
+    let found = findings(vec![reported(global(1, 1, "x", tasks.clone(), 8))]);
+    let codes_of = codes(&found);
+    assert!(!codes_of.contains(&"oom-victim-not-cause"), "{found:#?}");
+    assert!(!codes_of.contains(&"oom-score-adj"), "{found:#?}");
+    // A larger process with the same score does not make the score the reason.
+    let raised = |task: Task| Task { adj: 300, ..task };
+    let tasks = tasks.into_iter().map(raised).collect();
+    let found = findings(vec![reported(global(1, 1, "x", tasks, 8))]);
+    assert!(!codes(&found).contains(&"oom-score-adj"), "{found:#?}");
+}
+
+#[test]
 fn names_that_forge_and_machines_that_stop() {
     let mut report = hog();
     report.kills[0].name = Name { text: "a,uid=0".into(), forged: true };

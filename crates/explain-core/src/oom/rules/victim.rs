@@ -3,6 +3,7 @@
 //! The kernel compares processes, not programs (`mm/oom_kill.c`, `oom_badness`): of many middling
 //! processes none is the largest.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -29,8 +30,9 @@ pub(super) fn find(case: &Case<'_>, out: &mut Vec<Finding>) {
             continue;
         }
         let mut names: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         for kill in &others {
-            if !names.contains(&kill.name.text) {
+            if seen.insert(&kill.name.text) {
                 names.push(kill.name.text.clone());
             }
         }

@@ -17,9 +17,7 @@ pub(super) fn timeline(night: &Night, page: &mut Page) {
     }
     let table = Table::new(night, page.columns);
     page.gap();
-    let dated = night.entries.iter().any(|entry| entry.at.wall.is_some());
-    let time = if dated { "time" } else { "uptime" };
-    let head = table.row([time, "killed", "pid", "score", "held", "share", "asked by"]);
+    let head = table.row([table.clock, "killed", "pid", "score", "held", "share", "asked by"]);
     let head = page.painted(head.trim_end(), Style::Faint);
     page.line(&head);
     let long = night.entries.len() > ENTRIES_SHOWN;
@@ -43,13 +41,22 @@ pub(super) fn timeline(night: &Night, page: &mut Page) {
 struct Table<'a> {
     night: &'a Night,
     widths: [usize; 7],
+    /// What the times are.
+    clock: &'static str,
     many: bool,
 }
 
 impl<'a> Table<'a> {
     fn new(night: &'a Night, columns: usize) -> Self {
         let time = night.entries.iter().map(|entry| entry.at.text.chars().count()).max();
-        let time = time.unwrap_or(0).clamp(4, 19);
+        let any = |has: fn(&Entry) -> bool| night.entries.iter().any(has);
+        let clock =
+            match (any(|one| one.at.wall.is_some()), any(|one| one.at.boot_micros.is_some())) {
+                (true, _) => "time",
+                (false, true) => "uptime",
+                (false, false) => "",
+            };
+        let time = time.unwrap_or(0).clamp(clock.len(), 19);
         // Name, pid, score, held and share; who asked stands where there is room.
         let mut widths = [time, NAME, 7, 5, 8, 6, NAME];
         let used = |widths: &[usize; 7]| -> usize {
@@ -62,7 +69,7 @@ impl<'a> Table<'a> {
                 *width = 0;
             }
         }
-        Self { night, widths, many: night.entries.len() > TABLES_SHOWN }
+        Self { night, widths, clock, many: night.entries.len() > TABLES_SHOWN }
     }
 
     fn row(&self, cells: [&str; 7]) -> String {
@@ -77,6 +84,14 @@ impl<'a> Table<'a> {
         line
     }
 
+    /// The column of the time.
+    fn indent(&self, time: &str) -> String {
+        match self.widths[0] {
+            0 => "  ".into(),
+            width => format!("{time:width$}  "),
+        }
+    }
+
     fn entry(
         &self,
         entry: &Entry,
@@ -86,7 +101,7 @@ impl<'a> Table<'a> {
     ) {
         let time = &entry.at.text;
         let aside = |page: &mut Page, text: String, style| {
-            page.put(&format!("{time:width$}  ", width = self.widths[0]), &text, style);
+            page.put(&self.indent(time), &text, style);
         };
         match &entry.kind {
             Kind::Shortage { shortage, pids } => {
@@ -140,27 +155,35 @@ impl<'a> Table<'a> {
             *heading = Some(title);
             *consumers = None;
         }
-        for (number, pid) in pids.iter().enumerate() {
+        for (number, pid) in pids.iter().take(ROWS_SHOWN).enumerate() {
             let kills = &self.night.kills;
             let own = shortage.kills.iter().filter_map(|number| kills.get(*number));
             let killed = own.into_iter().find(|killed| killed.pid == *pid);
             if let Some(killed) = killed {
                 let line = self.killed(shortage, killed, number == 0);
-                page.line(&line);
+                let remark = remark(killed);
+                if line.chars().count() + 2 + remark.chars().count() <= page.columns {
+                    page.line(&format!("{line}  {remark}"));
+                } else {
+                    page.line(&line);
+                    page.put(&self.indent(""), &remark, Style::Plain);
+                }
             }
+        }
+        if pids.len() > ROWS_SHOWN {
+            let more = format!("… and {} more; --json has them all", pids.len() - ROWS_SHOWN);
+            page.put(&self.indent(""), &more, Style::Faint);
         }
         if pids.is_empty() {
             let reason = shortage.deadlock.as_deref().unwrap_or("the log does not say who was");
-            let width = self.widths[0];
-            let time = format!("{:width$}  nobody: ", shortage.at.text);
-            page.put(&time, reason, Style::Odd);
+            let title = format!("{}nobody: ", self.indent(&shortage.at.text));
+            page.put(&title, reason, Style::Odd);
         }
         let largest = largest(shortage);
         let tell =
             if self.many { consumers.is_none() } else { consumers.as_ref() != Some(&largest) };
         if !largest.is_empty() && tell {
-            let indent = " ".repeat(self.widths[0] + 2);
-            page.put(&format!("{indent}large: "), &largest, Style::Faint);
+            page.put(&format!("{}large: ", self.indent("")), &largest, Style::Faint);
             *consumers = Some(largest);
         }
     }
@@ -182,22 +205,31 @@ impl<'a> Table<'a> {
             &killed.share_permille.map_or_else(dash, share),
             &asked,
         ]);
-        if killed.killed_times > 1 {
-            line = format!("{}  ({} times)", line.trim_end(), killed.killed_times);
-        }
-        if killed.form == KillForm::Announced {
-            line = format!("{}  (announced)", line.trim_end());
-        }
+        line.truncate(line.trim_end().len());
         line
     }
 }
 
+/// What the columns of a kill do not say.
+fn remark(killed: &Killed) -> String {
+    let mut remarks = Vec::new();
+    if killed.killed_times > 1 {
+        remarks.push(format!("{} times", killed.killed_times));
+    }
+    if killed.form == KillForm::Announced {
+        remarks.push("announced only".to_owned());
+    }
+    if remarks.is_empty() { String::new() } else { format!("({})", remarks.join(", ")) }
+}
+
 /// Whose memory it was, and how much there was.
 fn title(shortage: &Shortage) -> String {
-    let limit = |kib: Option<u64>| kib.map_or_else(|| "no limit known".into(), size);
+    let limit = |kib: Option<u64>| {
+        kib.map_or_else(|| "limit not told".into(), |kib| format!("limit {}", size(kib)))
+    };
     let place = match (&shortage.cgroup, shortage.scope) {
         (Some(cgroup), _) => {
-            format!("control group {}, limit {}", short_path(&cgroup.path), limit(cgroup.limit_kib))
+            format!("control group {}, {}", short_path(&cgroup.path), limit(cgroup.limit_kib))
         }
         (None, Scope::Cgroup) => "a control group, not named".into(),
         (None, Scope::Cpuset) => "the nodes of a cpuset".into(),
@@ -226,7 +258,8 @@ fn title(shortage: &Shortage) -> String {
 fn largest(shortage: &Shortage) -> String {
     let word = |one: &Consumer| {
         let number = if one.count > 1 { format!("{} ", one.count) } else { String::new() };
-        let share = one.share_permille.map(|share| format!(" ({})", self::share(share)));
+        let share = one.share_permille.filter(|share| *share > 0);
+        let share = share.map(|share| format!(" ({})", self::share(share)));
         format!("{number}{} {}{}", one.name.text, size(one.held_kib), share.unwrap_or_default())
     };
     let shown = shortage.consumers.iter().take(CONSUMERS_SHOWN);
@@ -286,6 +319,8 @@ fn cut(text: &str, most: usize) -> String {
 const NAME: usize = 15;
 /// Programs named in a line.
 const CONSUMERS_SHOWN: usize = 4;
+/// Processes of one report that have a row.
+const ROWS_SHOWN: usize = 40;
 /// Entries up to which the night is shown whole.
 const ENTRIES_SHOWN: usize = 60;
 const ENTRIES_FIRST: usize = 30;

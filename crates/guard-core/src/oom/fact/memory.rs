@@ -23,7 +23,12 @@ pub(super) fn minor(text: &[u8]) -> Option<Fact<'_>> {
         b'T' => swap(text, b"Total swap").map(Fact::SwapTotal),
         b'0'..=b'9' => pages(text),
         b'N' | b'D' | b'H' | b'M' => block_bytes(text).map(Fact::PageBytes),
-        _ => COUNTERS.iter().any(|key| keyed(text, key)).then_some(Fact::Counters(text)),
+        b'a' | b'A' | b'i' | b'u' | b'f' | b'm' | b's' | b'p' | b'd' | b'w' => {
+            let colon = memchr::memchr(b':', text.get(..text.len().min(KEY_BYTES_MAX))?)?;
+            let digit = text.get(colon + 1)?.is_ascii_digit();
+            (digit && is_counter(text.get(..colon)?)).then_some(Fact::Counters(text))
+        }
+        _ => None,
     }
 }
 
@@ -85,31 +90,33 @@ fn block_bytes(text: &[u8]) -> Option<u32> {
         .then_some(bytes)
 }
 
-fn keyed(text: &[u8], key: &[u8]) -> bool {
-    matches!(text.strip_prefix(key), Some([b':', digit, ..]) if digit.is_ascii_digit())
-}
-
 /// How a line of counters may begin.
-const COUNTERS: [&[u8]; 16] = [
-    b"active_anon",
-    b"Active_anon",
-    b"Active",
-    b"active_file",
-    b"inactive_file",
-    b"inactive_anon",
-    b"unevictable",
-    b"free",
-    b"mapped",
-    b"slab_reclaimable",
-    b"slab_unreclaimable",
-    b"shmem",
-    b"pagetables",
-    b"sec_pagetables",
-    b"dirty",
-    b"writeback",
-];
+fn is_counter(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"active_anon"
+            | b"Active_anon"
+            | b"Active"
+            | b"active_file"
+            | b"inactive_file"
+            | b"inactive_anon"
+            | b"unevictable"
+            | b"free"
+            | b"mapped"
+            | b"slab_reclaimable"
+            | b"slab_unreclaimable"
+            | b"shmem"
+            | b"pagetables"
+            | b"sec_pagetables"
+            | b"dirty"
+            | b"writeback"
+    )
+}
 
 const ZONES: [&[u8]; 5] = [b"DMA: ", b"DMA32: ", b"Normal: ", b"HighMem: ", b"Movable: "];
 
 /// Zone names and the first number are shorter.
 const ZONE_BYTES_MAX: usize = 64;
+
+/// Counters' names are shorter.
+const KEY_BYTES_MAX: usize = 32;

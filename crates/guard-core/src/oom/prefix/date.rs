@@ -29,8 +29,8 @@ pub(super) fn bsd(text: &[u8]) -> Option<(Wall, &[u8])> {
         _ => (None, text),
     };
     let (name, after) = word(rest);
-    let month = month(name)?;
     let (day, after) = digits_then(trim_start(after)).filter(|(day, _)| *day <= 31)?;
+    let month = month(name)?;
     rest = trim_start(after.strip_prefix(b".").unwrap_or(after));
     if let Some((number, after @ [b' ', ..])) = fixed(rest, 4) {
         year = Some(number);

@@ -44,6 +44,7 @@ pub(super) fn after_date(text: &[u8]) -> Option<Tag<'_>> {
 /// A tag that can hardly be anything else: `kernel:`, `name[123]:`, `host kernel:`,
 /// `host name[123]:`.
 pub(super) fn strict(text: &[u8]) -> Option<Tag<'_>> {
+    memchr::memchr(b':', text.get(..text.len().min(STRICT_BYTES_MAX))?)?;
     let (first, after) = word(text);
     if let Some(tag) = one(text) {
         let pid = first.ends_with(b"]:") || first.contains(&b'[');
@@ -138,6 +139,9 @@ fn host_like(word: &[u8]) -> bool {
         && word.iter().all(plain)
         && !SENTENCES.contains(&word)
 }
+
+/// Host name and tag end before this.
+const STRICT_BYTES_MAX: usize = 320;
 
 /// Words that begin a kernel's line whose second word ends with a colon.
 const SENTENCES: [&[u8]; 5] = [b"Free", b"Total", b"Call", b"Hardware", b"Tasks"];
