@@ -15,7 +15,7 @@ fn story(log: &str) -> Story {
     collector.end(&summary);
     let night = collector.night();
     let report = report(&night);
-    Story { night, report }
+    Story { night, report, recorded: None }
 }
 
 fn kill(pid: u32, name: &str) -> String {
