@@ -1,5 +1,5 @@
-//! The ladder, live: a menshen in a memory group of its own, real memory pressure in that group, and
-//! what becomes of uploads, pages, PHP and of those who are held at their limit.
+//! The ladder, live: a menshen in a memory group of its own, real memory pressure in that group,
+//! and what becomes of uploads, pages, PHP and of those who are held at their limit.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test left out says so")]
 
@@ -51,7 +51,8 @@ impl Upload {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let head = format!(
-            "PUT /{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            "PUT /{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n",
             content.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
