@@ -271,6 +271,8 @@ fn uploads_to_php_are_refused_and_small_forms_are_not() {
     wait_for("the watch", || posture.view().get(Word::WatchPid) != 0);
     posture.set(Word::UploadsRefused, 1);
     for proto in [Proto::H1, Proto::H2] {
+        let page = site.ask(proto, "GET", "/size.php", &[], b"");
+        assert_eq!(page.said(), (200, "0".into()), "pages go on, {proto:?}");
         let field = ["Content-Type: text/plain"];
         let small = site.ask(proto, "POST", "/size.php", &field, &[b'x'; 1000]);
         assert_eq!(small.said(), (200, "1000".into()), "{proto:?}");
