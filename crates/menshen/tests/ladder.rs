@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use groups::Group;
@@ -35,6 +35,16 @@ use menshen_sys::posture::{Posture, PostureView, Word};
 use menshen_sys::scoreboard::HeaderWord;
 use rustix::process::{Pid, Signal, kill_process};
 use site::{Proto, Site};
+
+/// A `menshen guard`; ended when dropped.
+struct Alone(Child);
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// An upload under way: its head and the first bytes are sent.
 struct Upload {
@@ -301,10 +311,10 @@ fn at_the_limit_of_a_held_group_the_one_we_choose_ends_and_the_other_goes_on() {
     precious.eat(15);
     let log = File::create(folder.path().join("log")).unwrap();
     let mut guard = command(folder.path(), &["guard"]);
-    let mut guard = guard.stderr(log).stdout(Stdio::null()).spawn().unwrap();
+    let mut guard = Alone(guard.stderr(log).stdout(Stdio::null()).spawn().unwrap());
     let log = || std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
     wait_for("the group to be held", || {
-        assert!(guard.try_wait().unwrap().is_none(), "{}", log());
+        assert!(guard.0.try_wait().unwrap().is_none(), "{}", log());
         group.oom("oom_kill_disable") == 1
     });
     let journal = folder.path().join(".menshen/recorder.steps");
@@ -320,8 +330,8 @@ fn at_the_limit_of_a_held_group_the_one_we_choose_ends_and_the_other_goes_on() {
         log().contains("ladder: hold begins") && log().contains("goes on after")
     });
     assert!(log().contains(&format!("process {} (python3)", spare.pid())), "{}", log());
-    kill_process(Pid::from_child(&guard), Signal::TERM).unwrap();
-    assert!(guard.wait().unwrap().success(), "{}", log());
+    kill_process(Pid::from_child(&guard.0), Signal::TERM).unwrap();
+    assert!(guard.0.wait().unwrap().success(), "{}", log());
     assert_eq!(group.oom("oom_kill_disable"), 0, "given back: {}", log());
     assert!(!journal.exists());
 }
@@ -336,19 +346,19 @@ fn a_killed_watch_s_hold_is_taken_back_by_the_next() {
     };
     let start = || {
         let log = File::create(folder.path().join("log")).unwrap();
-        command(folder.path(), &["guard"]).stderr(log).stdout(Stdio::null()).spawn().unwrap()
+        Alone(command(folder.path(), &["guard"]).stderr(log).stdout(Stdio::null()).spawn().unwrap())
     };
     settings(&format!("\"{}\"", group.path));
     let mut first = start();
     wait_for("the group to be held", || group.oom("oom_kill_disable") == 1);
-    first.kill().unwrap();
-    first.wait().unwrap();
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
     assert_eq!(group.oom("oom_kill_disable"), 1, "nobody gave it back");
     settings("");
     let mut second = start();
     wait_for("it to be given back", || group.oom("oom_kill_disable") == 0);
-    kill_process(Pid::from_child(&second), Signal::TERM).unwrap();
-    second.wait().unwrap();
+    kill_process(Pid::from_child(&second.0), Signal::TERM).unwrap();
+    second.0.wait().unwrap();
 }
 
 #[test]
@@ -386,7 +396,7 @@ fn a_named_program_gets_its_score_and_those_that_cannot_are_said() {
     std::fs::write(folder.path().join("dear.pid"), dear.id().to_string()).unwrap();
     let log = File::create(folder.path().join("log")).unwrap();
     let mut guard = command(folder.path(), &["guard"]);
-    let mut guard = guard.stderr(log).stdout(Stdio::null()).spawn().unwrap();
+    let mut guard = Alone(guard.stderr(log).stdout(Stdio::null()).spawn().unwrap());
     let log = || std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
     let score = |pid: u32| menshen_sys::proc::oom_score_adj(pid).unwrap();
     wait_for("the score", || score(named.id()) == 300);
@@ -399,8 +409,8 @@ fn a_named_program_gets_its_score_and_those_that_cannot_are_said() {
     let scores: BTreeSet<i32> = [named.id(), later.id()].map(score).into();
     assert_eq!(scores.len(), 1);
     assert_eq!(log().matches("protect: absent").count(), 1, "said once: {}", log());
-    kill_process(Pid::from_child(&guard), Signal::TERM).unwrap();
-    guard.wait().unwrap();
+    kill_process(Pid::from_child(&guard.0), Signal::TERM).unwrap();
+    guard.0.wait().unwrap();
     for child in [&mut named, &mut later, &mut dear] {
         let _ = child.kill();
         let _ = child.wait();
