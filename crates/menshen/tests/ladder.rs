@@ -192,17 +192,22 @@ fn pressure_refuses_new_uploads_and_loses_none_of_those_under_way() {
     let now: Vec<u64> = live.workers(SlotState::Ready).iter().map(|slot| slot.pid()).collect();
     assert_eq!(workers, now, "no worker was killed or replaced");
     assert_eq!((live.header(HeaderWord::Crashes), group.oom("oom_kill")), (0, 0));
+    each_step_was_told(&live);
+}
+
+/// Its begin, what it freed and its end, once each; and what was refused, in the access log.
+fn each_step_was_told(live: &Live) {
     for step in ["refuse-uploads", "shrink-caches"] {
         for what in ["begins", "available since", "ends after"] {
             assert_eq!(
-                said(&live, &["ladder:", step, what]).len(),
+                said(live, &["ladder:", step, what]).len(),
                 1,
                 "{step} {what}: {}",
                 live.log()
             );
         }
     }
-    let shrunk = said(&live, &["shrink-caches", "available since", "workers gave back"]);
+    let shrunk = said(live, &["shrink-caches", "available since", "workers gave back"]);
     assert_eq!(shrunk.len(), 1, "{}", live.log());
     let access = std::fs::read_to_string(live.path(".menshen/access.log")).unwrap();
     assert!(access.lines().any(|line| line.contains("late-3.bin") && line.contains("limit/head")));
