@@ -2,8 +2,8 @@
 //! configuration and the posture, and nothing else.
 //!
 //! It is started again when it ends by itself, later and later; what its posture asked for ends
-//! with it. Nothing waits for it: doors go on without. One that stands still (stopped, traced) while
-//! it may hold or brake the groups of others is ended: the next one takes that back.
+//! with it. Nothing waits for it: doors go on without. One that stands still (stopped, traced)
+//! while it may hold or brake the groups of others is ended: the next one takes that back.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};

@@ -1,5 +1,5 @@
-//! The ladder, live: a menshen in a memory group of its own, real memory pressure in that group, and
-//! what becomes of uploads, pages, PHP and of those who are held at their limit.
+//! The ladder, live: a menshen in a memory group of its own, real memory pressure in that group,
+//! and what becomes of uploads, pages, PHP and of those who are held at their limit.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test left out says so")]
 
@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use groups::Group;
@@ -35,6 +35,16 @@ use menshen_sys::posture::{Posture, PostureView, Word};
 use menshen_sys::scoreboard::HeaderWord;
 use rustix::process::{Pid, Signal, kill_process};
 use site::{Proto, Site};
+
+/// A `menshen guard`; ended when dropped.
+struct Alone(Child);
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// An upload under way: its head and the first bytes are sent.
 struct Upload {
@@ -51,7 +61,8 @@ impl Upload {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let head = format!(
-            "PUT /{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            "PUT /{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n",
             content.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
@@ -181,17 +192,22 @@ fn pressure_refuses_new_uploads_and_loses_none_of_those_under_way() {
     let now: Vec<u64> = live.workers(SlotState::Ready).iter().map(|slot| slot.pid()).collect();
     assert_eq!(workers, now, "no worker was killed or replaced");
     assert_eq!((live.header(HeaderWord::Crashes), group.oom("oom_kill")), (0, 0));
+    each_step_was_told(&live);
+}
+
+/// Its begin, what it freed and its end, once each; and what was refused, in the access log.
+fn each_step_was_told(live: &Live) {
     for step in ["refuse-uploads", "shrink-caches"] {
         for what in ["begins", "available since", "ends after"] {
             assert_eq!(
-                said(&live, &["ladder:", step, what]).len(),
+                said(live, &["ladder:", step, what]).len(),
                 1,
                 "{step} {what}: {}",
                 live.log()
             );
         }
     }
-    let shrunk = said(&live, &["shrink-caches", "available since", "workers gave back"]);
+    let shrunk = said(live, &["shrink-caches", "available since", "workers gave back"]);
     assert_eq!(shrunk.len(), 1, "{}", live.log());
     let access = std::fs::read_to_string(live.path(".menshen/access.log")).unwrap();
     assert!(access.lines().any(|line| line.contains("late-3.bin") && line.contains("limit/head")));
@@ -270,6 +286,8 @@ fn uploads_to_php_are_refused_and_small_forms_are_not() {
     wait_for("the watch", || posture.view().get(Word::WatchPid) != 0);
     posture.set(Word::UploadsRefused, 1);
     for proto in [Proto::H1, Proto::H2] {
+        let page = site.ask(proto, "GET", "/size.php", &[], b"");
+        assert_eq!(page.said(), (200, "0".into()), "pages go on, {proto:?}");
         let field = ["Content-Type: text/plain"];
         let small = site.ask(proto, "POST", "/size.php", &field, &[b'x'; 1000]);
         assert_eq!(small.said(), (200, "1000".into()), "{proto:?}");
@@ -298,10 +316,10 @@ fn at_the_limit_of_a_held_group_the_one_we_choose_ends_and_the_other_goes_on() {
     precious.eat(15);
     let log = File::create(folder.path().join("log")).unwrap();
     let mut guard = command(folder.path(), &["guard"]);
-    let mut guard = guard.stderr(log).stdout(Stdio::null()).spawn().unwrap();
+    let mut guard = Alone(guard.stderr(log).stdout(Stdio::null()).spawn().unwrap());
     let log = || std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
     wait_for("the group to be held", || {
-        assert!(guard.try_wait().unwrap().is_none(), "{}", log());
+        assert!(guard.0.try_wait().unwrap().is_none(), "{}", log());
         group.oom("oom_kill_disable") == 1
     });
     let journal = folder.path().join(".menshen/recorder.steps");
@@ -317,8 +335,8 @@ fn at_the_limit_of_a_held_group_the_one_we_choose_ends_and_the_other_goes_on() {
         log().contains("ladder: hold begins") && log().contains("goes on after")
     });
     assert!(log().contains(&format!("process {} (python3)", spare.pid())), "{}", log());
-    kill_process(Pid::from_child(&guard), Signal::TERM).unwrap();
-    assert!(guard.wait().unwrap().success(), "{}", log());
+    kill_process(Pid::from_child(&guard.0), Signal::TERM).unwrap();
+    assert!(guard.0.wait().unwrap().success(), "{}", log());
     assert_eq!(group.oom("oom_kill_disable"), 0, "given back: {}", log());
     assert!(!journal.exists());
 }
@@ -333,19 +351,19 @@ fn a_killed_watch_s_hold_is_taken_back_by_the_next() {
     };
     let start = || {
         let log = File::create(folder.path().join("log")).unwrap();
-        command(folder.path(), &["guard"]).stderr(log).stdout(Stdio::null()).spawn().unwrap()
+        Alone(command(folder.path(), &["guard"]).stderr(log).stdout(Stdio::null()).spawn().unwrap())
     };
     settings(&format!("\"{}\"", group.path));
     let mut first = start();
     wait_for("the group to be held", || group.oom("oom_kill_disable") == 1);
-    first.kill().unwrap();
-    first.wait().unwrap();
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
     assert_eq!(group.oom("oom_kill_disable"), 1, "nobody gave it back");
     settings("");
     let mut second = start();
     wait_for("it to be given back", || group.oom("oom_kill_disable") == 0);
-    kill_process(Pid::from_child(&second), Signal::TERM).unwrap();
-    second.wait().unwrap();
+    kill_process(Pid::from_child(&second.0), Signal::TERM).unwrap();
+    second.0.wait().unwrap();
 }
 
 #[test]
@@ -383,7 +401,7 @@ fn a_named_program_gets_its_score_and_those_that_cannot_are_said() {
     std::fs::write(folder.path().join("dear.pid"), dear.id().to_string()).unwrap();
     let log = File::create(folder.path().join("log")).unwrap();
     let mut guard = command(folder.path(), &["guard"]);
-    let mut guard = guard.stderr(log).stdout(Stdio::null()).spawn().unwrap();
+    let mut guard = Alone(guard.stderr(log).stdout(Stdio::null()).spawn().unwrap());
     let log = || std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
     let score = |pid: u32| menshen_sys::proc::oom_score_adj(pid).unwrap();
     wait_for("the score", || score(named.id()) == 300);
@@ -396,8 +414,8 @@ fn a_named_program_gets_its_score_and_those_that_cannot_are_said() {
     let scores: BTreeSet<i32> = [named.id(), later.id()].map(score).into();
     assert_eq!(scores.len(), 1);
     assert_eq!(log().matches("protect: absent").count(), 1, "said once: {}", log());
-    kill_process(Pid::from_child(&guard), Signal::TERM).unwrap();
-    guard.wait().unwrap();
+    kill_process(Pid::from_child(&guard.0), Signal::TERM).unwrap();
+    guard.0.wait().unwrap();
     for child in [&mut named, &mut later, &mut dear] {
         let _ = child.kill();
         let _ = child.wait();
