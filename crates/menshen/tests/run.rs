@@ -351,6 +351,59 @@ fn the_log_has_the_bytes_and_rotates() {
     assert_eq!(std::fs::read(folder.path().join("old")).unwrap(), agreed);
 }
 
+#[test]
+fn a_terminal_that_closes_ends_the_program() {
+    if !installed(&["script"]) {
+        return;
+    }
+    let folder = tempdir().unwrap();
+    let program =
+        "sh -c 'trap \"echo heard >heard; exit 4\" HUP; echo up; while :; do sleep 0.05; done'";
+    let line = format!("{} run --runs runs -- {program}", env!("CARGO_BIN_EXE_menshen"));
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).current_dir(folder.path());
+    let (input, writer) = std::io::pipe().unwrap();
+    command.stdin(Stdio::from(input)).env_remove("JOURNAL_STREAM");
+    let running = Running::start(command);
+    running.wait_for("up");
+    // The terminal is gone with the one who holds its other side.
+    running.signal(Signal::KILL);
+    let until = Instant::now() + Duration::from_secs(20);
+    while std::fs::read(folder.path().join("heard")).unwrap_or_default() != b"heard\n" {
+        assert!(Instant::now() < until, "the program did not hear of it");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(writer);
+    let runs = folder.path().join("runs");
+    while menshen_run::record::list(&runs).unwrap()[0].facts.exit_code != Some(4) {
+        assert!(Instant::now() < until, "the supervisor did not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_group_whose_supervisor_was_killed_is_ended_by_the_next_run() {
+    if !limits() {
+        return;
+    }
+    let folder = tempdir().unwrap();
+    let script = "(sleep 61.25) & cat /proc/self/cgroup; echo up; exec sleep 60";
+    let arguments = ["--memory-max", "64M", "--name", "left", "--", "sh", "-c", script];
+    let running = Running::start(menshen(folder.path(), &arguments));
+    running.wait_for("] up\n");
+    let text = running.text();
+    let path = text.lines().find(|line| line.contains("/menshen-run-left-")).unwrap();
+    let path = path.rsplit_once(':').unwrap().1.trim().to_owned();
+    running.signal(Signal::KILL);
+    drop(running);
+    let tree = menshen_sys::cgroup::Tree::memory().unwrap().unwrap();
+    let group = tree.group(path.as_bytes()).unwrap();
+    // A run of another test may have been the next one.
+    assert!(group.processes().map_or(true, |pids| !pids.is_empty()), "its child lives on");
+    assert_eq!(run(folder.path(), &["--memory-max", "64M", "--", "true"]).0, 0);
+    assert!(!group.folder().exists(), "{path}");
+}
+
 /// Whether limits can be set here; says loudly if not.
 fn limits() -> bool {
     let folder = tempdir().unwrap();

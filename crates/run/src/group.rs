@@ -3,7 +3,8 @@
 //!
 //! It is made below our own group, or with v2 below the nearest one above it that gives its groups
 //! the controllers, since a group with processes cannot (cgroup-v2.rst, no internal processes).
-//! Removed when dropped; after a `kill -9` of the supervisor it is left, empty or not.
+//! Removed when dropped; after a `kill -9` of the supervisor it is left until
+//! the next run with limits, which ends what is in it.
 //! Fails where groups are not ours to make.
 
 use std::fs::File;
@@ -148,9 +149,23 @@ fn child(tree: io::Result<Option<Tree>>, name: &str, controller: &str) -> io::Re
             above = tree.group(if slash == 0 { b"/" } else { &path[..slash] })?;
         }
     }
+    sweep(&above);
     let group = above.child(name.as_bytes())?;
     group.create()?;
     Ok(group)
+}
+
+/// Ends and removes groups of runs whose supervisor is gone without a word.
+fn sweep(above: &Group) {
+    for group in above.children().unwrap_or_default() {
+        let name = group.folder().file_name().unwrap_or_default().to_string_lossy();
+        let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('-'));
+        let Some(pid) = pid.and_then(|(_, pid)| pid.parse::<u32>().ok()) else { continue };
+        // A number that was given away again leaves the group for another time.
+        if menshen_sys::proc::Stat::read(pid).is_err() {
+            drop(Limits { memory: Some(group), processes: None, doors: Vec::new() });
+        }
+    }
 }
 
 fn gives(group: &Group, controller: &str) -> bool {
@@ -161,5 +176,8 @@ fn gives(group: &Group, controller: &str) -> bool {
 fn door(group: &Group) -> io::Result<File> {
     File::options().write(true).open(group.folder().join("cgroup.procs"))
 }
+
+/// What names of groups begin with; the supervisor's process id is their end.
+pub(crate) const PREFIX: &str = "menshen-run-";
 
 const REMOVE_TRIES: usize = 100;

@@ -129,7 +129,7 @@ impl<'p> Supervisor<'p> {
             let path = plan.log.as_ref().map(|path| path.display().to_string());
             RunError::ConfigLog { path: path.unwrap_or_default(), source }
         })?;
-        let unique = format!("menshen-run-{}-{}", plan.name, std::process::id());
+        let unique = format!("{}{}-{}", crate::group::PREFIX, plan.name, std::process::id());
         let limited = plan.memory_max.is_some() || plan.processes_max.is_some();
         let limits = limited.then(|| Limits::make(&unique, plan.memory_max, plan.processes_max));
         let limits = limits.transpose()?;

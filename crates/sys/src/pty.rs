@@ -3,8 +3,8 @@
 //!
 //! It is never made the controlling terminal of anybody here. Bytes pass unchanged in both
 //! directions; a read of the program's side finds the end of input at once, so nobody waits there
-//! for words that cannot come. Fails where devpts is not mounted or has no more (`ENOENT`, `ENOSPC`,
-//! `EIO`).
+//! for words that cannot come. Fails where devpts is not mounted or has no more (`ENOENT`,
+//! `ENOSPC`, `EIO`).
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -148,6 +148,3 @@ unsafe extern "C" {
 /// usual.
 const OURS_TO_IGNORE: [c_int; 3] = [20, 21, 22];
 const SIG_DFL: usize = 0;
-
-#[cfg(test)]
-mod tests;

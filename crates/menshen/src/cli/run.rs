@@ -121,10 +121,10 @@ fn parse_give_up(text: &str) -> Result<GiveUpRule, String> {
 fn parse_bytes(text: &str) -> Result<u64, String> {
     let form = || "like 64M, 2G or a number of bytes, at least 64K".to_owned();
     let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
-    let unit = units.iter().find(|(letter, _)| text.ends_with(*letter));
-    let digits = unit.map_or(text, |(letter, _)| text.trim_end_matches(*letter));
+    let unit = units.iter().find_map(|(letter, shift)| Some((text.strip_suffix(*letter)?, *shift)));
+    let (digits, shift) = unit.unwrap_or((text, 0));
     let number: u64 = digits.parse().map_err(|_| form())?;
-    let bytes = unit.map_or(Some(number), |(_, shift)| number.checked_mul(1 << shift));
+    let bytes = number.checked_mul(1 << shift);
     bytes.filter(|bytes| *bytes >= 64 << 10).ok_or_else(form)
 }
 

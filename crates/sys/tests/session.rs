@@ -1,11 +1,16 @@
 //! The program's place: a session without leader and terminal, a group and a parent of its own.
 //!
-//! One test, so that no other waits for the orphans of this process.
+//! One test, so that there are no other children of this process.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 
-use super::*;
+use menshen_sys::session::{Session, start};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, WaitOptions, getpid, waitpid};
 
 fn null() -> OwnedFd {
     File::options().read(true).write(true).open("/dev/null").unwrap().into()
@@ -34,7 +39,7 @@ fn run(program: &str, script: &str) -> io::Result<(Vec<String>, Pid)> {
 
 #[test]
 fn the_program_leads_its_group_and_no_session() {
-    crate::process::ignore_terminal_stops();
+    menshen_sys::process::ignore_terminal_stops();
     let script = "cut -d' ' -f4-7 /proc/$$/stat; cat /proc/self/oom_score_adj; echo $MENSHEN_TEST; \
                   grep SigIgn /proc/self/status";
     let (words, pid) = run("sh", script).unwrap();
