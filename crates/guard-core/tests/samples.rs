@@ -51,7 +51,8 @@ fn ours(name: &str) -> Vec<u8> {
 /// Where the logs of others lie.
 fn others() -> Option<PathBuf> {
     let named = std::env::var_os("MENSHEN_OOM_SAMPLES").map(PathBuf::from);
-    let beside = here().join("../../../shared/samples/oom");
+    let checkout = here().parent()?.parent()?.parent()?.to_owned();
+    let beside = checkout.join("shared/samples/oom");
     let folder = named.unwrap_or(beside);
     folder.join(OTHERS[0].0).exists().then_some(folder)
 }

@@ -1,3 +1,4 @@
+//! Bytes to text: what is kept, what is written out.
 use alloc::vec::Vec;
 
 use super::*;

@@ -1,3 +1,4 @@
+//! Dates of every kind of prefix, and what only looks like one.
 use super::*;
 
 #[test]
