@@ -84,13 +84,16 @@ fn a_night_is_told_though_syslog_died_first_and_the_power_went() {
     assert_eq!(count("mysqld"), 0, "{names:?}");
 
     // The kernel's own counter counts lines: a group's victim is named twice.
-    let lines: u64 = kills.iter().map(|kill| kill["lines"].as_u64().unwrap()).sum();
-    assert_eq!(lines.to_string(), value("kernel counted"), "{text}");
+    let counted = value("kernel counted").parse::<u64>().unwrap();
+    assert_eq!(night["completeness"]["kills"], counted, "{text}");
+    let lives = night["recorder"]["lives"].as_array().unwrap();
+    let of = |key: &str| lives.iter().map(|life| life[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((of("kills_counted"), of("kill_lines")), (counted, counted), "{text}");
     assert_eq!(night["complete"], serde_json::json!(true), "{text}");
 
     // Who would be first was known before it happened.
     let forecast: serde_json::Value = serde_json::from_str(&left.read("next.json")).unwrap();
-    assert_eq!(forecast["machine"]["order"][0]["pid"], kills[0]["pid"], "{forecast:#}");
+    assert_eq!(forecast["domains"][0]["victims"][0]["pid"], kills[0]["pid"], "{forecast:#}");
 }
 
 /// A machine that runs out of memory, a group that dies as one, a group with a process too many.

@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(json["ladder"][0]["freed_last_bytes"], 5 << 20);
         assert!(json["ladder"][1]["holds_seconds"].is_null());
         text(&mut out, &read);
-        assert!(out.contains("90 MiB of 1.0 GiB available (9 %), of the cgroup"), "{out}");
+        assert!(out.contains("90 MiB of 0.9 GiB available (9 %), of the cgroup"), "{out}");
         assert!(out.contains("uploads refused with 503: 7"), "{out}");
     }
 }
