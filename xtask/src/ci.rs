@@ -120,7 +120,7 @@ fn build() -> Result<(), String> {
 fn bench() -> Result<(), String> {
     let target = workspace::target_folder()?;
     let out = target.join("bench-smoke").display().to_string();
-    for name in ["downloads", "uploads", "fastcgi", "offload", "explain-cert"] {
+    for name in ["downloads", "uploads", "fastcgi", "offload", "explain-cert", "explain-oom"] {
         cargo(&["xtask", "bench", name, "--short", "--out", &out])?;
     }
     Ok(())
