@@ -1,4 +1,4 @@
-//! Examples of the guide, as they are printed there: settings about certificates are read; those
+//! Examples of the guide, as printed there: settings about certificates and memory are read; those
 //! about PHP run against a real php-fpm, left out where none is installed; `CI` requires it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
@@ -99,6 +99,15 @@ fn the_set_up_of_nginx_upload_module_carried_over() {
 fn settings_about_certificates_are_read_without_a_problem() {
     let blocks = blocks("certificates.md", "toml");
     assert!(blocks.len() >= 6, "{}", blocks.len());
+    for block in blocks {
+        assert_eq!(check(block.as_bytes(), "guide", Colour::Plain).report, "", "{block}");
+    }
+}
+
+#[test]
+fn settings_about_memory_are_read_without_a_problem() {
+    let blocks = blocks("out-of-memory.md", "toml");
+    assert_eq!(blocks.len(), 3);
     for block in blocks {
         assert_eq!(check(block.as_bytes(), "guide", Colour::Plain).report, "", "{block}");
     }

@@ -148,7 +148,7 @@ impl Supervisor<'_> {
             }
             Next::GiveUp { ends, within } => {
                 self.say(&format!(
-                    "{told}; that was the {ends}th end within {}, it is given up\n  hint: its \
+                    "{told}; that was end {ends} within {}, it is given up\n  hint: its \
                      last words: menshen run --last {name}",
                     span(within)
                 ));
