@@ -14,6 +14,7 @@ mod memory;
 mod menshen;
 mod nginx;
 mod offload;
+mod oom;
 mod pool;
 mod report;
 mod startup;
@@ -25,7 +26,11 @@ use clap::{Args, ValueEnum};
 
 use crate::{shell, workspace};
 use case::Case;
-use lab::Lab;
+pub(crate) use lab::{Lab, Store};
+pub(crate) use machine::describe as machine;
+pub(crate) use menshen::{
+    configuration as menshen_configuration, folder as menshen_folder, start as start_menshen,
+};
 use report::{Report, Row};
 
 /// What to measure.
@@ -74,6 +79,8 @@ pub(crate) enum Set {
     Fastcgi,
     /// One `menshen explain cert` of a local server, beside sslscan, sslyze and testssl.sh.
     ExplainCert,
+    /// `menshen explain oom` through logs of a gigabyte, beside grep.
+    ExplainOom,
     /// From the start of the process to the first byte of an HTTPS answer, goal 100 ms.
     Startup,
 }
@@ -105,6 +112,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     let rows = match options.set {
         Set::Memory => memory::measure(options, &lab, &mut report)?,
         Set::ExplainCert => explain::measure(options, &lab, &mut report)?,
+        Set::ExplainOom => oom::measure(options, &lab, &mut report)?,
         Set::Startup => startup::measure(options, &lab, &mut report)?,
         Set::Offload => offload::measure(options, &lab, &mut report)?,
         _ => measure(options, &lab, &mut report)?,
@@ -134,6 +142,7 @@ impl Set {
             Self::Offload => "offload",
             Self::Fastcgi => "fastcgi",
             Self::ExplainCert => "explain-cert",
+            Self::ExplainOom => "explain-oom",
             Self::Startup => "startup",
         }
     }
@@ -233,8 +242,8 @@ fn configurations(options: &Options, lab: &Lab) -> Vec<(String, String)> {
     }
     if options.wants(Only::Menshen) {
         let (name, store) = match options.set {
-            Set::Fastcgi => ("menshen-php.toml", lab::Store::Php),
-            _ => ("menshen.toml", lab::Store::Files),
+            Set::Fastcgi => ("menshen-php.toml", Store::Php),
+            _ => ("menshen.toml", Store::Files),
         };
         files.push((name.to_owned(), menshen::configuration(lab, store, 1)));
     }

@@ -126,6 +126,11 @@ fn bench() -> Result<(), String> {
     Ok(())
 }
 
+fn soak() -> Result<(), String> {
+    let out = workspace::target_folder()?.join("bench-smoke").display().to_string();
+    cargo(&["xtask", "soak", "reload", "--short", "--out", &out])
+}
+
 /// Cargo in the repository, with missing peers made a failure.
 fn cargo(args: &[&str]) -> Result<(), String> {
     let mut command = Command::new("cargo");
@@ -161,6 +166,12 @@ const STEPS: &[Step] = &[
         about: "the benchmarks run, all is answered, and they give a table; no thresholds",
         in_short: false,
         run: bench,
+    },
+    Step {
+        name: "soak",
+        about: "reloads and fewer workers under load, in short: nothing is lost",
+        in_short: false,
+        run: soak,
     },
 ];
 

@@ -1,4 +1,4 @@
-//! The project's own commands: `tidy`, `ci`, `apps`, `bench`.
+//! The project's own commands: `tidy`, `ci`, `apps`, `bench`, `soak`.
 //!
 //! They start other programs and read files; nothing of them is part of the product, and no
 //! product crate may depend on this one.
@@ -11,6 +11,7 @@ mod chromium;
 mod ci;
 mod server;
 mod shell;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -36,6 +37,8 @@ enum Command {
     Apps(apps::Options),
     /// Measures menshen beside nginx on this machine, and writes the result to bench/runs/.
     Bench(bench::Options),
+    /// Tortures the released program: nothing may be lost.
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Ci(options) => ci::run(&options),
         Command::Apps(options) => apps::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Soak(options) => soak::run(&options),
     };
     match result {
         Ok(code) => code,

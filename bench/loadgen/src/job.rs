@@ -29,6 +29,9 @@ pub(crate) struct Job {
     block: Vec<u8>,
     stop: Cell<bool>,
     alive: Cell<usize>,
+    /// Connections a second that are to be opened, in all, and since when.
+    pace: Option<f64>,
+    began: Instant,
     down_bytes: Cell<u64>,
     up_bytes: Cell<u64>,
     errors: Cell<u64>,
@@ -51,6 +54,8 @@ impl Job {
             block: noise(options.get("cr", 0)? == 1),
             stop: Cell::new(false),
             alive: Cell::new(0),
+            pace: Some(options.get("pace", 0.0)?).filter(|pace| *pace > 0.0),
+            began: Instant::now(),
             down_bytes: Cell::new(0),
             up_bytes: Cell::new(0),
             errors: Cell::new(0),
@@ -85,17 +90,22 @@ impl Job {
 
     async fn connection_task(&self, index: usize) {
         let result = match self.mode {
+            Mode::Connect if self.pace.is_some() => self.paced_loop(index).await,
             Mode::Connect => self.connect_loop().await,
             Mode::Put | Mode::Form => self.upload_loop(index).await,
             _ => self.get_loop().await,
         };
         if let Err(e) = result {
-            if self.errors.get() < ERRORS_SHOWN_MAX {
-                eprintln!("loadgen: connection {index}: {e}");
-            }
-            self.errors.set(self.errors.get() + 1);
+            self.failed(index, &e);
         }
         self.alive.set(self.alive.get() - 1);
+    }
+
+    fn failed(&self, index: usize, error: &io::Error) {
+        if self.errors.get() < ERRORS_SHOWN_MAX {
+            eprintln!("loadgen: connection {index}: {error}");
+        }
+        self.errors.set(self.errors.get() + 1);
     }
 
     async fn get_loop(&self) -> io::Result<()> {
@@ -128,6 +138,30 @@ impl Job {
             conn.send(request.as_bytes()).await?;
             let response = conn.response().await?;
             self.finish(start, response)?;
+        }
+        Ok(())
+    }
+
+    /// New connections at fixed times; one that fails is counted, and the next one comes all the
+    /// same. It is late only while all tasks are busy.
+    async fn paced_loop(&self, index: usize) -> io::Result<()> {
+        let request = self.get_request("close");
+        while !self.stop.get() {
+            let number = self.begun.replace(self.begun.get() + 1);
+            let after = number as f64 / self.pace.unwrap_or(1.0);
+            let due = self.began + Duration::from_secs_f64(after);
+            self.core.sleep_until(due).await;
+            let start = Instant::now();
+            let answer = async {
+                let route = Route::to(self.to);
+                let mut conn = Conn::open(&self.core, &route, self.tls.as_ref()).await?;
+                conn.send(request.as_bytes()).await?;
+                let response = conn.response().await?;
+                self.finish(start, response)
+            };
+            if let Err(error) = answer.await {
+                self.failed(index, &error);
+            }
         }
         Ok(())
     }

@@ -64,11 +64,12 @@ usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first|crowd|
                [cipher=AES_128|AES_256] [resume=0|1] [cr=0|1] [first=4096] [trickle=1024]
                [uploads=10] [downloads=10] [up=/up] [down=/1m,…] [rate=50000]
                [up_size=1048576] [up_rate=50000] [ramp=1] [every=20]
-               [decrypt=0|1]
+               [decrypt=0|1] [pace=0]
   mode=get      download PATH on c kept-alive connections
   mode=put      PUT size bytes to PATH + 'u' + connection number
   mode=form     POST size bytes as one multipart/form-data file part named f to PATH
-  mode=connect  a new connection for every GET of PATH
+  mode=connect  a new connection for every GET of PATH; with pace=N, N of them begin every second
+                whatever became of the others
   mode=hold-upload, hold-download
                 c connections that move `first` bytes and then `trickle` bytes a second; after
                 secs seconds prints its line, and holds on until its standard input ends

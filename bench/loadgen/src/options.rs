@@ -93,7 +93,7 @@ impl Options {
     }
 }
 
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 25] = [
     "mode",
     "addr",
     "port",
@@ -118,6 +118,7 @@ const KNOWN: [&str; 24] = [
     "ramp",
     "every",
     "decrypt",
+    "pace",
 ];
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What follows from certificates, handshakes, captures and pages: facts in, findings and stories
-//! out.
+//! What follows from certificates, handshakes, captures, pages and ports: facts in, findings and
+//! stories out.
 //!
 //! Pure: no clock, socket, file or thread; bytes and Unix seconds come in as arguments. Parsers
 //! here take any bytes: no panic, bounded memory and time.
@@ -12,3 +12,4 @@ pub mod certificate;
 pub mod handshake;
 pub mod oom;
 pub mod page;
+pub mod port;

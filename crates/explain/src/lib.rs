@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod handshake;
 mod hello;
 pub mod page;
+pub mod port;
 pub mod rights;
 pub mod starttls;
 pub mod trust;

@@ -10,12 +10,14 @@ use menshen_guard::Source;
 mod cert;
 mod explain;
 mod guard;
+mod port;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
 };
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 pub(crate) use guard::GuardArguments;
+pub(crate) use port::PortArguments;
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.

@@ -21,6 +21,7 @@ pub(crate) mod cert;
 mod findings;
 pub(crate) mod https;
 pub(crate) mod page;
+pub(crate) mod port;
 mod question;
 mod report;
 mod text;

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             ExplainCommand::Cert(arguments) => explain::cert::run(&arguments),
             ExplainCommand::Https(arguments) => explain::https::run(arguments),
             ExplainCommand::Page(arguments) => explain::page::run(arguments),
+            ExplainCommand::Port(arguments) => explain::port::run(&arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),

@@ -37,6 +37,7 @@ fn help_is_as_agreed() {
         "explain cert",
         "explain https",
         "explain page",
+        "explain port",
         "explain upload",
         "cert",
         "cert request",

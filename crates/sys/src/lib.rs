@@ -3,6 +3,7 @@
 //!
 //! Everything here is a thin, checked wrapper around one kernel interface; no policy, no protocol.
 
+pub mod addresses;
 pub mod bulletin;
 pub mod cgroup;
 pub mod inherit;
@@ -10,6 +11,8 @@ pub mod kmsg;
 pub mod lock;
 pub mod memory;
 pub mod memory_events;
+mod netlink;
+pub mod pidfd;
 pub mod posture;
 pub mod proc;
 pub mod process;
@@ -17,9 +20,11 @@ pub mod psi;
 pub mod queue;
 pub mod scoreboard;
 pub mod scratch;
+pub mod sock_diag;
 pub mod spawn;
 pub mod steer;
 
 pub use bulletin::{Bulletin, BulletinReader};
+pub use netlink::NetlinkError;
 pub use scoreboard::pools::{POOLS_MAX, PoolLoad, PoolView};
 pub use scoreboard::{ScoreView, Scoreboard, Slot, SlotState, TransferKind, TransferView};

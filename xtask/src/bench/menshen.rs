@@ -26,6 +26,11 @@ pub(crate) fn start_offload(lab: &Lab, configuration: &str) -> Result<Server, St
     start_with(lab, "offload", configuration, &[lab.tls_port(Store::Php)])
 }
 
+/// Where a menshen started by [`start`] has its configuration, `menshen.toml`.
+pub(crate) fn folder(lab: &Lab, store: Store) -> PathBuf {
+    lab.disk.join("up").join(format!("state-{}", word(store)))
+}
+
 fn start_with(lab: &Lab, word: &str, configuration: &str, ports: &[u16]) -> Result<Server, String> {
     let name = format!("menshen-{word}");
     let folder = lab.disk.join("up").join(format!("state-{word}"));

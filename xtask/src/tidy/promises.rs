@@ -1,13 +1,14 @@
 //! Every promise in SPECIFICATION.md names what shows it.
 //!
 //! A row of its tables is `| id | promise | shown by |`, the last cell one or more of
-//! `test FILE::FUNCTION`, `bench NAME`, `ci STEP`, separated by commas, or `not shown yet: reason`.
+//! `test FILE::FUNCTION`, `bench NAME`, `soak NAME`, `ci STEP`, separated by commas, or `not
+//! shown yet: reason`.
 
 use std::collections::BTreeSet;
 
 use super::Problem;
 use crate::workspace::Tree;
-use crate::{bench, ci};
+use crate::{bench, ci, soak};
 
 /// Problems with what promises say shows them.
 pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
@@ -53,6 +54,7 @@ fn evidence(tree: &Tree, cell: &str) -> Result<(), String> {
         match item.trim().split_once(' ') {
             Some(("test", place)) => test_exists(tree, place.trim())?,
             Some(("bench", name)) if bench::names().contains(&name.trim()) => {}
+            Some(("soak", name)) if soak::names().contains(&name.trim()) => {}
             Some(("ci", name)) if ci::step_names().contains(&name.trim()) => {}
             _ => return Err(format!("not understood: `{}`", item.trim())),
         }

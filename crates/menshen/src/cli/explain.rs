@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Place, Resolve, parse_resolve};
+use super::{Place, PortArguments, Resolve, parse_resolve};
 use crate::explain::https::HttpsArguments;
 
 /// What can be explained.
@@ -14,6 +14,7 @@ pub(crate) enum ExplainCommand {
     Cert(CertArguments),
     Https(HttpsArguments),
     Page(PageArguments),
+    Port(PortArguments),
     Upload(UploadArguments),
 }
 
