@@ -124,7 +124,9 @@ counters! {
     TlsKept Counter "tls_failures_kept_total"
         "failed handshakes kept for `menshen explain https --clients`";
     LimitAcmeHook Counter "limit_acme_hook_seconds_total" "hits of acme_hook_seconds_max";
-    UploadsRefused Counter "uploads_refused_total" "uploads refused with 503 while memory was short";
-    CacheShrinks Counter "cache_shrinks_total" "times a worker gave back memory it could do without";
+    UploadsRefused Counter "uploads_refused_total"
+        "uploads refused with 503 while memory was short";
+    CacheShrinks Counter "cache_shrinks_total"
+        "times a worker gave back memory it could do without";
     CacheShrunk Counter "cache_shrunk_bytes_total" "bytes a worker gave back so";
 }

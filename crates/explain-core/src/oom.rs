@@ -22,7 +22,7 @@ mod recorded;
 mod report;
 mod rules;
 
-pub use amount::{duration, percent, size};
+pub use amount::{duration, part_of, percent, short_path, size};
 pub use collect::{Collector, ENTRIES_MAX, KILLS_MAX};
 pub use completeness::Completeness;
 pub use moment::Changed;

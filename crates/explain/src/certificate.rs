@@ -33,6 +33,7 @@ pub use self::observe::{Dialect, Observation, ObserveError};
 pub use self::revocation::{Revocation, Source, SourceKind, Standing};
 pub use self::site::{Held, SiteFiles, SiteView};
 pub use self::text::{Paint, text};
+pub(crate) use self::text::{broken, shown};
 
 use self::observe::observe;
 use crate::connect::Dial;

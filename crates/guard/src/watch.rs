@@ -2,7 +2,8 @@
 //! configuration and the posture, and nothing else.
 //!
 //! It is started again when it ends by itself, later and later; what its posture asked for ends
-//! with it. Nothing waits for it: doors go on without.
+//! with it. Nothing waits for it: doors go on without. One that stands still (stopped, traced)
+//! while it may hold or brake the groups of others is ended: the next one takes that back.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use menshen_config::{Guard, WatchSpec};
 use menshen_guard_core::restart::RestartRecord;
+use menshen_sys::posture::Word;
 use menshen_sys::spawn::{Plan, spawn};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process};
@@ -35,6 +37,10 @@ struct Running {
     since: Instant,
     /// Its end was asked for; it is killed at the moment.
     ending: Option<Instant>,
+    /// The last beat of its posture, and when it was seen first.
+    beat: Option<(u64, Instant)>,
+    /// When its beat is looked at again; `None`: nobody depends on it.
+    look_at: Option<Instant>,
 }
 
 impl Watch {
@@ -58,12 +64,16 @@ impl Watch {
             running.signal(Signal::KILL);
             running.ending = Some(now + Duration::from_secs(1));
         }
+        self.end_if_still(now, posture);
         // The recorder is one watch's: the next one waits for the end of the last.
         let due = self.running.is_none() && self.start_at.is_some_and(|at| at <= now);
         let Some(plan) = self.plan.as_ref().filter(|_| due) else { return };
         self.start_at = None;
         match launch(plan, posture, board) {
-            Ok(pid) => self.running = Some(Running { pid, since: now, ending: None }),
+            Ok(pid) => {
+                let (ending, beat, look_at) = (None, None, None);
+                self.running = Some(Running { pid, since: now, ending, beat, look_at });
+            }
             Err(error) => {
                 let wait = self.record.ended(Duration::ZERO).max(WAIT_MIN);
                 log::event(&format!("the watch could not be started: {error}"));
@@ -115,10 +125,31 @@ impl Watch {
         self.running.is_none()
     }
 
+    /// Kills a watch that has stood still for [`STILL_MAX`] while groups of others depend on it.
+    fn end_if_still(&mut self, now: Instant, posture: &Shared) {
+        let depend =
+            |plan: &Guard| !(plan.hold_cgroups.is_empty() && plan.brake_cgroups.is_empty());
+        let depends = self.plan.as_ref().is_some_and(depend);
+        let Some(running) = self.running.as_mut().filter(|_| depends) else { return };
+        let beat = posture.posture.view().get(Word::Beat);
+        match running.beat {
+            Some((last, since)) if last == beat => {
+                let still = now.saturating_duration_since(since) >= STILL_MAX;
+                if still && running.ending.is_none() {
+                    log::event("the watch stands still; killing it");
+                    running.signal(Signal::KILL);
+                    running.beat = Some((beat, now));
+                }
+            }
+            _ => running.beat = Some((beat, now)),
+        }
+        running.look_at = Some(now + LOOK);
+    }
+
     /// When the guard has to look after it without being woken.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.running {
-            Some(running) => running.ending,
+            Some(running) => [running.ending, running.look_at].into_iter().flatten().min(),
             None => self.start_at,
         }
     }
@@ -162,4 +193,7 @@ fn launch(plan: &Guard, posture: &Shared, board: &File) -> io::Result<Pid> {
 
 /// How long it may take to end: a disk may be slow with its last records.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a watch that others depend on may stand still: it looks every second.
+const STILL_MAX: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(1);
 const WAIT_MIN: Duration = Duration::from_millis(100);

@@ -10,6 +10,7 @@ use menshen_guard::Source;
 mod cert;
 mod explain;
 mod guard;
+mod oom;
 mod port;
 
 pub(crate) use cert::{
@@ -17,6 +18,7 @@ pub(crate) use cert::{
 };
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 pub(crate) use guard::GuardArguments;
+pub(crate) use oom::OomArguments;
 pub(crate) use port::PortArguments;
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
@@ -39,7 +41,8 @@ pub(crate) enum Command {
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
-    /// Say why something is as it is: certificates, handshakes, pages, uploads to PHP
+    /// Say why something is as it is: certificates, handshakes, out-of-memory nights,
+    /// pages, uploads to PHP
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     Guard(GuardArguments),

@@ -20,6 +20,7 @@ use crate::{EXIT_CONFIG, EXIT_RETRY, out};
 pub(crate) mod cert;
 mod findings;
 pub(crate) mod https;
+pub(crate) mod oom;
 pub(crate) mod page;
 pub(crate) mod port;
 mod question;

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Explain(what) => match *what {
             ExplainCommand::Cert(arguments) => explain::cert::run(&arguments),
             ExplainCommand::Https(arguments) => explain::https::run(arguments),
+            ExplainCommand::Oom(arguments) => explain::oom::run(&arguments),
             ExplainCommand::Page(arguments) => explain::page::run(arguments),
             ExplainCommand::Port(arguments) => explain::port::run(&arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),

@@ -1,5 +1,5 @@
-//! The ladder, live: a menshen in a memory group of its own, real memory pressure in that group, and
-//! what becomes of uploads, pages, PHP and of those who are held at their limit.
+//! The ladder, live: a menshen in a memory group of its own, real memory pressure in that group,
+//! and what becomes of uploads, pages, PHP and of those who are held at their limit.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test left out says so")]
 
@@ -51,7 +51,8 @@ impl Upload {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let head = format!(
-            "PUT /{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            "PUT /{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n",
             content.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
@@ -346,6 +347,25 @@ fn a_killed_watch_s_hold_is_taken_back_by_the_next() {
     wait_for("it to be given back", || group.oom("oom_kill_disable") == 0);
     kill_process(Pid::from_child(&second), Signal::TERM).unwrap();
     second.wait().unwrap();
+}
+
+#[test]
+fn a_watch_that_stands_still_is_replaced_and_the_group_is_held_by_the_next() {
+    let Some(group) = Group::create("still", 64 << 20) else { return };
+    let live = Live::start(&format!("[guard]\nhold_cgroups = [\"{}\"]\n", group.path));
+    let view = posture(&live);
+    wait_for("the group to be held", || group.oom("oom_kill_disable") == 1);
+    wait_for("its first look", || view.get(Word::Beat) != 0);
+    let first = view.get(Word::WatchPid);
+    let pid = i32::try_from(first).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    wait_for("another watch", || {
+        let now = view.get(Word::WatchPid);
+        now != 0 && now != first
+    });
+    assert_eq!(said(&live, &["the watch stands still"]).len(), 1);
+    assert_eq!(said(&live, &["is the kernel's again", &group.path]).len(), 1, "{}", live.log());
+    wait_for("it to be held again", || group.oom("oom_kill_disable") == 1);
 }
 
 #[test]

@@ -4,12 +4,18 @@
 //! Nothing here makes the machine short of memory. Without cgroup v1 or the right to make a group,
 //! or without the kernel's log, the tests say SKIPPED.
 
+#[path = "support/live.rs"]
+#[allow(dead_code, reason = "each test program uses its part")]
+mod live;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use live::{Live, wait_for};
 use menshen_guard_core::recorder::{self, Body, Process, Recording, Status, Trigger};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A v1 group below the root of the memory controller, removed at the end.
 struct Group {
@@ -228,6 +234,7 @@ fn a_kill_is_recorded_with_a_table_before_it_and_was_foreseen() {
         _ => None,
     });
     assert_eq!(outcome.expect("an outcome").place, 1, "it was foreseen as the first");
+    is_explained(&folder.path().join("recorder"), pid);
 }
 
 #[test]
@@ -270,4 +277,63 @@ fn a_watch_killed_at_any_moment_leaves_all_it_had_on_the_disk() {
     assert_eq!(twice, hogs.len(), "a line was recorded twice");
     let starts = recording.records.iter().filter(|one| matches!(one.body, Body::Start(_)));
     assert_eq!(starts.count(), 13);
+}
+
+/// What people are told of a recorder with a kill of `pid`.
+fn is_explained(file: &Path, pid: u32) {
+    let explain = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_menshen"));
+        command.args(["explain", "oom", "--recorder"]).arg(file).args(more);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let json: serde_json::Value = serde_json::from_str(&explain(&["--json"])).unwrap();
+    let kills = json["kills"].as_array().unwrap();
+    assert_eq!(kills.iter().filter(|kill| kill["pid"] == pid).count(), 1);
+    let victims = json["recorder"]["victims"].as_array().unwrap();
+    let victim = victims.iter().find(|victim| victim["pid"] == pid).expect("the victim");
+    let line = victim["seen"]["command_line"].as_str().unwrap();
+    assert!(line.starts_with("perl -e while") && line.ends_with(" --marked=yes"), "{line}");
+    assert_eq!(victim["place"], 1);
+    let life = &json["recorder"]["lives"][0];
+    assert_eq!(life["kills_counted"], life["kill_lines_compared"]);
+    let text = explain(&[]);
+    assert!(text.contains(&format!("perl (pid {pid}), seen ")), "{text}");
+    assert!(text.contains("--marked=yes") && text.contains("complete: the kernel counted"));
+}
+
+#[test]
+fn serve_keeps_one_watch_as_the_configuration_says() {
+    let mut live = Live::start("");
+    let status = |live: &Live| {
+        let output = live.run(&["status", "--json"]);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        json["watch"].clone()
+    };
+    let pid = |live: &Live| status(live)["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+    wait_for("a watch", || pid(&live).is_some());
+    let first = pid(&live).unwrap();
+    kill_process(Pid::from_raw(first).unwrap(), Signal::KILL).unwrap();
+    wait_for("another watch", || pid(&live).is_some_and(|pid| pid != first));
+    assert!(live.log().contains("watch was killed by signal 9"), "{}", live.log());
+    let second = pid(&live).unwrap();
+    // The same configuration keeps its watch, another one gets another.
+    assert!(live.reload("").status.success());
+    assert_eq!(pid(&live), Some(second));
+    let bytes = status(&live)["recorder_bytes"].as_u64().unwrap();
+    assert!(live.reload("guard.recorder_bytes = \"2 MiB\"").status.success());
+    wait_for("a watch with a smaller file", || {
+        let status = status(&live);
+        status["pid"].is_i64() && status["recorder_bytes"].as_u64() < Some(bytes)
+    });
+    assert_ne!(pid(&live), Some(second));
+    let text = String::from_utf8(live.run(&["status"]).stdout).unwrap();
+    assert!(text.contains("\nwatch      pid "), "{text}");
+    assert!(live.reload("guard.watch = false").status.success());
+    wait_for("no watch", || pid(&live).is_none());
+    assert!(live.reload("").status.success());
+    wait_for("a watch again", || pid(&live).is_some());
+    live.signal(Signal::TERM);
+    assert!(live.ended(Duration::from_secs(20)).success(), "{}", live.log());
 }

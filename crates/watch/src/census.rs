@@ -333,9 +333,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Between tables that nobody asked for: at least so long, and so many times what one takes, which
-/// is half a percent of one processor.
+/// is one percent of one processor.
 const QUIET_MIN: Duration = Duration::from_secs(5);
-const QUIET_SHARE: u32 = 200;
+const QUIET_SHARE: u32 = 100;
 const WANTED_MAX: usize = 8;
 const NAMED_MAX: usize = 64;
 const FORECAST_GROUPS_MAX: usize = 64;

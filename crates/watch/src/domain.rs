@@ -3,8 +3,8 @@
 //!
 //! Of a group that is its limit less what it uses and could not give back: files it only keeps in
 //! memory do not count (`memory.stat`: v1 `total_*_file`, v2 `*_file`), shared memory does. The
-//! kernel tells pressure of a group in v2 only; the machine's holds for everybody, so it counts only
-//! when memory is scarce here too: a stranger that stalls at a limit of its own is no shortage.
+//! kernel tells pressure of a group in v2 only; the machine's holds for everybody, so it counts
+//! only when memory is scarce here too: a stranger that stalls at its own limit is no shortage.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

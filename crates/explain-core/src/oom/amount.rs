@@ -36,6 +36,36 @@ pub fn percent(permille: u32) -> String {
     }
 }
 
+/// Thousandths of something as `92 % of memory`, `all of memory`. A sum may be more than the whole:
+/// processes share memory, and a limit may not count all of it.
+#[must_use]
+pub fn part_of(permille: u32, whole: &str) -> String {
+    if permille >= 995 {
+        format!("all of {whole}")
+    } else {
+        format!("{} of {whole}", percent(permille))
+    }
+}
+
+/// A path of a control group without the long numbers of containers.
+#[must_use]
+pub fn short_path(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(c) = rest.chars().next() {
+        let hex = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let (run, next) = rest.split_at(if hex > 0 { hex } else { c.len_utf8() });
+        if hex >= ID_DIGITS {
+            out.push_str(run.get(..ID_SHOWN).unwrap_or(run));
+            out.push('…');
+        } else {
+            out.push_str(run);
+        }
+        rest = next;
+    }
+    out
+}
+
 /// Microseconds as `65 ms`, `8.5 s`, `12 minutes`, `3 hours`, `2 days`.
 #[must_use]
 pub fn duration(micros: i64) -> String {
@@ -74,6 +104,10 @@ pub(super) fn permille(part: u64, whole: u64) -> Option<u32> {
     Some(u32::try_from(share).unwrap_or(u32::MAX))
 }
 
+/// Hexadecimal digits from which on a number is one of a container.
+const ID_DIGITS: usize = 32;
+const ID_SHOWN: usize = 12;
+
 #[cfg(test)]
 mod tests {
     //! At the borders of the units.
@@ -89,6 +123,11 @@ mod tests {
         assert_eq!(percent(4), "0.4 %");
         assert_eq!(percent(924), "92 %");
         assert_eq!(percent(1001), "more than 100 %");
+        assert_eq!(part_of(995, "memory"), "all of memory");
+        assert_eq!(part_of(994, "memory"), "99 % of memory");
+        let id = "0123456789abcdef".repeat(4);
+        assert_eq!(short_path(&format!("/a/docker-{id}.scope")), "/a/docker-0123456789ab….scope");
+        assert_eq!(short_path("/deadbeef/wörk"), "/deadbeef/wörk");
         assert_eq!(duration(65_000), "65 ms");
         assert_eq!(duration(8_500_000), "8.5 s");
         assert_eq!(duration(8_000_000), "8 s");

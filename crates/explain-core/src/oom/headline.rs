@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use menshen_guard_core::oom::Scope;
 
-use super::amount::{count, duration, percent, size, times};
+use super::amount::{count, duration, part_of, size, times};
 use super::night::{Killed, Kind};
 use super::programs::is_logger;
 use super::rules::cause::holder;
@@ -18,7 +18,7 @@ use super::rules::{Case, Site, list, span, tmpfs};
 pub(super) fn headline(case: &Case<'_>) -> String {
     let night = case.night;
     let lines = count(night.counts.lines, "line", "lines");
-    let Some(site) = case.sites.iter().find(|site| site.kills > 0) else {
+    let Some(site) = case.sites.iter().find(|site| !site.kills.is_empty()) else {
         return match case.sites.first() {
             Some(site) if site.shortages.iter().any(|one| one.is_shortage()) => {
                 format!("{} ran out of memory, but the log names no kill ({lines})", site.title())
@@ -34,11 +34,13 @@ pub(super) fn headline(case: &Case<'_>) -> String {
             ),
         };
     };
-    let kills: Vec<&Killed> = night.kills.iter().filter(|kill| is_of(kill, site)).collect();
+    let kills = site.kills.as_slice();
     let loops = loops(night);
-    let again = loops.iter().find(|one| one.kills.iter().any(|kill| is_of(kill, site)));
-    let mut text = who(&kills, again);
-    text += &why(site, &kills);
+    let again = loops.iter().find(|one| {
+        one.kills.iter().any(|kill| kills.iter().any(|own| core::ptr::eq(*own, *kill)))
+    });
+    let mut text = who(kills, again);
+    text += &why(site, kills, again);
     if let Some(by) = again.and_then(|one| one.by.as_deref()) {
         text += &format!("; {by} restarted it each time");
     }
@@ -59,12 +61,7 @@ fn unit<'a>(case: &Case<'a>) -> Option<&'a str> {
 
 /// `mysqld was killed 4 times in 12 minutes`.
 fn who(kills: &[&Killed], again: Option<&Loop<'_>>) -> String {
-    let mut programs: BTreeMap<&str, u64> = BTreeMap::new();
-    for kill in kills {
-        *programs.entry(&kill.name.text).or_default() += 1;
-    }
-    let mut programs: Vec<(&str, u64)> = programs.into_iter().collect();
-    programs.sort_by_key(|(_, number)| core::cmp::Reverse(*number));
+    let programs = programs(kills);
     let all = u64::try_from(kills.len()).unwrap_or(u64::MAX);
     let within = |kills: &[&Killed]| {
         let micros = span(kills).filter(|micros| *micros > 0);
@@ -94,12 +91,11 @@ fn who(kills: &[&Killed], again: Option<&Loop<'_>>) -> String {
         [(name, 1)] => format!("{name} was killed"),
         [(name, number)] => format!("{number} {name} processes were killed{}", within(kills)),
         _ if all == 2 => {
-            let names: Vec<String> = programs.iter().map(several).collect();
-            format!("{} were killed{}", list(&names, 3), within(kills))
+            format!("{} were killed{}", list(&names(kills), 3), within(kills))
         }
         _ => {
-            let names: Vec<String> = programs.iter().map(several).collect();
-            format!("{all} processes were killed{} ({})", within(kills), list(&names, 3))
+            let names = list(&names(kills), 3);
+            format!("{all} processes were killed{} ({names})", within(kills))
         }
     }
 }
@@ -112,32 +108,30 @@ fn several(program: &(&str, u64)) -> String {
     }
 }
 
-fn why(site: &Site<'_>, kills: &[&Killed]) -> String {
+fn why(site: &Site<'_>, kills: &[&Killed], again: Option<&Loop<'_>>) -> String {
     if site.scope == Scope::Manual {
         return " by hand (sysrq-f), not for want of memory".into();
     }
     let of = site.of_what();
-    if let Some((_, kib, share)) = tmpfs::first(site) {
+    if let Some((_, kib, share)) = tmpfs::worst(site) {
         let of = if site.group.is_some() { of } else { "RAM".into() };
         return format!(
-            " because {} in tmpfs or shared memory are {} of {of}, which no kill frees",
+            " because {} in tmpfs or shared memory are {}, which no kill frees",
             size(kib),
-            percent(share)
+            part_of(share, &of)
         );
     }
     if let Some(holder) = holder(site) {
         let one = holder.consumer;
-        let held = one
-            .share_permille
-            .map_or_else(|| size(one.held_kib), |share| format!("{} of {of}", percent(share)));
+        let held =
+            one.share_permille.map_or_else(|| size(one.held_kib), |share| part_of(share, &of));
+        let name = &one.name.text;
         let own = kills.iter().all(|kill| kill.name == one.name);
-        return match (own, one.count) {
-            (true, 1) => format!(" because it held {held}"),
-            (true, number) => format!(" because {number} of that name held {held}"),
-            (false, 1) => format!(" because {} held {held}", one.name.text),
-            (false, number) => {
-                format!(" because {number} {} processes held {held}", one.name.text)
-            }
+        return match one.count {
+            1 if own && (kills.len() == 1 || again.is_some()) => format!(" because it held {held}"),
+            1 if own => format!(" because each held {held} in its turn"),
+            1 => format!(" because {name} held {held}"),
+            number => format!(" because {number} {name} processes held {held}"),
         };
     }
     if let Some(shortage) = site.told() {
@@ -154,27 +148,37 @@ fn why(site: &Site<'_>, kills: &[&Killed]) -> String {
 
 /// Kills of other places.
 fn elsewhere(case: &Case<'_>, main: &Site<'_>) -> String {
-    let others = case.sites.iter().filter(|site| !core::ptr::eq(*site, main) && site.kills > 0);
+    let others =
+        case.sites.iter().filter(|site| !core::ptr::eq(*site, main) && !site.kills.is_empty());
     let others: Vec<String> = others
         .map(|site| {
-            let number = u64::try_from(site.kills).unwrap_or(u64::MAX);
             let place = match site.scope {
                 Scope::Manual => "by hand (sysrq-f)".into(),
                 _ if site.group.is_some() => format!("at {}", site.of_what()),
+                Scope::Cgroup => "at a limit that is not named".into(),
                 Scope::Unknown => "for a reason the log does not name".into(),
-                _ => format!("for {}", site.title()),
+                Scope::Global => "when the machine was full".into(),
+                Scope::Cpuset | Scope::MemoryPolicy => format!("when {} were full", site.title()),
             };
-            format!("{} {place}", count(number, "kill", "kills"))
+            format!("{} {place}", list(&names(&site.kills), 2))
         })
         .collect();
     if others.is_empty() { String::new() } else { format!("; besides: {}", list(&others, 3)) }
 }
 
-/// Whether a process was killed for a place.
-fn is_of(kill: &Killed, site: &Site<'_>) -> bool {
-    kill.scope == site.scope
-        && (kill.cgroup.as_deref() == site.group)
-        && site.shortages.iter().any(|shortage| shortage.host == kill.host)
+/// `2 php-fpm`, `mysqld`: most first.
+fn names(kills: &[&Killed]) -> Vec<String> {
+    programs(kills).iter().map(several).collect()
+}
+
+fn programs<'a>(kills: &[&'a Killed]) -> Vec<(&'a str, u64)> {
+    let mut programs: BTreeMap<&str, u64> = BTreeMap::new();
+    for kill in kills {
+        *programs.entry(&kill.name.text).or_default() += 1;
+    }
+    let mut programs: Vec<(&str, u64)> = programs.into_iter().collect();
+    programs.sort_by_key(|(_, number)| core::cmp::Reverse(*number));
+    programs
 }
 
 #[cfg(test)]

@@ -36,6 +36,13 @@ pub(super) fn passes_immunity_on(name: &str) -> bool {
     STARTERS.contains(&name)
 }
 
+/// Whether something keeps the program from taking others along already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    Machine,
+    Group,
+}
+
 /// The room in which a program has to fit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
@@ -46,10 +53,10 @@ pub(super) struct Room {
 }
 
 /// What to change so that `one` fits into the room.
-pub(super) fn remedy(one: &Consumer, room: Option<Room>) -> String {
+pub(super) fn remedy(one: &Consumer, room: Option<Room>, bound: Bound) -> String {
     let name = one.name.text.as_str();
     let fits = room.and_then(|room| fits(one, room));
-    let budget = room.map(Room::budget).filter(|kib| *kib > 0);
+    let budget = room.map(Room::budget).filter(|kib| *kib >= BUDGET_MIN_KIB);
     match Family::of(name) {
         Family::PhpFpm => match fits {
             Some(Fits { each, number, room }) => format!(
@@ -106,13 +113,14 @@ pub(super) fn remedy(one: &Consumer, room: Option<Room>) -> String {
             "Set --max-old-space-size{}; if it grows for days, it leaks.",
             budget.map(|budget| format!("={}", budget / 1024 * 3 / 4)).unwrap_or_default()
         ),
-        Family::Other => any(one, fits, budget),
+        Family::Other => any(one, fits, budget, bound),
     }
 }
 
 /// What helps with any program.
-fn any(one: &Consumer, fits: Option<Fits>, budget: Option<u64>) -> String {
+fn any(one: &Consumer, fits: Option<Fits>, budget: Option<u64>, bound: Bound) -> String {
     match fits {
+        _ if bound == Bound::Group && one.count <= 2 => "Find out why it needs so much.".into(),
         Some(Fits { each, number, room }) if one.count > 2 => format!(
             "Run at most {number} of them: one holds {} on average, and {room}. MemoryMax= in \
              their unit keeps them from taking others along.",
@@ -195,6 +203,8 @@ impl Family {
     }
 }
 
+/// Less is no room for anything.
+const BUDGET_MIN_KIB: u64 = 16 << 10;
 const SUPERVISORS: &[&str] = &[
     "mysqld_safe",
     "mariadbd-safe",

@@ -266,6 +266,14 @@ impl<'a> Reading<'a> {
         let Some(life) = self.facts.lives.last_mut() else { return };
         life.kill_lines += 1;
         let wall_micros = life.clock_micros.saturating_add(record.micros);
+        // With memory.oom.group the kernel names one process twice.
+        let named = |victim: &Victim| {
+            let since = record.micros.saturating_sub(victim.boot_micros);
+            victim.life == index && victim.pid == kill.pid && since < SAME_MICROS
+        };
+        if self.facts.victims.iter().rev().take(SAME_VICTIMS).any(named) {
+            return;
+        }
         let row = self.rows.get(&kill.pid);
         self.facts.victims.push(Victim {
             life: index,
@@ -345,6 +353,10 @@ fn plain(bytes: &[u8]) -> String {
 const fn is_directional(letter: char) -> bool {
     matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
+
+/// A number is not given again so soon, nor to one of so few.
+const SAME_MICROS: u64 = 1_000_000;
+const SAME_VICTIMS: usize = 256;
 
 #[cfg(test)]
 mod tests;

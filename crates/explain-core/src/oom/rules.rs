@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use menshen_base::{Finding, Severity};
 use menshen_guard_core::oom::Scope;
 
-use super::amount::size;
+use super::amount::{short_path, size};
 use super::completeness::Completeness;
 use super::moment::between;
 use super::night::{Killed, Night, Place, Shortage};
@@ -48,8 +48,8 @@ pub(super) struct Site<'a> {
     pub(super) scope: Scope,
     pub(super) group: Option<&'a str>,
     pub(super) shortages: Vec<&'a Shortage>,
-    /// Processes killed there.
-    pub(super) kills: usize,
+    /// Processes killed there, each once.
+    pub(super) kills: Vec<&'a Killed>,
 }
 
 /// All findings, the gravest first, in a fixed order within.
@@ -87,15 +87,22 @@ impl<'a> Case<'a> {
             let key = (rank(shortage.scope), group, shortage.host.as_deref());
             let number = *known.entry(key).or_insert_with(|| {
                 let scope = shortage.scope;
-                sites.push(Site { scope, group, shortages: Vec::new(), kills: 0 });
+                sites.push(Site { scope, group, shortages: Vec::new(), kills: Vec::new() });
                 sites.len() - 1
             });
             if let Some(site) = sites.get_mut(number) {
                 site.shortages.push(shortage);
-                site.kills += shortage.kills.len();
             }
         }
-        sites.sort_by_key(|site| core::cmp::Reverse(site.kills));
+        adopt(night, &mut sites);
+        for site in &mut sites {
+            let mut numbers: Vec<usize> =
+                site.shortages.iter().flat_map(|one| one.kills.iter().copied()).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            site.kills = numbers.into_iter().filter_map(|one| night.kills.get(one)).collect();
+        }
+        sites.sort_by_key(|site| core::cmp::Reverse(site.kills.len()));
         let sites_left_out = sites.len().saturating_sub(SITES_MAX);
         sites.truncate(SITES_MAX);
         Self { night, completeness, sites, sites_left_out }
@@ -128,10 +135,10 @@ impl<'a> Case<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// `the machine`, or the group with its limit.
+    /// `the machine`, or the group.
     pub(super) fn title(&self) -> String {
         match (self.scope, self.group) {
-            (_, Some(path)) => format!("control group {path}"),
+            (_, Some(path)) => format!("control group {}", short_path(path)),
             (Scope::Cpuset, None) => "the nodes of a cpuset".into(),
             (Scope::MemoryPolicy, None) => "the nodes of a memory policy".into(),
             (Scope::Cgroup, None) => "a control group".into(),
@@ -143,7 +150,7 @@ impl<'a> Site<'a> {
     pub(super) fn of_what(&self) -> String {
         let limit = self.limit_kib().map(|kib| format!(" ({})", size(kib))).unwrap_or_default();
         match self.group {
-            Some(path) => format!("the limit of {path}{limit}"),
+            Some(path) => format!("the limit of {}{limit}", short_path(path)),
             None if self.scope == Scope::Cgroup => "a control group's limit".into(),
             None => "memory".into(),
         }
@@ -189,12 +196,47 @@ pub(super) fn span(kills: &[&Killed]) -> Option<i64> {
 
 /// `a, b and c`; of many the first ones and how many more.
 pub(super) fn list(words: &[String], most: usize) -> String {
+    // One more is as short as saying so.
+    let most = if words.len() == most + 1 { most + 1 } else { most };
     let more = words.len().saturating_sub(most);
     let shown = words.get(..words.len() - more).unwrap_or_default();
     match shown {
         shown if more > 0 => format!("{} and {more} more", shown.join(", ")),
         [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
         shown => shown.first().map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+/// In a storm the kernel prints only the kill lines of most kills, without their group: where one
+/// group kills programs of the same names, they are taken to be its own.
+fn adopt<'a>(night: &'a Night, sites: &mut Vec<Site<'a>>) {
+    let orphan = |site: &Site<'_>| {
+        site.scope == Scope::Cgroup
+            && site.group.is_none()
+            && site.shortages.iter().all(|one| one.is_bare())
+    };
+    let groups: Vec<usize> = (0..sites.len())
+        .filter(|number| sites.get(*number).is_some_and(|site| site.group.is_some()))
+        .collect();
+    let (Some(from), [to]) = (sites.iter().position(orphan), groups.as_slice()) else { return };
+    let names = |site: &Site<'a>| -> Vec<&'a str> {
+        let kills = site.shortages.iter().flat_map(|one| night.kills_of(one));
+        kills.map(|kill| kill.name.text.as_str()).collect()
+    };
+    let (Some(orphans), Some(group)) = (sites.get(from), sites.get(*to)) else { return };
+    let known = names(group);
+    let same_host = |one: &Site<'_>, other: &Site<'_>| {
+        let host = |site: &Site<'_>| site.shortages.first().and_then(|one| one.host.clone());
+        host(one) == host(other)
+    };
+    if !names(orphans).iter().all(|name| known.contains(name)) || !same_host(orphans, group) {
+        return;
+    }
+    let shortages = sites.remove(from).shortages;
+    let to = if from < *to { to - 1 } else { *to };
+    if let Some(site) = sites.get_mut(to) {
+        site.shortages.extend(shortages);
+        site.shortages.sort_by_key(|one| one.kills.first().copied());
     }
 }
 

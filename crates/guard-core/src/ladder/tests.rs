@@ -191,7 +191,8 @@ fn lines_say_what_was_read_and_what_was_freed() {
     let rise = effect((9 << 20) - 1536);
     assert_eq!(
         rise.to_string(),
-        "ladder: shrink-caches: 1.5 KiB more available since: 9.0 MiB of 100.0 MiB available (9.0 %)"
+        "ladder: shrink-caches: 1.5 KiB more available since: 9.0 MiB of 100.0 MiB available \
+         (9.0 %)"
     );
     assert_eq!(rise.freed_bytes(), Some(1536));
     let fall = effect((9 << 20) + 10);
@@ -222,7 +223,10 @@ proptest! {
         readings in proptest::collection::vec((0u64..3000, 0u64..60, 0u16..60), 1..200),
         off in proptest::collection::vec(any::<bool>(), 4),
     ) {
-        let marks = |enter: u8| Some(Marks { available: Some([enter, enter + 5]), pressure: Some([30, 10]) });
+        let marks = |enter: u8| {
+            let available = Some([enter, enter + 5]);
+            Some(Marks { available, pressure: Some([30, 10]) })
+        };
         let mut rules = Rules { marks: [marks(20), marks(15), marks(10), marks(5)] };
         for (mark, off) in rules.marks.iter_mut().zip(&off) {
             if *off {

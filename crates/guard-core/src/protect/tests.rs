@@ -177,7 +177,10 @@ proptest! {
 
     #[test]
     fn any_processes_are_planned(
-        processes in proptest::collection::vec((0u32..30, 0u32..30, -1000i32..=1000, 0usize..4), 0..40),
+        processes in proptest::collection::vec(
+            (0u32..30, 0u32..30, -1000i32..=1000, 0usize..4),
+            0..40,
+        ),
     ) {
         let all: Vec<Process> = processes.iter().map(|(pid, parent, score, named)| {
             process(*pid, *parent, *score, (*named < 2).then_some(*named))

@@ -1,8 +1,8 @@
 //! Children of our own php-fpm that got large end after their request, while memory is short.
 //!
-//! A child ends in order on SIGQUIT: it stops accepting, finishes what it has, and the master starts
-//! another in its place (`sig_soft_quit` of php-fpm's `fpm_signals.c`). The guard is not its parent,
-//! so a child is named by a descriptor of the process: numbers can be another's by then.
+//! A child ends in order on SIGQUIT: it stops accepting, finishes what it has, and the master
+//! starts another in its place (`sig_soft_quit` of php-fpm's `fpm_signals.c`). The guard is not its
+//! parent, so a child is named by a descriptor of the process: numbers can be another's by then.
 //!
 //! It never ends a child with a request, and at most a quarter of a pool, at least one, is on its
 //! way out at a time. How it fails: a child that is held by its request for long counts as on its

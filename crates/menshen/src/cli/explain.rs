@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Place, PortArguments, Resolve, parse_resolve};
+use super::{OomArguments, Place, PortArguments, Resolve, parse_resolve};
 use crate::explain::https::HttpsArguments;
 
 /// What can be explained.
@@ -13,6 +13,7 @@ use crate::explain::https::HttpsArguments;
 pub(crate) enum ExplainCommand {
     Cert(CertArguments),
     Https(HttpsArguments),
+    Oom(OomArguments),
     Page(PageArguments),
     Port(PortArguments),
     Upload(UploadArguments),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use menshen_guard::Source;
 
-/// Watch memory without a door: protect, take steps before the kernel kills, keep the last words
+/// Watch memory without a door: protect, act before the kernel kills, keep the last words
 ///
 /// `menshen serve` has this built in; alone it is for machines without a door. It runs in the
 /// foreground until SIGTERM or Ctrl-C, says on standard error what happens, and records in a file

@@ -2,8 +2,8 @@
 //! slowed down and their memory is taken back; nobody is killed for it (cgroup-v2.rst).
 //!
 //! How it fails: without cgroup v2 or the right nothing is braked, which is said once. A braked
-//! program waits, in state D, until the brake is let go: at the end of the step, of the watch, or at
-//! the start of the next one. A program that somebody waits for makes those wait too, which is why
+//! program waits, in state D, until the brake is let go: at the end of the step, of the watch, or
+//! at the start of the next one. A program that somebody waits for makes those wait too, which is why
 //! groups have to be named.
 
 use std::collections::BTreeSet;

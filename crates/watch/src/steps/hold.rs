@@ -394,3 +394,6 @@ const LOOK: Duration = Duration::from_millis(20);
 const WATCHDOG_LOOK: Duration = Duration::from_millis(250);
 const MEMBERS_MAX: usize = 65_536;
 const STACK_BYTES: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Sentences as an operator reads them.
 use alloc::vec;
 
-use menshen_guard_core::oom::{Event, Report, Scope, UnitHit};
+use menshen_guard_core::oom::{Event, Report, Scope, Span, UnitHit};
 
 use super::super::bench::{at, global, group, headline, kill, reported, task};
 
@@ -36,7 +36,7 @@ fn one_kill_two_kills_and_many() {
     });
     assert_eq!(
         headline(workers.collect()),
-        "9 w processes were killed in 8 s because 9 of that name held 98 % of the limit of /g \
+        "9 w processes were killed in 8 s because 9 w processes held 98 % of the limit of /g \
          (64 MiB)"
     );
 }
@@ -53,7 +53,28 @@ fn other_places_are_named_and_nothing_is_made_up() {
     ];
     assert_eq!(
         headline(events),
-        "hog was killed twice in 8 s because it held 94 % of the limit of /g (64 MiB); besides: 1 \
-         kill by hand (sysrq-f)"
+        "hog was killed twice in 8 s because it held 94 % of the limit of /g (64 MiB); besides: x \
+         by hand (sysrq-f)"
     );
+}
+
+#[test]
+fn kill_lines_of_a_storm_belong_to_the_only_group_that_killed() {
+    let whole = |number: u32| {
+        let tasks = vec![task(100 + number, "w", 63)];
+        reported(group(1 + u64::from(number) * 50, number, "/g", 64, tasks))
+    };
+    let bare = |number: u32, name: &str| {
+        let (line, stamp) = (1 + u64::from(number) * 50, at(number));
+        let kills = vec![kill(100 + number, name, 63, line, stamp)];
+        let span = Span { first_line: line, last_line: line };
+        reported(Report { span, stamp, kills, scope: Scope::Cgroup, ..Report::default() })
+    };
+    let text = "4 w processes were killed in 3 s because each held 98 % of the limit of /g (64 \
+                MiB) in its turn";
+    let mixed = headline(vec![whole(0), bare(1, "w"), bare(2, "w"), whole(3)]);
+    assert_eq!(mixed, text);
+    // Of another name, or with two groups, nobody knows.
+    let other = headline(vec![whole(0), bare(1, "w"), bare(2, "x")]);
+    assert!(other.contains("at a control group's limit; the log does not say"), "{other}");
 }

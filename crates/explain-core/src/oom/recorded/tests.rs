@@ -70,6 +70,7 @@ fn victims_are_joined_with_what_was_seen_before_and_counts_are_compared() {
             body(&Body::Snapshot(Snapshot { number: 1, ..Snapshot::default() })),
             table(&[process(10, b"mysqld\0--port=1\0"), process(11, b"old\0")]),
             body(&Body::Kernel(line(10).as_bytes())),
+            body(&Body::Kernel(line(10).as_bytes())),
             body(&Body::Outcome(Outcome { pid: 10, place: 1, ..Outcome::default() })),
             body(&Body::Kernel(line(11).as_bytes())),
             body(&Body::VictimRow(VictimRow {
@@ -79,7 +80,7 @@ fn victims_are_joined_with_what_was_seen_before_and_counts_are_compared() {
             body(&Body::Outcome(Outcome { pid: 11, place: 2, ..Outcome::default() })),
             body(&Body::Kernel(line(12).as_bytes())),
             body(&Body::Outcome(Outcome { pid: 12, place: 0, ..Outcome::default() })),
-            body(&count(Some(44))),
+            body(&count(Some(45))),
             body(&Body::Kernel(line(13).as_bytes())),
             body(&Body::Step(step)),
         ],
@@ -96,10 +97,10 @@ fn victims_are_joined_with_what_was_seen_before_and_counts_are_compared() {
     );
     let recording = read(&file).unwrap();
     let (facts, words) = recorded(&recording);
-    assert_eq!((facts.lives.len(), words.len(), facts.records), (2, 2, 16));
+    assert_eq!((facts.lives.len(), words.len(), facts.records), (2, 2, 17));
     let (first, second) = (&facts.lives[0], &facts.lives[1]);
-    assert_eq!((first.kills_counted, first.kill_lines_compared), (Some(4), 3), "one is missing");
-    assert_eq!((first.kill_lines, first.tables, first.ended), (4, 1, false));
+    assert_eq!((first.kills_counted, first.kill_lines_compared), (Some(5), 4), "one is missing");
+    assert_eq!((first.kill_lines, first.tables, first.ended), (5, 1, false));
     assert_eq!((first.host.as_str(), first.clock_micros), ("db1", 493_000_000));
     assert_eq!((second.kills_counted, second.ended, second.kill_lines), (None, true, 1));
     let seen = |number: usize| facts.victims[number].seen.as_ref();

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 
 use menshen_base::{Confidence, Finding, Severity};
 
-use super::super::amount::{count, percent, size};
+use super::super::amount::{count, part_of, percent, short_path, size};
 use super::super::night::{Consumer, Shortage};
-use super::super::programs::{Room, remedy, unit_size};
-use super::{Case, Site, list};
+use super::super::programs::{Bound, Room, remedy, unit_size};
+use super::{Case, Site, list, tmpfs};
 
 /// The program that holds most, where it holds much.
 pub(in super::super) struct Holder<'a> {
@@ -43,6 +43,8 @@ pub(super) fn find(case: &Case<'_>, site: &Site<'_>, out: &mut Vec<Finding>) {
     }
     match holder(site) {
         Some(holder) => one(case, site, &holder, out),
+        // Then the files are the cause, and the largest processes are not.
+        None if tmpfs::worst(site).is_some() => {}
         None => many(case, site, shortage, out),
     }
 }
@@ -50,10 +52,9 @@ pub(super) fn find(case: &Case<'_>, site: &Site<'_>, out: &mut Vec<Finding>) {
 fn one(case: &Case<'_>, site: &Site<'_>, holder: &Holder<'_>, out: &mut Vec<Finding>) {
     let Holder { shortage, consumer } = holder;
     let name = &consumer.name.text;
-    let share = consumer.share_permille.map_or_else(
-        || size(consumer.held_kib),
-        |share| format!("{} of {}", percent(share), whole(site, shortage)),
-    );
+    let share = consumer
+        .share_permille
+        .map_or_else(|| size(consumer.held_kib), |share| part_of(share, &whole(site, shortage)));
     let (code, claim) = if consumer.count == 1 {
         ("oom-one-process", format!("one process, {name}, held {share}"))
     } else {
@@ -62,14 +63,15 @@ fn one(case: &Case<'_>, site: &Site<'_>, holder: &Holder<'_>, out: &mut Vec<Find
     };
     let others = total_held(shortage).saturating_sub(consumer.held_kib);
     let room = shortage.total_kib.map(|all_kib| Room { all_kib, others_kib: others });
-    let mut hint = remedy(consumer, room);
+    let bound = if site.group.is_some() { Bound::Group } else { Bound::Machine };
+    let mut hint = remedy(consumer, room, bound);
     if let Some(more) = raise(site) {
-        hint = format!("{hint} {more}");
+        hint = format!("{hint} Or {more}");
     }
     let mut finding = site.finding(code, Severity::Error, claim).hint(hint);
     finding.subject = name.clone();
     finding = table(case, finding, shortage);
-    if consumer.share_permille.is_some_and(|share| share > 1000) {
+    if consumer.count > 1 && consumer.share_permille.is_some_and(|share| share > 1000) {
         finding.confidence = Confidence::Likely;
         let value = "memory that processes share is counted in each of them";
         finding = finding.evidence("sum", case.lines(shortage), value);
@@ -80,7 +82,8 @@ fn one(case: &Case<'_>, site: &Site<'_>, holder: &Holder<'_>, out: &mut Vec<Find
 fn many(case: &Case<'_>, site: &Site<'_>, shortage: &Shortage, out: &mut Vec<Finding>) {
     let top = shortage.consumers.iter().take(3).map(short).collect::<Vec<_>>();
     let claim = format!("no single program held the memory; the largest were {}", list(&top, 3));
-    let more = raise(site).unwrap_or_else(|| {
+    let more = raise(site).map(|more| format!("Lower what runs there, or {more}"));
+    let more = more.unwrap_or_else(|| {
         "Add memory or swap, or move a program to another machine; MemoryMax= in the units of the \
          largest keeps each within bounds."
             .into()
@@ -163,6 +166,7 @@ fn table(case: &Case<'_>, mut finding: Finding, shortage: &Shortage) -> Finding 
 
 /// `30 VBoxHeadless 58 GiB (92 %)`.
 fn short(consumer: &Consumer) -> String {
+    let percent = |share: u32| percent(share.min(1000));
     let number = if consumer.count == 1 { String::new() } else { format!("{} ", consumer.count) };
     let share = consumer.share_permille.map(|share| format!(" ({})", percent(share)));
     format!(
@@ -200,15 +204,18 @@ fn raise(site: &Site<'_>) -> Option<String> {
     });
     let container = ["docker", "libpod", "containerd", "kubepods", "cri-"];
     Some(if path.contains("kubepods") {
-        "Or raise resources.limits.memory of the container in its pod.".into()
+        "raise resources.limits.memory of the container in its pod.".into()
     } else if container.iter().any(|word| path.contains(word)) {
-        format!("Or raise the container's limit: docker update --memory {} …", limit.to_lowercase())
+        format!("raise the container's limit: docker update --memory {} …", limit.to_lowercase())
     } else if path.contains("/lxc") {
-        "Or raise the guest's memory (lxc.cgroup2.memory.max, pct set ID --memory).".into()
+        "raise the guest's memory (lxc.cgroup2.memory.max, pct set ID --memory).".into()
     } else if let Some(unit) = unit {
-        format!("Or raise its limit: systemctl set-property {unit} MemoryMax={limit}.")
+        format!("raise its limit: systemctl set-property {unit} MemoryMax={limit}.")
     } else {
-        format!("Or raise the limit of {path} (memory.max, of version 1 memory.limit_in_bytes).")
+        format!(
+            "raise the limit of {} (memory.max, of version 1 memory.limit_in_bytes).",
+            short_path(path)
+        )
     })
 }
 

@@ -84,6 +84,6 @@ fn row(one: &Consumer) -> String {
 }
 
 /// Unrelated programs at -1000 that are no accident any more.
-const PROGRAMS_MIN: usize = 3;
+const PROGRAMS_MIN: usize = 5;
 /// Thousandths.
 const LARGE: u32 = 100;

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use menshen_base::{Finding, Severity};
 use menshen_guard_core::oom::Scope;
 
-use super::super::amount::{count, size};
+use super::super::amount::{count, short_path, size};
 use super::{Case, Site, list};
 
 pub(super) fn find(case: &Case<'_>, site: &Site<'_>, out: &mut Vec<Finding>) {
@@ -36,12 +36,17 @@ fn parent(case: &Case<'_>, site: &Site<'_>, out: &mut Vec<Finding>) {
     };
     let words: Vec<String> = children.iter().map(ToString::to_string).collect();
     let limit = site.limit_kib().map(|kib| format!(" ({})", size(kib))).unwrap_or_default();
-    let claim =
-        format!("the limit{limit} is that of {path}; the killed were in {}", list(&words, 3));
+    let words: Vec<String> = words.iter().map(|word| short_path(word)).collect();
+    let claim = format!(
+        "the limit{limit} is that of {}; the killed were in {}",
+        short_path(path),
+        list(&words, 3)
+    );
+    let child = first.task_cgroup.clone().unwrap_or_default();
     out.push(
         site.finding("oom-parent-limit", Severity::Note, claim)
             .evidence("oom_memcg", case.lines(first), path)
-            .evidence("task_memcg", case.lines(first), words.first().cloned().unwrap_or_default())
+            .evidence("task_memcg", case.lines(first), child)
             .hint(
                 "All groups below share that limit: one of them can take what another needs. A \
                  limit for each group keeps them apart.",

@@ -355,5 +355,5 @@ fn lists_read_well() {
     assert_eq!(list(&words(&[]), 3), "");
     assert_eq!(list(&words(&["a"]), 3), "a");
     assert_eq!(list(&words(&["a", "b", "c"]), 3), "a, b and c");
-    assert_eq!(list(&words(&["a", "b", "c"]), 2), "a, b and 1 more");
+    assert_eq!(list(&words(&["a", "b", "c", "d"]), 2), "a, b and 2 more");
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use menshen_base::{Finding, Severity};
 
-use super::super::amount::{count, percent, permille, size};
+use super::super::amount::{count, part_of, permille, size};
 use super::super::night::Shortage;
 use super::super::programs::unit_size;
 use super::{Case, Site};
@@ -21,25 +21,23 @@ pub(in super::super) fn weight(shortage: &Shortage) -> Option<(u64, u32)> {
     (share >= much).then_some((part, share))
 }
 
-/// The first report of a place in which tmpfs is much.
-pub(in super::super) fn first<'a>(site: &Site<'a>) -> Option<(&'a Shortage, u64, u32)> {
-    site.shortages
-        .iter()
-        .copied()
-        .filter(|shortage| shortage.is_shortage())
-        .find_map(|shortage| weight(shortage).map(|(kib, share)| (shortage, kib, share)))
+/// The report of a place in which tmpfs is most, if it is much.
+pub(in super::super) fn worst<'a>(site: &Site<'a>) -> Option<(&'a Shortage, u64, u32)> {
+    let short = site.shortages.iter().copied().filter(|shortage| shortage.is_shortage());
+    let much = short.filter_map(|one| weight(one).map(|(kib, share)| (one, kib, share)));
+    much.max_by_key(|(_, kib, _)| *kib)
 }
 
 pub(super) fn find(case: &Case<'_>, site: &Site<'_>, out: &mut Vec<Finding>) {
-    let Some((shortage, kib, share)) = first(site) else { return };
+    let Some((shortage, kib, share)) = worst(site) else { return };
     let of = match site.group {
         Some(_) => site.of_what(),
         None => "RAM".into(),
     };
     let claim = format!(
-        "killing will not help: {} in tmpfs or shared memory are {} of {of}, and no kill frees them",
+        "killing will not help: {} in tmpfs or shared memory are {}, and no kill frees them",
         size(kib),
-        percent(share)
+        part_of(share, &of)
     );
     let limit = unit_size(kib / 2);
     let mut finding = site.finding("oom-tmpfs", Severity::Error, claim).hint(format!(
