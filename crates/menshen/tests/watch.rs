@@ -4,6 +4,9 @@
 //! Nothing here makes the machine short of memory. Without cgroup v1 or the right to make a group,
 //! or without the kernel's log, the tests say SKIPPED.
 
+#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+#![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
+
 #[path = "support/live.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod live;

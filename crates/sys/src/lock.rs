@@ -30,7 +30,8 @@ pub fn keep_heap() {
     }
 }
 
-/// Writes to every page of `bytes` what is there, so that a locked one is there before it is needed.
+/// Writes to every page of `bytes` what is there, so that a locked one is there before it is
+/// needed.
 pub fn touch(bytes: &mut [u8]) {
     for page in bytes.chunks_mut(PAGE_BYTES_MIN) {
         if let Some(first) = page.first_mut() {

@@ -94,8 +94,8 @@ impl<'a> Iterator for Processes<'a> {
     }
 }
 
-/// Fills `body` with the rows of one record from the front of `rows` (of snapshot `snapshot`); gives
-/// how many went in: at least one, unless there are none.
+/// Fills `body` with one record's part of `rows`, from their front, of the snapshot with this number;
+/// gives how many went in: at least one, unless there are none.
 pub fn encode_processes_into<'a>(
     body: &mut Vec<u8>,
     snapshot: u64,

@@ -75,7 +75,7 @@ fn inputs(arguments: &OomArguments) -> Result<Vec<Input>, Complaint> {
         let text = "menshen: standard input can be read once\n  hint: `-` was named twice.".into();
         return Err(Complaint { text, code: EXIT_CONFIG });
     }
-    let input = |path: &std::path::PathBuf| match path.to_str() {
+    let input = |path: &PathBuf| match path.to_str() {
         Some("-") => Input::Stdin,
         _ => Input::Path(path.clone()),
     };

@@ -207,7 +207,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_taken(bytes in prop::collection::vec(any::<u8>(), 0..9000), kind in 0..20_u16) {
+    fn any_bytes_are_taken(
+        bytes in prop::collection::vec(any::<u8>(), 0..9000),
+        kind in 0..20_u16,
+    ) {
         let _ = read(&bytes);
         let _ = status(&bytes);
         if let Body::Processes(rows) = Body::decode(kind, &bytes) {
