@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use menshen_watch::drill::{self, DrillError, Line, Options, Report, Told, Verdict};
+use menshen_watch::drill::{self, DrillError, Options, Report, Told, Verdict};
 use serde::Serialize;
 
 use crate::cli::{HogArguments, OomDrillArguments};
@@ -72,14 +72,18 @@ fn text(report: &Report, columns: usize) -> String {
             text.push_str(&wrapped(evidence, indent + 2, columns));
         }
     }
-    let mut hints: Vec<&Line> = report.lines.iter().filter(|line| line.finding.is_some()).collect();
-    // One cause may keep several things from being tried; its remedy is told once.
-    hints.dedup_by_key(|line| line.finding.as_ref().map(|finding| finding.code));
-    for finding in hints.iter().filter_map(|line| line.finding.as_ref()) {
+    let mut told = Vec::new();
+    for finding in report.lines.iter().filter_map(|line| line.finding.as_ref()) {
+        // One cause may keep several things from being tried; its remedy is told once.
+        if told.contains(&finding.code) {
+            continue;
+        }
+        told.push(finding.code);
         let severity = finding.severity.word();
         let head = format!("{severity}: {} [{}]", finding.claim, finding.code);
         let _ = write!(text, "\n{}", wrapped(&head, 2, columns));
-        let _ = write!(text, "  hint: {}", wrapped(&finding.hint, 2, columns));
+        let hint = format!("hint: {}", finding.hint);
+        let _ = write!(text, "  {}", wrapped(&hint, 2, columns));
     }
     text
 }

@@ -29,6 +29,8 @@ fn help_is_as_agreed() {
         "check",
         "reload",
         "status",
+        "drill",
+        "drill oom",
         "explain",
         "cert",
         "cert request",

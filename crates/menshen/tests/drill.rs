@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test left out says so")]
 
+#[path = "support/live.rs"]
+#[expect(dead_code, reason = "shared with tests that start menshen themselves")]
+mod live;
 #[path = "support/peers.rs"]
 #[expect(dead_code, reason = "shared with tests of other peers")]
 mod peers;
@@ -209,21 +212,21 @@ fn wrong_usage_is_refused_before_anything_is_made() {
 
 #[test]
 fn a_guest_with_every_right_proves_everything() {
-    let guest = Guest { mebibytes: 384, cgroup: 2 };
-    let script = "menshen drill oom --json > report\necho \"exit $?\"\nls -d \
-                  /sys/fs/cgroup/menshen-drill-* /var/tmp/menshen-drill-* /tmp/menshen-drill-* \
-                  2>/dev/null\ntrue\n";
-    let Some(left) = guest.run(script) else { return };
-    let text = left.stdout();
-    let report = left.read("report");
-    assert_eq!(text, "exit 0\n", "{report}\n{}", left.told());
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
-    let found = verdicts(&report);
-    let wanted = ["scores", "protection", "forecast", "recorder", "ladder", "brake", "removed"];
-    for name in wanted {
-        assert!(found.contains(&(name, "proved")), "{name}: {report:#}");
+    for (cgroup, own) in [(2, "brake"), (1, "hold")] {
+        let guest = Guest { mebibytes: 384, cgroup };
+        let script = "menshen drill oom --json > report\necho \"exit $?\"\nfind /sys/fs/cgroup \
+                      /tmp -maxdepth 2 -name 'menshen-drill-*'\n";
+        let Some(left) = guest.run(script) else { return };
+        let text = left.stdout();
+        let report = left.read("report");
+        assert_eq!(text, "exit 0\n", "{report}\n{}", left.told());
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let found = verdicts(&report);
+        for name in ["scores", "protection", "forecast", "recorder", "ladder", own, "removed"] {
+            assert!(found.contains(&(name, "proved")), "{name}: {report:#}");
+        }
+        assert!(report.to_string().contains("absolute: the kernel took"), "{report:#}");
     }
-    assert!(report.to_string().contains("absolute: the kernel took"), "{report:#}");
 }
 
 #[test]

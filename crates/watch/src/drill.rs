@@ -83,7 +83,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(Told<'_>)) -> Result<Report, 
             return Ok(report);
         }
     };
-    let played = play(options, &patience, &mut ground, &mut report, tell);
+    let played = play(options, &patience, &ground, &mut report, tell);
     tell(Told::Progress("removing what was made"));
     let removed = ground.remove();
     played?;
@@ -94,7 +94,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(Told<'_>)) -> Result<Report, 
 fn play(
     options: &Options,
     patience: &Patience,
-    ground: &mut Ground,
+    ground: &Ground,
     report: &mut Report,
     tell: &mut dyn FnMut(Told<'_>),
 ) -> Result<(), DrillError> {

@@ -5,6 +5,7 @@
 //! Never touched: anything without that name, or of a drill that still runs. It fails by rights;
 //! then nothing is left.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,9 @@ pub(super) struct Ground {
     pub(super) folder: PathBuf,
     /// Where leftovers of earlier drills were removed.
     pub(super) leftovers: Vec<String>,
+    /// Held on the folder as long as the drill lives: a process of another container, whose number
+    /// says nothing here, shows by it that it still runs.
+    _lock: Option<File>,
     removed: bool,
 }
 
@@ -103,14 +107,15 @@ impl Ground {
             top,
             folder: PathBuf::new(),
             leftovers,
+            _lock: None,
             removed: false,
         };
         let bases = [PathBuf::from("/var/tmp"), std::env::temp_dir()];
         for base in &bases {
             ground.leftovers.extend(remove_leftover_folders(base));
             let folder = base.join(&place.name);
-            let made = std::fs::DirBuilder::new().mode(0o700).create(&folder);
-            if made.is_ok() && ground.folder.as_os_str().is_empty() {
+            if std::fs::DirBuilder::new().mode(0o700).create(&folder).is_ok() {
+                ground._lock = File::open(&folder).ok().filter(|lock| lock.try_lock().is_ok());
                 ground.folder = folder;
                 break;
             }
@@ -229,7 +234,8 @@ fn remove_leftover_folders(base: &Path) -> Vec<String> {
         let gone = entry.file_name().to_str().is_some_and(is_of_a_drill_that_is_gone);
         let user = rustix::process::geteuid().as_raw();
         let ours = || entry.metadata().is_ok_and(|data| data.is_dir() && data.uid() == user);
-        if gone && ours() && std::fs::remove_dir_all(entry.path()).is_ok() {
+        let unlocked = || File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok());
+        if gone && ours() && unlocked() && std::fs::remove_dir_all(entry.path()).is_ok() {
             removed.push(entry.path().display().to_string());
         }
     }

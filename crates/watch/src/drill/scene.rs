@@ -15,7 +15,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use menshen_config::Protect;
-use menshen_guard_core::forecast::{Census, Domain};
+use menshen_guard_core::forecast::{Census, Domain, Standing};
 use menshen_guard_core::ladder::Step;
 use menshen_guard_core::memory::GUARD_SCORE;
 use menshen_process::candidates::census;
@@ -312,7 +312,14 @@ impl<'a> Scene<'a> {
     }
 
     fn first_victim(&self) -> Option<u32> {
-        first_victim(&census().ok()?, self.ground.top.path())
+        let census = census().ok()?;
+        // A census that began before the kill and ended behind it foresees the one after it.
+        let lives = |hog: &Hog| {
+            let mut all = census.candidates.iter();
+            all.any(|one| one.pid == hog.pid && one.standing == Standing::Ordinary)
+        };
+        let before = lives(&self.important) && lives(&self.expendable);
+        if before { first_victim(&census, self.ground.top.path()) } else { None }
     }
 
     /// Waits until the watch has compared its count with the kernel's, kills it, reads its file.
