@@ -142,13 +142,14 @@ impl Ground {
             Version::V1 => group.keyed("memory.oom_control").ok()?.get("oom_kill"),
             Version::V2 => group.keyed("memory.events").ok()?.get("oom_kill"),
         };
-        let own = counts(&self.top);
-        if self.top.version() == Version::V2 {
-            return own;
+        match self.top.version() {
+            Version::V2 => counts(&self.top),
+            // v1 counts a kill where the process was.
+            Version::V1 => with_those_below(&self.top)
+                .iter()
+                .filter_map(counts)
+                .fold(None, |sum: Option<u64>, one| Some(sum.unwrap_or(0) + one)),
         }
-        // v1 counts a kill where the process was.
-        let children = self.top.children().unwrap_or_default();
-        children.iter().filter_map(counts).fold(own, |sum, one| Some(sum.unwrap_or(0) + one))
     }
 
     /// Removes everything; the processes have ended before.
@@ -192,7 +193,7 @@ fn make_group(parent: &Group, name: &str, memory_bytes: u64) -> io::Result<Group
         }
         top.delegate_memory()?;
         // May processes be moved? Asked before anything depends on it.
-        let probe = top.child(b"work")?;
+        let probe = top.child(b"watch")?;
         probe.create()?;
         rustix::fs::access(probe.folder().join("cgroup.procs"), rustix::fs::Access::WRITE_OK)?;
         Ok(())
@@ -254,15 +255,8 @@ fn is_of_a_drill_that_is_gone(name: &str) -> bool {
 fn remove_tree(top: &Group) -> io::Result<()> {
     let give_up = Instant::now() + REMOVING_MAX;
     loop {
-        let mut groups = vec![top.clone()];
-        let mut at = 0;
-        while let Some(group) = groups.get(at) {
-            let below = group.children().unwrap_or_default();
-            groups.extend(below);
-            at += 1;
-        }
         let mut last = Ok(());
-        for group in groups.iter().rev() {
+        for group in with_those_below(top).iter().rev() {
             // Whoever waits at a held limit can end anyway; nobody else is to begin to wait.
             let _ = group.set_kill_disabled(Switch::Off);
             for pid in group.processes().unwrap_or_default() {
@@ -279,6 +273,18 @@ fn remove_tree(top: &Group) -> io::Result<()> {
         }
         std::thread::sleep(super::LOOK);
     }
+}
+
+/// A group and all below it, parents first.
+fn with_those_below(top: &Group) -> Vec<Group> {
+    let mut groups = vec![top.clone()];
+    let mut at = 0;
+    while let Some(group) = groups.get(at) {
+        let below = group.children().unwrap_or_default();
+        groups.extend(below);
+        at += 1;
+    }
+    groups
 }
 
 /// A path of a group for texts.

@@ -73,7 +73,13 @@ fn protection(seen: &Seen) -> Line {
     if good {
         return line;
     }
-    line.finding("drill-protection-failed", "The watch's words are in the evidence of the ladder.")
+    for text in last_words(&seen.log) {
+        line = line.evidence(text);
+    }
+    line.finding(
+        "drill-protection-failed",
+        "The watch needs more on a host with very many processes: try a larger --memory.",
+    )
 }
 
 fn forecast(seen: &Seen, recording: Option<&Recording<'_>>) -> Line {

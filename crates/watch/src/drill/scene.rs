@@ -4,8 +4,8 @@
 //!    group with a limit of its own, for the brake (v2) `braked` in one of its own.
 //! 2. The watch is started among them.
 //! 3. v1: at the limit of the held group `dear` wants more; the watch is to end `spare`.
-//! 4. `important` takes more than half of what is left, `expendable` the rest, slowly, until the
-//!    kernel kills. Meanwhile the forecast is asked, and the posture read as a worker would.
+//! 4. `important` takes more than half of what is left in the crowd's group, `expendable` the rest,
+//!    slowly, until the kernel kills. Meanwhile the forecast is asked, and the posture read as a worker would.
 //! 5. The watch is killed where it stands; its file is read. The next watch gives back what that
 //!    one held.
 //!
@@ -40,6 +40,10 @@ pub(super) struct Scene<'a> {
     watcher: Watcher,
     /// Whether a score below 0 could be given.
     pub(super) lowered: io::Result<()>,
+    /// The group that the kernel kills in: within the drill's, without the watch. The watch asks
+    /// for memory as soon as it hears of a kill, which may be before the victim's is given back;
+    /// at its own limit that would be a second kill.
+    crowd: Group,
     seen: Seen,
 }
 
@@ -67,7 +71,6 @@ pub(super) struct Seen {
     pub(super) refused_before: Option<Duration>,
     /// The recorder's file as the killed watch left it.
     pub(super) recording: Vec<u8>,
-    pub(super) group: Vec<u8>,
     pub(super) log: String,
     pub(super) brake: Option<BrakeSeen>,
     pub(super) hold: Option<HoldSeen>,
@@ -119,7 +122,15 @@ impl<'a> Scene<'a> {
         tell(Told::Progress("starting processes of its own, and a watch among them"));
         let failed = |action| move |source| DrillError::Local { action, source };
         let group = |name| ground.below(name).map_err(failed("make a control group"));
-        let work = group("work")?;
+        let crowd = group("crowd")?;
+        let limit = options.memory_bytes / 16 * CROWD_SIXTEENTHS;
+        crowd.set_memory_limit(Some(limit)).map_err(failed("limit a control group"))?;
+        crowd.delegate_memory().map_err(failed("make a control group"))?;
+        let inside = |name: &[u8]| {
+            let group = crowd.child(name).and_then(|group| group.create().map(|()| group));
+            group.map_err(failed("make a control group"))
+        };
+        let work = inside(b"work")?;
         let hog = |name: &str, group: &Group| {
             Hog::start(name, &ground.name, |pid| group.add(pid))
                 .map_err(failed("start a process in the group"))
@@ -134,7 +145,7 @@ impl<'a> Scene<'a> {
                 Extra::Hold { group, dear, spare }
             }
             Version::V2 => {
-                let group = group("braked")?;
+                let group = inside(b"braked")?;
                 let braked = hog("braked", &group)?;
                 Extra::Brake { group, braked }
             }
@@ -145,8 +156,6 @@ impl<'a> Scene<'a> {
             // The watch is to do it.
             proc::set_oom_score_adj(important.pid, 0).map_err(failed("set a score"))?;
         }
-        let mut scene_seen = Seen { absolute, ..Seen::default() };
-        scene_seen.group = ground.top.path().to_vec();
         let (brake, hold) = match &extra {
             Extra::Hold { group, .. } => (None, Some(group)),
             Extra::Brake { group, .. } => (Some(group), None),
@@ -170,7 +179,8 @@ impl<'a> Scene<'a> {
             extra,
             watcher,
             lowered,
-            seen: scene_seen,
+            crowd,
+            seen: Seen { absolute, ..Seen::default() },
         })
     }
 
@@ -247,8 +257,9 @@ impl<'a> Scene<'a> {
             braked.ask(BRAKED_BASE);
             self.patience.wait("a small process", SHORT, || braked.is_full())?;
         }
-        let used = self.ground.top.memory_usage().unwrap_or(0);
-        let left = mebibytes(self.memory_bytes.saturating_sub(used));
+        let used = self.crowd.memory_usage().unwrap_or(0);
+        let limit = self.memory_bytes / 16 * CROWD_SIXTEENTHS;
+        let left = mebibytes(limit.saturating_sub(used));
         let important = &mut self.important;
         important.ask(left * IMPORTANT_PERCENT / 100);
         self.patience.wait("the important process", SHORT, || important.is_full())?;
@@ -286,7 +297,6 @@ impl<'a> Scene<'a> {
         self.seen.refused_before = refused.map(before);
         self.seen.named = named.last().map(|(pid, at)| (*pid, before(*at)));
         self.seen.expendable.ended_by = self.expendable.ended_by();
-        self.seen.important.ended_by = self.important.ended_by();
         let right = named.iter().filter(|(pid, _)| *pid == self.expendable.pid).count();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         self.seen.forecasts = (count(named.len()), count(right));
@@ -319,7 +329,7 @@ impl<'a> Scene<'a> {
             all.any(|one| one.pid == hog.pid && one.standing == Standing::Ordinary)
         };
         let before = lives(&self.important) && lives(&self.expendable);
-        if before { first_victim(&census, self.ground.top.path()) } else { None }
+        if before { first_victim(&census, self.crowd.path()) } else { None }
     }
 
     /// Waits until the watch has compared its count with the kernel's, kills it, reads its file.
@@ -335,6 +345,8 @@ impl<'a> Scene<'a> {
             self.seen.watch_fault = Some("it ended before it was asked to".to_owned());
         }
         self.watcher.kill();
+        // Not at the first kill: another may have followed.
+        self.seen.important.ended_by = self.important.ended_by();
         self.seen.kills = self.ground.kills();
         self.seen.recording = std::fs::read(self.ground.folder.join("recorder"))
             .map_err(|source| DrillError::Local { action: "read the recorder", source })?;
@@ -398,6 +410,8 @@ fn mebibytes(bytes: u64) -> u32 {
     u32::try_from(bytes >> 20).unwrap_or(u32::MAX)
 }
 
+/// The part of the drill's memory that the crowd may have; the rest is the watch's.
+const CROWD_SIXTEENTHS: u64 = 11;
 /// The held group's part of the drill's memory.
 const HELD_SHARE: u64 = 5;
 /// The important one is larger than the expendable can get: only protection makes the difference.
@@ -405,7 +419,7 @@ const IMPORTANT_PERCENT: u32 = 58;
 const EXPENDABLE_SCORE: i32 = 600;
 /// The expendable one takes the drill's memory in so many pieces.
 const PIECES: u64 = 64;
-const PIECE_PAUSE: Duration = Duration::from_millis(320);
+const PIECE_PAUSE: Duration = Duration::from_millis(400);
 const FORECAST_PAUSE: Duration = Duration::from_millis(150);
 /// Mebibytes of the one whose group is braked: before, and what it wants then.
 const BRAKED_BASE: u32 = 3;

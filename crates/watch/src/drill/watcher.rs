@@ -152,8 +152,9 @@ pub(super) fn cause(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// Of the drill's memory; the important one takes what lies above.
-const ENTER_PERCENT: [u8; 4] = [30, 26, 22, 18];
+/// Of the drill's memory: below what the important one leaves, above what is left when the crowd
+/// is at its limit.
+const ENTER_PERCENT: [u8; 4] = [40, 36, 32, 28];
 const LEAVE_PERCENT: u8 = 4;
 /// It may lie in memory itself (tmpfs), which then counts in the drill's group.
 pub(super) const RECORDER_BYTES: u64 = 4 << 20;
