@@ -5,7 +5,8 @@
 //! 2. The watch is started among them.
 //! 3. v1: at the limit of the held group `dear` wants more; the watch is to end `spare`.
 //! 4. `important` takes more than half of what is left in the crowd's group, `expendable` the rest,
-//!    slowly, until the kernel kills. Meanwhile the forecast is asked, and the posture read as a worker would.
+//!    slowly, until the kernel kills. Meanwhile the forecast is asked, and the posture read as a
+//!    worker would.
 //! 5. The watch is killed where it stands; its file is read. The next watch gives back what that
 //!    one held.
 //!
