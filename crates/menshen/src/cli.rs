@@ -8,6 +8,7 @@ use menshen_explain::page::Resolve;
 use menshen_guard::Source;
 
 mod cert;
+mod drill;
 mod explain;
 mod guard;
 mod oom;
@@ -18,6 +19,7 @@ mod run;
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
 };
+pub(crate) use drill::{DrillCommand, OomDrillArguments};
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 pub(crate) use guard::GuardArguments;
 pub(crate) use oom::OomArguments;
@@ -51,6 +53,12 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     Guard(GuardArguments),
+    /// Try on this host what menshen promises
+    #[command(subcommand)]
+    Drill(DrillCommand),
+    /// Take memory when told to; started by a drill only
+    #[command(hide = true)]
+    DrillHog(HogArguments),
     /// Print a configuration file with every key, its default and what it means
     Sample,
     /// Keep certificates; started by the guard only
@@ -137,6 +145,15 @@ pub(crate) struct Place {
     /// State folder [default: what the configuration says, else ./.menshen]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+}
+
+/// Of the hidden role of a drill.
+#[derive(Debug, Args)]
+pub(crate) struct HogArguments {
+    /// What it is called.
+    pub(crate) name: String,
+    /// The drill's name, for its command line to be found by.
+    pub(crate) tag: String,
 }
 
 /// The addresses of one `--listen`.

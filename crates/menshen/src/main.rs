@@ -3,6 +3,7 @@
 mod cert;
 mod check;
 mod cli;
+mod drill;
 mod explain;
 mod guard;
 mod keeper;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, ExplainCommand};
+use crate::cli::{Cli, Command, DrillCommand, ExplainCommand};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),
+        Command::Drill(DrillCommand::Oom(arguments)) => drill::oom(&arguments),
+        Command::DrillHog(arguments) => drill::hog(&arguments),
         Command::Guard(arguments) => guard::run(&arguments),
         Command::Sample => sample::run(),
         Command::Keeper => keeper::run(),

@@ -30,6 +30,8 @@ fn help_is_as_agreed() {
         "reload",
         "status",
         "run",
+        "drill",
+        "drill oom",
         "explain",
         "cert",
         "cert request",

@@ -10,6 +10,7 @@
 
 mod census;
 mod domain;
+pub mod drill;
 mod file;
 mod forecasts;
 mod groups;
