@@ -348,7 +348,11 @@ fn take(path: &str, journal: &mut Journal) -> std::io::Result<Held> {
     let tree = Tree::memory()?.filter(|tree| tree.version() == Version::V1);
     let tree = tree.ok_or_else(|| missing("the memory controller of version 1 is not here"))?;
     let group = tree.group(path.as_bytes())?;
-    let limit = group.memory_limit()?;
+    // An earlier watch may have raised it and been killed.
+    let limit = match journal.set().held.get(path) {
+        Some(before) => *before,
+        None => group.memory_limit()?,
+    };
     let event = V1Event::register(group.folder(), V1Source::Oom)?;
     journal.change(|set| {
         set.held.insert(path.to_owned(), limit);
