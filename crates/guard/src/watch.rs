@@ -3,7 +3,8 @@
 //!
 //! It is started again when it ends by itself, later and later; what its posture asked for ends
 //! with it. Nothing waits for it: doors go on without. One that stands still (stopped, traced)
-//! while it may hold or brake the groups of others is ended: the next one takes that back.
+//! while it may hold or brake the groups of others, or while uploads are refused or PHP is made
+//! smaller because of it, is ended: the next one takes that back.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -39,7 +40,7 @@ struct Running {
     ending: Option<Instant>,
     /// The last beat of its posture, and when it was seen first.
     beat: Option<(u64, Instant)>,
-    /// When its beat is looked at again; `None`: nobody depends on it.
+    /// When its beat is looked at again; `None`: it was just started.
     look_at: Option<Instant>,
 }
 
@@ -125,14 +126,19 @@ impl Watch {
         self.running.is_none()
     }
 
-    /// Kills a watch that has stood still for [`STILL_MAX`] while groups of others depend on it.
+    /// Kills a watch that has stood still for [`STILL_MAX`] while others depend on it. Its beat
+    /// counts from when it has said that it runs: making the recorder takes what the disk takes.
     fn end_if_still(&mut self, now: Instant, posture: &Shared) {
-        let depend =
-            |plan: &Guard| !(plan.hold_cgroups.is_empty() && plan.brake_cgroups.is_empty());
-        let depends = self.plan.as_ref().is_some_and(depend);
-        let Some(running) = self.running.as_mut().filter(|_| depends) else { return };
-        let beat = posture.posture.view().get(Word::Beat);
-        match running.beat {
+        let Some(running) = self.running.as_mut() else { return };
+        let holds = |plan: &Guard| !(plan.hold_cgroups.is_empty() && plan.brake_cgroups.is_empty());
+        let view = posture.posture.view();
+        let asks = view.get(Word::UploadsRefused) != 0 || view.get(Word::PhpBytes) != 0;
+        let depends = asks || self.plan.as_ref().is_some_and(holds);
+        let number = u64::from(running.pid.as_raw_nonzero().get().unsigned_abs());
+        let begun = view.get(Word::WatchPid) == number;
+        running.look_at = Some(now + if depends { LOOK } else { LOOK_CALM });
+        let beat = view.get(Word::Beat);
+        match running.beat.filter(|_| begun && depends) {
             Some((last, since)) if last == beat => {
                 let still = now.saturating_duration_since(since) >= STILL_MAX;
                 if still && running.ending.is_none() {
@@ -143,7 +149,6 @@ impl Watch {
             }
             _ => running.beat = Some((beat, now)),
         }
-        running.look_at = Some(now + LOOK);
     }
 
     /// When the guard has to look after it without being woken.
@@ -196,4 +201,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a watch that others depend on may stand still: it looks every second.
 const STILL_MAX: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_secs(1);
+/// The same while nobody depends on it: somebody might by then.
+const LOOK_CALM: Duration = Duration::from_secs(5);
 const WAIT_MIN: Duration = Duration::from_millis(100);

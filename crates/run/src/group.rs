@@ -7,12 +7,14 @@
 //! the next run with limits, which ends what is in it.
 //! Fails where groups are not ours to make.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use menshen_sys::cgroup::{Group, Tree, Version};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 /// The groups of one run: one with v2, one per controller with v1.
 #[derive(Debug)]
@@ -91,11 +93,24 @@ impl Limits {
             if group.version() == Version::V2 && group.write("cgroup.kill", "1").is_ok() {
                 continue;
             }
-            for pid in pids {
-                if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                    // Gone meanwhile: that is what was wanted.
-                    let _ = kill_process(pid, Signal::KILL);
+            // Seen in the group once more behind a descriptor: a number may be another's by now.
+            let opened = pids.into_iter().filter_map(|pid| {
+                let number = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+                match pidfd_open(number, PidfdFlags::empty()) {
+                    Ok(process) => Some((pid, process)),
+                    // Before Linux 5.3 there is only the number.
+                    Err(Errno::NOSYS) => {
+                        let _ = kill_process(number, Signal::KILL);
+                        None
+                    }
+                    Err(_) => None,
                 }
+            });
+            let opened: Vec<(u32, OwnedFd)> = opened.take(AT_ONCE_MAX).collect();
+            let still: HashSet<u32> = group.processes().unwrap_or_default().into_iter().collect();
+            for (_, process) in opened.iter().filter(|(pid, _)| still.contains(pid)) {
+                // Gone meanwhile: that is what was wanted.
+                let _ = pidfd_send_signal(process, Signal::KILL);
             }
         }
         empty
@@ -180,4 +195,6 @@ fn door(group: &Group) -> io::Result<File> {
 /// What names of groups begin with; the supervisor's process id is their end.
 pub(crate) const PREFIX: &str = "menshen-run-";
 
+/// Processes ended in one go; callers come again until the group is empty.
+const AT_ONCE_MAX: usize = 256;
 const REMOVE_TRIES: usize = 100;

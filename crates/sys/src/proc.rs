@@ -105,6 +105,8 @@ impl Stat {
 pub struct Status {
     /// Effective user.
     pub uid: u32,
+    /// Real user: who started it, also where the program gives it the rights of another.
+    pub real_uid: u32,
     /// Thread group: the process a thread belongs to.
     pub tgid: u32,
     /// Tracer; 0: none.
@@ -151,7 +153,7 @@ impl Status {
             let mut word = || words.by_ref().find(|word| !word.is_empty()).unwrap_or_default();
             match key {
                 b"Uid" => {
-                    word();
+                    status.real_uid = number(word()).unwrap_or(u32::MAX);
                     status.uid = number(word()).unwrap_or(u32::MAX);
                 }
                 b"Tgid" => status.tgid = number(word()).unwrap_or(0),
@@ -191,6 +193,20 @@ pub fn oom_score_adj(pid: u32) -> io::Result<i32> {
 /// process of somebody else; when it is gone.
 pub fn set_oom_score_adj(pid: u32, value: i32) -> io::Result<()> {
     std::fs::write(format!("/proc/{pid}/oom_score_adj"), value.to_string())
+}
+
+/// The same, only if it is still the process that started at `start_ticks`: the file is opened
+/// first, and belongs to one process for good, so a number given away again is not written to.
+///
+/// # Errors
+/// As [`set_oom_score_adj`]; `NotFound`: the number is another's by now.
+pub fn set_oom_score_adj_of(pid: u32, start_ticks: u64, value: i32) -> io::Result<()> {
+    use std::io::Write;
+    let mut file = File::options().write(true).open(format!("/proc/{pid}/oom_score_adj"))?;
+    if Stat::read(pid)?.start_ticks != start_ticks {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    file.write_all(value.to_string().as_bytes())
 }
 
 /// Its command line: arguments, each ended by a 0 byte; empty for kernel threads and ended

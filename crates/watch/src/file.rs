@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use menshen_guard_core::recorder::{
@@ -77,7 +77,9 @@ impl RecorderFile {
                 return Err(RecorderError::LocalInUse { path: path.to_owned() });
             }
             let found = contents(&plain).map_err(|source| failed("read", source))?;
-            let durable = open(path, OFlags::DSYNC).map_err(|source| failed("open", source))?;
+            let durable = open(path, OFlags::DSYNC)
+                .and_then(|durable| same(&plain, durable))
+                .map_err(|source| failed("open", source))?;
             if found.iter().all(|byte| *byte == 0) {
                 fill(&plain, bytes).map_err(|source| failed("make", source))?;
                 return Self::begin(durable, plain, bytes, None, head)
@@ -103,6 +105,9 @@ impl RecorderFile {
         before: Option<&Recording<'_>>,
         mut head: FileHead,
     ) -> io::Result<Self> {
+        if plain.metadata()?.mode() & 0o077 != 0 {
+            plain.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
         head.salt = before.map_or(head.salt, Recording::salt);
         durable.write_all_at(&head.encode(), 0)?;
         let lane = |lane| {
@@ -149,7 +154,22 @@ fn open(path: &Path, more: OFlags) -> io::Result<File> {
         .mode(0o600)
         .custom_flags((flags - OFlags::CREATE).bits().cast_signed())
         .open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    // Command lines hold secrets: nobody else may have put it there.
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !ours || metadata.nlink() > 1 {
+        return Err(io::Error::other("it belongs to somebody else, or has a second name"));
+    }
+    Ok(file)
+}
+
+/// Whoever may write to the folder could put another one there in between.
+fn same(one: &File, other: File) -> io::Result<File> {
+    let of = |file: &File| file.metadata().map(|metadata| (metadata.dev(), metadata.ino()));
+    if of(one)? == of(&other)? { Ok(other) } else { Err(io::Error::other("it was replaced")) }
 }
 
 fn contents(file: &File) -> io::Result<Vec<u8>> {

@@ -5,25 +5,27 @@
 //! program that is not there or cannot be protected. How it fails: a process that ends between look
 //! and write is no matter; a write that is refused is said with what would give the right.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use menshen_config::{Children, Protect, ProtectBy};
+use menshen_config::{Children, Protect};
 use menshen_guard_core::hold::Standing;
 use menshen_guard_core::protect::{
-    Change, Inherit, Memory, Permission, Process, Rule, Why, inherited_immunity, matches,
+    Change, Inherit, Memory, Permission, Process, Rule, Why, inherited_immunity,
 };
 use menshen_sys::proc;
 
 use crate::log::Log;
 
+mod commands;
+mod find;
+
+use find::{Finder, Found};
+
 /// The executor.
 #[derive(Debug)]
 pub(crate) struct Protector {
-    named: Vec<Protect>,
+    finder: Finder,
     rules: Vec<Rule>,
     memory: Memory,
     allowed: Permission,
@@ -33,6 +35,8 @@ pub(crate) struct Protector {
     /// What was said of each rule last, so that nothing is said twice.
     said: BTreeMap<usize, String>,
     said_inherited: Vec<(u32, u64)>,
+    /// Rule and user of processes that look like the program and are not meant.
+    said_strangers: BTreeSet<(usize, u32)>,
     /// By pid: what the configuration says of it.
     standing: BTreeMap<u32, Standing>,
     log: Log,
@@ -61,7 +65,7 @@ impl Protector {
         });
         Self {
             rules: rules.collect(),
-            named: named.to_vec(),
+            finder: Finder::new(named, log),
             memory: Memory::new(),
             allowed: permission(),
             look_at: None,
@@ -69,6 +73,7 @@ impl Protector {
             forks: None,
             said: BTreeMap::new(),
             said_inherited: Vec::new(),
+            said_strangers: BTreeSet::new(),
             standing: BTreeMap::new(),
             log,
         }
@@ -111,11 +116,11 @@ impl Protector {
     }
 
     fn look(&mut self) -> Protected {
-        let processes = self.processes();
+        let Found { processes, strangers } = self.finder.look();
         let plan = self.memory.plan(&processes, &self.rules, self.allowed);
         let mut done = Protected::default();
         for change in &plan.changes {
-            match write(change) {
+            match proc::set_oom_score_adj_of(change.pid, change.start_ticks, change.to) {
                 Ok(()) => self.tell_change(change),
                 Err(error) => {
                     self.memory.failed(change);
@@ -148,6 +153,7 @@ impl Protector {
             self.say(rule, text);
         }
         self.tell_inherited(&processes);
+        self.tell_strangers(&strangers);
         self.remember(&processes, &mut done);
         done
     }
@@ -208,84 +214,26 @@ impl Protector {
         self.said_inherited = now;
     }
 
+    /// Once for each rule and user: who takes the name must not fill the log with it.
+    fn tell_strangers(&mut self, strangers: &[(usize, u32)]) {
+        for &(rule, user) in strangers {
+            let is_new = !self.said_strangers.contains(&(rule, user));
+            if is_new && self.said_strangers.len() < STRANGERS_SAID_MAX {
+                self.said_strangers.insert((rule, user));
+                let name = &self.rules[rule].name;
+                (self.log)(&format!(
+                    "protect: {name}: a process of user {user} looks like it and is left alone; \
+                     hint: user = \"{user}\" in [[guard.protect]] says that it is meant"
+                ));
+            }
+        }
+    }
+
     fn say(&mut self, rule: usize, text: String) {
         if self.said.get(&rule) != Some(&text) {
             (self.log)(&text);
             self.said.insert(rule, text);
         }
-    }
-
-    /// Named processes and all others, with their scores. A score is read where it matters only.
-    fn processes(&self) -> Vec<Process> {
-        let mut found = Vec::new();
-        let from_files: Vec<Option<u32>> =
-            self.named.iter().map(|one| one.pid_file.as_deref().and_then(pid_in)).collect();
-        let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for pid in proc::pids().unwrap_or_default() {
-            let Ok(stat) = proc::Stat::read(pid) else { continue };
-            if stat.is_kernel_thread() || stat.state == b'Z' {
-                continue;
-            }
-            let rule = self.rule_of(pid, &from_files, &mut groups);
-            let (parent, start_ticks) = (stat.parent, stat.start_ticks);
-            found.push(Process { pid, start_ticks, parent, score: 0, rule });
-        }
-        // Of a unit or a group the first processes are meant, not what they started.
-        let inside = |pid: u32, rule: usize| groups.get(&pid).is_some_and(|of| of.contains(&rule));
-        for process in &mut found {
-            let by_group = groups
-                .get(&process.pid)
-                .and_then(|of| of.iter().copied().find(|rule| !inside(process.parent, *rule)));
-            process.rule = process.rule.or(by_group);
-            process.score = proc::oom_score_adj(process.pid).unwrap_or(0);
-        }
-        found
-    }
-
-    fn rule_of(
-        &self,
-        pid: u32,
-        from_files: &[Option<u32>],
-        groups: &mut BTreeMap<u32, Vec<usize>>,
-    ) -> Option<usize> {
-        let mut command = None;
-        let mut lines = None;
-        let mut found = None;
-        for (index, one) in self.named.iter().enumerate() {
-            match one.by()? {
-                ProtectBy::PidFile(_) => {
-                    if from_files.get(index) == Some(&Some(pid)) {
-                        found = found.or(Some(index));
-                    }
-                }
-                ProtectBy::Command(pattern) => {
-                    let command = command.get_or_insert_with(|| command_of(pid));
-                    if found.is_none() && matches(pattern.as_bytes(), command) {
-                        found = Some(index);
-                    }
-                }
-                ProtectBy::Unit(unit) => {
-                    let lines = lines.get_or_insert_with(|| proc::cgroup(pid).unwrap_or_default());
-                    let in_unit = |path: &[u8]| {
-                        path.split(|byte| *byte == b'/').any(|step| step == unit.as_bytes())
-                    };
-                    if paths(lines).any(in_unit) {
-                        groups.entry(pid).or_default().push(index);
-                    }
-                }
-                ProtectBy::Cgroup(group) => {
-                    let lines = lines.get_or_insert_with(|| proc::cgroup(pid).unwrap_or_default());
-                    let below = |path: &[u8]| {
-                        path.strip_prefix(group.as_bytes())
-                            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-                    };
-                    if paths(lines).any(below) {
-                        groups.entry(pid).or_default().push(index);
-                    }
-                }
-            }
-        }
-        found
     }
 }
 
@@ -295,43 +243,6 @@ fn permission() -> Permission {
     let sets = capabilities(None);
     let may = sets.is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_RESOURCE));
     if may { Permission::Absolute } else { Permission::RaiseOnly }
-}
-
-/// Only if it still is that process.
-fn write(change: &Change) -> std::io::Result<()> {
-    let stat = proc::Stat::read(change.pid)?;
-    if stat.start_ticks != change.start_ticks {
-        return Err(std::io::ErrorKind::NotFound.into());
-    }
-    proc::set_oom_score_adj(change.pid, change.to)
-}
-
-/// The command line with blanks between its arguments.
-fn command_of(pid: u32) -> Vec<u8> {
-    let mut line = proc::command_line(pid, COMMAND_BYTES_MAX).unwrap_or_default();
-    while line.last() == Some(&0) {
-        line.pop();
-    }
-    line.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
-    line
-}
-
-/// The paths of `/proc/PID/cgroup`.
-fn paths(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
-    lines.split(|byte| *byte == b'\n').filter_map(|line| line.splitn(3, |b| *b == b':').nth(2))
-}
-
-fn pid_in(file: &Path) -> Option<u32> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut text = String::new();
-    // A FIFO is not waited for.
-    let wait_for_nothing = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file: File = File::options().read(true).custom_flags(wait_for_nothing).open(file).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    file.take(64).read_to_string(&mut text).ok()?;
-    text.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// A process's name for the log; foreign bytes.
@@ -353,8 +264,8 @@ const LOOK: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_secs(1);
 /// New processes that make it look sooner.
 const STORM: u64 = 200;
-const COMMAND_BYTES_MAX: usize = 4096;
 const INHERITED_SAID_MAX: usize = 20;
+const STRANGERS_SAID_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -72,6 +72,9 @@ pub struct Protect {
     pub cgroup: Option<String>,
     /// File with a process id; relative to the configuration file.
     pub pid_file: Option<PathBuf>,
+    /// Name or number of the user whose processes are meant; `None`: see the table.
+    #[serde(default)]
+    pub user: Option<String>,
     /// `oom_score_adj`, -1000..=1000; above 0 it is expendable.
     pub score: i32,
     /// What its children do with what they inherit.

@@ -62,6 +62,15 @@ pub(crate) fn optional_cgroup(text: &str) -> Result<Option<String>, Refusal> {
     if text.is_empty() { Ok(None) } else { cgroup(text).map(Some) }
 }
 
+/// A user's name or number, or none. Root is one here.
+pub(crate) fn user(text: &str) -> Result<Option<String>, Refusal> {
+    match text {
+        "" => Ok(None),
+        "root" | "0" => Ok(Some(text.into())),
+        _ => text::user(text).map(Some),
+    }
+}
+
 /// A unit of systemd, or none (systemd.unit(5)); one without a type is a service.
 pub(crate) fn unit(text: &str) -> Result<Option<String>, Refusal> {
     if text.is_empty() {

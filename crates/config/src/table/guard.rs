@@ -216,6 +216,7 @@ pub(super) const PROTECTED: List<Config, Protect> = List {
         command: None,
         cgroup: None,
         pid_file: None,
+        user: None,
         score: -500,
         children: Children::Reset,
     },
@@ -260,7 +261,8 @@ const PROTECT: &[Row<Protect>] = &[
         example: "\"/usr/sbin/mysqld*\"",
         help: "pattern over its whole command line",
         detail: "`*` stands for any bytes, `?` for one; arguments are joined by single blanks. \
-                 Every process that matches is meant.",
+                 Every process that matches is meant; anybody can give a process any command line, \
+                 so see `user`.",
         counter: None,
         tried: &["cmdline", "pattern", "glob", "exe", "process"],
     },
@@ -283,9 +285,25 @@ const PROTECT: &[Row<Protect>] = &[
         default: "\"\"",
         example: "\"/run/mysqld/mysqld.pid\"",
         help: "a file with its process id",
-        detail: "A relative path starts at the folder of this file.",
+        detail: "A relative path starts at the folder of this file. A link is not followed. A file \
+                 that is not root's names only processes of its own owner.",
         counter: None,
         tried: &["pidfile", "pid"],
+    },
+    Row {
+        name: "guard.protect.user",
+        kind: Kind::Text(Text {
+            form: "name or number of a user, or `\"\"`",
+            put: |protect, text| guard::user(text).map(|user| protect.user = user),
+        }),
+        default: "\"\"",
+        example: "\"mysql\"",
+        help: "only processes that this user started are meant",
+        detail: "Without it, `command` with a score of 0 or below means processes of root and of \
+                 system accounts (numbers below 1000) only: others could have themselves \
+                 protected by taking the name.",
+        counter: None,
+        tried: &["owner", "uid", "account"],
     },
     Row {
         name: "guard.protect.score",

@@ -37,9 +37,10 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
             "command = \"a*\"\n"
         }
         "guard.protect.command" if alone => "unit = \"a.service\"\n",
-        "guard.protect.name" | "guard.protect.score" | "guard.protect.children" => {
-            "command = \"a*\"\n"
-        }
+        "guard.protect.name"
+        | "guard.protect.score"
+        | "guard.protect.children"
+        | "guard.protect.user" => "command = \"a*\"\n",
         _ if alone => "",
         "tls.certificate" => "key = \"k.pem\"\n",
         "tls.key" => "certificate = \"c.pem\"\n",

@@ -65,5 +65,7 @@ impl Log {
 }
 
 fn append(path: &PathBuf) -> io::Result<File> {
-    File::options().append(true).create(true).open(path)
+    use std::os::unix::fs::OpenOptionsExt;
+    // Output can hold secrets; a file that is there keeps the rights it has.
+    File::options().append(true).create(true).mode(0o640).open(path)
 }

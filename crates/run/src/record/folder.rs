@@ -31,6 +31,16 @@ pub(crate) fn make(folder: &Path) -> io::Result<()> {
         std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
     }
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // Whoever may write to the folder above could put another one in its place later.
+    let above = folder.parent().map(std::fs::symlink_metadata).transpose()?;
+    let own = rustix::process::geteuid().as_raw();
+    if above.is_some_and(|above| !above.is_dir() || above.uid() != own || above.mode() & 0o022 != 0)
+    {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "the folder above the folder of runs is not this user's alone",
+        ));
+    }
     let metadata = std::fs::symlink_metadata(folder)?;
     let ours = metadata.uid() == rustix::process::geteuid().as_raw();
     if !metadata.is_dir() || !ours || metadata.mode() & 0o077 != 0 {

@@ -92,6 +92,11 @@ fn folders_of_others_are_refused() {
     let link = base.path().join("link");
     std::os::unix::fs::symlink("/nonexistent", &link).unwrap();
     assert!(folder::make(&link).is_err());
+    let open = base.path().join("open/runs");
+    folder::make(&open).unwrap();
+    let above = base.path().join("open");
+    std::fs::set_permissions(&above, std::fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(folder::make(&open).is_err(), "others may put another one in its place");
 }
 
 proptest! {

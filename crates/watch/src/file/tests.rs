@@ -80,3 +80,28 @@ fn nothing_else_is_ever_written_to() {
         assert!(matches!(error, RecorderError::LocalFile { action: "open", .. }), "{error}");
     }
 }
+
+#[test]
+fn what_others_put_there_is_not_written_to_and_nobody_else_reads() {
+    use std::os::unix::fs::{chown, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("recorder"), folder.path().join("other"));
+    drop(RecorderFile::open(&other, BYTES, head(1)).unwrap());
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let before = std::fs::read(&other).unwrap();
+    symlink(&other, &path).unwrap();
+    assert!(RecorderFile::open(&path, BYTES, head(2)).is_err(), "a link");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::hard_link(&other, &path).unwrap();
+    assert!(RecorderFile::open(&path, BYTES, head(2)).is_err(), "a second name");
+    std::fs::remove_file(&path).unwrap();
+    if chown(&other, Some(54_321), None).is_ok() {
+        assert!(RecorderFile::open(&other, BYTES, head(2)).is_err(), "somebody else's");
+        chown(&other, Some(rustix::process::geteuid().as_raw()), None).unwrap();
+    } else {
+        eprintln!("SKIPPED in part: giving a file away needs root");
+    }
+    assert_eq!(std::fs::read(&other).unwrap(), before);
+    drop(RecorderFile::open(&other, BYTES, head(2)).unwrap());
+    assert_eq!(std::fs::metadata(&other).unwrap().mode() & 0o777, 0o600);
+}

@@ -13,6 +13,7 @@ fn named(name: &str, score: i32) -> Protect {
         command: None,
         cgroup: None,
         pid_file: None,
+        user: None,
         score,
         children: Children::Reset,
     }
@@ -69,15 +70,14 @@ fn programs_are_found_by_command_file_and_group() {
 #[test]
 fn of_a_group_the_first_process_is_meant() {
     let lines = proc::cgroup(std::process::id()).unwrap();
-    let own = paths(&lines).find(|path| *path != b"/").map(<[u8]>::to_vec);
+    let own = find::paths(&lines).find(|path| *path != b"/").map(<[u8]>::to_vec);
     let Some(own) = own else {
         eprintln!("SKIPPED: this test is in no control group but the root");
         return;
     };
     let group = String::from_utf8(own).unwrap();
     let rule = Protect { cgroup: Some(group), ..named("group", 900) };
-    let protector = Protector::new(&[rule], |_| {});
-    let processes = protector.processes();
+    let Found { processes, .. } = Finder::new(&[rule], |_| {}).look();
     let mine = processes.iter().find(|process| process.pid == std::process::id()).unwrap();
     let parent = processes.iter().find(|process| process.pid == mine.parent);
     let same = |pid: u32| proc::cgroup(pid).is_ok_and(|other| other == lines);
@@ -106,20 +106,6 @@ fn a_child_that_inherits_gets_back_what_the_program_had() {
     assert_eq!(proc::oom_score_adj(child).unwrap(), 0);
     assert_eq!(proc::oom_score_adj(program.id()).unwrap(), -300);
     end(program);
-}
-
-#[test]
-fn nothing_is_read_from_a_pid_file_that_is_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("pid");
-    assert_eq!(pid_in(&file), None);
-    assert_eq!(pid_in(folder.path()), None);
-    for (text, pid) in [("", None), ("12 \n", Some(12)), ("x", None), ("-1", None)] {
-        std::fs::write(&file, text).unwrap();
-        assert_eq!(pid_in(&file), pid, "{text}");
-    }
-    std::fs::write(&file, [0xff; 100]).unwrap();
-    assert_eq!(pid_in(&file), None);
 }
 
 #[test]

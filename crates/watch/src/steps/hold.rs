@@ -8,10 +8,12 @@
 //! - every end of the watch gives all groups back, and the journal has the next watch do it where
 //!   this one was killed;
 //! - a chosen process that is still there after [`ENDING_MAX`] does not keep the next from being
-//!   chosen.
+//!   chosen;
+//! - a group that waits for [`WAITING_MAX`] whatever was done is the kernel's until nobody waits.
 //!
 //! How it fails: a group that is gone, or that may not be written, is left to the kernel and said
 //! once. In a group whose processes all free nothing the kernel decides, that is, it waits as well.
+//! A limit that cannot be raised (`memory.memsw` is in the way) counts as raised.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -47,9 +49,13 @@ struct Held {
     /// Its limit when it was taken.
     limit: Option<u64>,
     raised: bool,
+    /// It could not be raised, and is not tried again.
+    raise_failed: bool,
     /// Waits since; the bytes it used then.
     waits: Option<(Instant, u64)>,
     chosen: Option<(u32, Instant)>,
+    /// The kernel decides this time; held again when nobody waits any more.
+    given_back: bool,
 }
 
 /// Between loop and watchdog.
@@ -148,6 +154,9 @@ impl Hold {
                     held.act(now, self.raise_percent, &standing, self.log);
                 }
                 Ok(_) => {
+                    if held.given_back {
+                        held.hold_again(self.log);
+                    }
                     if let Some((since, before)) = held.waits.take() {
                         let after = held.group.memory_usage().unwrap_or(before);
                         let freed = before.saturating_sub(after);
@@ -209,6 +218,7 @@ impl Hold {
         for held in &mut self.groups {
             held.waits = None;
             held.chosen = None;
+            held.given_back = false;
             if let Err(error) = held.group.set_kill_disabled(Switch::On) {
                 (self.log)(&format!("hold: {} stays the kernel's: {error}", held.path));
             }
@@ -232,13 +242,20 @@ impl Held {
         let used = self.group.memory_usage().unwrap_or(0);
         let first = self.waits.is_none();
         let (since, _) = *self.waits.get_or_insert((now, used));
+        if self.given_back {
+            return;
+        }
+        if now.saturating_duration_since(since) >= WAITING_MAX {
+            return self.give_back("still waits", log);
+        }
         if let Some((pid, at)) = self.chosen
             && now.saturating_duration_since(at) < ENDING_MAX
             && proc::Stat::read(pid).is_ok()
         {
             return;
         }
-        let raise = if raise_percent > 0 && !self.raised { Raise::Allowed } else { Raise::Spent };
+        let may_raise = raise_percent > 0 && !self.raised && !self.raise_failed;
+        let raise = if may_raise { Raise::Allowed } else { Raise::Spent };
         let dying = self.chosen.map(|(pid, _)| pid);
         let members = members(&self.group, standing, dying);
         let limit = self.group.memory_limit().ok().flatten().unwrap_or(0);
@@ -252,7 +269,7 @@ impl Held {
         }
         match choose(&members, limit, raise) {
             Choice::End(member) => {
-                if end(member.pid) {
+                if end(&self.group, member.pid) {
                     self.chosen = Some((member.pid, now));
                     log(&format!(
                         "ladder: hold: {} in {} ends ({}, {}, score {})",
@@ -268,20 +285,27 @@ impl Held {
                 let more = u128::from(limit) * u128::from(raise_percent) / 100;
                 let raised = limit.saturating_add(u64::try_from(more).unwrap_or(0));
                 let set = self.group.set_memory_limit(Some(raised));
-                self.raised = set.is_ok();
+                (self.raised, self.raise_failed) = (set.is_ok(), set.is_err());
                 let what = if set.is_ok() { "has" } else { "could not be given" };
                 log(&format!("ladder: hold: {} {what} a limit of {}", self.path, Bytes(raised)));
             }
             Choice::Release => {
                 if now.saturating_duration_since(since) >= ENDING_MAX {
-                    log(&format!(
-                        "ladder: hold: {} has nobody to end; the kernel decides",
-                        self.path
-                    ));
-                    let _ = self.group.set_kill_disabled(Switch::Off);
-                    self.waits = None;
+                    self.give_back("has nobody to end", log);
                 }
             }
+        }
+    }
+
+    fn give_back(&mut self, why: &str, log: Log) {
+        log(&format!("ladder: hold: {} {why}; the kernel decides", self.path));
+        self.given_back = self.group.set_kill_disabled(Switch::Off).is_ok();
+    }
+
+    fn hold_again(&mut self, log: Log) {
+        self.given_back = false;
+        if let Err(error) = self.group.set_kill_disabled(Switch::On) {
+            log(&format!("hold: {} stays the kernel's: {error}", self.path));
         }
     }
 }
@@ -324,7 +348,11 @@ fn take(path: &str, journal: &mut Journal) -> std::io::Result<Held> {
     let tree = Tree::memory()?.filter(|tree| tree.version() == Version::V1);
     let tree = tree.ok_or_else(|| missing("the memory controller of version 1 is not here"))?;
     let group = tree.group(path.as_bytes())?;
-    let limit = group.memory_limit()?;
+    // An earlier watch may have raised it and been killed.
+    let limit = match journal.set().held.get(path) {
+        Some(before) => *before,
+        None => group.memory_limit()?,
+    };
     let event = V1Event::register(group.folder(), V1Source::Oom)?;
     journal.change(|set| {
         set.held.insert(path.to_owned(), limit);
@@ -336,7 +364,17 @@ fn take(path: &str, journal: &mut Journal) -> std::io::Result<Held> {
         return Err(error);
     }
     let path = path.to_owned();
-    Ok(Held { path, group, event, limit, raised: false, waits: None, chosen: None })
+    Ok(Held {
+        path,
+        group,
+        event,
+        limit,
+        raised: false,
+        raise_failed: false,
+        waits: None,
+        chosen: None,
+        given_back: false,
+    })
 }
 
 /// All processes of the group and of those below it, but for those on their way out.
@@ -365,11 +403,14 @@ fn members(group: &Group, standing: &impl Fn(u32) -> Standing, dying: Option<u32
     members
 }
 
-/// Whether it was ended; by a descriptor, since the number may be another's by now.
-fn end(pid: u32) -> bool {
+/// Whether it was ended; by a descriptor that was opened before the process was seen in the group
+/// once more, since the number may be another's by now.
+fn end(group: &Group, pid: u32) -> bool {
     let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let process: Option<OwnedFd> = number.and_then(|n| pidfd_open(n, PidfdFlags::empty()).ok());
-    process.is_some_and(|process| pidfd_send_signal(&process, Signal::KILL).is_ok())
+    let Some(process) = process else { return false };
+    let is_member = members(group, &|_| Standing::Ordinary, None).iter().any(|one| one.pid == pid);
+    is_member && pidfd_send_signal(&process, Signal::KILL).is_ok()
 }
 
 /// Number and name for the log; names are foreign bytes.
@@ -390,6 +431,8 @@ const fn word(standing: Standing) -> &'static str {
 const STUCK_MAX: Duration = Duration::from_secs(1);
 /// How long a chosen process may take to be gone.
 const ENDING_MAX: Duration = Duration::from_millis(500);
+/// How long a group may wait in all before the kernel decides.
+const WAITING_MAX: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 const WATCHDOG_LOOK: Duration = Duration::from_millis(250);
 const MEMBERS_MAX: usize = 65_536;

@@ -99,3 +99,39 @@ fn a_limit_is_raised_before_a_protected_program_ends_and_lowered_again() {
     hold.end(&mut journal);
     remove(&group);
 }
+
+#[test]
+fn a_limit_that_cannot_be_raised_and_a_victim_that_stays_leave_it_to_the_kernel() {
+    let Some(group) = group("stays", 16 << 20) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path().join("steps"), |_| {});
+    let path = String::from_utf8(group.path().to_vec()).unwrap();
+    let mut hold = Hold::begin(&[path], 50, &mut journal, |_| {});
+    // In the way of any raise, where the kernel counts swap.
+    let swap = "memory.memsw.limit_in_bytes";
+    let counted = group.write(swap, &(16 << 20).to_string()).is_ok();
+    let mut hog = hog(&group);
+    let waits = || group.memory_events().unwrap().under_oom;
+    let until = Instant::now() + Duration::from_secs(20);
+    while !waits() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let began = Instant::now();
+    if counted {
+        hold.look(began, |_| Standing::Protected);
+        assert!(hold.groups[0].raise_failed, "it is not asked for at every look");
+        assert_eq!(group.memory_limit().unwrap(), Some(16 << 20));
+    } else {
+        eprintln!("SKIPPED in part: this kernel does not count swap");
+        hold.groups[0].waits = Some((began, 0));
+    }
+    // As if whoever was chosen did not end.
+    hold.groups[0].chosen = Some((std::process::id(), began + WAITING_MAX));
+    hold.look(began + WAITING_MAX, |_| Standing::Protected);
+    assert!(hold.groups[0].given_back && !group.kill_disabled().unwrap());
+    assert!(ended_within(&mut hog, 20), "the kernel's choice");
+    hold.look(began + WAITING_MAX, |_| Standing::Protected);
+    assert!(!hold.groups[0].given_back && group.kill_disabled().unwrap(), "held again");
+    hold.end(&mut journal);
+    remove(&group);
+}
