@@ -120,8 +120,10 @@ pub(super) fn read(text: &[u8], inside: bool) -> Option<Fact<'_>> {
     let whole = text;
     let text = trim_start(text);
     let head = text.get(..text.len().min(HEADER_BYTES_MAX))?;
-    for colon in memchr::memchr_iter(b':', head) {
-        if head.get(..colon)?.ends_with(b"oom-killer")
+    // Other lines hold many colons and few of these.
+    for dash in memchr::memchr_iter(b'-', head) {
+        if head.get(..dash)?.ends_with(b"oom")
+            && head.get(dash + 1..)?.starts_with(b"killer:")
             && let Some(header) = header(text).or_else(|| header(whole))
         {
             return Some(Fact::Header(header));

@@ -3,7 +3,7 @@
 //!
 //! It decides nothing about the text. Lines that are no record give `None`.
 
-use super::text::number;
+use super::text::digits_then;
 
 /// A record's first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +26,18 @@ impl<'a> KmsgRecord<'a> {
     /// Reads the first line of a record, with or without its line end.
     #[must_use]
     pub fn read(line: &'a [u8]) -> Option<Self> {
-        let limit = line.len().min(HEAD_BYTES_MAX);
-        let end = memchr::memchr(b';', line.get(..limit)?)?;
-        let (head, text) = (line.get(..end)?, line.get(end + 1..)?);
+        let field = |text: &'a [u8]| {
+            let (number, rest) = digits_then(text)?;
+            Some((number, rest.strip_prefix(b",")?))
+        };
+        let (priority, rest) = field(line)?;
+        let priority = u32::try_from(priority).ok()?;
+        let (sequence, rest) = field(rest)?;
+        let (micros, rest) = field(rest)?;
+        let limit = HEAD_BYTES_MAX.saturating_sub(line.len() - rest.len()).min(rest.len());
+        let end = rest.get(..limit)?.iter().position(|&byte| byte == b';')?;
+        let (head, text) = (rest.get(..end)?, rest.get(end + 1..)?);
         let mut fields = head.split(|&byte| byte == b',');
-        let priority = u32::try_from(number(fields.next()?)?).ok()?;
-        let sequence = number(fields.next()?)?;
-        let micros = number(fields.next()?)?;
         let flags = fields.next()?;
         if flags.len() > 2 || !flags.iter().all(|&flag| matches!(flag, b'-' | b'c' | b'+')) {
             return None;

@@ -42,6 +42,8 @@ pub(super) struct Open {
     caller: Option<Vec<u8>>,
     last_stamp: Stamp,
     counters: u32,
+    /// Marks of the statistics that are known: one that bears none is new.
+    marks: u128,
 }
 
 impl Open {
@@ -66,6 +68,7 @@ impl Open {
             caller: at.caller.map(Vec::from),
             last_stamp: at.stamp,
             counters: 0,
+            marks: 0,
         }
     }
 
@@ -176,17 +179,26 @@ impl Open {
 
     pub(super) fn add_stats(&mut self, text: &[u8], limits: &Limits, summary: &mut Summary) {
         let most = limits.report_stats_max;
+        let mut marks = self.marks;
         let group = self.cgroup();
         for (key, value) in Stats(text) {
-            if !is_amount(key) || group.bytes.iter().any(|(known, _)| known.as_bytes() == key) {
+            if !is_amount(key) {
                 continue;
             }
+            let mark = mark(key);
+            let known =
+                marks & mark != 0 && group.bytes.iter().any(|(known, _)| known.as_bytes() == key);
+            if known {
+                continue;
+            }
+            marks |= mark;
             if group.bytes.len() < most {
                 group.bytes.push((owned(key, KEY_BYTES_MAX), value));
             } else {
                 summary.stats_dropped += 1;
             }
         }
+        self.marks = marks;
     }
 
     /// The constraint of `enum oom_constraint`, the groups and the victim.
@@ -347,10 +359,16 @@ pub(super) fn gap(from: &Stamp, to: &Stamp) -> Option<i64> {
     (from.year.is_some() == to.year.is_some()).then(|| seconds(&to) - seconds(&from))
 }
 
+/// One bit of a name; different names may have the same.
+fn mark(key: &[u8]) -> u128 {
+    let sum = key.iter().fold(0_u32, |sum, &byte| sum.wrapping_mul(31) ^ u32::from(byte));
+    1 << (sum.wrapping_mul(0x9e37_79b1) >> 25)
+}
+
 /// Whether a statistic counts bytes, not events.
 fn is_amount(key: &[u8]) -> bool {
     let key = key.strip_prefix(b"total_").unwrap_or(key);
-    !EVENTS.iter().any(|event| key.starts_with(event))
+    !matches!(key.first(), Some(b'p' | b'w')) || !EVENTS.iter().any(|event| key.starts_with(event))
 }
 
 fn bit(key: &[u8]) -> Option<u32> {

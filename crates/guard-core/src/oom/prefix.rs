@@ -5,6 +5,7 @@
 //! may be the kernel's. Nothing is allocated but for dates in brackets.
 
 mod date;
+mod known;
 mod tag;
 
 use super::model::{Stamp, Wall};
@@ -12,6 +13,7 @@ use super::summary::Style;
 use super::text::{digits_then, number, trim_start, word};
 
 pub(super) use date::{from_micros, seconds};
+pub(super) use known::Known;
 
 /// The date at the beginning of a text.
 pub(super) fn iso_date(text: &[u8]) -> Option<Wall> {

@@ -18,7 +18,7 @@ use super::kmsg::KmsgRecord;
 use super::limits::Limits;
 use super::model::{Boot, Event, Lost, LostCause, Restart, Stamp, Suppressed, UnitHit};
 use super::open::At;
-use super::prefix::{self, Line, Origin};
+use super::prefix::{self, Known, Line, Origin};
 use super::queue::Queue;
 use super::scan::Words;
 use super::summary::{Style, Summary};
@@ -50,7 +50,12 @@ pub struct Reader {
     style: Style,
     /// Lines to be read in any case, since records of a kind that needs it were just met.
     attention: u32,
+    /// Lines in a row that held a word of interest.
+    streak: u32,
+    /// Lines to be read without a search, since nearly every line holds a word.
+    unsearched: u32,
     host: Option<Vec<u8>>,
+    known: Known,
     sequence: Option<u64>,
     clocks: Clocks,
     queue: Queue,
@@ -78,7 +83,10 @@ impl Reader {
             next_tidy: 0,
             style: Style::Bare,
             attention: 0,
+            streak: 0,
+            unsearched: 0,
             host: None,
+            known: Known::default(),
             sequence: None,
             clocks: Clocks::default(),
             queue: Queue::new(limits),
@@ -125,6 +133,7 @@ impl Reader {
     /// One line without its line end.
     fn line(&mut self, line: &[u8]) {
         self.summary.lines += 1;
+        self.unsearched = self.unsearched.saturating_sub(1);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         // A file written when the machine died holds zeros; others begin with a byte order mark.
         let start = line.iter().position(|&byte| byte != 0).unwrap_or(line.len());
@@ -235,7 +244,7 @@ impl Reader {
         } else {
             line
         };
-        let mut stripped = prefix::strip(text);
+        let mut stripped = self.known.strip(text);
         stripped.stamp.wall = stripped.stamp.wall.or(outer.stamp.wall);
         stripped.host = stripped.host.or(outer.host);
         let host = core::mem::take(&mut self.host);

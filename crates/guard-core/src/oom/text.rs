@@ -19,15 +19,12 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
 
 /// The number at the beginning, and what comes after it.
 pub(super) fn digits_then(text: &[u8]) -> Option<(u64, &[u8])> {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    if end == 0 {
-        return None;
-    }
-    let mut sum = 0_u64;
-    for digit in text.get(..end)? {
+    let (mut sum, mut rest) = (0_u64, text);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
         sum = sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        rest = after;
     }
-    Some((sum, text.get(end..)?))
+    (rest.len() < text.len()).then_some((sum, rest))
 }
 
 /// As [`digits_then`], with a sign.
@@ -136,6 +133,13 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 fn escape(text: &[u8], backslashes: bool, into: &mut String) {
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !(backslashes && *byte == b'\\');
+    if text.iter().all(plain)
+        && let Ok(text) = core::str::from_utf8(text)
+    {
+        into.push_str(text);
+        return;
+    }
     for chunk in text.utf8_chunks() {
         for letter in chunk.valid().chars() {
             if letter.is_control() || (backslashes && letter == '\\') {

@@ -19,6 +19,10 @@ pub(super) enum Said<'a> {
 /// `program`: as the prefix names it; empty: nobody is named.
 pub(super) fn read<'a>(program: &[u8], text: &'a [u8]) -> Option<Said<'a>> {
     let text = text.trim_ascii();
+    // Most lines of a report come here: what names itself begins as a wrapper's or supervisord's.
+    if program.is_empty() && !matches!(text.first(), Some(b'm' | b'I' | b's')) {
+        return None;
+    }
     if program.starts_with(b"rsyslog") || has(program, b"journal") {
         return lost(text).map(Said::Lost);
     }

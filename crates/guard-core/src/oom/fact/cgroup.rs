@@ -83,11 +83,11 @@ impl<'a> Iterator for Stats<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let text = self.0.trim_ascii_start();
         let text = text.strip_prefix(b"#012").unwrap_or(text).trim_ascii_start();
-        let end = text.iter().position(|&byte| !key_byte(byte))?;
-        let (key, rest) = text.split_at(end);
-        if key.is_empty() || !key.first()?.is_ascii_lowercase() {
+        if !text.first()?.is_ascii_lowercase() {
             return None;
         }
+        let end = text.iter().position(|&byte| !key_byte(byte))?;
+        let (key, rest) = text.split_at(end);
         match rest {
             [b':', value @ ..] => {
                 let (value, rest) = kib(value)?;

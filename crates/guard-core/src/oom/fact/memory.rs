@@ -79,15 +79,16 @@ fn pages(text: &[u8]) -> Option<Fact<'_>> {
 
 /// `Node 0 DMA: 3*4kB …`: the smallest block of free memory is one page.
 fn block_bytes(text: &[u8]) -> Option<u32> {
-    let zone = text.starts_with(b"Node ") || ZONES.iter().any(|zone| text.starts_with(zone));
+    if !text.starts_with(b"Node ") && !ZONES.iter().any(|zone| text.starts_with(zone)) {
+        return None;
+    }
     let head = text.get(..text.len().min(ZONE_BYTES_MAX))?;
     let star = memchr::memchr(b'*', head)?;
     let before = head.get(..star)?;
     let counted = before.last().is_some_and(u8::is_ascii_digit) && has(before, b": ");
     let (kib, _) = kib(text.get(star + 1..)?)?;
     let bytes = u32::try_from(kib).ok()?.checked_mul(1024)?;
-    (zone && counted && bytes.is_power_of_two() && (4096..=1 << 20).contains(&bytes))
-        .then_some(bytes)
+    (counted && bytes.is_power_of_two() && (4096..=1 << 20).contains(&bytes)).then_some(bytes)
 }
 
 /// How a line of counters may begin.

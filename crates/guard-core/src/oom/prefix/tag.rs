@@ -47,8 +47,15 @@ pub(super) fn after_date(text: &[u8]) -> Option<Tag<'_>> {
 /// A tag that can hardly be anything else: `kernel:`, `name[123]:`, `host kernel:`,
 /// `host name[123]:`.
 pub(super) fn strict(text: &[u8]) -> Option<Tag<'_>> {
-    memchr::memchr(b':', text.get(..text.len().min(STRICT_BYTES_MAX))?)?;
+    let colon = memchr::memchr(b':', text.get(..text.len().min(STRICT_BYTES_MAX))?)?;
     let (first, after) = word(text);
+    if first.len() < colon {
+        // A tag is the first or the second word.
+        let rest = trim_start(after);
+        if text.len() - rest.len() + word(rest).0.len() <= colon {
+            return None;
+        }
+    }
     if let Some(tag) = one(text) {
         let pid = first.ends_with(b"]:") || first.contains(&b'[');
         return (tag.program.is_none() || pid).then_some(tag);
@@ -79,7 +86,7 @@ fn split_colon(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// `program:`, `program[123]:`, `kernel:[12.3]`.
-fn one(text: &[u8]) -> Option<Tag<'_>> {
+pub(super) fn one(text: &[u8]) -> Option<Tag<'_>> {
     for kernel in [&b"kernel:"[..], b"vmunix:"] {
         if let Some(rest) = text.strip_prefix(kernel) {
             return Some(Tag { host: None, program: None, rest });

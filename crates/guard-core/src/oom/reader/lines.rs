@@ -76,6 +76,7 @@ impl Reader {
         let mut at = 0;
         while at < block.len() {
             let rest = block.get(at..).unwrap_or_default();
+            let mut searched = false;
             if !self.reads_all() {
                 let hit = hits.first(&self.words, block, at);
                 let skipped = match hit {
@@ -85,6 +86,10 @@ impl Reader {
                     }
                     None => rest.len(),
                 };
+                if skipped > 0 {
+                    self.streak = 0;
+                }
+                searched = hit.is_some();
                 self.summary.lines += line_ends(rest.get(..skipped).unwrap_or_default());
                 self.advance(skipped);
                 at += skipped;
@@ -102,6 +107,9 @@ impl Reader {
                 self.summary.lines_cut += 1;
                 self.read_if(line.get(..most).unwrap_or_default(), false);
             } else {
+                if searched {
+                    self.note_search(true);
+                }
                 self.line(line);
             }
             if self.binary.is_some() {
@@ -113,10 +121,23 @@ impl Reader {
 
     /// Reads a line if it may matter, or if it is to be read anyway.
     fn read_if(&mut self, line: &[u8], anyway: bool) {
-        if anyway || self.reads_all() || Hits::new().first(&self.words, line, 0).is_some() {
-            self.line(line);
-        } else {
-            self.summary.lines += 1;
+        if !anyway && !self.reads_all() {
+            let hit = Hits::new().first(&self.words, line, 0).is_some();
+            self.note_search(hit);
+            if !hit {
+                self.summary.lines += 1;
+                return;
+            }
+        }
+        self.line(line);
+    }
+
+    /// Where every line holds a word, a search costs more than it saves.
+    const fn note_search(&mut self, hit: bool) {
+        self.streak = if hit { self.streak + 1 } else { 0 };
+        if self.streak >= STREAK_LINES {
+            self.streak = STREAK_LINES - 1;
+            self.unsearched = UNSEARCHED_LINES;
         }
     }
 
@@ -124,6 +145,7 @@ impl Reader {
     fn reads_all(&self) -> bool {
         self.queue.collecting()
             || self.attention > 0
+            || self.unsearched > 0
             || self.style == Style::JournalFields
             || self.summary.lines < FIRST_LINES
     }
@@ -144,3 +166,9 @@ pub(super) fn line_ends(text: &[u8]) -> u64 {
 
 /// Lines at the beginning of a log that are read in any case.
 const FIRST_LINES: u64 = 16;
+
+/// After so many lines in a row with a word the search is given up,
+const STREAK_LINES: u32 = 8;
+
+/// for so many lines, the one that ended the row among them.
+const UNSEARCHED_LINES: u32 = 64;
