@@ -139,6 +139,7 @@ pub(super) fn rule(name: &str, tag: &str, score: i32) -> Protect {
         command: Some(format!("* drill-hog {name} {tag}")),
         cgroup: None,
         pid_file: None,
+        user: None,
         score,
         children: Children::Reset,
     }
