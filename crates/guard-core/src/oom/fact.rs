@@ -138,6 +138,7 @@ pub(super) fn read(text: &[u8], inside: bool) -> Option<Fact<'_>> {
         b'C' | b'P' if inside => process(text).map(Fact::Process),
         b'[' => table::read(text),
         b'L' => boot(text),
+        b'l' => kill::low_memory(text),
         b'S' => ending(text),
         b'A' => memory::read(text),
         b'm' | b's' if has_usage(text) => cgroup::usage(text),

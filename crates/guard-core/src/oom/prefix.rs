@@ -10,7 +10,7 @@ mod tag;
 
 use super::model::{Stamp, Wall};
 use super::summary::Style;
-use super::text::{digits_then, number, trim_start, word};
+use super::text::{cut_last, digits_then, number, trim_start, word};
 
 pub(super) use date::{from_micros, seconds};
 pub(super) use known::Known;
@@ -115,7 +115,10 @@ impl<'a> Parts<'a> {
             b'<' => self.priority(rest),
             b'[' => self.bracket(rest),
             b'0'..=b'9' => self.dated(rest),
-            b'>' | b'|' => rest.get(1..).filter(|after| after.first() == Some(&b' ')),
+            b'>' => Some(quoted(rest)),
+            b'|' => rest.get(1..).filter(|after| after.first() == Some(&b' ')),
+            // Bold text; the kernel's own `** 5 printk messages dropped **` has a blank there.
+            b'*' => rest.strip_prefix(b"**").filter(|after| after.first() != Some(&b' ')),
             byte if byte.is_ascii_alphabetic() || *byte >= 0x80 => self.lettered(rest),
             b'/' | b'.' => file_name(rest),
             _ => None,
@@ -170,6 +173,7 @@ impl<'a> Parts<'a> {
 
     /// After a time in brackets a tag may come: `host kernel:`, `systemd[1]:`.
     fn monotonic_tag(&mut self, after: &'a [u8]) -> &'a [u8] {
+        let after = writer(after).unwrap_or(after);
         let text = after.strip_prefix(b" ").unwrap_or(after);
         match tag::strict(text) {
             Some(tag) => self.tagged(tag),
@@ -269,6 +273,36 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// Without the marks by which a mail quotes another, `> > ` or `>>`.
+fn quoted(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let Some(after) = rest.strip_prefix(b">").or_else(|| rest.strip_prefix(b" >")) {
+        rest = after;
+    }
+    rest
+}
+
+/// Vendors of telephones print which processor and process wrote a line: `(1)[234:name]`,
+/// `-(1)[234:name]`, `[1:  name: 234]`, `I[1:  name: 234]`. What comes after it; `None`: nothing
+/// of the kind, as the rows of a table, which hold a number only.
+fn writer(text: &[u8]) -> Option<&[u8]> {
+    let text = trim_start(text);
+    if let Some(rest) = text.strip_prefix(b"-").unwrap_or(text).strip_prefix(b"(") {
+        let (_, rest) = digits_then(rest)?;
+        let (content, after) = inside(rest.strip_prefix(b")")?)?;
+        let (_, name) = digits_then(content)?;
+        return (name.first() == Some(&b':')).then_some(after);
+    }
+    let text = match text {
+        [b'A'..=b'Z', b'[', ..] => text.get(1..)?,
+        _ => text,
+    };
+    let (content, after) = inside(text)?;
+    let (_, rest) = digits_then(content)?;
+    let (_, pid) = cut_last(rest.strip_prefix(b":")?, b":")?;
+    number(pid.trim_ascii()).map(|_| after)
+}
+
 /// What is between brackets, without blanks around, and what comes after.
 fn inside(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = text.strip_prefix(b"[")?;
@@ -277,9 +311,12 @@ fn inside(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((content, text.get(end + 1..)?))
 }
 
-/// `123.456789`, also `123.456789@0` and `123.456789 <    0.000012>`.
+/// `123.456789`, also `123.456789@0`, `123.456789 <    0.000012>` and `2-123.4567` of a processor.
 fn boot_micros(content: &[u8]) -> Option<u64> {
-    let (seconds, rest) = digits_then(content)?;
+    let (seconds, rest) = match digits_then(content)? {
+        (0..=255, [b'-', rest @ ..]) => digits_then(rest)?,
+        found => found,
+    };
     let digits = rest.strip_prefix(b".")?;
     let end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
     (3..=9).contains(&end).then_some(())?;

@@ -63,6 +63,7 @@ fn systemd(text: &[u8]) -> Option<Said<'_>> {
     }
     let what = cut_first(text, b": Scheduled restart job")
         .or_else(|| cut_first(text, b" holdoff time over, scheduling restart"))
+        .or_else(|| cut_first(text, b": Service hold-off time over, scheduling restart"))
         .map(|(unit, _)| unit)?;
     Some(Said::Restart { by: "systemd", what })
 }

@@ -162,6 +162,7 @@ fn killed<'a>(
             Some((rest.get(..at)?, rest.get(at + keep..)?))
         })
         .unwrap_or_else(|| closed(rest));
+    let (name, tail) = run_together(rest).filter(|_| too_long(name)).unwrap_or((name, tail));
     let tail = Tail::read(tail);
     Some(Killed {
         pid,
@@ -177,6 +178,20 @@ fn killed<'a>(
         page_table_kib: tail.page_tables,
         adj: tail.adj,
     })
+}
+
+/// Two lines of a console in one: the name ends at the last bracket where a name may end.
+fn run_together(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let head = rest.get(..rest.len().min(COMM_BYTES + 1))?;
+    head.contains(&b')').then(|| {
+        let (name, _) = closed(head);
+        (name, rest.get(name.len() + 1..).unwrap_or_default())
+    })
+}
+
+/// No process has such a name, whatever it chose.
+fn too_long(name: &[u8]) -> bool {
+    !has(name, b"\\x") && name.len() > COMM_BYTES
 }
 
 /// A name up to its last bracket; without one the line was cut within it.
@@ -221,11 +236,11 @@ impl Tail {
             let value = value.get(1..).unwrap_or_default();
             let amount = kib(value).map(|(number, _)| number);
             match key {
-                b"total-vm" | b"vsz" | b"vm" => found.total_vm = amount,
-                b"anon-rss" | b"rss" => found.anon_rss = amount,
-                b"file-rss" => found.file_rss = amount,
-                b"shmem-rss" => found.shmem_rss = amount,
-                b"pgtables" => found.page_tables = amount,
+                b"total-vm" | b"vsz" | b"vm" => keep(&mut found.total_vm, amount),
+                b"anon-rss" | b"rss" => keep(&mut found.anon_rss, amount),
+                b"file-rss" => keep(&mut found.file_rss, amount),
+                b"shmem-rss" => keep(&mut found.shmem_rss, amount),
+                b"pgtables" => keep(&mut found.page_tables, amount),
                 b"UID" => found.uid = signed_then(value).map(|(uid, _)| uid),
                 b"oom_score_adj" => {
                     found.adj = signed_then(value).and_then(|(adj, _)| small_signed(adj));
@@ -237,6 +252,11 @@ impl Tail {
     }
 }
 
+/// The first amount counts: a second one is of another line that ran into this one.
+fn keep(field: &mut Option<u64>, amount: Option<u64>) {
+    *field = field.or(amount);
+}
+
 /// The next piece between blanks and commas.
 fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let between = |byte: &u8| matches!(byte, b' ' | b',' | b'\t' | b'\n');
@@ -244,6 +264,29 @@ fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = text.get(start..)?;
     let end = text.iter().position(between).unwrap_or(text.len());
     Some(text.split_at(end))
+}
+
+/// `lowmemorykiller: Killing 'name' (123), adj 900,` of Android's kernels before 4.12
+/// (`drivers/staging/android/lowmemorykiller.c`), with ` (tgid 123)` in some.
+pub(super) fn low_memory(text: &[u8]) -> Option<Fact<'_>> {
+    let rest = text.strip_prefix(b"lowmemorykiller: Killing '")?;
+    let (name, tail) = cut_last(rest, b"' (")?;
+    let (pid, tail) = digits_then(tail)?;
+    let adj = cut_first(tail, b"), adj ").and_then(|(_, adj)| signed_then(adj));
+    Some(Fact::Killed(Killed {
+        pid: small(pid)?,
+        name,
+        cgroup: Some(false),
+        beancounter: None,
+        score: None,
+        uid: None,
+        total_vm_kib: None,
+        anon_rss_kib: None,
+        file_rss_kib: None,
+        shmem_rss_kib: None,
+        page_table_kib: None,
+        adj: adj.and_then(|(adj, _)| small_signed(adj)),
+    }))
 }
 
 /// `constraint=C,nodemask=…,cpuset=…,mems_allowed=…,oom_memcg=P,task_memcg=P,task=X,pid=N,uid=U`.

@@ -205,11 +205,18 @@ fn zone(text: &[u8]) -> (Zone, &[u8]) {
         [b'-', rest @ ..] => (-1, rest),
         _ => return (Zone::Local, text),
     };
-    let Some((hours @ ..=15, rest)) = fixed(rest, 2) else {
-        return (Zone::Local, text);
+    let (hours, minutes, rest) = match (fixed(rest, 4), fixed(rest, 2)) {
+        (Some((both, rest)), _) => (both / 100, both % 100, rest),
+        (None, Some((hours, rest))) => {
+            let minutes = rest.strip_prefix(b":").and_then(|minutes| fixed(minutes, 2));
+            let (minutes, rest) = minutes.unwrap_or((0, rest));
+            (hours, minutes, rest)
+        }
+        (None, None) => return (Zone::Local, text),
     };
-    let minutes = rest.strip_prefix(b":").unwrap_or(rest);
-    let (minutes, rest) = fixed(minutes, 2).unwrap_or((0, rest));
+    if hours > 15 || minutes > 59 {
+        return (Zone::Local, text);
+    }
     let offset = i16::try_from(hours * 60 + minutes).unwrap_or_default();
     (Zone::Offset(sign * offset), rest)
 }

@@ -143,6 +143,9 @@ fn facility(word: &[u8]) -> Option<bool> {
 
 fn host_like(word: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:@/%".contains(byte);
+    if word == b"(none)" {
+        return true;
+    }
     !word.is_empty()
         && word.len() <= 255
         && !word.ends_with(b":")

@@ -15,7 +15,14 @@ impl Queue {
         let limited = Some(verdict.cgroup.is_some() || verdict.constraint == b"CONSTRAINT_MEMCG");
         let takes = |open: &Open| !open.verdict && open.chosen.is_none() && open.fits(limited);
         let listed = |open: &Open| takes(open) && verdict.pid.is_some_and(|pid| open.has_task(pid));
-        let index = self.place(at, listed).or_else(|| self.place(at, takes));
+        // A log with its newest line first tells of the kill before it tells why.
+        let told = |open: &Open| {
+            !open.verdict && open.fits(limited) && verdict.pid.is_some_and(|pid| open.has_kill(pid))
+        };
+        let index = self
+            .place_any(at, told)
+            .or_else(|| self.place(at, listed))
+            .or_else(|| self.place(at, takes));
         if let Some(open) = self.at_or_new(index, at) {
             open.add_verdict(verdict, at, text_max);
         }
@@ -27,7 +34,13 @@ impl Queue {
         } else {
             let takes = |open: &Open| open.chosen.is_none() && open.fits(line.cgroup);
             let listed = |open: &Open| takes(open) && open.has_task(line.pid);
-            self.place(at, listed).or_else(|| self.place(at, takes))
+            // 5.0 prints the verdict and then announces the same process.
+            let chosen = |open: &Open| {
+                open.verdict && open.chosen == Some((line.pid, false)) && open.fits(line.cgroup)
+            };
+            self.place(at, chosen)
+                .or_else(|| self.place(at, listed))
+                .or_else(|| self.place(at, takes))
         };
         let most = self.limits.report_kills_max;
         if let Some(open) = self.at_or_new(index, at)
