@@ -146,10 +146,11 @@ fn timed<'a>(mut line: Line<'a>, rest: &'a [u8]) -> Option<Line<'a>> {
     line.stamp.boot_micros = Some(seconds.checked_mul(1_000_000)?.checked_add(micros)?);
     let text = after.strip_prefix(b" ").unwrap_or(after);
     line.text = text;
-    match trim_start(text).first() {
-        Some(b'<') => return None,
+    match trim_start(text) {
+        // A vendor's note of who wrote the line, or a priority.
+        [b'<' | b'(' | b'-', ..] | [b'A'..=b'Z', b'[', ..] => return None,
         // Any other bracket may be a prefix's.
-        Some(b'[') => return is_row(trim_start(text)).then_some(line),
+        row @ [b'[', ..] => return is_row(row).then_some(line),
         _ => {}
     }
     tag::strict(text).is_none().then_some(line)
