@@ -124,7 +124,7 @@ impl Rungs {
             posture.step_left(number);
         }
         if held.groups > 0 {
-            let detail = format!("{} held groups were decided about", held.groups);
+            let detail = held.told.join("; ");
             self.keep(Step::Hold, StepEdge::Effect, Some(held.freed), &detail);
         }
     }

@@ -82,11 +82,12 @@ impl Brake {
     }
 }
 
-/// Below what it uses the kernel would take memory back at once; at that value growth stops.
+/// Below what it uses the kernel would take memory back at once; at that value growth stops. What
+/// starts in an empty group gets enough to start with.
 fn pull(group: &Group, path: &str, journal: &mut Journal) -> std::io::Result<u64> {
     let before = group.memory_high()?;
     let used = group.memory_usage()?;
-    let high = used.min(before.unwrap_or(u64::MAX));
+    let high = used.max(BRAKE_BYTES_MIN).min(before.unwrap_or(u64::MAX));
     journal.change(|set| {
         set.high.insert(path.to_owned(), before);
     })?;
@@ -98,3 +99,6 @@ fn pull(group: &Group, path: &str, journal: &mut Journal) -> std::io::Result<u64
     }
     Ok(high)
 }
+
+/// A braked group may use this much at least, bytes: a small program can start in it and end.
+const BRAKE_BYTES_MIN: u64 = 4 << 20;

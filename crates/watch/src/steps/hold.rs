@@ -56,6 +56,8 @@ struct Held {
     chosen: Option<(u32, Instant)>,
     /// The kernel decides this time; held again when nobody waits any more.
     given_back: bool,
+    /// What was done while it waits, in words.
+    told: Vec<String>,
 }
 
 /// Between loop and watchdog.
@@ -71,12 +73,14 @@ struct Shared {
 }
 
 /// What was let go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, PartialEq, Eq, Default)]
 pub(crate) struct Released {
     /// So many groups.
     pub(crate) groups: u64,
     /// Bytes that became free for it.
     pub(crate) freed: u64,
+    /// What was done for it, in words.
+    pub(crate) told: Vec<String>,
 }
 
 impl Hold {
@@ -163,6 +167,7 @@ impl Hold {
                         held.chosen = None;
                         done.groups += 1;
                         done.freed += freed;
+                        done.told.append(&mut held.told);
                         (self.log)(&format!(
                             "ladder: hold: {} goes on after {} ms, {} freed",
                             held.path,
@@ -271,14 +276,16 @@ impl Held {
             Choice::End(member) => {
                 if end(&self.group, member.pid) {
                     self.chosen = Some((member.pid, now));
-                    log(&format!(
-                        "ladder: hold: {} in {} ends ({}, {}, score {})",
+                    let said = format!(
+                        "{} in {} ends ({}, {}, score {})",
                         named(member.pid),
                         self.path,
                         Bytes(member.bytes),
                         word(member.standing),
                         member.score
-                    ));
+                    );
+                    log(&format!("ladder: hold: {said}"));
+                    self.told.push(said);
                 }
             }
             Choice::Raise => {
@@ -287,7 +294,9 @@ impl Held {
                 let set = self.group.set_memory_limit(Some(raised));
                 (self.raised, self.raise_failed) = (set.is_ok(), set.is_err());
                 let what = if set.is_ok() { "has" } else { "could not be given" };
-                log(&format!("ladder: hold: {} {what} a limit of {}", self.path, Bytes(raised)));
+                let said = format!("{} {what} a limit of {}", self.path, Bytes(raised));
+                log(&format!("ladder: hold: {said}"));
+                self.told.push(said);
             }
             Choice::Release => {
                 if now.saturating_duration_since(since) >= ENDING_MAX {
@@ -374,6 +383,7 @@ fn take(path: &str, journal: &mut Journal) -> std::io::Result<Held> {
         waits: None,
         chosen: None,
         given_back: false,
+        told: Vec::new(),
     })
 }
 
