@@ -386,6 +386,19 @@ fn a_watch_that_stands_still_is_replaced_and_the_group_is_held_by_the_next() {
 }
 
 #[test]
+fn a_watch_that_stands_still_does_not_keep_uploads_refused() {
+    let live = Live::start("");
+    let view = posture(&live);
+    wait_for("its first look", || view.get(Word::Beat) != 0);
+    let pid = i32::try_from(view.get(Word::WatchPid)).ok().and_then(Pid::from_raw).unwrap();
+    let file = File::options().read(true).write(true).open(live.path(".menshen/posture"));
+    kill_process(pid, Signal::STOP).unwrap();
+    Posture::from_file(file.unwrap()).unwrap().set(Word::UploadsRefused, 1);
+    wait_for("uploads to be taken again", || view.get(Word::UploadsRefused) == 0);
+    assert_eq!(said(&live, &["the watch stands still"]).len(), 1);
+}
+
+#[test]
 fn a_named_program_gets_its_score_and_those_that_cannot_are_said() {
     let folder = tempfile::tempdir().unwrap();
     let tag = format!("{}", std::process::id());

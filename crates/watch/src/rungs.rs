@@ -55,11 +55,16 @@ impl Rungs {
         log: Log,
     ) -> Self {
         let mut journal = Journal::open(journal_path(guard), log);
+        // Before anything is held: whoever waits for memory by then cannot be asked for its name.
+        let mut protector = Protector::new(&guard.protect, log);
+        let protected = protector.keep_times(Instant::now()).unwrap_or_default();
         let brake = Brake::new(&guard.brake_cgroups, log);
         let hold = Hold::begin(&guard.hold_cgroups, guard.hold_raise_percent, &mut journal, log);
         let rules = rules(guard, posture.is_some(), brake.is_possible());
         if let Some(posture) = &posture {
             posture.set(Word::RetryAfterSeconds, u64::from(guard.retry_after_seconds));
+            posture.set(Word::Protected, protected.in_force);
+            posture.set(Word::Unprotected, protected.refused);
             posture.set(Word::WatchPid, u64::from(std::process::id()));
         }
         Self {
@@ -71,7 +76,7 @@ impl Rungs {
             journal,
             brake,
             hold,
-            protector: Protector::new(&guard.protect, log),
+            protector,
             php_bytes: guard.recycle_php_bytes,
             shrunk_before: 0,
             php_before: (0, 0),
