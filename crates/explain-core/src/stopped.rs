@@ -147,7 +147,7 @@ pub fn finding(facts: &Facts) -> Finding {
     let finding = match &facts.cause {
         Cause::Signal(signal) => by_signal(facts, *signal, &subject),
         Cause::UnknownSignal(why) => {
-            error("stopped-signal-unknown", "is stopped by a signal that cannot be asked".into())
+            error("stopped-signal-unknown", "is stopped; by which signal cannot be seen".into())
                 .evidence("refusal", "ptrace(PTRACE_SEIZE)", shown(why))
                 .hint(format!(
                     "Ask as root which signal it was. `kill -CONT {}` lets it go on.",

@@ -32,8 +32,8 @@ pub use self::json::json;
 pub use self::observe::{Dialect, Observation, ObserveError};
 pub use self::revocation::{Revocation, Source, SourceKind, Standing};
 pub use self::site::{Held, SiteFiles, SiteView};
+pub(crate) use self::text::shown;
 pub use self::text::{Paint, text};
-pub(crate) use self::text::{broken, shown};
 
 use self::observe::observe;
 use crate::connect::Dial;

@@ -17,3 +17,4 @@ pub mod process;
 pub mod rights;
 pub mod starttls;
 pub mod trust;
+mod words;

@@ -13,6 +13,7 @@ use menshen_explain_core::oom::{percent, size};
 use menshen_process::candidates::census;
 
 use crate::certificate::Paint;
+use crate::words::broken;
 
 /// Looks at this host; of each list at most `top`. The process that asks is left out: it will be
 /// gone.
@@ -62,7 +63,10 @@ pub fn text(next: &Next, paint: Paint, columns: usize) -> String {
                 number if number == program.processes => ", never killed".to_owned(),
                 number => format!(", {number} of them never killed"),
             };
-            let share = percent(program.share_permille);
+            let share = match program.share_permille {
+                0 => "less than 0.1 %".to_owned(),
+                share => percent(share),
+            };
             let size = size(program.memory_kib);
             page.item("- ", &format!("{}: {size}, {share}, {processes}{immune}", program.name));
         }
@@ -244,30 +248,6 @@ fn action(outlook: &Outlook) -> String {
         (Action::Kill, None, false) => "when it runs out, killed in this order".to_owned(),
         (Action::Kill, Some(_), false) => "at the limit, killed in this order".to_owned(),
     }
-}
-
-/// Broken at spaces into lines of at most `room` columns; a longer word stays whole.
-fn broken(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut used = 0;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        match lines.last_mut() {
-            Some(line) if used == 0 || used + 1 + length <= room => {
-                if used != 0 {
-                    line.push(' ');
-                    used += 1;
-                }
-                line.push_str(word);
-                used += length;
-            }
-            _ => {
-                lines.push(word.to_owned());
-                used = length;
-            }
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

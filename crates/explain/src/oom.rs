@@ -59,6 +59,12 @@ pub enum OomError {
         /// Why.
         source: io::Error,
     },
+    /// There is no file where the flight recorder should be.
+    #[error("there is no flight recorder {name}")]
+    RecorderAbsent {
+        /// Its name.
+        name: String,
+    },
     /// A format that is not read here.
     #[error("{name} is {}", .kind.name())]
     Packed {
@@ -96,7 +102,10 @@ impl OomError {
             Self::Unreadable { source, .. } | Self::Journal(source) | Self::Ring(source) => {
                 !matches!(source.kind(), NotFound | PermissionDenied | IsADirectory | Unsupported)
             }
-            Self::Packed { .. } | Self::NothingThere { .. } | Self::NoRecorder { .. } => false,
+            Self::Packed { .. }
+            | Self::NothingThere { .. }
+            | Self::NoRecorder { .. }
+            | Self::RecorderAbsent { .. } => false,
         }
     }
 
@@ -128,6 +137,11 @@ impl OomError {
             }
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "System logs can be read by root and by the group adm.".into()
+            }
+            Self::RecorderAbsent { .. } => {
+                "`menshen serve` and `menshen guard` make it. `menshen status` says where; name \
+                 that file: --recorder FILE."
+                    .into()
             }
             Self::Unreadable { .. } | Self::Ring(_) => String::new(),
         }

@@ -123,6 +123,8 @@ pub(crate) struct ReloadArguments {
 
 /// Show workers, transfers, certificates and limits of a running menshen, and supervised programs
 ///
+/// Where only `menshen guard` runs, its watch is shown.
+///
 /// Exit code 0: shown; 1: no menshen runs with this state folder; 2: usage or configuration.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {

@@ -42,6 +42,53 @@ pub(crate) fn stdout_columns() -> usize {
     columns.map_or(COLUMNS_MAX, |columns| columns.clamp(COLUMNS_MIN, COLUMNS_MAX))
 }
 
+/// Findings with their lines broken for the terminal, further lines below the text of the first;
+/// for a file as they are, so that a search finds whole sentences.
+pub(crate) fn folded(text: &str) -> String {
+    if std::io::stdout().is_terminal() { fold(text, stdout_columns()) } else { text.to_owned() }
+}
+
+fn fold(text: &str, columns: usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let indent = match line.trim_start_matches(' ') {
+            // Rows of a table stay whole.
+            inner if !FOLDED.iter().any(|start| unpainted(inner).starts_with(start)) => {
+                out.push_str(line);
+                continue;
+            }
+            inner => line.len() - inner.len() + 2,
+        };
+        let mut used = 0;
+        for word in line.split(' ') {
+            let length = unpainted(word.trim_end_matches('\n')).chars().count();
+            if used > indent && used + 1 + length > columns {
+                out.push('\n');
+                out.push_str(&" ".repeat(indent));
+                used = indent;
+            } else if !std::ptr::eq(word.as_ptr(), line.as_ptr()) {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += length;
+        }
+    }
+    out
+}
+
+/// Without the colours.
+fn unpainted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (number, piece) in text.split("\x1b[").enumerate() {
+        out.push_str(match number {
+            0 => piece,
+            _ => piece.split_once('m').map_or(piece, |(_, rest)| rest),
+        });
+    }
+    out
+}
+
 /// Colours for standard error.
 pub(crate) fn stderr_colour() -> Colour {
     colour(std::io::stderr().is_terminal())
@@ -72,6 +119,8 @@ fn upright(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// How the lines of a finding begin.
+const FOLDED: [&str; 6] = ["error:", "warning:", "note:", "about:", "evidence:", "hint:"];
 const COLUMNS_MIN: usize = 60;
 const COLUMNS_MAX: usize = 100;
 
@@ -79,6 +128,19 @@ const COLUMNS_MAX: usize = 100;
 mod tests {
     //! What is written out, and that JSON stays the same.
     use super::*;
+
+    #[test]
+    fn findings_are_folded_and_tables_are_not() {
+        let text =
+            "\u{1b}[1merror\u{1b}[0m: aa bb cc dd\n  hint: ee ff gg hh\na table is left as it is\n";
+        let folded = fold(text, 14);
+        assert_eq!(
+            folded,
+            "\u{1b}[1merror\u{1b}[0m: aa bb\n  cc dd\n  hint: ee ff\n    gg hh\n\
+             a table is left as it is\n"
+        );
+        assert_eq!(fold(text, 100), text);
+    }
 
     #[test]
     fn nothing_turns_the_line_around_and_json_stays_json() {

@@ -90,12 +90,19 @@ pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
         Ok(state) => state,
         Err(code) => return code,
     };
+    let recorder = watch::recorder_of(&arguments.place, &state);
+    // `menshen guard` holds no state folder, so its recorder is asked first.
+    if menshen_guard::running_guard(&state).is_none()
+        && let Some(watch) =
+            watch::read(&recorder, unix_millis()).filter(|watch| watch.pid.is_some())
+    {
+        return watch_alone(&watch, arguments.json);
+    }
     let (pid, board) = match reload::find(&state) {
         Ok(found) => found,
         Err(code) => return code,
     };
     let mut status = read(board, pid, &state);
-    let recorder = watch::recorder_of(&arguments.place, &state);
     status.watch = watch::read(&recorder, unix_millis());
     let text = if arguments.json {
         // Strings and numbers only: nothing in it can fail to become JSON.
@@ -103,6 +110,23 @@ pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
     } else {
         render::text(&status)
     };
+    out::print(&text, 0)
+}
+
+/// `menshen guard` without a door: the watch and what `menshen run` runs.
+fn watch_alone(watch: &watch::Watch, json: bool) -> ExitCode {
+    let runs = runs::read(&menshen_run::record::folder()).unwrap_or_default();
+    if json {
+        // Strings and numbers only: nothing in it can fail to become JSON.
+        let all = serde_json::json!({ "guard_pid": null, "watch": watch, "runs": runs });
+        return out::print(&(serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"), 0);
+    }
+    let mut text = "no door is open here; memory is watched by `menshen guard`\n".to_owned();
+    watch::text(&mut text, Some(watch));
+    if !runs.is_empty() {
+        text.push('\n');
+    }
+    runs::text(&mut text, &runs);
     out::print(&text, 0)
 }
 

@@ -229,6 +229,7 @@ fn join(kept: &mut Condensed, other: &Condensed) {
 fn clocks(own: &mut Moment, other: &Moment) {
     if own.wall.is_none() && other.wall.is_some() {
         own.wall = other.wall;
+        own.iso.clone_from(&other.iso);
         own.wall_micros = other.wall_micros;
         own.text.clone_from(&other.text);
     }

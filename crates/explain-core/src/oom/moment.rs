@@ -51,6 +51,7 @@ impl Calendar {
         let mut moment = Moment::of(stamp, life);
         moment.wall_micros = stamp.wall.map(|wall| self.micros(&wall));
         moment.text = text(stamp);
+        moment.iso = stamp.wall.as_ref().and_then(iso);
         moment
     }
 
@@ -120,6 +121,27 @@ fn text(stamp: &Stamp) -> String {
         Some(micros) => format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000),
         None => String::new(),
     }
+}
+
+/// `2026-03-15T03:12:05.25+01:00`: without a fraction if it is 0, without a zone if none is known.
+pub(super) fn iso(wall: &Wall) -> Option<String> {
+    let year = wall.year?;
+    let (month, day) = (wall.month, wall.day);
+    let (hour, minute, second) = (wall.hour, wall.minute, wall.second);
+    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    if wall.micros > 0 {
+        text += format!(".{:06}", wall.micros).trim_end_matches('0');
+    }
+    match wall.zone {
+        Zone::Local => {}
+        Zone::Offset(0) => text.push('Z'),
+        Zone::Offset(east) => {
+            let sign = if east < 0 { '-' } else { '+' };
+            let minutes = east.unsigned_abs();
+            text += &format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+        }
+    }
+    Some(text)
 }
 
 /// Days since 1970-01-01.

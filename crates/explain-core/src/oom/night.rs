@@ -89,6 +89,9 @@ pub struct Moment {
     pub boot_micros: Option<u64>,
     /// Date and time.
     pub wall: Option<Wall>,
+    /// The same as ISO 8601 writes it, with the zone where it is known; `None` where the log has no
+    /// year.
+    pub iso: Option<String>,
     /// Which run of which kernel: equal numbers share a clock `boot_micros`.
     pub life: u32,
     /// Microseconds of the wall clock, for comparing; of an unknown year where the log has none.

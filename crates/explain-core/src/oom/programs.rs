@@ -7,6 +7,11 @@ use alloc::string::String;
 use super::amount::{percent, permille, size};
 use super::night::Consumer;
 
+/// Keeps data that it repairs after a sudden end.
+pub(super) fn is_database(name: &str) -> bool {
+    matches!(Family::of(name), Family::Mysql | Family::Postgres | Family::Redis)
+}
+
 /// Starts other programs again when they end.
 pub(super) fn is_supervisor(name: &str) -> bool {
     SUPERVISORS.contains(&name)

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use menshen_base::{Finding, Severity};
 
 use super::Explanation;
+use crate::words::broken;
 
 /// Whether colours may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,30 +149,6 @@ pub(crate) fn shown(text: &str) -> String {
         }
     }
     out
-}
-
-/// Broken at spaces into lines of at most `columns`; a longer word stays whole.
-pub(crate) fn broken(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut used = 0;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        match lines.last_mut() {
-            Some(line) if used == 0 || used + 1 + length <= columns => {
-                if used != 0 {
-                    line.push(' ');
-                    used += 1;
-                }
-                line.push_str(word);
-                used += length;
-            }
-            _ => {
-                lines.push(word.to_owned());
-                used = length;
-            }
-        }
-    }
-    lines
 }
 
 const TITLE_COLUMNS: usize = 13;

@@ -106,7 +106,10 @@ pub fn open(inputs: &[Input]) -> Result<Opened, OomError> {
                 opened.logs.push(single("journal", Origin::Journal(child)));
             }
             Input::Recorder(path) => {
-                let file = File::open(path).map_err(|error| unreadable(path, error))?;
+                let file = File::open(path).map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => OomError::RecorderAbsent { name: shown(path) },
+                    _ => unreadable(path, error),
+                })?;
                 opened.logs.push(single(&shown(path), Origin::Recorder(file)));
             }
             Input::Live => {

@@ -12,7 +12,8 @@ use menshen_base::{Finding, Severity};
 use menshen_explain_core::oom::Completeness;
 
 use super::Story;
-use crate::certificate::{Paint, broken, shown};
+use crate::certificate::{Paint, shown};
+use crate::words::broken;
 
 /// The story as text, in lines of at most `columns` where words allow it.
 #[must_use]

@@ -2,6 +2,8 @@
 //!
 //! The figures are those of a wide sans-serif face; narrower ones leave a little air.
 
+use crate::words::words;
+
 /// Units of a text at a size.
 pub(super) fn width(text: &str, size: i32, bold: bool) -> i32 {
     let mut thousandths: i64 = 0;
@@ -18,7 +20,7 @@ pub(super) fn width(text: &str, size: i32, bold: bool) -> i32 {
 /// Broken at spaces into lines of at most `room` units; a longer word is cut. At least one line.
 pub(super) fn broken(text: &str, size: i32, bold: bool, room: i32) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
+    for word in words(text).into_iter().filter(|word| !word.is_empty()) {
         let Some(line) = lines.last_mut() else { break };
         let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
         if width(&longer, size, bold) <= room {

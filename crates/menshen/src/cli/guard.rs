@@ -12,6 +12,9 @@ use menshen_guard::Source;
 /// of fixed size what was seen before the kernel killed and what the kernel said. That file
 /// survives a reset of the machine and the end of every log daemon: `menshen explain oom
 /// --recorder` reads it. Of the configuration it uses `state` and the section `[guard]`.
+///
+/// Exit code 0: ended when asked to; 2: usage or configuration; 100: it cannot watch here; 111:
+/// another watch records in the same file, or another try can help.
 #[derive(Debug, Args)]
 pub(crate) struct GuardArguments {
     /// Configuration file [default: ./menshen.toml, else /etc/menshen/menshen.toml, else none]

@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &PortArguments) -> ExitCode {
         // Strings and numbers only: nothing in it can fail to become JSON.
         serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
     } else {
-        text(&report)
+        out::folded(&text(&report))
     };
     out::print(&shown, if report.is_good() { 0 } else { EXIT_NO })
 }

@@ -1,6 +1,7 @@
 //! `menshen explain silence`: a command that is started to be watched, or a process that runs.
 
 use std::fmt::Write;
+use std::io::ErrorKind;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(crate) fn run(arguments: &SilenceArguments) -> ExitCode {
         // Strings and numbers only: nothing in it can fail to become JSON.
         serde_json::to_string_pretty(&Answer { good, runs: &runs }).unwrap_or_default() + "\n"
     } else {
-        runs.iter().map(text).collect::<Vec<_>>().join("\n")
+        out::folded(&runs.iter().map(text).collect::<Vec<_>>().join("\n"))
     };
     out::print(&text, if good { 0 } else { EXIT_NO })
 }
@@ -42,7 +43,11 @@ fn answer(arguments: &SilenceArguments) -> Result<Vec<Seen>, (String, u8)> {
     if let Some(pid) = arguments.pid {
         let time = Duration::from_secs(arguments.seconds.unwrap_or(PID_SECONDS));
         let seen = look(pid, time).map_err(|error| {
-            (format!("menshen: could not look at process {pid}\n  detail: {error}"), EXIT_CONFIG)
+            let text = match error.kind() {
+                ErrorKind::NotFound => format!("menshen: there is no process {pid}"),
+                _ => format!("menshen: could not look at process {pid}\n  detail: {error}"),
+            };
+            (text, EXIT_CONFIG)
         });
         return Ok(vec![seen?]);
     }

@@ -59,7 +59,10 @@ impl Row {
 fn text(processes: &[Row]) -> String {
     let mut out = String::new();
     for row in processes {
-        finding_text(&row.finding, out::stdout_colour(), &mut out);
+        // What is said begins with a verb: the process stands before it.
+        let mut finding = row.finding.clone();
+        finding.claim = format!("{} {}", finding.subject, finding.claim);
+        finding_text(&finding, out::stdout_colour(), &mut out);
     }
-    out.trim_start().to_owned()
+    out::folded(out.trim_start())
 }

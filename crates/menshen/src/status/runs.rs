@@ -105,6 +105,9 @@ pub(super) fn text(out: &mut String, rows: &[RunRow]) {
         );
         let mut told = Vec::new();
         told.extend(facts.last_end.as_ref().map(|end| format!("last end: {end}")));
+        if row.state == "ended" && facts.last_end.is_none() && facts.pid.is_none() {
+            told.push("it could not be started".to_owned());
+        }
         if row.state == "lost" {
             let pid = facts.supervisor_pid;
             told.push(format!("its supervisor {pid} was killed or ended without a word"));

@@ -70,3 +70,14 @@ fn texts_are_as_the_log_has_them() {
     assert_eq!(text(&stamp(wall(0, 5, 7))), "Jan  5 07:00:00");
     assert_eq!(text(&stamp(wall(13, 5, 7))), "???  5 07:00:00");
 }
+
+#[test]
+fn iso_has_what_the_log_has_and_no_more() {
+    let wall = Wall { year: Some(2026), ..wall(3, 5, 7) };
+    assert_eq!(iso(&wall).unwrap(), "2026-03-05T07:00:00");
+    let zone = |zone, micros| iso(&Wall { zone, micros, ..wall }).unwrap();
+    assert_eq!(zone(Zone::Offset(0), 250_000), "2026-03-05T07:00:00.25Z");
+    assert_eq!(zone(Zone::Offset(90), 1), "2026-03-05T07:00:00.000001+01:30");
+    assert_eq!(zone(Zone::Offset(-300), 0), "2026-03-05T07:00:00-05:00");
+    assert_eq!(iso(&Wall { year: None, ..wall }), None, "no year is made up");
+}

@@ -14,7 +14,7 @@ use menshen_base::{Confidence, Finding, Severity};
 use super::super::amount::{duration, times};
 use super::super::moment::between;
 use super::super::night::{Entry, Killed, Kind, Night};
-use super::super::programs::is_wrapper_of;
+use super::super::programs::{is_database, is_wrapper_of};
 use super::{Case, EVIDENCE_MAX, span};
 
 /// A program that came back and was killed again.
@@ -41,7 +41,9 @@ pub(in super::super) fn loops(night: &Night) -> Vec<Loop<'_>> {
     let found = programs.into_iter().filter_map(|((name, _), kills)| {
         let own: Vec<&Entry> =
             restarts.iter().copied().filter(|entry| is_of(&entry.kind, name)).collect();
-        let comes_back = kills.iter().all(|kill| kill.instances.is_none_or(|count| count <= FEW))
+        // Nothing says that jobs of one name in groups of their own are the same program.
+        let comes_back = (!own.is_empty() || one_group(&kills))
+            && kills.iter().all(|kill| kill.instances.is_none_or(|count| count <= FEW))
             && apart(&kills)
             && (!own.is_empty() || kills.iter().any(|kill| kill.instances.is_some()));
         if !comes_back {
@@ -64,8 +66,8 @@ pub(super) fn find(case: &Case<'_>, out: &mut Vec<Finding>) {
             times(number),
             within.unwrap_or_default()
         );
-        let mut finding = Finding::new("oom-restart-loop", Severity::Warning, one.name, claim)
-            .hint(advice(one.by.as_deref()));
+        let mut finding =
+            Finding::new("oom-restart-loop", Severity::Warning, one.name, claim).hint(advice(&one));
         if one.restarts.is_empty() {
             finding.confidence = Confidence::Likely;
         }
@@ -92,11 +94,15 @@ pub(super) fn find(case: &Case<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-fn advice(by: Option<&str>) -> &'static str {
-    match by {
+fn advice(one: &Loop<'_>) -> &'static str {
+    match one.by.as_deref() {
         Some("systemd") => {
             "Restarting does not make room. StartLimitBurst= and RestartSec= end such a loop; the \
              remedy is to free memory first."
+        }
+        _ if !is_database(one.name) => {
+            "Restarting does not make room: free memory first. A supervisor that gives up (systemd \
+             with RestartSec= and StartLimitBurst=, or `menshen run --restart`) ends such a loop."
         }
         _ => {
             "Restarting does not make room, and a database repairs itself each time. Let systemd \
@@ -104,6 +110,21 @@ fn advice(by: Option<&str>) -> &'static str {
              that never gives up; the remedy is to free memory first."
         }
     }
+}
+
+/// All of one control group, or of groups beside each other below the same one, as containers that
+/// are started again are; or the log names none.
+fn one_group(kills: &[&Killed]) -> bool {
+    fn parent(group: &str) -> &str {
+        group.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent)
+    }
+    kills.windows(2).all(|pair| match pair {
+        [a, b] => match (a.task_cgroup.as_deref(), b.task_cgroup.as_deref()) {
+            (Some(a), Some(b)) => a == b || !parent(a).is_empty() && parent(a) == parent(b),
+            _ => true,
+        },
+        _ => true,
+    })
 }
 
 /// Different processes, one after the other: at one moment they would be siblings.

@@ -94,6 +94,24 @@ fn thirty_guests_that_die_one_after_the_other_are_no_loop() {
 }
 
 #[test]
+fn jobs_of_one_name_in_groups_of_their_own_are_no_loop() {
+    let in_groups = |first: &str, second: &str| {
+        let one = |path: &str, line, seconds, pid| {
+            reported(group(line, seconds, path, 64, vec![task(pid, "job", 60)]))
+        };
+        findings(vec![one(first, 1, 10, 7), one(second, 100, 70, 8)])
+    };
+    let has = |found: &[Finding]| codes(found).contains(&"oom-restart-loop");
+    assert!(!has(&in_groups("/a", "/b")));
+    assert!(!has(&in_groups("/a/x", "/b/x")));
+    assert!(has(&in_groups("/a", "/a")));
+    let again = in_groups("/pod/1", "/pod/2");
+    assert!(has(&again), "a container that is started again has a new group");
+    let again = again.into_iter().find(|one| one.code == "oom-restart-loop").unwrap();
+    assert!(!again.hint.contains("database"), "{}", again.hint);
+}
+
+#[test]
 fn one_process_and_many_programs() {
     let found = finding(vec![reported(hog())], "oom-one-process");
     assert_eq!(found.claim, "one process, hog, held 93 % of RAM (4 GiB)");

@@ -217,7 +217,13 @@ fn no_socket(facts: &Facts, target: &Target) -> Option<Told> {
         facts.listeners.iter().map(|one| place(one.address, facts.port)).collect();
     let mut bound_once = bound.clone();
     bound_once.dedup();
-    let (code, claim, hint) = if all_other_family && v6 {
+    let (code, claim, hint) = if all_other_family && v6 && target.origin != Origin::Loopback {
+        (
+            "port-v4-only",
+            "refused over IPv6: only IPv4 sockets listen",
+            "Let the server listen on [::] too, or let clients use IPv4.",
+        )
+    } else if all_other_family && v6 {
         (
             "port-v4-only",
             "refused over IPv6: only IPv4 sockets listen; `localhost` may mean ::1 first",

@@ -43,22 +43,34 @@ fn life(life: &Life, page: &mut Page) {
     page.put("  ", &when, Style::Plain);
     let lines = life.kill_lines_compared;
     let (text, style) = match life.kills_counted {
+        Some(0) if lines == 0 => ("complete: the kernel counted no kill".to_owned(), true),
+        Some(1) if lines == 1 => {
+            ("complete: the kernel counted 1 kill, and its line is here".to_owned(), true)
+        }
         Some(kills) if kills == lines => {
             (format!("complete: the kernel counted {kills} kills, and their lines are here"), true)
         }
         Some(kills) => (
-            format!("not complete: the kernel counted {kills} kills, {lines} lines are here"),
+            format!(
+                "not complete: the kernel counted {}, {} here",
+                number(kills, "kill", "kills"),
+                number(lines, "line is", "lines are")
+            ),
             false,
         ),
         None => ("the kernel's own count is not known".to_owned(), false),
     };
     let more = match life.kill_lines - lines.min(life.kill_lines) {
         0 => String::new(),
-        count => format!("; {count} more kill lines stand before or behind the counting"),
+        1 => "; 1 more kill line is from before the watch began or after it ended".to_owned(),
+        count => {
+            format!("; {count} more kill lines are from before the watch began or after it ended")
+        }
     };
     page.put("    ", &format!("{text}{more}"), if style { Style::Good } else { Style::Odd });
     if life.gaps > 0 {
-        let text = format!("{} gaps, {} records missing", life.gaps, life.lost_records);
+        let gaps = number(life.gaps, "gap", "gaps");
+        let text = format!("{gaps}, {} missing", number(life.lost_records, "record", "records"));
         page.put("    ", &text, Style::Odd);
     }
     let end = if life.ended {
@@ -66,7 +78,8 @@ fn life(life: &Life, page: &mut Page) {
     } else {
         "it breaks off: a reset, a watch that was killed, or one that still records"
     };
-    page.put("    ", &format!("{} tables of processes; {end}", life.tables), Style::Faint);
+    let tables = number(life.tables, "table of processes", "tables of processes");
+    page.put("    ", &format!("{tables}; {end}"), Style::Faint);
 }
 
 /// Those that were seen; the others are counted.
@@ -100,8 +113,9 @@ fn victims(recorded: &Recorded, page: &mut Page) {
     }
     let unseen = recorded.victims.len() - seen.len();
     if unseen > 0 {
+        let were = if unseen == 1 { "was" } else { "were" };
         let text =
-            format!("{unseen} were killed before the watch began, or lived too short for it");
+            format!("{unseen} {were} killed before the watch began, or lived too short for it");
         page.put("  ", &text, Style::Faint);
     }
 }
@@ -134,12 +148,16 @@ fn foreseen(recorded: &Recorded, page: &mut Page) {
     if all + new == 0 {
         return;
     }
-    let newcomers = match new {
-        0 => String::new(),
-        count => format!("; {count} kills were of processes nobody had seen yet"),
-    };
-    let text = format!("the next victim was foreseen in {right} of {all} kills{newcomers}");
-    page.put("forecast: ", &text, Style::Plain);
+    let mut told = Vec::new();
+    if all > 0 {
+        let kills = number(all, "kill", "kills");
+        told.push(format!("the next victim was foreseen in {right} of {kills}"));
+    }
+    if new > 0 {
+        let of = number(new, "kill was of a process", "kills were of processes");
+        told.push(format!("{of} that lived too short to be seen"));
+    }
+    page.put("forecast: ", &told.join("; "), Style::Plain);
 }
 
 fn step(step: &StepTaken, page: &mut Page) {
@@ -157,6 +175,10 @@ fn step(step: &StepTaken, page: &mut Page) {
     if !step.detail.is_empty() {
         page.put("    ", &step.detail, Style::Faint);
     }
+}
+
+fn number(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn time(micros: u64) -> String {

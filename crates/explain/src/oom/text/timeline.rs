@@ -151,7 +151,7 @@ impl<'a> Table<'a> {
     ) {
         let title = title(shortage);
         if heading.as_ref() != Some(&title) {
-            page.put("", &format!("-- {title}"), Style::Strong);
+            page.put("-- ", &title, Style::Strong);
             *heading = Some(title);
             *consumers = None;
         }
