@@ -300,3 +300,32 @@ fn the_journal_is_asked_or_it_is_said_why_not() {
     assert_eq!(output.status.code(), Some(100));
     assert!(text(&output.stderr).contains("There is no journalctl here"));
 }
+
+#[test]
+fn root_becomes_nobody_before_it_reads_a_log() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_menshen"))
+        .args(["explain", "oom", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Nothing was written yet, so it waits for its first byte.
+    let stdin = child.stdin.take().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let nobody = || {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let has = |wanted: &str| text.lines().any(|line| line == wanted);
+        has("Uid:\t65534\t65534\t65534\t65534") && has("CapEff:\t0000000000000000")
+    };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !nobody() {
+        assert!(std::time::Instant::now() < until, "it stays root");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(child.try_wait().unwrap().is_none());
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 #[path = "support/live.rs"]
-#[expect(dead_code, reason = "shared with tests that start menshen themselves")]
+#[allow(dead_code, reason = "each test program uses its part")]
 mod live;
 #[path = "support/peers.rs"]
 #[expect(dead_code, reason = "shared with tests of other peers")]
@@ -44,6 +44,21 @@ wait $guard
     assert!(text.contains("guard -900\n"), "{text}");
     assert!(text.contains("menshen: web/0: 0\n"), "{text}");
     assert!(text.contains("again 0\n"), "{text}");
+}
+
+#[test]
+fn run_protects_where_that_is_permitted_and_says_where_it_is_not() {
+    let words =
+        ["run", "--protect=-500", "--no-timestamps", "--", "cat", "/proc/self/oom_score_adj"];
+    let folder = tempfile::tempdir().unwrap();
+    let here = live::command(folder.path(), &words).output().unwrap();
+    let said = String::from_utf8_lossy(&here.stderr);
+    let permitted = here.stdout.starts_with(b"-500");
+    assert!(permitted || said.contains("cat cannot be protected: oom_score_adj stays"), "{said}");
+    let guest = Guest { mebibytes: 160, cgroup: 2 };
+    let script = format!("menshen {}\n", words.join(" "));
+    let Some(left) = guest.run(&script) else { return };
+    assert_eq!(left.stdout(), "-500\n", "{}", left.told());
 }
 
 #[test]

@@ -307,6 +307,31 @@ fn is_explained(file: &Path, pid: u32) {
 }
 
 #[test]
+fn status_shows_a_watch_that_runs_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let status = || {
+        let mut command = live::command(folder.path(), &["status", "--json"]);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(status().0, Some(1), "nothing runs yet");
+    std::fs::write(folder.path().join("menshen.toml"), "").unwrap();
+    std::fs::create_dir(folder.path().join(".menshen")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_menshen"));
+    command.arg("guard").current_dir(folder.path()).stdin(Stdio::null()).stderr(Stdio::null());
+    let file = folder.path().join(".menshen/recorder");
+    let watch = Watch { child: command.spawn().unwrap(), file };
+    let pid = watch.child.id();
+    watch.until("it records", |status| status.pid == pid && status.flushed_sequence > 0);
+    let (code, text) = status();
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &told["guard_pid"]), (Some(0), &serde_json::Value::Null), "{text}");
+    assert_eq!(told["watch"]["pid"], pid, "{text}");
+    drop(watch.end());
+    assert_eq!(status().0, Some(1), "it ended");
+}
+
+#[test]
 fn serve_keeps_one_watch_as_the_configuration_says() {
     let mut live = Live::start("");
     let status = |live: &Live| {
