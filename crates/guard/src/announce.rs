@@ -73,6 +73,9 @@ pub(crate) fn text(
     if let Some(hint) = hint {
         row("", &format!("hint: {hint}"));
     }
+    if config.guard.watch {
+        row("", &watch_row(config));
+    }
     if let Some(account) = &generation.account {
         row("workers", &format!("run as user {} ({})", account.name, account.uid));
     }
@@ -211,6 +214,27 @@ fn trust_rows(row: &mut impl FnMut(&str, &str), certificates: &Contents, config:
     let only = if certificates.pairs.len() > 1 { ", where nothing else fits" } else { "" };
     let names = development.names.join(", ");
     row("", &format!("development CA{only}, good only for {names}"));
+}
+
+/// Where the last words are kept, and how much of `[guard]` is in force.
+fn watch_row(config: &Config) -> String {
+    let guard = &config.guard;
+    let steps = [
+        guard.refuse_uploads.is_some(),
+        guard.shrink_caches.is_some(),
+        guard.recycle_php.is_some(),
+        guard.brake.is_some() && !guard.brake_cgroups.is_empty(),
+        !guard.hold_cgroups.is_empty(),
+    ];
+    let steps = steps.into_iter().filter(|step| *step).count();
+    let steps = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
+    let protected = match guard.protect.len() {
+        0 => String::new(),
+        1 => ", 1 program protected".to_owned(),
+        more => format!(", {more} programs protected"),
+    };
+    let recorder = guard.recorder.display();
+    format!("watched: {steps} before the kernel kills{protected}; last words in {recorder}")
 }
 
 fn state_contents(config: &Config) -> String {
