@@ -145,8 +145,10 @@ fn pressure_refuses_new_uploads_and_loses_none_of_those_under_way() {
     assert!(view.refuses_uploads().is_none(), "there is no shortage yet: {}", live.log());
 
     let mut eater = group.eater("hog");
+    // Slower than the watch looks: faster than it can look nothing is shed before the kernel kills.
     while view.refuses_uploads().is_none() {
-        eater.eat(4);
+        eater.eat(2);
+        std::thread::sleep(Duration::from_millis(50));
     }
     let began = Instant::now();
     // Until the second step is taken too.

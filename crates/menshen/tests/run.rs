@@ -375,7 +375,12 @@ fn a_terminal_that_closes_ends_the_program() {
     }
     drop(writer);
     let runs = folder.path().join("runs");
-    while menshen_run::record::list(&runs).unwrap()[0].facts.exit_code != Some(4) {
+    let ended = || {
+        let listed = menshen_run::record::list(&runs).unwrap();
+        // While its record is written it is in no list.
+        listed.first().is_some_and(|run| run.facts.exit_code == Some(4))
+    };
+    while !ended() {
         assert!(Instant::now() < until, "the supervisor did not end");
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -119,10 +119,6 @@ fn cause(stat: &Stat, status: &Status, doing: Option<&Doing>) -> Cause {
             // A thread is named; its process is what people know.
             let tgid = Status::read(status.tracer).map_or(0, |tracer| tracer.tgid);
             let tracer = if tgid == 0 { status.tracer } else { tgid };
-            if tracer == std::process::id() {
-                // Held for the moment of a look of ours: no state of its own.
-                return Cause::NotStopped;
-            }
             let name = Stat::read(tracer).map(|tracer| tracer.name).unwrap_or_default();
             Cause::Traced { tracer, name }
         }

@@ -70,19 +70,25 @@ mod tests {
             eprintln!("SKIPPED: memory cannot be locked here: {error}");
             return;
         }
-        let before = locked_kib();
         let mut bytes = vec![0; 4 << 20];
         touch(&mut bytes);
-        let after = locked_kib();
+        let locked = locked_kib(bytes.as_ptr().addr());
         std::hint::black_box(&bytes);
         rustix::mm::munlockall().unwrap();
-        assert!(after >= before + 4000, "{before} KiB before, {after} after");
+        assert!(locked >= 4000, "{locked} KiB");
     }
 
-    /// `Locked:` of smaps_rollup counts pages that are there; `VmLck` counts address space.
-    fn locked_kib() -> u64 {
-        let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("Locked:")).unwrap();
+    /// `Locked:` of the mapping that holds this address: pages that are there. Pages of files count
+    /// less the more processes share them, so the sum over all mappings would not do.
+    fn locked_kib(address: usize) -> u64 {
+        let text = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut lines = text.lines().skip_while(|line| {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+            let number = |hex: &str| usize::from_str_radix(hex, 16).ok();
+            let range = range.and_then(|(from, to)| Some(number(from)?..number(to)?));
+            !range.is_some_and(|range| range.contains(&address))
+        });
+        let line = lines.find_map(|line| line.strip_prefix("Locked:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 }

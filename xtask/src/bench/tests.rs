@@ -47,6 +47,7 @@ fn short_runs_are_one_round_and_a_host_is_a_word() {
             "offload",
             "fastcgi",
             "explain-cert",
+            "explain-oom",
             "startup"
         ]
     );

@@ -54,6 +54,8 @@ fn cause(cause: stopped::Cause) -> Cause {
             None => Cause::UnknownSignal(format!("it is signal {number}")),
         },
         stopped::Cause::UnknownSignal(refusal) => Cause::UnknownSignal(why(&refusal)),
+        // Held for the moment of a look of our own: no state of the process.
+        stopped::Cause::Traced { tracer, .. } if tracer == std::process::id() => Cause::NotStopped,
         stopped::Cause::Traced { tracer, name } => Cause::Traced { tracer, name: text(&name) },
         stopped::Cause::Frozen(group) => Cause::Frozen {
             version: group.version,

@@ -27,6 +27,8 @@ pub fn folder() -> PathBuf {
 
 /// Makes the folder, and checks that it is ours alone.
 pub(crate) fn make(folder: &Path) -> io::Result<()> {
+    // A bare name has no folder above it that could be looked at.
+    let folder = &*std::path::absolute(folder)?;
     if let Some(parent) = folder.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
     }
