@@ -134,7 +134,7 @@ fn digests_are_checked_and_told() {
 fn of_racing_creations_one_wins() {
     for _ in 0..20 {
         let made = Fixture::new();
-        assert_eq!(winners(&made, Expect::Nothing), 1);
+        assert_eq!(race(&made, Expect::Nothing).won, 1);
     }
 }
 
@@ -144,7 +144,7 @@ fn of_racing_replacements_one_wins() {
         let made = Fixture::new();
         made.file("raced", "before");
         let seen = Seen::of(&made.root().look(b"/raced").unwrap().unwrap());
-        assert_eq!(winners(&made, Expect::Same(Some(seen))), 1);
+        assert_eq!(race(&made, Expect::Same(Some(seen))).won, 1);
     }
 }
 
@@ -152,36 +152,47 @@ fn of_racing_replacements_one_wins() {
 fn racing_uploads_without_conditions_never_mix() {
     let made = Fixture::new();
     for _ in 0..20 {
-        assert_eq!(winners(&made, Expect::Anything), 8);
+        let race = race(&made, Expect::Anything);
+        assert_eq!((race.won + race.busy, race.late), (8, 0));
     }
 }
 
-/// How many of eight racing uploads were published; the file is one of theirs, whole.
-fn winners(made: &Fixture, expect: Expect) -> usize {
+/// How eight racing uploads ended.
+struct Race {
+    won: usize,
+    /// Refused by their condition: another one was first.
+    late: usize,
+    /// Refused because the folder was locked too long: a slow disk under all the other tests.
+    busy: usize,
+}
+
+/// Eight uploads to one file at once; the file is one of theirs, whole.
+fn race(made: &Fixture, expect: Expect) -> Race {
     let start = Barrier::new(8);
     let (start, spool) = (&start, made.spool());
-    let won: Vec<u8> = std::thread::scope(|scope| {
+    let ends: Vec<(u8, Result<(), Fault>)> = std::thread::scope(|scope| {
         let one = |number: u8| {
             scope.spawn(move || {
                 let upload = fill(spool, "/raced", &[number; 1000]);
                 start.wait();
-                match spool.publish(upload, &expect) {
-                    Ok(_) => Some(number),
-                    Err(fault) => {
-                        assert_eq!(fault, Fault::Precondition);
-                        None
-                    }
-                }
+                (number, spool.publish(upload, &expect).map(drop))
             })
         };
         let all: Vec<_> = (0..8).map(one).collect();
-        all.into_iter().filter_map(|one| one.join().unwrap()).collect()
+        all.into_iter().map(|one| one.join().unwrap()).collect()
     });
     let content = std::fs::read(made.path("raced")).unwrap();
-    assert!(won.contains(&content[0]));
+    assert!(ends.contains(&(content[0], Ok(()))));
     assert_eq!(content, [content[0]; 1000]);
     assert!(made.spooled().is_empty());
-    won.len()
+    let count = |end: Result<(), Fault>| ends.iter().filter(|(_, one)| *one == end).count();
+    let race = Race {
+        won: count(Ok(())),
+        late: count(Err(Fault::Precondition)),
+        busy: count(Err(Fault::Busy)),
+    };
+    assert_eq!(race.won + race.late + race.busy, 8);
+    race
 }
 
 #[test]
