@@ -1,0 +1,1 @@
+//! Events of the binary log, MariaDB and MySQL, as far as they name tables.

@@ -1,0 +1,1 @@
+//! What the server's schema says about names: views, triggers, foreign keys, routines, engines.

@@ -1,0 +1,1 @@
+//! From binlog events to invalidations: own writes recognised, foreign ones settled.

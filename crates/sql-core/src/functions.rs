@@ -1,0 +1,1 @@
+//! Built-in functions whose result depends on their arguments alone.

@@ -1,0 +1,1 @@
+//! Tokens of a statement, as the server sees them: `sql_mode`, character set, comments.

@@ -1,0 +1,5 @@
+//! The sql door: relays MySQL and MariaDB sessions, one server connection for each client, and
+//! answers repeated reads from its cache.
+//!
+//! It holds no password but that of its own control account, parses nothing as root, and changes no
+//! reply but where the query cache itself is asked about.
