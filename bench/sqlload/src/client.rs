@@ -114,7 +114,7 @@ impl Session {
         Ok(Prepared { id })
     }
 
-    /// Runs a prepared statement whose only column is a BIGINT, and gives its first value.
+    /// Runs a prepared statement whose only column is a BIGINT or INT, and gives its first value.
     pub fn execute(&mut self, prepared: Prepared) -> Result<Option<String>, Failure> {
         let mut packet = vec![COM_STMT_EXECUTE];
         packet.extend_from_slice(&prepared.id.to_le_bytes());
@@ -280,13 +280,18 @@ fn text_row(mut packet: &[u8]) -> Option<Vec<Option<String>>> {
     Some(row)
 }
 
-/// A row of one BIGINT column: a zero, a map of NULLs, eight bytes.
+/// A row of one BIGINT or INT column: a zero, a map of NULLs, the number.
 fn bigint_row(packet: &[u8]) -> Option<Vec<Option<String>>> {
     let map = *packet.get(1)?;
     if map & 4 != 0 {
         return Some(vec![None]);
     }
-    let value = i64::from_le_bytes(packet.get(2..10)?.try_into().ok()?);
+    let bytes = packet.get(2..)?;
+    // A literal's column may be an INT.
+    let value = match bytes.len() {
+        4 => i64::from(i32::from_le_bytes(bytes.try_into().ok()?)),
+        _ => i64::from_le_bytes(bytes.get(..8)?.try_into().ok()?),
+    };
     Some(vec![Some(value.to_string())])
 }
 

@@ -5,3 +5,4 @@
 //! prepared statements whose results are text. It must never be linked into the product.
 
 pub mod client;
+pub mod torture;

@@ -8,7 +8,6 @@
 mod probe;
 mod rivals;
 
-use std::path::Path;
 use std::process::Command;
 
 use super::lab::Lab;
@@ -19,11 +18,7 @@ pub(crate) use rivals::configurations;
 use rivals::{Rivals, Target};
 
 /// Runs every case against every target, in turns.
-pub(crate) fn measure(
-    options: &Options,
-    lab: &Lab,
-    report: &Report,
-) -> Result<Vec<Row>, String> {
+pub(crate) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<Vec<Row>, String> {
     let rivals = Rivals::start(options, lab)?;
     let mut rows = Vec::new();
     for case in cases(options) {
@@ -240,11 +235,6 @@ fn shown(samples: &[Sample]) -> String {
         median(samples, |sample| sample.queries_per_s),
         median(samples, |sample| sample.p99_ms)
     )
-}
-
-/// Where a program of `bench/sqlload` is.
-fn sqlload(lab: &Lab, name: &str) -> std::path::PathBuf {
-    lab.menshen.parent().unwrap_or_else(|| Path::new(".")).join(name)
 }
 
 const HEADING: &str = "mix,connections,repeat_percent,target,round,queries_per_s,average_ms,p99_ms,\

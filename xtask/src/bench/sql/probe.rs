@@ -6,7 +6,7 @@
 use std::process::Command;
 
 use super::rivals::{Rivals, Target};
-use super::{Lab, Only, Options, Report, Row, sqlload};
+use super::{Lab, Only, Options, Report, Row};
 use crate::bench::report::median;
 use crate::server::Server;
 use crate::shell;
@@ -116,7 +116,7 @@ fn run(
 ) -> Result<Outcome, String> {
     let writes = if options.short { "1" } else { "5" };
     let address = format!("127.0.0.1:{}", rivals.port(target));
-    let mut command = Command::new(sqlload(lab, "sql_probe"));
+    let mut command = Command::new(lab.program("sql_probe"));
     let text = shell::output(command.arg(address).arg(entries.to_string()).arg(writes))?;
     let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let list = |name: &str| -> Vec<f64> {

@@ -5,12 +5,12 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Options, sqlload};
+use super::Options;
 use crate::bench::lab::Lab;
+use crate::mariadb::MariaDb;
 use crate::server::{Server, free_ports};
 use crate::shell;
 
@@ -114,31 +114,10 @@ pub(crate) fn configurations(options: &Options, lab: &Lab) -> Vec<(String, Strin
 }
 
 fn mariadb(lab: &Lab, word: &str, port: u16, settings: &[&str]) -> Result<Server, String> {
-    let program = |name: &str| {
-        shell::find(name)
-            .ok_or_else(|| format!("no {name} in PATH; install the package mariadb-server"))
-    };
-    let folder = folder(lab, word);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|e| e.to_string())?;
-    }
-    fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-    let data = format!("--datadir={}", folder.join("data").display());
-    let mut install = Command::new(program("mariadb-install-db")?);
-    install.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
-    shell::output(install.args(["--skip-test-db", "--user=root"]).arg(&data))?;
-    let socket = socket(lab, word);
-    let log = lab.conf().join(format!("mariadb-{word}.log"));
-    let mut command = Command::new(program("mariadbd")?);
-    command.args(["--no-defaults", "--user=root"]).args(COMMON).args(settings).arg(data);
-    command.arg(format!("--port={port}")).arg(format!("--socket={}", socket.display()));
-    command.arg(format!("--pid-file={}", folder.join("pid").display()));
-    let mut server = Server::start(&format!("mariadbd {word}"), &mut command, &log)?;
-    server.wait_until(&log, || UnixStream::connect(&socket).is_ok())?;
-    let client = program("mariadb")?;
-    let mut setup = Command::new(client);
-    setup.args(["--no-defaults", "--user=root"]).arg(format!("--socket={}", socket.display()));
-    shell::output(setup.arg("--execute").arg(SETUP))?;
+    let settings = [COMMON, settings].concat();
+    let mariadb = MariaDb::install(&folder(lab, word), &socket(lab, word), port, &settings)?;
+    let server = mariadb.start()?;
+    mariadb.execute(SETUP)?;
     Ok(server)
 }
 
@@ -154,7 +133,7 @@ fn haproxy(lab: &Lab, port: u16) -> Result<Server, String> {
 
 fn canned(lab: &Lab, port: u16) -> Result<Server, String> {
     let log = lab.conf().join("canned.log");
-    let mut command = Command::new(sqlload(lab, "canned_sql"));
+    let mut command = Command::new(lab.program("canned_sql"));
     let mut server =
         Server::start("canned_sql", command.args([port.to_string(), "2".to_owned()]), &log)?;
     server.wait_for(port, &log)?;
@@ -224,12 +203,8 @@ fn socket(lab: &Lab, word: &str) -> PathBuf {
     Path::new(&lab.ram).join(format!("{word}.sock"))
 }
 
-const COMMON: &[&str] = &[
-    "--bind-address=127.0.0.1",
-    "--max-connections=2000",
-    "--innodb-buffer-pool-size=256M",
-    "--performance-schema=OFF",
-];
+const COMMON: &[&str] =
+    &["--max-connections=2000", "--innodb-buffer-pool-size=256M", "--performance-schema=OFF"];
 const OWN_CACHE: &[&str] =
     &["--query-cache-type=1", "--query-cache-size=256M", "--query-cache-limit=1M"];
 /// The table is sysbench's, made here so that all servers have the same rows.
