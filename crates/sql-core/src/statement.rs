@@ -12,6 +12,7 @@ use core::ops::Range;
 use crate::functions::Purity;
 use crate::lexer::{Charset, Mode};
 
+use cursor::Cursor;
 use verb::Head;
 use walk::Walk;
 
@@ -487,9 +488,10 @@ pub(crate) fn function(name: &[u8]) -> Option<Purity> {
 
 /// The first statement, and what follows its `;`.
 fn split(bytes: &[u8], mode: Mode) -> (Statement<'_>, Option<&[u8]>) {
-    let mut head = Head::new(bytes, mode);
+    let cursor = Cursor::new(bytes, mode);
+    let mut head = Head::new(cursor.clone());
     let kind = head.kind();
-    let mut walk = Walk::new(bytes, mode, head.base);
+    let mut walk = Walk::new(cursor, head.base);
     let semicolon = walk.run();
     let mut flags = walk.flags;
     flags.join(head.flags);

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use crate::lexer::{Mode, TokenKind};
+use crate::lexer::TokenKind;
 
 use super::cursor::Cursor;
 use super::walk::State;
@@ -29,9 +29,10 @@ pub(super) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    pub(super) fn new(text: &'a [u8], mode: Mode) -> Self {
+    /// A reader of the first words behind `cursor`.
+    pub(super) fn new(cursor: Cursor<'a>) -> Self {
         Self {
-            cursor: Cursor::new(text, mode),
+            cursor,
             flags: Flags::default(),
             targets: Vec::new(),
             assignments: Vec::new(),
