@@ -52,9 +52,8 @@ pub enum TlsProblem {
 /// # Errors
 /// PEM that cannot be read, or a key that does not match.
 pub fn for_clients(pair: &SqlPair, now_unix: i64) -> Result<Arc<ServerConfig>, TlsProblem> {
-    let loaded =
-        load_pair(pair.certificate_pem.as_bytes(), pair.key_pem.as_bytes(), now_unix)
-            .map_err(TlsProblem::Own)?;
+    let loaded = load_pair(pair.certificate_pem.as_bytes(), pair.key_pem.as_bytes(), now_unix)
+        .map_err(TlsProblem::Own)?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
