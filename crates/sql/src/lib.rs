@@ -3,3 +3,8 @@
 //!
 //! It holds no password but that of its own control account, parses nothing as root, and changes no
 //! reply but where the query cache itself is asked about.
+
+mod catalog;
+mod control;
+mod follow;
+mod orphans;
