@@ -266,4 +266,3 @@ struct Object {
     /// Tables with foreign keys to this one whose rows change with it, and on what.
     children: Vec<(Acts, Name)>,
 }
-

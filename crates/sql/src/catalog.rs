@@ -7,33 +7,33 @@ use menshen_sql_core::catalog::{Catalog, Scope};
 
 /// The catalog of the moment. Read on a miss, never on a hit.
 #[derive(Debug, Default)]
-pub(crate) struct CatalogCell {
+pub struct CatalogCell {
     catalog: RwLock<Arc<Catalog>>,
     generation: AtomicU64,
 }
 
 impl CatalogCell {
     /// The catalog of the moment.
-    pub(crate) fn load(&self) -> Arc<Catalog> {
+    pub fn load(&self) -> Arc<Catalog> {
         Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether `catalog` is still the one of the moment. What was derived from it (tables of a
     /// statement, slots) must be derived anew if not: take the stamp first, then ask this.
-    pub(crate) fn is_current(&self, catalog: &Catalog) -> bool {
+    pub fn is_current(&self, catalog: &Catalog) -> bool {
         self.generation.load(Ordering::SeqCst) == catalog.generation()
     }
 }
 
 /// Reads the schema again when asked to.
 #[derive(Clone, Debug)]
-pub(crate) struct CatalogKeeper {
+pub struct CatalogKeeper {
     _asks: (),
 }
 
 /// What became of a request to read names again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refreshed {
+pub enum Refreshed {
     /// The catalog of the moment knows them as they are now.
     Done,
     /// They could not be read in time: the catalog calls them unknown, until they have been.
@@ -42,7 +42,7 @@ pub(crate) enum Refreshed {
 
 impl CatalogKeeper {
     /// Reads these again after DDL. Never waits longer than about a second.
-    pub(crate) async fn refresh(&self, _scopes: Vec<Scope>) -> Refreshed {
+    pub async fn refresh(&self, _scopes: Vec<Scope>) -> Refreshed {
         unimplemented!()
     }
 }

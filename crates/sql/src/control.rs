@@ -11,18 +11,18 @@ use crate::orphans::Orphans;
 
 /// What sessions have of all this.
 #[derive(Clone, Debug)]
-pub(crate) struct Foreign {
+pub struct Foreign {
     /// The schema.
-    pub(crate) catalog: Arc<CatalogCell>,
+    pub catalog: Arc<CatalogCell>,
     /// Who reads it again.
-    pub(crate) keeper: CatalogKeeper,
+    pub keeper: CatalogKeeper,
     /// Who follows the binary log.
-    pub(crate) follower: Follower,
+    pub follower: Follower,
     /// Who waits for writes of unknown outcome.
-    pub(crate) orphans: Orphans,
+    pub orphans: Orphans,
 }
 
 /// Starts the thread. Without a control account the gate stays closed.
-pub(crate) fn start(_versions: Versions) -> std::io::Result<Foreign> {
+pub fn start(_versions: Versions) -> std::io::Result<Foreign> {
     unimplemented!()
 }

@@ -5,22 +5,22 @@ use std::time::Duration;
 use menshen_sql_core::versions::Slot;
 
 /// A MariaDB GTID, `domain-server-sequence`, or a MySQL one, `uuid:number`.
-pub(crate) type Gtid = menshen_sql_core::binlog::Gtid;
+pub type Gtid = menshen_sql_core::binlog::Gtid;
 
 /// Why the binary log is not followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OffReason {
+pub struct OffReason {
     /// Kebab-case, stable.
-    pub(crate) code: &'static str,
+    pub code: &'static str,
     /// What was found.
-    pub(crate) claim: String,
+    pub claim: String,
     /// What to do.
-    pub(crate) hint: &'static str,
+    pub hint: &'static str,
 }
 
 /// How the follower is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum FollowState {
+pub enum FollowState {
     /// Up to date.
     Following,
     /// Connected or connecting, not yet up to date.
@@ -31,7 +31,7 @@ pub(crate) enum FollowState {
 
 /// Whether the cache may be used at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
+pub enum Gate {
     /// No hits, no fills.
     Closed,
     /// Hits and fills.
@@ -42,25 +42,25 @@ pub(crate) enum Gate {
 
 /// The handle sessions have.
 #[derive(Clone, Debug)]
-pub(crate) struct Follower {
+pub struct Follower {
     _shared: (),
 }
 
 impl Follower {
     /// One atomic load: asked before every hit and every fill.
-    pub(crate) fn gate(&self) -> Gate {
+    pub fn gate(&self) -> Gate {
         unimplemented!()
     }
 
     /// For status.
-    pub(crate) fn state(&self) -> FollowState {
+    pub fn state(&self) -> FollowState {
         unimplemented!()
     }
 
     /// A write through the door was acknowledged with this GTID (as the OK reported `last_gtid`)
     /// and is known to have changed these slots. To be called BEFORE `Versions::end` of them, on
     /// the session's thread; it takes one short lock.
-    pub(crate) fn own_commit(&self, _gtid: &[u8], _slots: &[Slot]) {
+    pub fn own_commit(&self, _gtid: &[u8], _slots: &[Slot]) {
         unimplemented!()
     }
 }

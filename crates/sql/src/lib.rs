@@ -4,7 +4,9 @@
 //! It holds no password but that of its own control account, parses nothing as root, and changes no
 //! reply but where the query cache itself is asked about.
 
-mod catalog;
-mod control;
-mod follow;
-mod orphans;
+pub mod cache;
+pub mod catalog;
+pub mod control;
+pub mod counters;
+pub mod follow;
+pub mod orphans;
