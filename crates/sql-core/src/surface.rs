@@ -15,7 +15,9 @@ mod settings;
 
 use alloc::vec::Vec;
 
-pub use settings::{CacheType, Globals, Locals, Status};
+pub use settings::{Globals, Locals, Setting, Status};
+
+use crate::lexer::Mode;
 
 /// What a server has of the query cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,41 +33,45 @@ pub enum Native {
 pub struct View<'a> {
     /// What the server itself has.
     pub native: Native,
-    /// `ANSI_QUOTES` is in the session's `sql_mode`.
-    pub ansi_quotes: bool,
-    /// `NO_BACKSLASH_ESCAPES` is in the session's `sql_mode`.
-    pub no_backslash_escapes: bool,
+    /// How the session's text is read.
+    pub mode: Mode,
     /// The door's settings, shared by all sessions.
     pub globals: &'a Globals,
     /// This session's settings.
     pub locals: &'a Locals,
     /// The counters at this moment.
     pub status: &'a Status,
+    /// The session's last statement was a hit (its `Last_query_cost` is 0).
+    pub after_hit: bool,
 }
 
 /// What to do next for a statement of the surface.
+///
+/// Warnings and errors of the door's own are raised in the server, by a `SIGNAL` in a
+/// [`Step::Send`], so that `SHOW WARNINGS`, `GET DIAGNOSTICS` and `@@warning_count` agree with what
+/// the client was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Send this statement to the server as one of the door's own, keep its whole reply from the
-    /// client and hand it to [`Plan::resume`].
+    /// client (but read what it says of the session's state) and hand it to [`Plan::resume`].
     Ask(Vec<u8>),
     /// Treat this statement as if the client had sent it (judge, begin, relay), its rows passed
-    /// through `patch`; then hand [`Answer::Relayed`] to [`Plan::resume`] and do the effects of
-    /// the step that comes back. Its reply is already with the client: a [`Step::Reply`] of that
-    /// call is `Reply::Nothing`.
+    /// through `patch`; then hand [`Answer::Relayed`] to [`Plan::resume`], which ends with
+    /// [`Step::Done`]. The hidden statement never asks the surface again.
     Send {
         /// The statement; often the client's own bytes.
         statement: Vec<u8>,
         /// How rows change on their way to the client.
         patch: Option<Patch>,
     },
-    /// Apply the effects, then write the reply: the statement is over.
-    Reply {
-        /// What changes; in this order.
-        effects: Vec<Effect>,
-        /// What the client gets.
-        reply: Reply,
-    },
+    /// Apply these changes, in order; the statement is over and its reply is with the client.
+    Done(Vec<Effect>),
+    /// Write the server's own ERR packet payload to the client; the statement is over.
+    Refuse(Vec<u8>),
+    /// `EXPLAIN CACHE`: answer what the cache thinks of this statement; the statement is over.
+    Explain(Vec<u8>),
+    /// `SHOW QUERY CACHE`: answer the statements with most hits and most waste; it is over.
+    Top,
 }
 
 /// What came of a [`Step::Ask`] or a [`Step::Send`].
@@ -73,67 +79,29 @@ pub enum Step {
 pub enum Answer {
     /// OK without rows.
     Ok,
-    /// Rows of the text protocol; `None` is NULL.
-    Rows {
-        /// Column type codes of the protocol (`MYSQL_TYPE_*`).
+    /// The one row of a `SELECT` of the door's own, in the text protocol.
+    Row {
+        /// Type codes of the columns (`MYSQL_TYPE_*` of the protocol).
         types: Vec<u8>,
-        /// Values.
-        rows: Vec<Vec<Option<Vec<u8>>>>,
+        /// Values; `None` is NULL.
+        values: Vec<Option<Vec<u8>>>,
     },
-    /// The payload of the server's ERR packet, relayed to the client when the plan gives up.
+    /// The payload of the server's ERR packet.
     Err(Vec<u8>),
     /// The reply of a [`Step::Send`] is with the client.
     Relayed {
-        /// Whether it ended with OK or rows, not ERR.
+        /// It ended with OK or rows, not ERR.
         ok: bool,
     },
 }
 
-/// What the client gets from the door.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// Nothing: the server's reply has been relayed.
-    Nothing,
-    /// OK, with these warnings to be shown by the next `SHOW WARNINGS`.
-    Ok(Vec<Warning>),
-    /// A result set of text columns.
-    Table {
-        /// Column names.
-        columns: Vec<Vec<u8>>,
-        /// Values; `None` is NULL.
-        rows: Vec<Vec<Option<Vec<u8>>>>,
-    },
-    /// An error in the server's words.
-    Err {
-        /// MariaDB's error number.
-        code: u16,
-        /// SQLSTATE.
-        state: [u8; 5],
-        /// The message.
-        message: Vec<u8>,
-    },
-    /// The server's own ERR packet payload.
-    ServerErr(Vec<u8>),
-}
-
-/// A row of `SHOW WARNINGS`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// `Note`, `Warning` or `Error`.
-    pub level: &'static str,
-    /// Error number.
-    pub code: u16,
-    /// Message.
-    pub message: Vec<u8>,
-}
-
 /// A change that a statement of the surface causes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The door's settings become these, in one step (`SET GLOBAL`); a new size resizes the cache.
-    Globals(Globals),
-    /// The session's settings become these.
-    Locals(Locals),
+    /// The door's settings change; a size resizes the cache (and empties it).
+    Global(Setting),
+    /// The session's settings change.
+    Session(Setting),
     /// `RESET QUERY CACHE`, `FLUSH TABLES`: every entry goes.
     Reset,
     /// `FLUSH QUERY CACHE`: free memory becomes one block; entries stay.
@@ -149,7 +117,7 @@ pub struct Plan {}
 impl Plan {
     /// What to do after `answer` came.
     pub fn resume(&mut self, _answer: Answer, _view: &View<'_>) -> Step {
-        Step::Reply { effects: Vec::new(), reply: Reply::Nothing }
+        Step::Done(Vec::new())
     }
 }
 
@@ -158,6 +126,13 @@ impl Plan {
 /// Costs a look at the first word and one search of the bytes for ordinary statements.
 #[must_use]
 pub fn look(_statement: &[u8], _view: &View<'_>) -> Option<(Plan, Step)> {
+    None
+}
+
+/// The statement without the keywords `SQL_CACHE` and `SQL_NO_CACHE`, for servers that have
+/// [`Native::Removed`] them; `None` when it has none. The cache's own decision needs the original.
+#[must_use]
+pub fn without_keywords(_statement: &[u8], _mode: Mode) -> Option<Vec<u8>> {
     None
 }
 

@@ -3,28 +3,23 @@
 //! Source: MariaDB `sql/sys_vars.cc`, `sql/sql_cache.cc`. It never holds a cache itself. It cannot
 //! fail.
 
-/// `query_cache_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CacheType {
-    /// Nothing is cached.
-    Off,
-    /// Every cacheable SELECT.
-    #[default]
-    On,
-    /// Only those with `SQL_CACHE`.
-    Demand,
-}
+use crate::judge::CacheType;
 
-impl CacheType {
-    /// The value as `SHOW VARIABLES` prints it.
-    #[must_use]
-    pub const fn shown(self) -> &'static str {
-        match self {
-            Self::Off => "OFF",
-            Self::On => "ON",
-            Self::Demand => "DEMAND",
-        }
-    }
+/// One setting with its new value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// `query_cache_type`.
+    CacheType(CacheType),
+    /// `query_cache_size`, bytes.
+    Size(u64),
+    /// `query_cache_limit`, bytes.
+    Limit(u64),
+    /// `query_cache_min_res_unit`, bytes.
+    MinResUnit(u64),
+    /// `query_cache_wlock_invalidate`.
+    WlockInvalidate(bool),
+    /// `query_cache_strip_comments`.
+    StripComments(bool),
 }
 
 /// The variables of all sessions.
@@ -51,6 +46,18 @@ pub struct Globals {
 }
 
 impl Globals {
+    /// Changes one setting.
+    pub const fn apply(&mut self, setting: Setting) {
+        match setting {
+            Setting::CacheType(value) => self.cache_type = value,
+            Setting::Size(value) => self.size = value,
+            Setting::Limit(value) => self.limit = value,
+            Setting::MinResUnit(value) => self.min_res_unit = value,
+            Setting::WlockInvalidate(value) => self.wlock_invalidate = value,
+            Setting::StripComments(value) => self.strip_comments = value,
+        }
+    }
+
     /// The settings of the configuration.
     #[must_use]
     pub const fn new(cache_type: CacheType, size: u64, limit: u64) -> Self {
@@ -80,6 +87,16 @@ pub struct Locals {
 }
 
 impl Locals {
+    /// Changes one setting; those that no session has stay.
+    pub const fn apply(&mut self, setting: Setting) {
+        match setting {
+            Setting::CacheType(value) => self.cache_type = value,
+            Setting::WlockInvalidate(value) => self.wlock_invalidate = value,
+            Setting::StripComments(value) => self.strip_comments = value,
+            Setting::Size(_) | Setting::Limit(_) | Setting::MinResUnit(_) => {}
+        }
+    }
+
     /// The settings of a session that begins, or is reset.
     #[must_use]
     pub const fn new(globals: &Globals) -> Self {
