@@ -3,3 +3,6 @@
 //!
 //! It holds no password but that of its own control account, parses nothing as root, and changes no
 //! reply but where the query cache itself is asked about.
+
+pub mod cache;
+pub mod counters;

@@ -28,6 +28,7 @@ pub mod session;
 pub mod sock_diag;
 pub mod spawn;
 pub mod steer;
+pub mod words;
 
 pub use bulletin::{Bulletin, BulletinReader};
 pub use netlink::NetlinkError;
