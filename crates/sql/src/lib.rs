@@ -5,4 +5,8 @@
 //! reply but where the query cache itself is asked about.
 
 pub mod cache;
+pub mod catalog;
+pub mod control;
 pub mod counters;
+pub mod follow;
+pub mod orphans;
