@@ -15,8 +15,7 @@
 
 use alloc::vec::Vec;
 
-/// Place of a table's version word (`versions`); a hash, so two tables may share one.
-pub type Slot = u16;
+use crate::versions::Slot;
 
 /// A table a statement is about to write to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
