@@ -9,4 +9,5 @@ pub mod catalog;
 pub mod control;
 pub mod counters;
 pub mod follow;
+pub mod link;
 pub mod orphans;
