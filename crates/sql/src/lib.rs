@@ -11,3 +11,4 @@ pub mod counters;
 pub mod follow;
 pub mod link;
 pub mod orphans;
+pub mod report;
