@@ -9,9 +9,17 @@
 //! reply but where the query cache itself is asked about.
 
 pub mod cache;
+pub mod catalog;
+pub mod control;
 pub mod counters;
+pub mod follow;
 pub mod link;
 pub mod login;
+pub mod orphans;
 mod proxy_protocol;
+pub mod relay;
+pub mod report;
+pub mod seat;
+pub mod tally;
 pub mod tls;
 pub mod upstream;

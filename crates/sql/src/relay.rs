@@ -171,9 +171,7 @@ impl Session<'_> {
     async fn stream(&mut self, end: StreamEnd) -> Result<(), Left> {
         let mut stream = Stream::new(end);
         while !stream.ended() {
-            if self.client.bytes().is_empty()
-                && !matches!(self.client.fill().await, Ok(1..))
-            {
+            if self.client.bytes().is_empty() && !matches!(self.client.fill().await, Ok(1..)) {
                 return Err(Left::Client);
             }
             let count = stream.take(self.client.bytes());
@@ -344,4 +342,3 @@ fn without_tracking(packet: &[u8], client: Capabilities, server: Capabilities) -
 
 /// Commands up to this many bytes are waited for before the server is sent them.
 const WHOLE_MAX: usize = 32 << 10;
-
