@@ -35,6 +35,13 @@ macro_rules! counters {
                 match self { $(Self::$variant => $help,)+ }
             }
 
+            /// Whether a worker of the sql door counts it; the others are of the web door, but
+            /// for both doors' [`Counter::CacheShrinks`] and [`Counter::CacheShrunk`].
+            #[must_use]
+            pub const fn is_sql(self) -> bool {
+                self as usize >= Self::SqlSessions as usize
+            }
+
             /// Counter or gauge.
             #[must_use]
             pub const fn kind(self) -> CounterKind {
@@ -129,4 +136,50 @@ counters! {
     CacheShrinks Counter "cache_shrinks_total"
         "times a worker gave back memory it could do without";
     CacheShrunk Counter "cache_shrunk_bytes_total" "bytes a worker gave back so";
+    SqlSessions Gauge "sql_sessions_open" "sessions of the sql door held now";
+    SqlUncached Gauge "sql_sessions_uncached"
+        "sessions held now that are relayed without the cache";
+    SqlAccepted Counter "sql_sessions_total" "sessions accepted by the sql door";
+    SqlLoginsFailed Counter "sql_logins_failed_total" "sessions that ended before their login";
+    SqlUpstreamFailed Counter "sql_upstream_failed_total"
+        "sessions refused because the server could not be reached";
+    SqlCommands Counter "sql_commands_total" "commands of clients";
+    SqlBytesIn Counter "sql_received_bytes_total" "bytes received from clients";
+    SqlBytesOut Counter "sql_sent_bytes_total" "bytes sent to clients";
+    SqlHits Counter "sql_qcache_hits_total" "Qcache_hits: reads answered from the cache";
+    SqlInserts Counter "sql_qcache_inserts_total" "Qcache_inserts: results stored";
+    SqlNotCached Counter "sql_qcache_not_cached_total"
+        "Qcache_not_cached: reads whose results were not stored";
+    SqlPrunes Counter "sql_qcache_lowmem_prunes_total"
+        "Qcache_lowmem_prunes: results dropped to make room";
+    SqlEntries Gauge "sql_qcache_queries_in_cache" "Qcache_queries_in_cache";
+    SqlFreeBytes Gauge "sql_qcache_free_memory_bytes" "Qcache_free_memory";
+    SqlFreeBlocks Gauge "sql_qcache_free_blocks" "Qcache_free_blocks";
+    SqlTotalBlocks Gauge "sql_qcache_total_blocks" "Qcache_total_blocks";
+    SqlCacheBytes Gauge "sql_cache_used_bytes" "bytes the cache of results uses, all overhead in";
+    SqlCacheSize Gauge "sql_cache_size_bytes" "query_cache_size now";
+    SqlServing Gauge "sql_cache_serving" "1 while reads may be answered from the cache";
+    SqlHitBytes Counter "sql_hit_bytes_total" "bytes sent to clients from the cache";
+    SqlSavedMicros Counter "sql_saved_microseconds_total"
+        "time the server took to make results that were then answered from the cache, microseconds";
+    SqlWasted Counter "sql_fills_wasted_total" "results stored and dropped without a hit";
+    SqlInvalidations Counter "sql_invalidations_total" "changes of tables, whoever made them";
+    SqlInvalidated Counter "sql_entries_invalidated_total" "results dropped as stale";
+    SqlForeign Counter "sql_foreign_changes_total"
+        "changes of tables seen in the binlog that did not come through the door";
+    SqlRightsChecked Counter "sql_rights_checked_total"
+        "times the server was asked whether an account may read what another one had cached";
+    SqlFollower Gauge "sql_follower_state" "the follower of the binlog: 0 off, 1 behind, 2 follows";
+    SqlFollowLag Gauge "sql_follower_lag_microseconds"
+        "age of the last change from the binlog when it was settled, microseconds";
+    LimitSqlConnections Counter "limit_sql_connections_total" "hits of sql.connections_max";
+    LimitSqlHandshake Counter "limit_sql_handshake_seconds_total"
+        "hits of sql.handshake_seconds_max";
+    LimitSqlIdle Counter "limit_sql_idle_seconds_total" "hits of sql.idle_seconds_max";
+    LimitSqlDrain Counter "limit_sql_drain_seconds_total"
+        "sessions closed by sql.drain_seconds_max";
+    LimitSqlResult Counter "limit_sql_result_bytes_total"
+        "results not stored because of sql.result_bytes_max";
+    LimitSqlInspect Counter "limit_sql_inspect_bytes_total" "hits of sql.inspect_bytes_max";
+    LimitSqlFingerprints Counter "limit_sql_fingerprints_total" "hits of sql.fingerprints_max";
 }

@@ -12,6 +12,7 @@ pub mod paths;
 mod problem;
 mod render;
 mod sample;
+pub mod sql;
 mod table;
 pub mod watch;
 pub mod worker;
@@ -21,15 +22,17 @@ mod tests;
 
 pub use failure::Failure;
 pub use model::{
-    Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Bounds, Children, Config,
-    Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
-    Guard, Limits, Links, Mount, NameValue, Network, Php, PhpAddress, PhpBackend, PlainMode,
-    Protect, ProtectBy, PublicPath, QueryPiece, Redirect, Rule, Site, Threshold, Tls, Try, Web,
+    Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Bounds, CacheType, Children,
+    Config, Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable,
+    Fields, Guard, Limits, Links, Mount, NameValue, Network, Php, PhpAddress, PhpBackend,
+    PlainMode, Protect, ProtectBy, PublicPath, QueryPiece, Redirect, Rule, Site, Sql, SqlAddress,
+    SqlTransactions, Threshold, Tls, Try, UpstreamTls, Web, WithoutBinlog,
 };
 pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;
 pub use render::{Colour, render, summary};
 pub use sample::{reference, sample};
+pub use sql::{SqlListener, SqlPair, SqlSpec};
 pub use watch::WatchSpec;
 pub use worker::{
     ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec, Secrets, Shelf, ShelfPair,

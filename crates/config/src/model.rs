@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 mod guard;
 mod site;
+mod sql;
 
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
 };
+pub use sql::{CacheType, Sql, SqlAddress, SqlTransactions, UpstreamTls, WithoutBinlog};
 
 /// Everything `menshen.toml` can say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub sites: Vec<Site>,
     /// PHP as a whole.
     pub php: Php,
+    /// The sql door.
+    pub sql: Sql,
     /// Certificates.
     pub tls: Tls,
     /// How certificates are asked for.
@@ -233,6 +237,7 @@ impl Default for Config {
             web: Web::default(),
             sites: Vec::new(),
             php: Php::default(),
+            sql: Sql::default(),
             tls: Tls {
                 certificate: None,
                 key: None,

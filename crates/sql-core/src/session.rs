@@ -1,1 +1,427 @@
 //! What one client's session is in: what the server reported, transactions, fingerprint.
+//!
+//! Sans IO. The caller reports what it sees: trackers of OK packets ([`Session::variable`],
+//! [`Session::schema`], [`Session::unnamed_change`]), what each statement means ([`Intent`]) before
+//! it is sent, and the end of each reply ([`Session::settle`]). From that follow whether the cache
+//! may be asked ([`Session::serving`]), under which fingerprint, and which tables become or stop
+//! being pending ([`Settled`]).
+//!
+//! It must never call a session understood that is not: whatever may have changed state in a way
+//! the server does not report by name (a function that makes a temporary table, a procedure that
+//! prepares statements) makes it *opaque* until the client resets it. How it fails: opaque sessions
+//! and servers that report nothing are relayed and never served.
+//!
+//! Cited: MariaDB `sql/session_tracker.cc` and the protocol's page on OK packets. Measured on
+//! MariaDB 10.11: `SET STATEMENT` reports the value that holds for one statement only, so the
+//! session asks again ([`Serving::Ask`]); `SET TRANSACTION` reports nothing.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::judge::{CacheType, Facts, Reason};
+use crate::lexer::{Mode, Server};
+use crate::versions::Slot;
+
+pub use intent::{Change, Intent};
+pub use texts::{Effective, Texts};
+pub use transaction::{Outcome, Settled, Target, Transaction, Turn, Undo};
+pub use variables::{Variables, tracking};
+
+mod intent;
+mod texts;
+mod transaction;
+mod variables;
+
+/// One client's session.
+#[derive(Debug)]
+pub struct Session {
+    server: Server,
+    capabilities: u64,
+    transactions: Transactions,
+    status: u16,
+    database: Option<Box<[u8]>>,
+    variables: Variables,
+    mode: Mode,
+    transaction: Transaction,
+    texts: Texts,
+    temporary: Vec<(Box<[u8]>, Box<[u8]>)>,
+    doubts: Doubts,
+    unnamed: bool,
+    fingerprint: Option<u32>,
+}
+
+/// Whether statements in transactions are served (`transactions` in `[sql]`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transactions {
+    /// From entries that show what the transaction's snapshot shows.
+    Snapshot,
+    /// Never.
+    Never,
+}
+
+/// Whether the cache may be asked for this session's next statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serving {
+    /// Yes; for a snapshot only what has not changed since.
+    Yes {
+        /// As `Versions::now` counted before the snapshot.
+        snapshot: Option<u64>,
+    },
+    /// It must go to the server, which takes a snapshot or opens the transaction with it; its reply
+    /// may be stored.
+    Opens,
+    /// Not before [`tracking`] has been sent again.
+    Ask,
+    /// No.
+    No(Reason),
+}
+
+/// Why the reported state may not be the whole state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Doubts {
+    /// The server does not report, or has not yet.
+    untracked: bool,
+    /// Something changed that nobody named.
+    opaque: bool,
+    /// Reported values may be of one statement only.
+    stale: bool,
+    /// `LOCK TABLES`.
+    locked: bool,
+    /// `SET timestamp`.
+    fixed_time: bool,
+    /// `SET TRANSACTION` for the next transaction.
+    next_isolation: bool,
+    /// In an XA transaction.
+    xa: bool,
+    /// An ERR within a transaction: it may be over.
+    status: bool,
+}
+
+impl Session {
+    /// A session as it is right after login. `capabilities`: the bits of the client that shape
+    /// replies; `status`: of the server's OK.
+    #[must_use]
+    pub fn new(
+        server: Server,
+        capabilities: u64,
+        transactions: Transactions,
+        database: Option<&[u8]>,
+        status: u16,
+    ) -> Self {
+        Self {
+            server,
+            capabilities,
+            transactions,
+            status,
+            database: database.filter(|name| !name.is_empty()).map(Into::into),
+            variables: Variables::default(),
+            mode: Mode::new(b"", b"", server),
+            transaction: Transaction::default(),
+            texts: Texts::default(),
+            temporary: Vec::new(),
+            doubts: Doubts { untracked: true, ..Doubts::default() },
+            unnamed: false,
+            fingerprint: None,
+        }
+    }
+
+    /// Whether the cache may be asked, as far as the session is concerned.
+    #[must_use]
+    pub fn serving(&self) -> Serving {
+        if self.doubts == Doubts::default() && self.status & (IN_TRANS | AUTOCOMMIT) == AUTOCOMMIT {
+            return match self.fresh_isolation() {
+                true => Serving::Yes { snapshot: None },
+                false => Serving::No(Reason::Isolation),
+            };
+        }
+        self.serving_seldom()
+    }
+
+    fn serving_seldom(&self) -> Serving {
+        let doubts = &self.doubts;
+        let rows = [
+            (doubts.untracked, Reason::NoTracking),
+            (doubts.opaque, Reason::OpaqueSession),
+            (doubts.fixed_time, Reason::FixedTimestamp),
+            (doubts.locked, Reason::LockedTables),
+            (doubts.next_isolation || !self.fresh_isolation(), Reason::Isolation),
+            (doubts.xa || doubts.status, Reason::InTransaction),
+        ];
+        if let Some((_, reason)) = rows.into_iter().find(|(is, _)| *is) {
+            return Serving::No(reason);
+        }
+        if doubts.stale {
+            return Serving::Ask;
+        }
+        match (self.in_transaction(), self.status & AUTOCOMMIT != 0) {
+            (false, true) => Serving::Yes { snapshot: None },
+            _ if self.transactions == Transactions::Never => Serving::No(Reason::InTransaction),
+            (false, false) => Serving::Opens,
+            (true, _) if self.reads_committed() => Serving::Yes { snapshot: None },
+            (true, _) => match self.transaction.snapshot() {
+                None => Serving::Opens,
+                snapshot => Serving::Yes { snapshot },
+            },
+        }
+    }
+
+    /// Whether READ UNCOMMITTED and SERIALIZABLE are out of the question.
+    fn fresh_isolation(&self) -> bool {
+        matches!(self.variables.isolation(), Some(b"REPEATABLE-READ" | b"READ-COMMITTED"))
+    }
+
+    fn reads_committed(&self) -> bool {
+        self.variables.isolation() == Some(b"READ-COMMITTED")
+    }
+
+    /// `SERVER_STATUS_IN_TRANS` of the last status word.
+    #[must_use]
+    pub const fn in_transaction(&self) -> bool {
+        self.status & IN_TRANS != 0
+    }
+
+    /// Whether a write now may stay invisible until a `COMMIT`.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.in_transaction() || self.status & AUTOCOMMIT == 0 || self.doubts.xa
+    }
+
+    /// The last status word, for replies of the door's own.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// How statements are read.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What the server said it is.
+    #[must_use]
+    pub const fn server(&self) -> Server {
+        self.server
+    }
+
+    /// The default database.
+    #[must_use]
+    pub fn database(&self) -> Option<&[u8]> {
+        self.database.as_deref()
+    }
+
+    /// The variables as reported.
+    #[must_use]
+    pub const fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// What is known of texts and values by name.
+    #[must_use]
+    pub const fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// What is pending.
+    #[must_use]
+    pub const fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// What is pending, to add to it.
+    pub const fn transaction_mut(&mut self) -> &mut Transaction {
+        &mut self.transaction
+    }
+
+    /// Whether the session has temporary tables: then every statement is read before the cache is
+    /// asked.
+    #[must_use]
+    pub fn has_temporary(&self) -> bool {
+        !self.temporary.is_empty()
+    }
+
+    /// What the judge must know.
+    #[must_use]
+    pub fn facts(&self, cache_type: CacheType) -> Facts<'_> {
+        Facts {
+            database: self.database.as_deref(),
+            cache_type,
+            auto_is_null: self.variables.get(b"sql_auto_is_null") == Some(b"ON"),
+            temporary: &self.temporary,
+        }
+    }
+
+    /// The interned fingerprint; `None`: [`Self::write_fingerprint`] must be interned anew.
+    #[must_use]
+    pub const fn fingerprint(&self) -> Option<u32> {
+        self.fingerprint
+    }
+
+    /// Takes the number under which the text was interned, below 2^28.
+    pub const fn set_fingerprint(&mut self, number: u32) {
+        self.fingerprint = Some(number);
+    }
+
+    /// The number for a key: fingerprint, status bits that replies show, and the protocol.
+    #[must_use]
+    pub fn key_number(&self, protocol: Protocol) -> Option<u32> {
+        let bits = u32::from(self.status & (IN_TRANS | AUTOCOMMIT));
+        Some(self.fingerprint? << 3 | bits << 1 | protocol as u32)
+    }
+
+    /// Everything of the session that shapes replies, exactly.
+    pub fn write_fingerprint(&self, text: &mut Vec<u8>) {
+        text.extend_from_slice(&self.capabilities.to_le_bytes());
+        let name = self.database.as_deref().unwrap_or_default();
+        text.extend_from_slice(&name.len().to_le_bytes());
+        text.extend_from_slice(name);
+        self.variables.write(text);
+    }
+
+    /// The server reported a variable.
+    pub fn variable(&mut self, name: &[u8], value: &[u8]) {
+        if !self.variables.set(name, value) {
+            return;
+        }
+        self.fingerprint = None;
+        let get = |name| self.variables.get(name).unwrap_or_default();
+        self.mode = Mode::new(get(b"sql_mode"), get(b"character_set_client"), self.server);
+    }
+
+    /// The server reported the default database; empty: none.
+    pub fn schema(&mut self, name: &[u8]) {
+        self.database = Some(name).filter(|name| !name.is_empty()).map(Into::into);
+        self.fingerprint = None;
+    }
+
+    /// The server reported that something changed without a name to it.
+    pub const fn unnamed_change(&mut self) {
+        self.unnamed = true;
+    }
+
+    /// The server answered [`tracking`], with OK or not.
+    pub fn tracked(&mut self, ok: bool, status: Option<u16>) {
+        self.unnamed = false;
+        self.doubts.untracked = !(ok && self.variables.are_tracked());
+        self.doubts.stale = false;
+        if let Some(status) = status {
+            self.note_status(status);
+        }
+    }
+
+    /// A reply has ended: applies what the statement changes and settles what is pending.
+    ///
+    /// `status` is the last status word, `None` when the server answered with ERR.
+    pub fn settle(&mut self, intent: &Intent, status: Option<u16>) -> Settled {
+        let was_open = self.is_open();
+        let outcome = match status {
+            Some(status) => {
+                self.note_status(status);
+                Outcome::Done { open: status & IN_TRANS != 0 }
+            }
+            None => {
+                self.doubts.status |= was_open;
+                Outcome::Failed
+            }
+        };
+        self.apply(intent, status.is_some());
+        self.transaction.settle(intent.turn, outcome, was_open)
+    }
+
+    fn note_status(&mut self, status: u16) {
+        self.status = status;
+        self.doubts.status = false;
+        self.doubts.xa &= status & IN_TRANS != 0;
+    }
+
+    fn apply(&mut self, intent: &Intent, ok: bool) {
+        let unnamed = core::mem::take(&mut self.unnamed);
+        self.doubts.opaque |= unnamed && intent.opaque_if_unnamed;
+        self.doubts.opaque |= !ok && intent.several && !intent.changes.is_empty();
+        if intent.consumes_isolation && self.doubts.next_isolation && !self.in_transaction() && ok {
+            self.doubts.next_isolation = false;
+            self.doubts.stale = true;
+        }
+        for change in &intent.changes {
+            self.change(change, ok);
+        }
+    }
+
+    fn change(&mut self, change: &Change, ok: bool) {
+        let under = self.fingerprint.unwrap_or(NO_FINGERPRINT);
+        match change {
+            Change::Locked => self.doubts.locked |= ok,
+            Change::Unlocked => self.doubts.locked &= !ok,
+            Change::TimeFixed => self.doubts.fixed_time = true,
+            Change::TimeFlows => self.doubts.fixed_time &= !ok,
+            Change::NextIsolation => self.doubts.next_isolation = true,
+            Change::Stale => self.doubts.stale = true,
+            Change::Opaque => self.doubts.opaque = true,
+            Change::XaBegins => self.doubts.xa |= ok,
+            Change::Prepared { name, text } if ok => {
+                self.texts.prepared(name, text.as_deref(), under);
+            }
+            Change::Prepared { name, .. } | Change::Deallocated(name) => {
+                self.texts.deallocated(name);
+            }
+            Change::Valued { name, literal } => {
+                self.texts.valued(name, literal.as_deref().filter(|_| ok), under);
+            }
+            Change::ValuesForgotten => self.texts.forget_values(),
+            Change::TextsForgotten => self.texts.forget(),
+            Change::TemporaryMade(database, name) => {
+                let known = self.temporary.iter().any(|one| one.0 == *database && one.1 == *name);
+                if self.temporary.len() >= TEMPORARY_MAX {
+                    self.doubts.opaque = true;
+                } else if !known {
+                    self.temporary.push((database.clone(), name.clone()));
+                }
+            }
+            Change::TemporaryGone(database, name) if ok => {
+                self.temporary.retain(|one| one.0 != *database || one.1 != *name);
+            }
+            Change::TemporaryGone(..) => {}
+        }
+    }
+
+    /// The server answered `COM_RESET_CONNECTION` or `COM_CHANGE_USER` with OK: everything of the
+    /// session is gone but the connection. Returns the slots whose writes were rolled back, and
+    /// those that locks held.
+    pub fn reset(&mut self, database: Option<&[u8]>, status: u16) -> Settled {
+        let happened = self.transaction.unlock();
+        let undone = self.transaction.abandon();
+        let mut fresh =
+            Self::new(self.server, self.capabilities, self.transactions, database, status);
+        core::mem::swap(self, &mut fresh);
+        Settled { happened, undone, ..Settled::default() }
+    }
+
+    /// The session is over with its outcome unknown: the slots still pending, each as often as it
+    /// was begun.
+    #[must_use]
+    pub fn abandon(&mut self) -> Vec<Slot> {
+        self.transaction.abandon()
+    }
+}
+
+/// How a reply is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Protocol {
+    /// `COM_QUERY`.
+    Text = 0,
+    /// `COM_STMT_EXECUTE`.
+    Binary = 1,
+}
+
+/// `SERVER_STATUS_IN_TRANS`.
+const IN_TRANS: u16 = 1;
+/// `SERVER_STATUS_AUTOCOMMIT`.
+const AUTOCOMMIT: u16 = 2;
+/// No interned fingerprint has it.
+const NO_FINGERPRINT: u32 = u32::MAX;
+/// Names of temporary tables kept a session; more make it opaque.
+const TEMPORARY_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests;

@@ -33,4 +33,6 @@ pub mod words;
 pub use bulletin::{Bulletin, BulletinReader};
 pub use netlink::NetlinkError;
 pub use scoreboard::pools::{POOLS_MAX, PoolLoad, PoolView};
-pub use scoreboard::{ScoreView, Scoreboard, Slot, SlotState, TransferKind, TransferView};
+pub use scoreboard::{
+    ScoreView, Scoreboard, Slot, SlotDoor, SlotState, TransferKind, TransferView,
+};

@@ -63,6 +63,15 @@ pub enum SlotState {
     Ended,
 }
 
+/// Whose worker writes a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotDoor {
+    /// The web door's.
+    Web,
+    /// The sql door's.
+    Sql,
+}
+
 /// Which way a transfer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransferKind {
@@ -270,6 +279,20 @@ impl Slot {
         self.words[STATE].store(state as u64, Relaxed);
     }
 
+    /// Whose worker writes it; [`Slot::reset`] makes it the web door's.
+    #[must_use]
+    pub fn door(&self) -> SlotDoor {
+        match self.words[DOOR].load(Relaxed) {
+            1 => SlotDoor::Sql,
+            _ => SlotDoor::Web,
+        }
+    }
+
+    /// Sets whose worker writes it.
+    pub fn set_door(&self, door: SlotDoor) {
+        self.words[DOOR].store(door as u64, Relaxed);
+    }
+
     /// Process id, 0 before the start.
     #[must_use]
     pub fn pid(&self) -> u64 {
@@ -309,6 +332,11 @@ impl Slot {
     pub fn add(&self, counter: Counter, amount: u64) {
         let word = &self.words[COUNTERS + counter as usize];
         word.store(word.load(Relaxed).wrapping_add(amount), Relaxed);
+    }
+
+    /// Sets a counter to what its own worker has counted elsewhere.
+    pub fn set(&self, counter: Counter, value: u64) {
+        self.words[COUNTERS + counter as usize].store(value, Relaxed);
     }
 
     /// Takes from a gauge.
@@ -428,6 +456,7 @@ const INDEX: usize = 1;
 const GENERATION: usize = 2;
 const STATE: usize = 3;
 const STARTED: usize = 4;
+const DOOR: usize = 5;
 const COUNTERS: usize = 16;
 const TRANSFERS: usize = 128;
 const TRANSFER_WORDS: usize = 20;
