@@ -1,4 +1,18 @@
 //! One shard of the cache: entries by key, bounded in bytes, least useful evicted.
+//!
+//! This never locks, waits or counts for anybody: the `sql` crate's cache holds the locks, the
+//! sum of bytes and the clock. What an entry costs is [`Entry::charge`], allocator's rounding and
+//! table places included, so that the sum is what the process really holds.
+
+mod entry;
+mod shard;
+mod slab;
+
+use core::hash::{BuildHasher, Hasher};
+
+pub use entry::{Contents, Entry, Figures, Reply, SHORT, allocated_bytes};
+pub use shard::{Shard, Swept, Tails};
+pub use slab::Line;
 
 /// What a reply is found by: exact bytes, no hash.
 ///
@@ -42,3 +56,33 @@ impl<'a> Key<'a> {
         self.parameters
     }
 }
+
+/// Hashes keys, so that nobody outside can tell which fall together.
+#[derive(Debug)]
+pub struct Seed {
+    builder: hashbrown::DefaultHashBuilder,
+    random: u64,
+}
+
+impl Seed {
+    /// With a number nobody knows.
+    #[must_use]
+    pub fn new(random: u64) -> Self {
+        Self { builder: hashbrown::DefaultHashBuilder::default(), random }
+    }
+
+    /// The key's hash.
+    #[must_use]
+    pub fn hash(&self, key: &Key<'_>) -> u64 {
+        let mut hasher = self.builder.build_hasher();
+        hasher.write_u64(self.random);
+        hasher.write_u32(key.fingerprint);
+        hasher.write_usize(key.statement.len());
+        hasher.write(key.statement);
+        hasher.write(key.parameters);
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

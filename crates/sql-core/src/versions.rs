@@ -31,6 +31,17 @@ pub enum Change {
     Nothing,
 }
 
+/// Whether what was read at a moment is still so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Nothing was written since, nothing is being written.
+    Yes,
+    /// A write to this slot is in flight.
+    Pending(Slot),
+    /// A write to this slot ended since.
+    Changed(Slot),
+}
+
 /// The slots a read depends on, and the moment at which no write to them was in flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
@@ -156,11 +167,11 @@ impl Versions {
         slots.dedup();
         for _ in 0..STAMP_TRIES {
             let at = self.now();
-            match self.unchanged_since(at, &slots) {
-                Ok(()) => return Some(Stamp { at, slots: slots.into() }),
-                Err(Since::Pending(_)) => return None,
+            match self.held(at, slots.iter().copied()) {
+                Held::Yes => return Some(Stamp { at, slots: slots.into() }),
+                Held::Pending(_) => return None,
                 // A write ended between the two looks.
-                Err(Since::Changed(_)) => {}
+                Held::Changed(_) => {}
             }
         }
         None
@@ -169,33 +180,33 @@ impl Versions {
     /// Whether nothing was written to the stamp's slots since, and nothing is being written.
     #[must_use]
     pub fn holds(&self, stamp: &Stamp) -> bool {
-        self.unchanged_since(stamp.at, &stamp.slots).is_ok()
+        self.holds_at(stamp, u64::MAX)
     }
 
     /// [`Self::holds`], and what the stamp saw is what a snapshot of moment `snapshot` sees too.
     #[must_use]
     pub fn holds_at(&self, stamp: &Stamp, snapshot: u64) -> bool {
-        self.unchanged_since(stamp.at.min(snapshot), &stamp.slots).is_ok()
+        self.held(stamp.at.min(snapshot), stamp.slots.iter().copied()) == Held::Yes
     }
 
-    /// Whether no write to `slots` or [`Slot::EVERYTHING`] ended after moment `at` or is in flight.
-    ///
-    /// # Errors
-    /// The first slot that says no; a finished change wins over a write in flight of one slot.
-    pub fn unchanged_since(&self, at: u64, slots: &[Slot]) -> Result<(), Since> {
-        if self.retired() {
-            return Err(Since::Pending(Slot::EVERYTHING));
-        }
-        self.look(at, Slot::EVERYTHING)?;
-        slots.iter().try_for_each(|slot| self.look(at, *slot))
-    }
-
-    /// Whether a write to any of the slots ended after `at`, whatever is in flight: what was read
-    /// then will never hold again.
+    /// What became of `slots` and [`Slot::EVERYTHING`] since moment `at`: a finished change of any
+    /// wins over a write in flight of another.
     #[must_use]
-    pub fn is_past(&self, at: u64, slots: &[Slot]) -> bool {
-        let newer = |slot: &Slot| self.version(*slot) > at;
-        newer(&Slot::EVERYTHING) || slots.iter().any(newer)
+    pub fn held(&self, at: u64, slots: impl IntoIterator<Item = Slot>) -> Held {
+        let mut held = self.look(at, Slot::EVERYTHING);
+        if self.retired() {
+            held = Held::Pending(Slot::EVERYTHING);
+        }
+        for slot in slots {
+            if matches!(held, Held::Changed(_)) {
+                break;
+            }
+            match self.look(at, slot) {
+                Held::Yes => {}
+                worse => held = worse,
+            }
+        }
+        held
     }
 
     /// The number of the last write that ended. As a snapshot: take it before the transaction's
@@ -239,15 +250,15 @@ impl Versions {
         self.words[RETIRED].store(1, SeqCst);
     }
 
-    fn look(&self, at: u64, slot: Slot) -> Result<(), Since> {
+    fn look(&self, at: u64, slot: Slot) -> Held {
         let word = self.word(slot).load(SeqCst);
         if word >> 16 > at {
-            return Err(Since::Changed(slot));
+            Held::Changed(slot)
+        } else if word & PENDING != 0 {
+            Held::Pending(slot)
+        } else {
+            Held::Yes
         }
-        if word & PENDING != 0 {
-            return Err(Since::Pending(slot));
-        }
-        Ok(())
     }
 
     fn change(&self, slot: Slot, to: impl Fn(u64) -> u64) {
@@ -261,15 +272,6 @@ impl Versions {
     fn word(&self, slot: Slot) -> &AtomicU64 {
         &self.words[HEADER_WORDS + usize::from(slot.0)]
     }
-}
-
-/// Why a moment's reading does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
-    /// A write to this slot ended after it.
-    Changed(Slot),
-    /// A write to this slot is in flight.
-    Pending(Slot),
 }
 
 fn fnv(hash: u64, bytes: &[u8]) -> u64 {

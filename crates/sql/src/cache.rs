@@ -6,14 +6,34 @@
 //! lag are dropped when met, swept or evicted. This must never give a reply whose tables may have
 //! changed since, and never hold more bytes than its size, fills in flight included.
 //!
+//! Locks: one shard at a time, and no other lock is taken under it but the counted ones of nobody
+//! else's (atomics). So nothing here can wait for anything but a few microseconds of another thread.
+//!
 //! How it fails: no room or a fill of the same key in flight means "not stored"; nothing waits.
 
-use std::sync::Arc;
+mod changes;
+mod fill;
+mod room;
+mod statements;
+mod views;
 
-use menshen_sql_core::store::Key;
-use menshen_sql_core::versions::{Slot, Stamp, Versions};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::counters::Counters;
+use menshen_sql_core::store::{Entry, Key, Seed, Shard};
+use menshen_sql_core::versions::{Held, SLOTS, Slot, Stamp, Versions};
+
+pub use changes::Invalidation;
+pub use fill::{Fill, Pushed, Stored};
+pub use menshen_sql_core::store::Reply;
+pub use statements::{DIGEST_BYTES_MAX, StatementView};
+pub use views::{EntryView, Qcache, Totals};
+
+use crate::counters::{Counters, Event};
+use changes::Changes;
+use fill::Filling;
+use room::Room;
+use statements::Statements;
 
 /// What a cache is made with.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +51,23 @@ pub struct CacheLimits {
 pub struct Cache {
     versions: Versions,
     counters: Arc<Counters>,
-    limits: CacheLimits,
+    seed: Seed,
+    shards: Box<[Mutex<Part>]>,
+    room: Room,
+    result_bytes_max: AtomicU64,
+    /// Entries that depend on each slot.
+    users: Box<[AtomicU32]>,
+    /// Slots with entries.
+    tables: AtomicI64,
+    statements: Statements,
+    changes: Changes,
+}
+
+/// What one lock guards.
+#[derive(Debug, Default)]
+struct Part {
+    entries: Shard,
+    filling: Vec<Arc<Filling>>,
 }
 
 /// Who asks, and how.
@@ -60,11 +96,19 @@ pub enum Lookup {
     /// The reply is there, but this account was not seen to have the rights since the given
     /// privilege epoch: ask the server, then [`Cache::verified`], then look up again.
     Verify {
-        /// To be handed to [`Cache::verified`]; read before the server is asked.
-        epoch: u64,
+        /// To be handed to [`Cache::verified`]; taken before the server is asked.
+        epoch: Epoch,
     },
     /// Nothing that may be served.
     Miss(Absence),
+}
+
+/// Which privileges and which reply a question to the server was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    privileges: u64,
+    /// A reply stored later under the same key may be of other tables, as after ALTER VIEW.
+    stored: u64,
 }
 
 /// Why a lookup gave nothing.
@@ -84,66 +128,85 @@ pub enum Absence {
     Off,
 }
 
-/// A stored reply. Dereferences to its bytes.
-#[derive(Debug, Clone)]
-pub struct Reply {
-    bytes: Arc<[u8]>,
-    from: usize,
-    marks: [u32; 2],
-}
-
-/// A reply on its way into the cache; dropped unfinished, nothing is stored.
-#[derive(Debug)]
-pub struct Fill {
-    cache: Arc<Cache>,
-}
-
-/// What came of [`Fill::push`].
+/// Why an entry leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pushed {
-    /// Kept so far.
-    Kept,
-    /// Longer than `query_cache_limit`; nothing more is kept. Counted as not cached.
-    TooLong,
-    /// No room, or the cache was emptied or made smaller meanwhile; nothing more is kept. Counted
-    /// as not cached.
-    NoRoom,
-}
-
-/// What came of [`Fill::finish`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stored {
-    /// It is served from now on.
-    Kept,
-    /// A table changed or is being written since the stamp.
-    Overtaken(Slot),
-    /// [`Fill::push`] had given up, or there is no room.
-    NoRoom,
+enum Leave {
+    Stale,
+    Expired,
+    Pruned,
+    Replaced,
+    Emptied,
 }
 
 impl Cache {
     /// An empty one.
     #[must_use]
     pub fn new(limits: CacheLimits, versions: Versions, counters: Arc<Counters>) -> Arc<Self> {
-        Arc::new(Self { versions, counters, limits })
+        let mut random = [0; 8];
+        // Without the kernel's randomness the hasher's own, of addresses, remains.
+        let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::NONBLOCK);
+        Arc::new(Self {
+            versions,
+            counters,
+            seed: Seed::new(u64::from_ne_bytes(random)),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            room: Room::new(limits.bytes_max, SHARDS),
+            result_bytes_max: AtomicU64::new(limits.result_bytes_max),
+            users: (0..SLOTS).map(|_| AtomicU32::new(0)).collect(),
+            tables: AtomicI64::new(0),
+            statements: Statements::new(limits.statements_max),
+            changes: Changes::new(),
+        })
+    }
+
+    /// The words it believes.
+    #[must_use]
+    pub fn versions(&self) -> &Versions {
+        &self.versions
+    }
+
+    /// Where it counts.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// The reply to a statement, when there is one that holds.
     #[must_use]
     pub fn lookup(&self, ask: &Ask<'_>) -> Lookup {
-        let _ = (ask, &self.versions, &self.counters, &self.limits);
-        unimplemented!()
+        let found = self.find(ask);
+        let event = match &found {
+            Lookup::Hit(reply) => {
+                self.counters.add(ask.thread, Event::HitBytes, reply.len() as u64);
+                Event::Hit
+            }
+            Lookup::Verify { .. } => Event::Verify,
+            Lookup::Miss(Absence::Pending(_)) => Event::Pending,
+            Lookup::Miss(_) => Event::Miss,
+        };
+        self.counters.count(ask.thread, event);
+        found
     }
 
     /// The server let `account` read what the entry reads, asked after `epoch` was given out.
-    pub fn verified(&self, key: &Key<'_>, account: u32, epoch: u64) {
-        let _ = (key, account, epoch);
-        unimplemented!()
+    pub fn verified(&self, key: &Key<'_>, account: u32, epoch: Epoch) {
+        if self.versions.epoch() != epoch.privileges {
+            return;
+        }
+        let hash = self.seed.hash(key);
+        let mut part = self.part(hash);
+        if let Some(number) = part.entries.find(hash, key)
+            && let Some(entry) = part.entries.get_mut(number)
+            && entry.at() == epoch.stored
+        {
+            entry.let_read(account, epoch.privileges);
+        }
     }
 
     /// Before the SELECT is sent: the reply is going to be stored under this key. `stamp` was taken
     /// before, `digest` is the statement without literals, for statistics. `None`, counted as not
-    /// cached: another session fills it, or there is no room.
+    /// cached (but not when the cache has no size): another session fills it, a write began since,
+    /// or there is no room.
     #[must_use]
     pub fn begin_fill(
         self: &Arc<Self>,
@@ -151,39 +214,143 @@ impl Cache {
         stamp: Stamp,
         digest: &[u8],
     ) -> Option<Fill> {
-        let _ = (ask, stamp, digest);
-        unimplemented!()
+        if self.room.size() == 0 {
+            return None;
+        }
+        let fill = Fill::begin(self, ask, stamp, digest);
+        if fill.is_none() {
+            self.counters.count(ask.thread, Event::NotCached);
+        }
+        fill
     }
-}
 
-impl Reply {
-    /// What [`Fill::finish`] was given, such as where the status words are.
+    /// Notes what changed a table, for people who ask later. The last one of each slot is kept.
+    pub fn note_change(&self, slot: Slot, change: Arc<Invalidation>) {
+        self.changes.note(slot, change);
+    }
+
+    /// What changed a table last, while it is remembered.
     #[must_use]
-    pub fn marks(&self) -> [u32; 2] {
-        self.marks
+    pub fn last_change(&self, slot: Slot) -> Option<Arc<Invalidation>> {
+        self.changes.last(slot)
+    }
+
+    fn find(&self, ask: &Ask<'_>) -> Lookup {
+        if self.room.size() == 0 || self.versions.retired() {
+            return Lookup::Miss(Absence::Off);
+        }
+        let hash = self.seed.hash(&ask.key);
+        let mut part = self.part(hash);
+        let Some(number) = part.entries.find(hash, &ask.key) else {
+            return Lookup::Miss(Absence::Unknown);
+        };
+        let Some(entry) = part.entries.get_mut(number) else {
+            return Lookup::Miss(Absence::Unknown);
+        };
+        let absence = match self.versions.held(entry.at(), entry.slots()) {
+            Held::Yes => self.out_of_time(ask, entry),
+            Held::Pending(slot) => Some(Absence::Pending(slot)),
+            Held::Changed(slot) => Some(Absence::Stale(slot)),
+        };
+        match absence {
+            None => {}
+            Some(absence @ (Absence::Stale(_) | Absence::Expired)) => {
+                let gone = part.entries.remove(number);
+                self.publish(hash, &part);
+                drop(part);
+                let why = if absence == Absence::Expired { Leave::Expired } else { Leave::Stale };
+                self.leave(ask.thread, gone, why);
+                return Lookup::Miss(absence);
+            }
+            Some(absence) => return Lookup::Miss(absence),
+        }
+        let epoch = self.versions.epoch();
+        if entry.may_read(ask.account, epoch) {
+            Lookup::Hit(entry.hit())
+        } else {
+            Lookup::Verify { epoch: Epoch { privileges: epoch, stored: entry.at() } }
+        }
+    }
+
+    /// What else keeps an entry from being served whose tables are quiet.
+    fn out_of_time(&self, ask: &Ask<'_>, entry: &Entry) -> Option<Absence> {
+        if let Some(snapshot) = ask.snapshot.filter(|snapshot| *snapshot < entry.at())
+            && let Held::Changed(slot) = self.versions.held(snapshot, entry.slots())
+        {
+            return Some(Absence::Snapshot(slot));
+        }
+        let age = ask.now_ms.saturating_sub(entry.asked_ms());
+        ask.ttl_ms.is_some_and(|ttl| age >= ttl).then_some(Absence::Expired)
+    }
+
+    fn part(&self, hash: u64) -> MutexGuard<'_, Part> {
+        self.part_number(shard_of(hash))
+    }
+
+    fn part_number(&self, number: usize) -> MutexGuard<'_, Part> {
+        // A panic under the lock leaves at worst an entry that is not counted.
+        self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes where the shard's queues end now.
+    fn publish(&self, hash: u64, part: &Part) {
+        self.room.publish(shard_of(hash), &part.entries);
+    }
+
+    /// An entry came in.
+    fn enter(&self, entry: &Entry) {
+        for slot in entry.slots() {
+            if self.users[usize::from(slot.number())].fetch_add(1, Relaxed) == 0 {
+                self.tables.fetch_add(1, Relaxed);
+            }
+        }
+        let figures = entry.figures();
+        figures.fills.fetch_add(1, Relaxed);
+        figures.bytes.fetch_add(entry.charge(), Relaxed);
+        self.room.entries.fetch_add(1, Relaxed);
+    }
+
+    /// Entries are gone: frees their bytes, counts.
+    fn leave(&self, thread: usize, gone: impl IntoIterator<Item = Entry>, why: Leave) -> u64 {
+        let mut freed = 0;
+        for mut entry in gone {
+            for slot in entry.slots() {
+                if self.users[usize::from(slot.number())].fetch_sub(1, Relaxed) == 1 {
+                    self.tables.fetch_sub(1, Relaxed);
+                }
+            }
+            entry.fold();
+            let charge = entry.charge();
+            let figures = entry.figures();
+            figures.bytes.fetch_sub(charge, Relaxed);
+            if !entry.was_hit() {
+                figures.wasted.fetch_add(1, Relaxed);
+            }
+            let event = match why {
+                Leave::Stale => Some(Event::StaleDrop),
+                Leave::Expired => Some(Event::ExpiredDrop),
+                Leave::Pruned => Some(Event::Prune),
+                Leave::Replaced | Leave::Emptied => None,
+            };
+            if let Some(event) = event {
+                self.counters.count(thread, event);
+            }
+            self.room.entry_left(charge, entry.split);
+            // First the memory, then the number that says it is free.
+            drop(entry);
+            self.room.give_back(charge);
+            freed += charge;
+        }
+        freed
     }
 }
 
-impl std::ops::Deref for Reply {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.bytes.get(self.from..).unwrap_or_default()
-    }
+fn shard_of(hash: u64) -> usize {
+    // The top bits: the shard's table uses the low half.
+    usize::from(hash.to_be_bytes()[0]) % SHARDS
 }
 
-impl Fill {
-    /// More bytes of the reply.
-    pub fn push(&mut self, bytes: &[u8]) -> Pushed {
-        let _ = (bytes, &self.cache);
-        unimplemented!()
-    }
+const SHARDS: usize = 64;
 
-    /// The reply is whole and fit to be stored. `marks` come back with each [`Reply`]; `micros` is
-    /// how long the server took, what each hit saves.
-    #[must_use]
-    pub fn finish(self, marks: [u32; 2], micros: u32) -> Stored {
-        let _ = (marks, micros);
-        unimplemented!()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub enum Event {
     /// Replies served from the cache, `Qcache_hits`.
     Hit,
-    /// Fills begun, `Qcache_inserts`.
+    /// Replies stored, and those given up in the middle as too long, `Qcache_inserts`.
     Insert,
     /// SELECTs that were not stored though the cache was asked, `Qcache_not_cached`.
     NotCached,
@@ -40,6 +40,8 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Counters {
     threads: Box<[Block]>,
+    /// What the sums were at the last `FLUSH STATUS`.
+    flushed: [AtomicU64; EVENTS],
 }
 
 /// One thread's words, in cache lines of its own.
@@ -54,7 +56,10 @@ impl Counters {
     /// For so many threads; at least one.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Self { threads: (0..threads.max(1)).map(|_| Block::new()).collect() }
+        Self {
+            threads: (0..threads.max(1)).map(|_| Block::new()).collect(),
+            flushed: [const { AtomicU64::new(0) }; EVENTS],
+        }
     }
 
     /// Counts one. Numbers past the last thread wrap around.
@@ -80,6 +85,19 @@ impl Counters {
         self.threads.iter().map(|block| block.events[event as usize].load(Relaxed)).sum()
     }
 
+    /// The sum since the last [`Self::flush_status`].
+    #[must_use]
+    pub fn since_flush(&self, event: Event) -> u64 {
+        self.sum(event).saturating_sub(self.flushed[event as usize].load(Relaxed))
+    }
+
+    /// `FLUSH STATUS`: what the server would zero counts from here. Sums go on, for `/metrics`.
+    pub fn flush_status(&self) {
+        for event in [Event::Hit, Event::Insert, Event::NotCached, Event::Prune] {
+            self.flushed[event as usize].store(self.sum(event), Relaxed);
+        }
+    }
+
     /// How often the reason in this row of the judge's table was given.
     #[must_use]
     pub fn refusals(&self, row: usize) -> u64 {
@@ -101,3 +119,6 @@ impl Block {
 pub const REFUSALS_MAX: usize = 96;
 
 const EVENTS: usize = Event::HitBytes as usize + 1;
+
+#[cfg(test)]
+mod tests;
