@@ -11,13 +11,23 @@
 //!
 //! It cannot fail: what it does not understand it leaves to the server (`None`).
 
+mod assign;
+mod patch;
+mod rewrite;
+mod rows;
 mod settings;
+mod variable;
+mod words;
 
 use alloc::vec::Vec;
 
+pub use patch::{Format, Patch};
 pub use settings::{Globals, Locals, Setting, Status};
 
 use crate::lexer::Mode;
+use assign::Assignments;
+use rows::Listing;
+use words::Words;
 
 /// What a server has of the query cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,12 +122,29 @@ pub enum Effect {
 
 /// A statement of the surface under way.
 #[derive(Debug)]
-pub struct Plan {}
+pub struct Plan {
+    course: Course,
+}
+
+/// What a plan still has to do.
+#[derive(Debug)]
+enum Course {
+    Assignments(Assignments),
+    /// The server's OK makes these true.
+    Then(Vec<Effect>),
+}
 
 impl Plan {
     /// What to do after `answer` came.
-    pub fn resume(&mut self, _answer: Answer, _view: &View<'_>) -> Step {
-        Step::Done(Vec::new())
+    pub fn resume(&mut self, answer: Answer, view: &View<'_>) -> Step {
+        match &mut self.course {
+            Course::Assignments(assignments) => assignments.resume(answer, view),
+            Course::Then(effects) => match answer {
+                Answer::Relayed { ok: true } | Answer::Ok => Step::Done(core::mem::take(effects)),
+                Answer::Err(payload) => Step::Refuse(payload),
+                _ => Step::Done(Vec::new()),
+            },
+        }
     }
 }
 
@@ -125,51 +152,137 @@ impl Plan {
 ///
 /// Costs a look at the first word and one search of the bytes for ordinary statements.
 #[must_use]
-pub fn look(_statement: &[u8], _view: &View<'_>) -> Option<(Plan, Step)> {
-    None
+pub fn look(statement: &[u8], view: &View<'_>) -> Option<(Plan, Step)> {
+    let first = first_word(statement);
+    let is = |wanted: &[u8]| first.eq_ignore_ascii_case(wanted);
+    if is(b"show") {
+        return show(&Words::read(statement, view.mode)?, view);
+    }
+    if is(b"flush") || is(b"reset") {
+        return flush(&Words::read(statement, view.mode)?, view);
+    }
+    if is(b"explain") || is(b"describe") || is(b"desc") {
+        let words = Words::read(statement, view.mode)?;
+        let explained = words.tokens.get(2).filter(|_| words.is(1, "cache"))?;
+        let explained = statement.get(explained.start..)?.to_vec();
+        return Some((Plan::then(Vec::new()), Step::Explain(explained)));
+    }
+    // In stored programs the server's own variables answer.
+    if !mentions(statement) || is(b"create") || is(b"alter") || is(b"prepare") {
+        return None;
+    }
+    let words = Words::read(statement, view.mode)?;
+    if is(b"set")
+        && !words.is(1, "statement")
+        && let Some(mut assignments) = Assignments::read(&words, view)
+    {
+        let step = assignments.begin(view);
+        return Some((Plan { course: Course::Assignments(assignments) }, step));
+    }
+    let statement = rewrite::rewritten(&words, view)?;
+    Some((Plan::then(Vec::new()), Step::Send { statement, patch: None }))
 }
 
 /// The statement without the keywords `SQL_CACHE` and `SQL_NO_CACHE`, for servers that have
 /// [`Native::Removed`] them; `None` when it has none. The cache's own decision needs the original.
 #[must_use]
-pub fn without_keywords(_statement: &[u8], _mode: Mode) -> Option<Vec<u8>> {
-    None
-}
-
-/// How rows of a `SHOW STATUS` or `SHOW VARIABLES` change on their way to the client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patch {
-    /// Names in lower case, as the first column of a row names them, sorted.
-    pub values: Vec<(Vec<u8>, Value)>,
-}
-
-/// A patched value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// Replaces the second column; when `append`, a row the server does not send is added.
-    Is {
-        /// The name as it is shown.
-        name: Vec<u8>,
-        /// The value.
-        value: Vec<u8>,
-        /// Whether a row that the server does not send is added at its place.
-        append: bool,
-    },
-    /// The server's number and this one more (`Com_select` and the statements that were hits).
-    More(u64),
-}
-
-impl Patch {
-    /// What the client gets in place of a row of the text protocol: rows to be written before it
-    /// and the row itself; `None` when it stays as it is.
-    #[must_use]
-    pub fn row(&mut self, _row: &[u8]) -> Option<Vec<Vec<u8>>> {
-        None
+pub fn without_keywords(statement: &[u8], mode: Mode) -> Option<Vec<u8>> {
+    let has = |wanted: &[u8]| contains(statement, wanted);
+    if !has(b"sql_cache") && !has(b"sql_no_cache") {
+        return None;
     }
+    rewrite::without_keywords(&Words::read(statement, mode)?)
+}
 
-    /// Rows that come after the server's last one.
-    #[must_use]
-    pub fn end(&mut self) -> Vec<Vec<u8>> {
-        Vec::new()
+impl Plan {
+    fn then(effects: Vec<Effect>) -> Self {
+        Self { course: Course::Then(effects) }
     }
 }
+
+fn show(words: &Words<'_>, view: &View<'_>) -> Option<(Plan, Step)> {
+    if words.rest_is(1, &["query", "cache"]) {
+        return Some((Plan::then(Vec::new()), Step::Top));
+    }
+    let (listing, rest) = Listing::of_show(words)?;
+    let patch = Some(rows::patch(listing, words, rest, view));
+    let statement = words.bytes.to_vec();
+    Some((Plan::then(Vec::new()), Step::Send { statement, patch }))
+}
+
+fn flush(words: &Words<'_>, view: &View<'_>) -> Option<(Plan, Step)> {
+    let local = words.is(1, "local") || words.is(1, "no_write_to_binlog");
+    let at = 1 + usize::from(local);
+    let mut effects = Vec::new();
+    let mut ours = false;
+    for part in words.parts(at..words.tokens.len()) {
+        let (from, length) = (part.start, part.len());
+        if length == 2 && words.is(from, "query") && words.is(from + 1, "cache") {
+            ours = true;
+            effects.push(if words.is(0, "reset") { Effect::Reset } else { Effect::Defragment });
+        } else if words.is(0, "flush") && length == 1 && words.is(from, "status") {
+            effects.push(Effect::FlushStatus);
+        } else if words.is(0, "flush") && (words.is(from, "tables") || words.is(from, "table")) {
+            effects.push(Effect::Reset);
+        }
+    }
+    if effects.is_empty() {
+        return None;
+    }
+    let statement = if ours && view.native == Native::Removed {
+        // It needs the same right, RELOAD, and does no more than open a log file again.
+        b"FLUSH LOCAL ERROR LOGS".to_vec()
+    } else {
+        words.bytes.to_vec()
+    };
+    Some((Plan::then(effects), Step::Send { statement, patch: None }))
+}
+
+/// The first word of a statement, after blanks and comments.
+fn first_word(statement: &[u8]) -> &[u8] {
+    let mut rest = statement;
+    loop {
+        rest = rest.trim_ascii_start();
+        let after = if let Some(comment) = rest.strip_prefix(b"/*") {
+            memchr::memmem::find(comment, b"*/").and_then(|end| comment.get(end + 2..))
+        } else if rest.starts_with(b"#") || rest.starts_with(b"-- ") {
+            memchr::memchr(b'\n', rest).and_then(|end| rest.get(end + 1..))
+        } else {
+            None
+        };
+        match after {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
+}
+
+/// Whether the bytes could name anything of ours.
+fn mentions(statement: &[u8]) -> bool {
+    MENTIONED.iter().any(|word| contains(statement, word))
+}
+
+/// Whether `bytes` contain an ASCII word in any case; the word starts with a rare byte or not at
+/// all often, so that this is one fast search.
+fn contains(bytes: &[u8], word: &[u8]) -> bool {
+    let Some(underscore) = memchr::memchr(b'_', word) else { return false };
+    memchr::memchr_iter(b'_', bytes).any(|at| {
+        at.checked_sub(underscore)
+            .and_then(|start| bytes.get(start..start + word.len()))
+            .is_some_and(|found| found.eq_ignore_ascii_case(word))
+    })
+}
+
+/// Each with an underscore, by which it is found.
+const MENTIONED: &[&[u8]] = &[
+    b"query_cache",
+    b"global_status",
+    b"session_status",
+    b"global_variables",
+    b"session_variables",
+];
+
+#[cfg(test)]
+mod tests;
