@@ -1,4 +1,4 @@
-//! The project's own commands: `tidy`, `ci`, `apps`, `bench`, `soak`.
+//! The project's own commands: `tidy`, `ci`, `apps`, `bench`, `peers`, `soak`.
 //!
 //! They start other programs and read files; nothing of them is part of the product, and no
 //! product crate may depend on this one.
@@ -9,6 +9,7 @@ mod apps;
 mod bench;
 mod chromium;
 mod ci;
+mod peers;
 mod server;
 mod shell;
 mod soak;
@@ -37,6 +38,9 @@ enum Command {
     Apps(apps::Options),
     /// Measures menshen beside nginx on this machine, and writes the result to bench/runs/.
     Bench(bench::Options),
+    /// Runs suites of others, such as MariaDB's own tests, against the sql door.
+    #[command(subcommand)]
+    Peers(peers::Peer),
     /// Tortures the released program: nothing may be lost.
     Soak(soak::Options),
 }
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Command::Ci(options) => ci::run(&options),
         Command::Apps(options) => apps::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Peers(peer) => peers::run(&peer),
         Command::Soak(options) => soak::run(&options),
     };
     match result {

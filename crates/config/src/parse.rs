@@ -17,6 +17,7 @@ pub(crate) mod headers;
 pub(crate) mod pool;
 mod reader;
 pub(crate) mod size;
+pub(crate) mod sql;
 mod syntax;
 pub(crate) mod template;
 pub(crate) mod text;

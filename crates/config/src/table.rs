@@ -20,6 +20,7 @@ mod php;
 mod repeated;
 mod server;
 mod site;
+mod sql;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -237,6 +238,11 @@ pub(crate) const SECTIONS: &[Section] = &[
         name: "php",
         help: "PHP as a whole; which site runs it is said there",
         rows: php::PHP,
+    },
+    Section {
+        name: "sql",
+        help: "the sql door: sessions of MariaDB and MySQL, with a cache of results",
+        rows: sql::SQL,
     },
     Section {
         name: "guard",

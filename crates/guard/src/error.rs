@@ -111,7 +111,7 @@ pub enum GuardError {
     /// An address could not be bound.
     #[error("could not bind {door} on \"{address}\": {}", reason(source))]
     LocalBind {
-        /// `web`, `plain` or `admin`.
+        /// `web`, `plain`, `admin` or `sql`.
         door: &'static str,
         /// The address.
         address: SocketAddr,
@@ -120,6 +120,18 @@ pub enum GuardError {
         /// What to do.
         hint: String,
         /// What the kernel said.
+        source: io::Error,
+    },
+    /// A socket of the unix family could not be made.
+    #[error("could not listen on unix:{}: {}", path.display(), reason(source))]
+    LocalSocket {
+        /// Its file.
+        path: PathBuf,
+        /// What is known about it.
+        detail: String,
+        /// What to do; may be empty.
+        hint: String,
+        /// What the kernel said, or would say.
         source: io::Error,
     },
     /// Another guard uses this state folder.
@@ -174,6 +186,7 @@ impl GuardError {
             | Self::LocalFile { source, .. }
             | Self::LocalSystem { source, .. } => Some(reason(source)),
             Self::LocalBind { detail, .. }
+            | Self::LocalSocket { detail, .. }
             | Self::LocalDraining { detail }
             | Self::ConfigPhpMissing { detail, .. }
             | Self::ConfigPhpRefused { detail }
@@ -199,7 +212,9 @@ impl GuardError {
             Self::ConfigActivation { .. } => {
                 "the unit of the socket needs ListenStream= and Accept=no"
             }
-            Self::LocalBind { hint, .. } if !hint.is_empty() => hint,
+            Self::LocalBind { hint, .. } | Self::LocalSocket { hint, .. } if !hint.is_empty() => {
+                hint
+            }
             Self::ConfigPhpMissing { hint, .. } => hint,
             Self::ConfigPhpFolder { .. } => {
                 "it has no quotes, commas, `=` or control characters; choose another `php.folder`"
@@ -228,10 +243,12 @@ impl GuardError {
             Self::LocalRunning { .. } | Self::LocalDraining { .. } | Self::LocalSystem { .. } => {
                 111
             }
-            Self::LocalBind { source, .. } => match source.kind() {
-                io::ErrorKind::AddrInUse => 111,
-                _ => 100,
-            },
+            Self::LocalBind { source, .. } | Self::LocalSocket { source, .. } => {
+                match source.kind() {
+                    io::ErrorKind::AddrInUse => 111,
+                    _ => 100,
+                }
+            }
             Self::LocalFile { .. } | Self::LocalWorkers { .. } | Self::Tls(_) => 100,
             _ => 2,
         }

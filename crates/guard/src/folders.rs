@@ -169,7 +169,8 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }
 
-fn make_folder(path: &Path, mode: u32) -> Result<(), GuardError> {
+/// Makes a folder and those above it that are missing.
+pub(crate) fn make_folder(path: &Path, mode: u32) -> Result<(), GuardError> {
     let made = DirBuilder::new().recursive(true).mode(mode).create(path);
     made.map_err(|source| failed("create the folder", path, source))
 }

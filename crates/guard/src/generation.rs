@@ -10,12 +10,12 @@ use menshen_sys::scoreboard::SLOTS_MAX;
 
 use crate::account::{self, Account};
 use crate::error::GuardError;
-use crate::folders;
 use crate::keeper::{self, Store};
 use crate::php::{Estate, Php};
 use crate::shelf::Contents;
 use crate::sites::{self, SiteFolders};
 use crate::sockets::{Door, open_doors};
+use crate::{folders, sql};
 
 /// One configuration with its sockets, files and keys.
 pub(crate) struct Generation {
@@ -24,6 +24,8 @@ pub(crate) struct Generation {
     pub(crate) config: Config,
     pub(crate) workers: u32,
     pub(crate) doors: Vec<Door>,
+    /// The sql door, where there is one.
+    pub(crate) sql: Option<sql::Plan>,
     pub(crate) root: OwnedFd,
     /// One per site of the configuration.
     pub(crate) sites: Vec<SiteFolders>,
@@ -38,15 +40,23 @@ pub(crate) struct Generation {
     pub(crate) findings: Vec<Finding>,
 }
 
+/// What the next generation takes over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Current<'a> {
+    /// Addresses of the web door; at the start those handed over by the service manager.
+    pub(crate) doors: &'a [Door],
+    /// Workers of the web door that serve them.
+    pub(crate) serving: u32,
+    pub(crate) sql: Option<&'a sql::Plan>,
+}
+
 impl Generation {
-    /// Opens and makes everything `config` needs. `current` is the generation being replaced, or
-    /// at the start the sockets handed over by the service manager. `shelf` is what the keeper
+    /// Opens and makes everything `config` needs. `current` is what it takes over. `shelf` is what the keeper
     /// has stored, and what is served now.
     pub(crate) fn prepare(
         config: Config,
         number: u64,
-        current: &[Door],
-        serving: u32,
+        current: Current<'_>,
         estate: &mut Estate,
         shelf: (&Store, Option<&Contents>),
     ) -> Result<Self, GuardError> {
@@ -70,14 +80,17 @@ impl Generation {
         let php = estate.prepare(&config, account.as_ref(), Instant::now())?;
         findings.extend(php.look(account.as_ref()));
         // Last, since only this step shows outside.
-        let (doors, about_doors) = open_doors(&config, workers, current, serving)?;
+        let (doors, about_doors) = open_doors(&config, workers, current.doors, current.serving)?;
         findings.extend(about_doors);
+        let sql =
+            sql::Plan::prepare(&config, number, account.as_ref(), current.sql, &mut findings)?;
         let keeping = keeper::Plan::of(&config, account.as_ref(), &doors, &mut findings)?;
         Ok(Self {
             number,
             config,
             workers,
             doors,
+            sql,
             root,
             sites,
             php,
@@ -89,7 +102,7 @@ impl Generation {
         })
     }
 
-    /// Steers new connections to this generation's workers, where the sockets outnumber them or
+    /// Takes over what is shared: steers new connections to this generation's workers, where the sockets outnumber them or
     /// did so for `before` workers.
     pub(crate) fn steer(&self, before: u32) -> Result<(), GuardError> {
         for door in &self.doors {
@@ -101,7 +114,7 @@ impl Generation {
                 })?;
             }
         }
-        Ok(())
+        self.sql.as_ref().map_or(Ok(()), sql::Plan::take_over)
     }
 }
 

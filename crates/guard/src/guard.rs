@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::announce::{self, TokenShown};
 use crate::error::GuardError;
 use crate::folders::{StateLock, create_failures, scoreboard_path};
-use crate::generation::Generation;
+use crate::generation::{Current, Generation};
 use crate::keeper::{Keeper, Store};
 use crate::memory::{self, Protection};
 use crate::php::{Estate, Inheritance, Php};
@@ -28,7 +28,7 @@ use crate::signals::{Asked, Signals};
 use crate::sockets::activation;
 use crate::watch::Watch;
 use crate::worker::{Home, Worker, unix_millis};
-use crate::{log, notify};
+use crate::{log, notify, sql};
 use crew::Seat;
 
 mod crew;
@@ -82,10 +82,12 @@ struct Guard {
     pending: Option<Generation>,
     /// Number of the last generation tried.
     last_number: u64,
-    /// One per worker of the current generation.
+    /// One per worker of the current generation, the sql door's last.
     seats: Vec<Seat>,
     workers: Vec<Worker>,
     certificates: Certificates,
+    /// What workers of the sql door share; from the first generation that has one.
+    desk: Option<sql::Desk>,
     keeper: Keeper,
     store: Store,
     watch: Watch,
@@ -120,12 +122,14 @@ impl Guard {
         let oom_score_adj = protection.scores.workers;
         let mut php = Estate::new(Inheritance { oom_score_adj, descriptors });
         let store = Store::new(&config.state);
-        let mut current = Generation::prepare(config, 1, &activated, 0, &mut php, (&store, None))?;
+        let before = Current { doors: &activated, serving: 0, sql: None };
+        let mut current = Generation::prepare(config, 1, before, &mut php, (&store, None))?;
         let contents = std::mem::take(&mut current.certificates);
         let certificates = Certificates::create(contents, began)?;
         let keeper = Keeper::create(oom_score_adj).map_err(system("make a bulletin"))?;
         let failures = create_failures(&current.config.state)?;
         let posture = Shared::create(&current.config.state)?;
+        let desk = current.sql.is_some().then(|| sql::Desk::create(&current.config.state));
         let path = scoreboard_path(&current.config.state);
         let (board, scoreboard) = Scoreboard::create(&path)
             .map_err(|source| GuardError::LocalFile { action: "create", path, source })?;
@@ -156,6 +160,7 @@ impl Guard {
             seats: Vec::new(),
             workers: Vec::new(),
             certificates,
+            desk: desk.transpose()?,
             keeper,
             store,
             watch: Watch::default(),
@@ -259,6 +264,7 @@ impl Guard {
         // From here on only the workers hold the sockets: as soon as they stop accepting, new
         // connections are refused instead of waiting in a queue nobody serves.
         self.current.doors.clear();
+        self.current.sql = None;
     }
 
     /// The door is open: everybody may know.

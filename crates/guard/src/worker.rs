@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use menshen_config::model::PhpBackend;
 use menshen_config::{ListenerSpec, PoolSpec, Secrets, SiteSpec, WorkerSpec};
-use menshen_sys::Slot;
 use menshen_sys::spawn::{Plan, spawn};
+use menshen_sys::{Slot, SlotDoor};
 use menshen_tls::Token;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
@@ -18,8 +18,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process};
 
 use crate::generation::Generation;
-use crate::notify;
 use crate::posture::Shared;
+use crate::{notify, sql};
 
 /// What all workers of this guard share, for its whole life.
 #[derive(Debug)]
@@ -44,10 +44,20 @@ pub(crate) struct Bulletins<'a> {
     pub(crate) challenges: BorrowedFd<'a>,
 }
 
+/// Which door a worker serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The web door.
+    Web,
+    /// The sql door; there is one of a generation.
+    Sql,
+}
+
 /// A running worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) pid: Pid,
+    pub(crate) role: Role,
     pub(crate) index: u32,
     pub(crate) generation: u64,
     pub(crate) slot: u32,
@@ -55,6 +65,8 @@ pub(crate) struct Worker {
     pub(crate) state: State,
     /// Whether its end was asked for.
     pub(crate) asked: bool,
+    /// Whether it has ever been ready.
+    pub(crate) served: bool,
 }
 
 /// Where it is in its life.
@@ -69,7 +81,7 @@ pub(crate) enum State {
 }
 
 impl Worker {
-    /// Starts worker `index` of `generation`.
+    /// Starts worker `index` of the web door of `generation`.
     pub(crate) fn start(
         home: &Home,
         bulletins: Bulletins<'_>,
@@ -119,30 +131,81 @@ impl Worker {
                 cookie_key: home.token.cookie_key(),
             },
         };
+        let spec = handed_over(&spec)?;
+        let place = Place { role: Role::Web, index, generation: generation.number, number, slot };
+        Self::launch(place, spec, &keep, ready)
+    }
+
+    /// Starts the worker of the sql door.
+    pub(crate) fn start_sql(
+        home: &Home,
+        plan: &sql::Plan,
+        desk: &sql::Desk,
+        number: u32,
+        slot: Slot,
+    ) -> io::Result<Self> {
+        let (ready, ready_write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let handed = sql::Handed {
+            slot: number,
+            scoreboard: home.scoreboard.as_fd(),
+            posture: home.posture.readable(),
+            ready: ready_write.as_fd(),
+            oom_score_adj: home.oom_score_adj,
+        };
+        let (spec, keep) = plan.spec(desk, handed);
+        let spec = handed_over(&spec)?;
+        let place = Place { role: Role::Sql, index: 0, generation: plan.since, number, slot };
+        Self::launch(place, spec, &keep, ready)
+    }
+
+    fn launch(
+        place: Place,
+        spec: OwnedFd,
+        keep: &[BorrowedFd<'_>],
+        ready: OwnedFd,
+    ) -> io::Result<Self> {
+        let Place { role, index, generation, number, slot } = place;
         let started = Instant::now();
-        slot.reset(index, generation.number, unix_millis());
+        slot.reset(index, generation, unix_millis());
+        slot.set_door(role.door());
         let pid = spawn(Plan {
             program: Path::new("/proc/self/exe"),
-            argv0: &format!("menshen: web/{index}"),
-            arguments: &["worker"],
-            stdin: handed_over(&spec)?,
-            keep: &keep,
+            argv0: &format!("menshen: {}/{index}", role.word()),
+            arguments: &[role.command()],
+            stdin: spec,
+            keep,
             hide: notify::VARIABLES,
-            set: LIBC_TUNABLES,
+            set: if role == Role::Web { LIBC_TUNABLES } else { &[] },
             foreign: None,
         })?;
         slot.set_pid(pid.as_raw_nonzero().get().unsigned_abs());
         let state = State::Starting { ready: Some(ready), until: started + START_MAX };
-        let generation = generation.number;
-        Ok(Self { pid, index, generation, slot: number, started, state, asked: false })
+        let (asked, served) = (false, false);
+        Ok(Self { pid, role, index, generation, slot: number, started, state, asked, served })
+    }
+
+    /// Asks it to go on with what it has and take nothing more; after `patience` it is killed.
+    pub(crate) fn retire(&mut self, now: Instant, patience: Duration) {
+        // One that is not ready yet listens to no signal of ours.
+        if self.role == Role::Web || !matches!(self.state, State::Ready) {
+            return self.drain(now, patience);
+        }
+        self.asked = true;
+        self.signal(Signal::USR1);
+        self.state = State::Draining { until: now + patience };
     }
 
     /// Asks it to finish what it has; after `patience` it is killed.
     pub(crate) fn drain(&mut self, now: Instant, patience: Duration) {
         self.asked = true;
-        if !matches!(self.state, State::Draining { .. }) {
-            self.signal(Signal::TERM);
-            self.state = State::Draining { until: now + patience };
+        let until = now + patience;
+        match self.state {
+            State::Draining { until: sooner } if self.role == Role::Web || sooner <= until => {}
+            // One of the sql door may be retired only.
+            _ => {
+                self.signal(Signal::TERM);
+                self.state = State::Draining { until };
+            }
         }
     }
 
@@ -176,6 +239,7 @@ impl Worker {
         match ready.as_ref().map(|pipe| rustix::io::read(pipe, &mut byte)) {
             Some(Ok(1)) => {
                 self.state = State::Ready;
+                self.served = true;
                 true
             }
             Some(Err(Errno::AGAIN | Errno::INTR)) | None => false,
@@ -190,12 +254,47 @@ impl Worker {
 
     /// `web/0 (pid 123)`.
     pub(crate) fn name(&self) -> String {
-        format!("web/{} (pid {})", self.index, self.pid.as_raw_nonzero())
+        format!("{}/{} (pid {})", self.role.word(), self.index, self.pid.as_raw_nonzero())
     }
 
     fn signal(&self, signal: Signal) {
         // It may be gone and not waited for yet; the number cannot be another's before that.
         let _ = kill_process(self.pid, signal);
+    }
+}
+
+/// Where a worker belongs.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    role: Role,
+    index: u32,
+    generation: u64,
+    /// Of its slot in the scoreboard.
+    number: u32,
+    slot: Slot,
+}
+
+impl Role {
+    /// What it is called.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Sql => "sql",
+        }
+    }
+
+    const fn command(self) -> &'static str {
+        match self {
+            Self::Web => "worker",
+            Self::Sql => "sql-worker",
+        }
+    }
+
+    const fn door(self) -> SlotDoor {
+        match self {
+            Self::Web => SlotDoor::Web,
+            Self::Sql => SlotDoor::Sql,
+        }
     }
 }
 
@@ -252,7 +351,7 @@ pub(crate) fn describe(status: WaitStatus) -> String {
 
 /// The specification as a file in memory, to be read to its end: unlike a pipe it takes any length
 /// without waiting for the reader.
-fn handed_over(spec: &WorkerSpec) -> io::Result<OwnedFd> {
+fn handed_over(spec: &impl serde::Serialize) -> io::Result<OwnedFd> {
     let mut file = File::from(memfd_create("worker-spec", MemfdFlags::CLOEXEC)?);
     file.write_all(&serde_json::to_vec(spec)?)?;
     io::Seek::rewind(&mut file)?;

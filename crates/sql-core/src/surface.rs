@@ -11,11 +11,23 @@
 //!
 //! It cannot fail: what it does not understand it leaves to the server (`None`).
 
+mod assign;
+mod patch;
+mod rewrite;
+mod rows;
 mod settings;
+mod variable;
+mod words;
 
 use alloc::vec::Vec;
 
-pub use settings::{CacheType, Globals, Locals, Status};
+pub use patch::{Format, Patch};
+pub use settings::{Globals, Locals, Setting, Status};
+
+use crate::lexer::Mode;
+use assign::Assignments;
+use rows::Listing;
+use words::Words;
 
 /// What a server has of the query cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,41 +43,45 @@ pub enum Native {
 pub struct View<'a> {
     /// What the server itself has.
     pub native: Native,
-    /// `ANSI_QUOTES` is in the session's `sql_mode`.
-    pub ansi_quotes: bool,
-    /// `NO_BACKSLASH_ESCAPES` is in the session's `sql_mode`.
-    pub no_backslash_escapes: bool,
+    /// How the session's text is read.
+    pub mode: Mode,
     /// The door's settings, shared by all sessions.
     pub globals: &'a Globals,
     /// This session's settings.
     pub locals: &'a Locals,
     /// The counters at this moment.
     pub status: &'a Status,
+    /// The session's last statement was a hit (its `Last_query_cost` is 0).
+    pub after_hit: bool,
 }
 
 /// What to do next for a statement of the surface.
+///
+/// Warnings and errors of the door's own are raised in the server, by a `SIGNAL` in a
+/// [`Step::Send`], so that `SHOW WARNINGS`, `GET DIAGNOSTICS` and `@@warning_count` agree with what
+/// the client was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Send this statement to the server as one of the door's own, keep its whole reply from the
-    /// client and hand it to [`Plan::resume`].
+    /// client (but read what it says of the session's state) and hand it to [`Plan::resume`].
     Ask(Vec<u8>),
     /// Treat this statement as if the client had sent it (judge, begin, relay), its rows passed
-    /// through `patch`; then hand [`Answer::Relayed`] to [`Plan::resume`] and do the effects of
-    /// the step that comes back. Its reply is already with the client: a [`Step::Reply`] of that
-    /// call is `Reply::Nothing`.
+    /// through `patch`; then hand [`Answer::Relayed`] to [`Plan::resume`], which ends with
+    /// [`Step::Done`]. The hidden statement never asks the surface again.
     Send {
         /// The statement; often the client's own bytes.
         statement: Vec<u8>,
         /// How rows change on their way to the client.
         patch: Option<Patch>,
     },
-    /// Apply the effects, then write the reply: the statement is over.
-    Reply {
-        /// What changes; in this order.
-        effects: Vec<Effect>,
-        /// What the client gets.
-        reply: Reply,
-    },
+    /// Apply these changes, in order; the statement is over and its reply is with the client.
+    Done(Vec<Effect>),
+    /// Write the server's own ERR packet payload to the client; the statement is over.
+    Refuse(Vec<u8>),
+    /// `EXPLAIN CACHE`: answer what the cache thinks of this statement; the statement is over.
+    Explain(Vec<u8>),
+    /// `SHOW QUERY CACHE`: answer the statements with most hits and most waste; it is over.
+    Top,
 }
 
 /// What came of a [`Step::Ask`] or a [`Step::Send`].
@@ -73,67 +89,29 @@ pub enum Step {
 pub enum Answer {
     /// OK without rows.
     Ok,
-    /// Rows of the text protocol; `None` is NULL.
-    Rows {
-        /// Column type codes of the protocol (`MYSQL_TYPE_*`).
+    /// The one row of a `SELECT` of the door's own, in the text protocol.
+    Row {
+        /// Type codes of the columns (`MYSQL_TYPE_*` of the protocol).
         types: Vec<u8>,
-        /// Values.
-        rows: Vec<Vec<Option<Vec<u8>>>>,
+        /// Values; `None` is NULL.
+        values: Vec<Option<Vec<u8>>>,
     },
-    /// The payload of the server's ERR packet, relayed to the client when the plan gives up.
+    /// The payload of the server's ERR packet.
     Err(Vec<u8>),
     /// The reply of a [`Step::Send`] is with the client.
     Relayed {
-        /// Whether it ended with OK or rows, not ERR.
+        /// It ended with OK or rows, not ERR.
         ok: bool,
     },
 }
 
-/// What the client gets from the door.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// Nothing: the server's reply has been relayed.
-    Nothing,
-    /// OK, with these warnings to be shown by the next `SHOW WARNINGS`.
-    Ok(Vec<Warning>),
-    /// A result set of text columns.
-    Table {
-        /// Column names.
-        columns: Vec<Vec<u8>>,
-        /// Values; `None` is NULL.
-        rows: Vec<Vec<Option<Vec<u8>>>>,
-    },
-    /// An error in the server's words.
-    Err {
-        /// MariaDB's error number.
-        code: u16,
-        /// SQLSTATE.
-        state: [u8; 5],
-        /// The message.
-        message: Vec<u8>,
-    },
-    /// The server's own ERR packet payload.
-    ServerErr(Vec<u8>),
-}
-
-/// A row of `SHOW WARNINGS`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// `Note`, `Warning` or `Error`.
-    pub level: &'static str,
-    /// Error number.
-    pub code: u16,
-    /// Message.
-    pub message: Vec<u8>,
-}
-
 /// A change that a statement of the surface causes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The door's settings become these, in one step (`SET GLOBAL`); a new size resizes the cache.
-    Globals(Globals),
-    /// The session's settings become these.
-    Locals(Locals),
+    /// The door's settings change; a size resizes the cache (and empties it).
+    Global(Setting),
+    /// The session's settings change.
+    Session(Setting),
     /// `RESET QUERY CACHE`, `FLUSH TABLES`: every entry goes.
     Reset,
     /// `FLUSH QUERY CACHE`: free memory becomes one block; entries stay.
@@ -144,12 +122,29 @@ pub enum Effect {
 
 /// A statement of the surface under way.
 #[derive(Debug)]
-pub struct Plan {}
+pub struct Plan {
+    course: Course,
+}
+
+/// What a plan still has to do.
+#[derive(Debug)]
+enum Course {
+    Assignments(Assignments),
+    /// The server's OK makes these true.
+    Then(Vec<Effect>),
+}
 
 impl Plan {
     /// What to do after `answer` came.
-    pub fn resume(&mut self, _answer: Answer, _view: &View<'_>) -> Step {
-        Step::Reply { effects: Vec::new(), reply: Reply::Nothing }
+    pub fn resume(&mut self, answer: Answer, view: &View<'_>) -> Step {
+        match &mut self.course {
+            Course::Assignments(assignments) => assignments.resume(answer, view),
+            Course::Then(effects) => match answer {
+                Answer::Relayed { ok: true } | Answer::Ok => Step::Done(core::mem::take(effects)),
+                Answer::Err(payload) => Step::Refuse(payload),
+                _ => Step::Done(Vec::new()),
+            },
+        }
     }
 }
 
@@ -157,44 +152,137 @@ impl Plan {
 ///
 /// Costs a look at the first word and one search of the bytes for ordinary statements.
 #[must_use]
-pub fn look(_statement: &[u8], _view: &View<'_>) -> Option<(Plan, Step)> {
-    None
-}
-
-/// How rows of a `SHOW STATUS` or `SHOW VARIABLES` change on their way to the client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patch {
-    /// Names in lower case, as the first column of a row names them, sorted.
-    pub values: Vec<(Vec<u8>, Value)>,
-}
-
-/// A patched value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// Replaces the second column; when `append`, a row the server does not send is added.
-    Is {
-        /// The name as it is shown.
-        name: Vec<u8>,
-        /// The value.
-        value: Vec<u8>,
-        /// Whether a row that the server does not send is added at its place.
-        append: bool,
-    },
-    /// The server's number and this one more (`Com_select` and the statements that were hits).
-    More(u64),
-}
-
-impl Patch {
-    /// What the client gets in place of a row of the text protocol: rows to be written before it
-    /// and the row itself; `None` when it stays as it is.
-    #[must_use]
-    pub fn row(&mut self, _row: &[u8]) -> Option<Vec<Vec<u8>>> {
-        None
+pub fn look(statement: &[u8], view: &View<'_>) -> Option<(Plan, Step)> {
+    let first = first_word(statement);
+    let is = |wanted: &[u8]| first.eq_ignore_ascii_case(wanted);
+    if is(b"show") {
+        return show(&Words::read(statement, view.mode)?, view);
     }
+    if is(b"flush") || is(b"reset") {
+        return flush(&Words::read(statement, view.mode)?, view);
+    }
+    if is(b"explain") || is(b"describe") || is(b"desc") {
+        let words = Words::read(statement, view.mode)?;
+        let explained = words.tokens.get(2).filter(|_| words.is(1, "cache"))?;
+        let explained = statement.get(explained.start..)?.to_vec();
+        return Some((Plan::then(Vec::new()), Step::Explain(explained)));
+    }
+    // In stored programs the server's own variables answer.
+    if !mentions(statement) || is(b"create") || is(b"alter") || is(b"prepare") {
+        return None;
+    }
+    let words = Words::read(statement, view.mode)?;
+    if is(b"set")
+        && !words.is(1, "statement")
+        && let Some(mut assignments) = Assignments::read(&words, view)
+    {
+        let step = assignments.begin(view);
+        return Some((Plan { course: Course::Assignments(assignments) }, step));
+    }
+    let statement = rewrite::rewritten(&words, view)?;
+    Some((Plan::then(Vec::new()), Step::Send { statement, patch: None }))
+}
 
-    /// Rows that come after the server's last one.
-    #[must_use]
-    pub fn end(&mut self) -> Vec<Vec<u8>> {
-        Vec::new()
+/// The statement without the keywords `SQL_CACHE` and `SQL_NO_CACHE`, for servers that have
+/// [`Native::Removed`] them; `None` when it has none. The cache's own decision needs the original.
+#[must_use]
+pub fn without_keywords(statement: &[u8], mode: Mode) -> Option<Vec<u8>> {
+    let has = |wanted: &[u8]| contains(statement, wanted);
+    if !has(b"sql_cache") && !has(b"sql_no_cache") {
+        return None;
+    }
+    rewrite::without_keywords(&Words::read(statement, mode)?)
+}
+
+impl Plan {
+    fn then(effects: Vec<Effect>) -> Self {
+        Self { course: Course::Then(effects) }
     }
 }
+
+fn show(words: &Words<'_>, view: &View<'_>) -> Option<(Plan, Step)> {
+    if words.rest_is(1, &["query", "cache"]) {
+        return Some((Plan::then(Vec::new()), Step::Top));
+    }
+    let (listing, rest) = Listing::of_show(words)?;
+    let patch = Some(rows::patch(listing, words, rest, view));
+    let statement = words.bytes.to_vec();
+    Some((Plan::then(Vec::new()), Step::Send { statement, patch }))
+}
+
+fn flush(words: &Words<'_>, view: &View<'_>) -> Option<(Plan, Step)> {
+    let local = words.is(1, "local") || words.is(1, "no_write_to_binlog");
+    let at = 1 + usize::from(local);
+    let mut effects = Vec::new();
+    let mut ours = false;
+    for part in words.parts(at..words.tokens.len()) {
+        let (from, length) = (part.start, part.len());
+        if length == 2 && words.is(from, "query") && words.is(from + 1, "cache") {
+            ours = true;
+            effects.push(if words.is(0, "reset") { Effect::Reset } else { Effect::Defragment });
+        } else if words.is(0, "flush") && length == 1 && words.is(from, "status") {
+            effects.push(Effect::FlushStatus);
+        } else if words.is(0, "flush") && (words.is(from, "tables") || words.is(from, "table")) {
+            effects.push(Effect::Reset);
+        }
+    }
+    if effects.is_empty() {
+        return None;
+    }
+    let statement = if ours && view.native == Native::Removed {
+        // It needs the same right, RELOAD, and does no more than open a log file again.
+        b"FLUSH LOCAL ERROR LOGS".to_vec()
+    } else {
+        words.bytes.to_vec()
+    };
+    Some((Plan::then(effects), Step::Send { statement, patch: None }))
+}
+
+/// The first word of a statement, after blanks and comments.
+fn first_word(statement: &[u8]) -> &[u8] {
+    let mut rest = statement;
+    loop {
+        rest = rest.trim_ascii_start();
+        let after = if let Some(comment) = rest.strip_prefix(b"/*") {
+            memchr::memmem::find(comment, b"*/").and_then(|end| comment.get(end + 2..))
+        } else if rest.starts_with(b"#") || rest.starts_with(b"-- ") {
+            memchr::memchr(b'\n', rest).and_then(|end| rest.get(end + 1..))
+        } else {
+            None
+        };
+        match after {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
+}
+
+/// Whether the bytes could name anything of ours.
+fn mentions(statement: &[u8]) -> bool {
+    MENTIONED.iter().any(|word| contains(statement, word))
+}
+
+/// Whether `bytes` contain an ASCII word in any case; the word starts with a rare byte or not at
+/// all often, so that this is one fast search.
+fn contains(bytes: &[u8], word: &[u8]) -> bool {
+    let Some(underscore) = memchr::memchr(b'_', word) else { return false };
+    memchr::memchr_iter(b'_', bytes).any(|at| {
+        at.checked_sub(underscore)
+            .and_then(|start| bytes.get(start..start + word.len()))
+            .is_some_and(|found| found.eq_ignore_ascii_case(word))
+    })
+}
+
+/// Each with an underscore, by which it is found.
+const MENTIONED: &[&[u8]] = &[
+    b"query_cache",
+    b"global_status",
+    b"session_status",
+    b"global_variables",
+    b"session_variables",
+];
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use rustix::fs::{MemfdFlags, Mode, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
@@ -58,6 +59,12 @@ impl Words {
     pub fn all(&self) -> &'static [AtomicU64] {
         self.all
     }
+
+    /// A process ended with writes in flight, whose words it will never settle: nothing that the
+    /// words say holds any more. What `sql-core`'s `Versions::retire` does, for the guard.
+    pub fn retire(&self) {
+        self.all[RETIRED].store(1, SeqCst);
+    }
 }
 
 fn map(file: impl AsFd) -> io::Result<&'static [AtomicU64]> {
@@ -82,6 +89,8 @@ pub const HEADER_WORDS: usize = 512;
 /// Words of slots.
 pub const SLOT_WORDS: usize = 65_536;
 
+/// Word of the header that says that the words are over; `sql-core` reads it there.
+const RETIRED: usize = 17;
 const FILE_WORDS: usize = HEADER_WORDS + SLOT_WORDS;
 const FILE_BYTES: u64 = FILE_WORDS as u64 * 8;
 const MAGIC: u64 = u64::from_be_bytes(*b"menshenW");

@@ -14,6 +14,7 @@ mod folders;
 mod guard;
 mod php;
 mod sites;
+mod sql;
 
 /// Adds what contradicts itself.
 pub(super) fn check(read: &mut Read<'_>) {
@@ -29,6 +30,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     sites::check(read);
     php::check(read);
     guard::check(read);
+    sql::check(read);
 }
 
 impl Read<'_> {

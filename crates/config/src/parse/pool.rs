@@ -30,7 +30,7 @@ pub(crate) fn backend(text: &str) -> Result<PhpBackend, Refusal> {
 pub(crate) fn address(text: &str) -> Result<PhpAddress, Refusal> {
     let refuse = |hint: String| Err(refusal(text, "is not an address of PHP", hint));
     if let Some(path) = text.strip_prefix("unix:") {
-        return socket(text, path);
+        return socket(text, path, "unix:/run/php.sock").map(PhpAddress::Unix);
     }
     match text.parse::<SocketAddr>() {
         Ok(at) if at.port() == 0 => refuse("port 0 is no port to connect to".into()),
@@ -113,14 +113,16 @@ pub(crate) fn setting(
     Ok(())
 }
 
-fn socket(text: &str, path: &str) -> Result<PhpAddress, Refusal> {
+/// The path of a socket behind `unix:`; `example` is a whole address.
+pub(crate) fn socket(text: &str, path: &str, example: &str) -> Result<PathBuf, Refusal> {
     let refuse = |why: &str, hint: &str| Err(refusal(text, why, hint));
     let path = match path.strip_prefix("//") {
         Some(_) => return refuse("has slashes that do not belong there", "write \"unix:/PATH\""),
         None => path,
     };
     if !path.starts_with('/') || path.ends_with('/') {
-        return refuse("is not an absolute path after \"unix:\"", "such as \"unix:/run/php.sock\"");
+        let hint = format!("such as {}", quoted(example));
+        return refuse("is not an absolute path after \"unix:\"", &hint);
     }
     if path.ends_with(':') {
         return refuse("ends in a colon", "write \"unix:/PATH\" without it");
@@ -129,7 +131,7 @@ fn socket(text: &str, path: &str) -> Result<PhpAddress, Refusal> {
         let hint = format!("the kernel takes at most {SOCKET_BYTES_MAX} bytes");
         return Err(refusal(text, "is too long for a socket", hint));
     }
-    text::path(path).map(PhpAddress::Unix)
+    text::path(path)
 }
 
 fn address_hint(text: &str) -> String {

@@ -20,7 +20,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     let outer = table.name.rsplit_once('.').map_or("", |(outer, _)| outer);
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" | "acme" | "guard" => {}
+        "" | "web" | "php" | "acme" | "guard" | "sql" => {}
         other => panic!("{other} is new"),
     }
     if !table.name.is_empty() {
@@ -47,6 +47,10 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
         "acme.directory.eab_kid" => "eab_key = \"key\"\n",
         "acme.directory.eab_key" => "eab_kid = \"kid\"\n",
         "php.pool.status_listen" => "status_path = \"/status\"\n",
+        "sql.certificate" => "key = \"k.pem\"\n",
+        "sql.key" => "certificate = \"c.pem\"\n",
+        "sql.control_password_file" => "control_user = \"menshen\"\n",
+        "sql.without_binlog" => "listen = [\"127.0.0.1:3307\"]\nttl_ms = 5\n",
         "guard.hold_raise_percent" => "hold_cgroups = [\"/a\"]\n",
         "site.php_root" => "php = \"127.0.0.1:9000\"\n",
         "site.rule.fields"

@@ -11,14 +11,34 @@ use super::Guard;
 use crate::error::GuardError;
 use crate::generation::Generation;
 use crate::log;
-use crate::worker::{Bulletins, START_MAX, State, Worker, describe};
+use crate::worker::{Bulletins, Role, START_MAX, State, Worker, describe};
 
 /// The place of one worker of the current generation.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Seat {
+    role: Role,
+    index: u32,
     record: RestartRecord,
     /// When its worker is started again; `None`: it runs.
     pub(super) start_at: Option<Instant>,
+}
+
+impl Seat {
+    const fn new(role: Role, index: u32) -> Self {
+        Self { role, index, record: RestartRecord::new(), start_at: None }
+    }
+
+    /// One for each worker that `generation` is to have; of `before` those stay whose worker does.
+    pub(super) fn all_of(generation: &Generation, before: &[Self]) -> Vec<Self> {
+        let mut seats: Vec<Self> =
+            (0..generation.workers).map(|index| Self::new(Role::Web, index)).collect();
+        if let Some(plan) = &generation.sql {
+            let kept = before.iter().find(|seat| seat.role == Role::Sql);
+            let kept = kept.filter(|_| plan.since != generation.number);
+            seats.push(kept.copied().unwrap_or_else(|| Self::new(Role::Sql, 0)));
+        }
+        seats
+    }
 }
 
 impl Guard {
@@ -43,9 +63,9 @@ impl Guard {
 
     /// Starts all workers of the first generation.
     fn fill_seats(&mut self, now: Instant) {
-        for index in 0..self.current.workers {
-            self.seats.push(Seat::default());
-            self.start_seat(index, now);
+        self.seats = Seat::all_of(&self.current, &[]);
+        for place in 0..self.seats.len() {
+            self.start_seat(place, now);
         }
     }
 
@@ -53,15 +73,23 @@ impl Guard {
     pub(super) fn start_worker(
         &self,
         generation: &Generation,
+        role: Role,
         index: u32,
     ) -> std::io::Result<Worker> {
         let number = self.free_slot().ok_or_else(|| std::io::Error::other("no free slot"))?;
         let slot = self.board.slot(usize::try_from(number).unwrap_or(0));
-        let bulletins =
-            Bulletins { shelf: self.certificates.shelf(), challenges: self.keeper.challenges() };
-        Worker::start(&self.home, bulletins, generation, index, number, slot).inspect_err(|_| {
-            slot.set_state(SlotState::Free);
-        })
+        let started = match (role, &generation.sql, &self.desk) {
+            (Role::Web, ..) => {
+                let (shelf, challenges) = (self.certificates.shelf(), self.keeper.challenges());
+                let bulletins = Bulletins { shelf, challenges };
+                Worker::start(&self.home, bulletins, generation, index, number, slot)
+            }
+            (Role::Sql, Some(plan), Some(desk)) => {
+                Worker::start_sql(&self.home, plan, desk, number, slot)
+            }
+            (Role::Sql, ..) => Err(std::io::Error::other("there is no sql door")),
+        };
+        started.inspect_err(|_| slot.set_state(SlotState::Free))
     }
 
     /// Slots no living worker writes to.
@@ -86,18 +114,67 @@ impl Guard {
             self.slot_of(&worker).set_state(SlotState::Ended);
             let lived = now.saturating_duration_since(worker.started);
             let what = format!("worker {} {}", worker.name(), describe(status));
+            if worker.role == Role::Sql && worker.served && status.exit_status() != Some(0) {
+                self.begin_words_anew(now);
+            }
             if worker.asked {
                 if status.exit_status() != Some(0) {
                     log::event(&format!("{what} while it drained"));
                 }
-            } else if worker.generation == self.current.number {
+            } else if self.is_current(&worker) {
                 self.crashed(&worker, &what, lived, now);
             } else {
                 self.abort_reload(&format!("{what} before it was ready"), now);
             }
         }
         let workers = &self.workers;
-        self.retired.retain(|(number, _)| workers.iter().any(|w| w.generation == *number));
+        self.retired.retain(|(number, _)| {
+            workers.iter().any(|w| w.role == Role::Web && w.generation == *number)
+        });
+    }
+
+    /// Whether it belongs to what is served now.
+    pub(super) fn is_current(&self, worker: &Worker) -> bool {
+        match worker.role {
+            Role::Web => worker.generation == self.current.number,
+            Role::Sql => {
+                self.current.sql.as_ref().is_some_and(|plan| plan.since == worker.generation)
+            }
+        }
+    }
+
+    /// A worker of the sql door may have left writes in flight that nobody will settle: the others
+    /// end their sessions, and a next one starts with fresh versions.
+    fn begin_words_anew(&mut self, now: Instant) {
+        let served = |worker: &&Worker| worker.role == Role::Sql && worker.served;
+        let next = self.pending.as_ref().map(|next| next.number);
+        if self.workers.iter().filter(served).any(|worker| Some(worker.generation) == next) {
+            self.abort_reload("the sql door had to start afresh meanwhile", now);
+        }
+        let Some(desk) = &mut self.desk else { return };
+        if let Err(error) = desk.retire() {
+            // The old ones are retired: the next worker serves nothing from its cache.
+            log::event(&error.render());
+        }
+        let patience = self.patience();
+        let mut ended = false;
+        for place in 0..self.workers.len() {
+            let worker = &self.workers[place];
+            if worker.role != Role::Sql || !worker.served {
+                continue;
+            }
+            ended |= self.is_current(worker) && !worker.asked;
+            self.slot_of(worker).set_state(SlotState::Draining);
+            self.workers[place].drain(now, patience);
+        }
+        if ended && !self.stopping {
+            log::event("the sql door starts again: another worker of it left writes in flight");
+            self.start_seat(self.current_sql_seat(), now);
+        }
+    }
+
+    fn current_sql_seat(&self) -> usize {
+        self.seats.iter().position(|seat| seat.role == Role::Sql).unwrap_or(usize::MAX)
     }
 
     /// Takes the ready bytes.
@@ -139,21 +216,17 @@ impl Guard {
             worker.kill(now);
         }
         let due = |seat: &Seat| seat.start_at.is_some_and(|at| at <= now);
-        let due: Vec<u32> = (0u32..)
-            .zip(&self.seats)
-            .filter(|(_, seat)| due(seat))
-            .map(|(index, _)| index)
-            .collect();
-        for index in due {
-            self.start_seat(index, now);
+        let due: Vec<usize> = (0..self.seats.len()).filter(|at| due(&self.seats[*at])).collect();
+        for place in due {
+            self.start_seat(place, now);
         }
     }
 
-    fn start_seat(&mut self, index: u32, now: Instant) {
-        let started = self.start_worker(&self.current, index);
-        let Some(seat) = usize::try_from(index).ok().and_then(|at| self.seats.get_mut(at)) else {
-            return;
-        };
+    /// Starts the worker of the seat in this place.
+    fn start_seat(&mut self, place: usize, now: Instant) {
+        let Some(Seat { role, index, .. }) = self.seats.get(place).copied() else { return };
+        let started = self.start_worker(&self.current, role, index);
+        let Some(seat) = self.seats.get_mut(place) else { return };
         match started {
             Ok(worker) => {
                 seat.start_at = None;
@@ -164,7 +237,7 @@ impl Guard {
                 let wait = seat.record.ended(Duration::ZERO).max(Duration::from_millis(100));
                 seat.start_at = Some(now + wait);
                 let hopeless = seat.record.hopeless_at_start();
-                let what = format!("worker web/{index} could not be started: {error}");
+                let what = format!("worker {}/{index} could not be started: {error}", role.word());
                 log::event(&what);
                 self.give_up_unless_open(hopeless, what, now);
             }
@@ -176,8 +249,9 @@ impl Guard {
         if self.stopping {
             return;
         }
-        let seat = usize::try_from(worker.index).ok().and_then(|at| self.seats.get_mut(at));
-        let Some(seat) = seat else { return };
+        let own = |seat: &Seat| seat.role == worker.role && seat.index == worker.index;
+        let Some(place) = self.seats.iter().position(own) else { return };
+        let seat = &mut self.seats[place];
         let wait = seat.record.ended(lived);
         let again = if wait.is_zero() {
             "starting it again at once".to_owned()
@@ -188,7 +262,7 @@ impl Guard {
         seat.start_at = Some(now + wait);
         let hopeless = seat.record.hopeless_at_start();
         if wait.is_zero() {
-            self.start_seat(worker.index, now);
+            self.start_seat(place, now);
         }
         self.give_up_unless_open(hopeless, what.to_owned(), now);
     }
@@ -204,10 +278,17 @@ impl Guard {
 
     /// Whether all workers of a generation run and are ready.
     fn is_complete(&self, generation: &Generation) -> bool {
-        let ready = self.workers.iter().filter(|worker| {
-            worker.generation == generation.number && matches!(worker.state, State::Ready)
-        });
-        u32::try_from(ready.count()).is_ok_and(|count| count >= generation.workers)
+        let ready = |role, number| {
+            let all = self.workers.iter().filter(|worker| matches!(worker.state, State::Ready));
+            all.filter(|worker| (worker.role, worker.generation) == (role, number)).count()
+        };
+        let web = u32::try_from(ready(Role::Web, generation.number));
+        // A worker of the sql door that is kept was ready once.
+        let sql = generation
+            .sql
+            .as_ref()
+            .is_none_or(|plan| plan.since != generation.number || ready(Role::Sql, plan.since) > 0);
+        sql && web.is_ok_and(|count| count >= generation.workers)
     }
 
     fn free_slot(&self) -> Option<u32> {

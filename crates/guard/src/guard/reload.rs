@@ -1,14 +1,15 @@
 //! Reload: the next generation is prepared and started beside the current one and takes over when
 //! all of it is ready; until then any failure leaves everything as it is.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use menshen_config::Colour;
 use menshen_sys::scoreboard::{HeaderWord, SlotState};
 
 use super::Guard;
 use crate::error::GuardError;
-use crate::generation::Generation;
+use crate::generation::{Current, Generation};
+use crate::worker::{Role, Worker};
 use crate::{log, notify, settings};
 
 impl Guard {
@@ -34,9 +35,10 @@ impl Guard {
         let Some(generation) = self.pending.take() else { return };
         let started = match self.php.failure(&generation.php, Some(&self.current.php)) {
             Some(failure) => Err(format!("PHP does not run: {failure}")),
-            None => (0..generation.workers).try_for_each(|index| {
-                let worker = self.start_worker(&generation, index);
-                let error = |error| format!("worker web/{index} could not be started: {error}");
+            None => started_anew(&generation).try_for_each(|(role, index)| {
+                let worker = self.start_worker(&generation, role, index);
+                let what = format!("worker {}/{index}", role.word());
+                let error = |error| format!("{what} could not be started: {error}");
                 worker.map(|worker| self.workers.push(worker)).map_err(error)
             }),
         };
@@ -55,13 +57,21 @@ impl Guard {
             // Each socket has a worker all the same; only the shares are uneven.
             log::event(&error.render());
         }
-        self.seats = vec![super::Seat::default(); self.current.workers.try_into().unwrap_or(0)];
+        self.seats = super::Seat::all_of(&self.current, &self.seats);
+        let drain = old.sql.as_ref().map_or(0, crate::sql::Plan::drain_seconds_max);
+        let sql_patience = Duration::from_secs(u64::from(drain) + 2);
         for place in 0..self.workers.len() {
             let worker = &self.workers[place];
-            if worker.generation != self.current.number {
-                self.slot_of(worker).set_state(SlotState::Draining);
-                self.workers[place].drain(now, patience);
+            if self.is_current(worker) || worker.asked {
+                continue;
             }
+            self.slot_of(worker).set_state(SlotState::Draining);
+            let patience = if worker.role == Role::Sql { sql_patience } else { patience };
+            self.workers[place].retire(now, patience);
+        }
+        if self.current.sql.is_none() {
+            // Nobody would answer there any more.
+            self.desk = None;
         }
         self.certificates.take(std::mem::take(&mut self.current.certificates));
         // What the keeper gave while the new workers started.
@@ -83,11 +93,15 @@ impl Guard {
     /// Ends the workers of the next generation; the current one goes on.
     pub(super) fn abort_reload(&mut self, reason: &str, now: Instant) {
         let Some(next) = self.pending.take() else { return };
-        for worker in self.workers.iter_mut().filter(|w| w.generation == next.number) {
+        let of_next = |w: &&mut Worker| w.generation == next.number;
+        for worker in self.workers.iter_mut().filter(of_next) {
             worker.asked = true;
             worker.kill(now);
         }
         self.certificates.withdraw();
+        if self.current.sql.is_none() {
+            self.desk = None;
+        }
         self.refuse(reason);
     }
 
@@ -98,13 +112,17 @@ impl Guard {
         }
         log::to_stderr(&settings.warnings);
         let (number, serving) = (self.last_number + 1, self.current.workers);
-        let (doors, php) = (&self.current.doors, &mut self.php);
+        let Generation { doors, sql, .. } = &self.current;
+        let before = Current { doors, serving, sql: sql.as_ref() };
         let shelf = (&self.store, Some(self.certificates.current()));
-        let next = Generation::prepare(settings.config, number, doors, serving, php, shelf)?;
-        let room = self.free_slots().count();
-        if usize::try_from(next.workers).is_ok_and(|needed| needed > room) {
-            let detail = format!("{room} places are left, {} are needed", next.workers);
+        let next = Generation::prepare(settings.config, number, before, &mut self.php, shelf)?;
+        let (room, needed) = (self.free_slots().count(), started_anew(&next).count());
+        if needed > room {
+            let detail = format!("{room} places are left, {needed} are needed");
             return Err(GuardError::LocalDraining { detail });
+        }
+        if next.sql.is_some() && self.desk.is_none() {
+            self.desk = Some(crate::sql::Desk::create(&self.current.config.state)?);
         }
         Ok(next)
     }
@@ -120,4 +138,11 @@ impl Guard {
     pub(super) fn count_up(&self, word: HeaderWord) {
         self.board.set_header(word, self.board.view().header(word) + 1);
     }
+}
+
+/// The workers to start for a generation: all of the web door, that of the sql door where it is
+/// another than before.
+fn started_anew(generation: &Generation) -> impl Iterator<Item = (Role, u32)> + use<> {
+    let sql = generation.sql.as_ref().is_some_and(|plan| plan.since == generation.number);
+    (0..generation.workers).map(|index| (Role::Web, index)).chain(sql.then_some((Role::Sql, 0)))
 }

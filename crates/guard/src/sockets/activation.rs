@@ -2,12 +2,11 @@
 //! ones; the name tells the role: `plain`, `admin`, anything else HTTPS.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::rc::Rc;
 
 use menshen_config::ListenerRole;
 use socket2::SockRef;
 
-use super::{Door, Sharing};
+use super::{Door, Group, door_name};
 use crate::error::GuardError;
 
 /// Takes over what was handed to this process; call it once.
@@ -33,8 +32,7 @@ fn door(socket: OwnedFd, name: &str) -> Option<Door> {
         "admin" => ListenerRole::Admin,
         _ => ListenerRole::Https,
     };
-    let sharing = Sharing::Activated;
-    Some(Door { role, configured: bound, bound, sharing, sockets: vec![Rc::new(socket)] })
+    Some(Door { role, group: Group::activated(door_name(role), bound, socket) })
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Tests of the doors on loopback: sharing, steering, refusals, what a reload keeps.
 
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use socket2::{Domain, Socket, Type};
 
 use super::*;
 

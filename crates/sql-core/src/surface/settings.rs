@@ -3,28 +3,23 @@
 //! Source: MariaDB `sql/sys_vars.cc`, `sql/sql_cache.cc`. It never holds a cache itself. It cannot
 //! fail.
 
-/// `query_cache_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CacheType {
-    /// Nothing is cached.
-    Off,
-    /// Every cacheable SELECT.
-    #[default]
-    On,
-    /// Only those with `SQL_CACHE`.
-    Demand,
-}
+use crate::judge::CacheType;
 
-impl CacheType {
-    /// The value as `SHOW VARIABLES` prints it.
-    #[must_use]
-    pub const fn shown(self) -> &'static str {
-        match self {
-            Self::Off => "OFF",
-            Self::On => "ON",
-            Self::Demand => "DEMAND",
-        }
-    }
+/// One setting with its new value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// `query_cache_type`.
+    CacheType(CacheType),
+    /// `query_cache_size`, bytes.
+    Size(u64),
+    /// `query_cache_limit`, bytes.
+    Limit(u64),
+    /// `query_cache_min_res_unit`, bytes.
+    MinResUnit(u64),
+    /// `query_cache_wlock_invalidate`.
+    WlockInvalidate(bool),
+    /// `query_cache_strip_comments`.
+    StripComments(bool),
 }
 
 /// The variables of all sessions.
@@ -51,6 +46,26 @@ pub struct Globals {
 }
 
 impl Globals {
+    /// The server's default of `query_cache_min_res_unit`, bytes.
+    pub const MIN_RES_UNIT: u64 = 4096;
+    /// The least `query_cache_size` that is not taken for 0, bytes: as MariaDB 10.11 refuses it.
+    pub const SIZE_MIN: u64 = 49 * 1024;
+    /// The greatest `query_cache_size`, bytes; a greater one fails like an allocation in the
+    /// server.
+    pub const SIZE_MAX: u64 = 1 << 44;
+
+    /// Changes one setting.
+    pub const fn apply(&mut self, setting: Setting) {
+        match setting {
+            Setting::CacheType(value) => self.cache_type = value,
+            Setting::Size(value) => self.size = value,
+            Setting::Limit(value) => self.limit = value,
+            Setting::MinResUnit(value) => self.min_res_unit = value,
+            Setting::WlockInvalidate(value) => self.wlock_invalidate = value,
+            Setting::StripComments(value) => self.strip_comments = value,
+        }
+    }
+
     /// The settings of the configuration.
     #[must_use]
     pub const fn new(cache_type: CacheType, size: u64, limit: u64) -> Self {
@@ -58,7 +73,7 @@ impl Globals {
             cache_type,
             size,
             limit,
-            min_res_unit: MIN_RES_UNIT,
+            min_res_unit: Self::MIN_RES_UNIT,
             wlock_invalidate: false,
             strip_comments: false,
             cache_type_default: cache_type,
@@ -80,6 +95,16 @@ pub struct Locals {
 }
 
 impl Locals {
+    /// Changes one setting; those that no session has stay.
+    pub const fn apply(&mut self, setting: Setting) {
+        match setting {
+            Setting::CacheType(value) => self.cache_type = value,
+            Setting::WlockInvalidate(value) => self.wlock_invalidate = value,
+            Setting::StripComments(value) => self.strip_comments = value,
+            Setting::Size(_) | Setting::Limit(_) | Setting::MinResUnit(_) => {}
+        }
+    }
+
     /// The settings of a session that begins, or is reset.
     #[must_use]
     pub const fn new(globals: &Globals) -> Self {
@@ -110,9 +135,8 @@ pub struct Status {
     pub queries_in_cache: u64,
     /// `Qcache_total_blocks`.
     pub total_blocks: u64,
+    /// Hits since the process began, which `FLUSH STATUS` leaves alone.
+    pub hits_ever: u64,
     /// Hits of this session since its `FLUSH STATUS`, for its `Com_select` and `Questions`.
     pub session_hits: u64,
 }
-
-/// The server's default of `query_cache_min_res_unit`, bytes.
-const MIN_RES_UNIT: u64 = 4096;

@@ -1,0 +1,288 @@
+//! The sql door as the guard keeps it: its addresses, the files its configuration names, the
+//! versions of tables that its workers share, and the socket where it is asked about itself.
+//!
+//! A reload that changes nothing here keeps the running worker with its cache. Else the next
+//! generation serves new sessions on the same sockets, and the old one goes on with those it has,
+//! over the same versions. A worker that ends otherwise than with exit code 0 may have left writes
+//! in flight that nobody will settle: then the versions are retired, and all others start afresh.
+//! Nothing that clients or the server send ever comes here.
+
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use menshen_base::{Finding, Severity};
+use menshen_config::keeper::Secret;
+use menshen_config::{Config, Sql, SqlAddress, SqlListener, SqlPair, SqlSpec};
+use menshen_sys::words::Words;
+
+use crate::account::{Account, may_connect};
+use crate::error::GuardError;
+use crate::generation::unix_now;
+
+mod place;
+
+pub(crate) use place::{SqlDoor, UnixDoor, connect};
+
+/// What a worker of the sql door is to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) doors: Vec<SqlDoor>,
+    /// The generation its worker was started for.
+    pub(crate) since: u64,
+    what: What,
+}
+
+/// All that makes another worker necessary when it changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct What {
+    config: Sql,
+    threads: u32,
+    stop_seconds_max: u32,
+    watched: bool,
+    account: Option<Account>,
+    certificate: Option<SqlPair>,
+    upstream_ca_pem: Option<String>,
+    control_password: Option<Secret>,
+}
+
+/// What all workers of the sql door share.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    words: Words,
+    words_fd: OwnedFd,
+    control: UnixDoor,
+}
+
+/// What of a guard's a worker is handed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Handed<'a> {
+    /// Slot of the scoreboard.
+    pub(crate) slot: u32,
+    pub(crate) scoreboard: BorrowedFd<'a>,
+    pub(crate) posture: BorrowedFd<'a>,
+    pub(crate) ready: BorrowedFd<'a>,
+    pub(crate) oom_score_adj: Option<i32>,
+}
+
+/// Where the sql door of a guard with this state folder is asked about itself.
+#[must_use]
+pub fn sql_control_path(state: &Path) -> PathBuf {
+    state.join("sql-control")
+}
+
+/// Connects to the sql door's [`sql_control_path`].
+///
+/// # Errors
+/// `NotFound`, `ConnectionRefused`: no guard with a sql door runs. Or the right is missing.
+pub fn sql_control(state: &Path) -> std::io::Result<std::os::unix::net::UnixStream> {
+    connect(&sql_control_path(state))
+}
+
+impl Plan {
+    /// Reads what `config` names and opens its addresses; `None` without a sql door. `current` is
+    /// the plan being replaced, `account` the workers'.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a certificate that cannot be used, an address that is not free.
+    pub(crate) fn prepare(
+        config: &Config,
+        number: u64,
+        account: Option<&Account>,
+        current: Option<&Self>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<Self>, GuardError> {
+        if !config.sql.is_on() {
+            return Ok(None);
+        }
+        let what = What::read(config, account, findings)?;
+        look(&what, findings);
+        if let Some(current) = current.filter(|current| current.what == what) {
+            let (doors, since) = (current.doors.clone(), current.since);
+            return Ok(Some(Self { doors, since, what }));
+        }
+        let (open, serving) =
+            current.map_or((&[][..], 0), |plan| (&plan.doors[..], plan.what.threads));
+        let Sql { listen, socket_mode, .. } = &what.config;
+        let doors = place::open_doors(listen, *socket_mode, what.threads, open, serving)?;
+        Ok(Some(Self { doors, since: number, what }))
+    }
+
+    /// The specification for a worker, and which descriptors it keeps.
+    pub(crate) fn spec<'a>(
+        &'a self,
+        desk: &'a Desk,
+        handed: Handed<'a>,
+    ) -> (SqlSpec, Vec<BorrowedFd<'a>>) {
+        let what = &self.what;
+        let (words, control) = (desk.words_fd.as_fd(), desk.control.socket());
+        let mut keep = vec![handed.scoreboard, handed.ready, words, control];
+        let posture = what.watched.then_some(handed.posture);
+        keep.extend(posture);
+        let mut listeners = Vec::new();
+        for door in &self.doors {
+            for (thread, socket) in door.sockets(what.threads) {
+                let (fd, address) = (socket.as_raw_fd(), door.address());
+                listeners.push(SqlListener { fd, thread, address });
+                keep.push(socket);
+            }
+        }
+        let spec = SqlSpec {
+            index: 0,
+            generation: self.since,
+            slot: handed.slot,
+            config: what.config.clone(),
+            threads: what.threads,
+            listeners,
+            words_fd: words.as_raw_fd(),
+            control_fd: control.as_raw_fd(),
+            scoreboard_fd: handed.scoreboard.as_raw_fd(),
+            posture_fd: posture.map(|fd| fd.as_raw_fd()),
+            ready_fd: handed.ready.as_raw_fd(),
+            become_user: what.account.as_ref().map(|account| (account.uid, account.gid)),
+            oom_score_adj: handed.oom_score_adj,
+            stop_seconds_max: what.stop_seconds_max,
+            certificate: what.certificate.clone(),
+            upstream_ca_pem: what.upstream_ca_pem.clone(),
+            control_password: what.control_password.clone(),
+        };
+        (spec, keep)
+    }
+
+    /// How long sessions are served on after a reload, seconds.
+    pub(crate) const fn drain_seconds_max(&self) -> u32 {
+        self.what.config.drain_seconds_max
+    }
+
+    /// The server.
+    pub(crate) const fn upstream(&self) -> &SqlAddress {
+        &self.what.config.upstream
+    }
+
+    /// Threads of the worker.
+    pub(crate) const fn threads(&self) -> u32 {
+        self.what.threads
+    }
+
+    /// From now on this plan holds: new connections go to as many sockets as there are threads,
+    /// and files of sockets have the permissions asked for.
+    pub(crate) fn take_over(&self) -> Result<(), GuardError> {
+        for door in &self.doors {
+            let (action, done) = match door {
+                SqlDoor::Tcp(group) => {
+                    let action = "steer connections to the threads of the sql door";
+                    (action, group.steer(self.what.threads))
+                }
+                SqlDoor::Unix(door) => {
+                    let mode = self.what.config.socket_mode;
+                    ("set the permissions of the sql door's socket", door.allow(mode))
+                }
+            };
+            done.map_err(|source| GuardError::LocalSystem { action, source })?;
+        }
+        Ok(())
+    }
+}
+
+impl What {
+    fn read(
+        config: &Config,
+        account: Option<&Account>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Self, GuardError> {
+        let sql = config.sql.clone();
+        let text = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
+        let certificate = match (text(&sql.certificate)?, text(&sql.key)?) {
+            (Some(certificate_pem), Some(key_pem)) => {
+                let (chain, key) = (certificate_pem.as_bytes(), key_pem.as_bytes());
+                let loaded = menshen_tls::load_pair(chain, key, unix_now())?;
+                findings.extend(loaded.findings);
+                Some(SqlPair { certificate_pem, key_pem })
+            }
+            _ => None,
+        };
+        let password = text(&sql.control_password_file)?;
+        let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = match sql.workers {
+            0 => u32::try_from(cores).unwrap_or(1).min(THREADS_MAX),
+            given => given,
+        };
+        Ok(Self {
+            threads,
+            stop_seconds_max: config.limits.drain_seconds_max,
+            watched: config.guard.watch,
+            account: account.cloned(),
+            certificate,
+            upstream_ca_pem: text(&sql.upstream_ca)?,
+            control_password: password.map(|text| Secret(first_line(text))),
+            config: sql,
+        })
+    }
+}
+
+impl Desk {
+    /// Makes versions and the control socket.
+    pub(crate) fn create(state: &Path) -> Result<Self, GuardError> {
+        let (words, words_fd) = fresh_words()?;
+        let control = UnixDoor::open(&sql_control_path(state), 0o600)?;
+        Ok(Self { words, words_fd, control })
+    }
+
+    /// From now on no worker serves anything from its cache by these versions; the next ones get
+    /// others.
+    pub(crate) fn retire(&mut self) -> Result<(), GuardError> {
+        self.words.retire();
+        (self.words, self.words_fd) = fresh_words()?;
+        Ok(())
+    }
+}
+
+fn fresh_words() -> Result<(Words, OwnedFd), GuardError> {
+    let error = |source| GuardError::LocalSystem { action: "make the versions of tables", source };
+    Words::create().map_err(error)
+}
+
+/// What can be seen to be wrong without asking the server.
+fn look(what: &What, findings: &mut Vec<Finding>) {
+    if let (SqlAddress::Unix(path), Some(account)) = (&what.config.upstream, &what.account)
+        && path.exists()
+        && !may_connect(account, path)
+    {
+        let claim = format!("the workers' user \"{}\" may not connect", account.name);
+        let subject = what.config.upstream.to_string();
+        findings.push(
+            Finding::new("sql-socket-closed", Severity::Warning, subject, claim)
+                .hint("open the folder of the server's socket, or set `user` to one who may"),
+        );
+    }
+    if let Some(path) = &what.config.control_password_file
+        && let Ok(meta) = std::fs::metadata(path)
+        && std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o007 != 0
+    {
+        let claim = "everyone on this machine may read or change the password";
+        findings.push(
+            Finding::new("sql-password-open", Severity::Warning, path.display().to_string(), claim)
+                .hint("chmod 600; the guard reads it with its own rights"),
+        );
+    }
+}
+
+/// A small file of text, as the guard may read it.
+fn read(path: &Path) -> Result<String, GuardError> {
+    let failed = |source| GuardError::LocalFile { action: "read", path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(failed(std::io::Error::other("it is longer than 256 KiB")));
+    }
+    Ok(text)
+}
+
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// As many as `sql.workers` can ask for.
+const THREADS_MAX: u32 = 128;
+
+#[cfg(test)]
+mod tests;

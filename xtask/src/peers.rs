@@ -1,0 +1,215 @@
+//! Suites of others against the sql door: MariaDB's own tests (`mariadb-test`), run through the
+//! door with the server's cache off, or through a plain proxy to prove the recipe.
+//!
+//! Everything lies in a temporary folder with a server of its own; the system's database is never
+//! touched. A test that does not run counts as failed.
+
+mod backend;
+mod front;
+mod suite;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::{shell, workspace};
+use backend::Backend;
+use front::Front;
+use suite::{Outcome, Suite};
+
+/// Which suite.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Peer {
+    /// The server's tests of its query cache; ends with 1 when one does not pass.
+    MariadbQueryCache(Options),
+    /// The server's `main` suite: what fails through the door and not through haproxy.
+    MariadbMain(MainOptions),
+}
+
+/// How a suite is run.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Tests as `suite.name`; the listed ones without any.
+    tests: Vec<String>,
+    /// What stands between the tests and the server.
+    #[arg(long, value_enum, default_value = "menshen")]
+    through: Through,
+    /// The menshen program; the released one of this tree without it.
+    #[arg(long, value_name = "FILE")]
+    menshen: Option<PathBuf>,
+    /// Leaves the working folder, for a look at logs and differences.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// How the `main` suite is run.
+#[derive(Debug, Args)]
+pub(crate) struct MainOptions {
+    /// Tests as `main.name`; all of the suite without any.
+    tests: Vec<String>,
+    /// Every tenth test only.
+    #[arg(long)]
+    short: bool,
+    /// The menshen program; the released one of this tree without it.
+    #[arg(long, value_name = "FILE")]
+    menshen: Option<PathBuf>,
+    /// Leaves the working folder, for a look at logs and differences.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// What the tests connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Through {
+    /// The door, cache on; the server's own cache cannot be switched on.
+    Menshen,
+    /// A proxy of bytes.
+    Haproxy,
+    /// The server itself.
+    Nothing,
+}
+
+/// Runs one suite.
+pub(crate) fn run(peer: &Peer) -> Result<ExitCode, String> {
+    match peer {
+        Peer::MariadbQueryCache(options) => query_cache(options),
+        Peer::MariadbMain(options) => main_suite(options),
+    }
+}
+
+fn query_cache(options: &Options) -> Result<ExitCode, String> {
+    let lab = Lab::new(options.keep)?;
+    let menshen = program(options.menshen.as_ref())?;
+    let tests = if options.tests.is_empty() {
+        QUERY_CACHE.iter().map(|test| (*test).to_owned()).collect()
+    } else {
+        options.tests.clone()
+    };
+    let outcomes = run_through(&lab, options.through, &menshen, &tests)?;
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
+    println!("\n{} passed, {failed} failed", outcomes.len() - failed);
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn main_suite(options: &MainOptions) -> Result<ExitCode, String> {
+    let lab = Lab::new(options.keep)?;
+    let menshen = program(options.menshen.as_ref())?;
+    let mut tests = options.tests.clone();
+    if tests.is_empty() {
+        tests = suite::names_of("main")?;
+    }
+    if options.short {
+        tests = tests.into_iter().step_by(10).collect();
+    }
+    println!("through haproxy:");
+    let plain = run_through(&lab, Through::Haproxy, &menshen, &tests)?;
+    println!("\nthrough menshen:");
+    let door = run_through(&lab, Through::Menshen, &menshen, &tests)?;
+    let only: Vec<&Outcome> = door
+        .iter()
+        .zip(&plain)
+        .filter(|(door, plain)| door.failed() && !plain.failed())
+        .map(|(door, _)| door)
+        .collect();
+    println!("\n{:8} {:>6} {:>6} {:>7}", "", "passed", "failed", "skipped");
+    for (name, outcomes) in [("haproxy", &plain), ("menshen", &door)] {
+        let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|o| wanted(o)).count();
+        let (passed, failed) = (count(Outcome::passed), count(Outcome::failed));
+        println!("{name:8} {passed:6} {failed:6} {:7}", outcomes.len() - passed - failed);
+    }
+    for outcome in &only {
+        println!("fails only through the door: {}", outcome.test);
+    }
+    Ok(if only.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs `tests` against a fresh server behind `through`, and prints each result line.
+fn run_through(
+    lab: &Lab,
+    through: Through,
+    menshen: &std::path::Path,
+    tests: &[String],
+) -> Result<Vec<Outcome>, String> {
+    let folder = lab.folder.join(format!("{through:?}").to_lowercase());
+    let backend = Backend::start(&folder, through)?;
+    let mut front = Front::start(through, &backend, menshen, &folder)?;
+    let suite = Suite::new(&folder)?;
+    let mut outcomes = Vec::with_capacity(tests.len());
+    for test in tests {
+        backend.make_ready()?;
+        front.make_ready(&backend)?;
+        let outcome = suite.run(test, &front.socket)?;
+        println!("{}", outcome.line);
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+fn program(given: Option<&PathBuf>) -> Result<PathBuf, String> {
+    match given {
+        Some(file) => fs::canonicalize(file).map_err(|e| format!("{}: {e}", file.display())),
+        None => Ok(workspace::target_folder()?.join("release/menshen")),
+    }
+}
+
+/// The working folder; gone with this value unless it is to be kept.
+#[derive(Debug)]
+struct Lab {
+    folder: PathBuf,
+    keep: bool,
+}
+
+impl Lab {
+    fn new(keep: bool) -> Result<Self, String> {
+        for program in ["perl", "mariadbd", "mariadb"] {
+            shell::find(program).ok_or_else(|| {
+                format!(
+                    "no {program}: apt-get install mariadb-test mariadb-server-core mariadb-client"
+                )
+            })?;
+        }
+        // Socket paths are short: 107 bytes at most.
+        let folder = std::env::temp_dir().join(format!("menshen-peers-{}", std::process::id()));
+        fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        Ok(Self { folder, keep })
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if self.keep {
+            println!("left in {}", self.folder.display());
+        } else {
+            fs::remove_dir_all(&self.folder).ok();
+        }
+    }
+}
+
+/// The server's tests of its query cache that run against a server started by others.
+const QUERY_CACHE: &[&str] = &[
+    "main.query_cache",
+    "main.query_cache_28249",
+    "main.query_cache_innodb",
+    "main.query_cache_merge",
+    "main.query_cache_partition",
+    "main.query_cache_ps_no_prot",
+    "main.query_cache_with_views",
+    "main.ps_qc_innodb",
+    "innodb.innodb_query_cache",
+    "sys_vars.query_cache_type_func",
+    "sys_vars.query_cache_wlock_invalidate_func",
+    "main.query_cache_notembedded",
+    "vcol.query_cache",
+    "sys_vars.query_cache_limit_basic",
+    "sys_vars.query_cache_min_res_unit_basic",
+    "sys_vars.query_cache_size_basic",
+    "sys_vars.query_cache_strip_comments_basic",
+    "sys_vars.query_cache_type_basic",
+    "sys_vars.query_cache_wlock_invalidate_basic",
+    "sys_vars.query_cache_limit_func",
+];
+
+#[cfg(test)]
+mod tests;
