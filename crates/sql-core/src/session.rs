@@ -17,9 +17,11 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::judge::{CacheType, Facts, Reason};
 use crate::lexer::{Mode, Server};
+use crate::statement::Value;
 use crate::versions::Slot;
 
 pub use intent::{Change, Intent};
@@ -45,6 +47,7 @@ pub struct Session {
     transaction: Transaction,
     texts: Texts,
     temporary: Vec<(Box<[u8]>, Box<[u8]>)>,
+    role: Box<[u8]>,
     doubts: Doubts,
     unnamed: bool,
     fingerprint: Option<u32>,
@@ -121,6 +124,7 @@ impl Session {
             transaction: Transaction::default(),
             texts: Texts::default(),
             temporary: Vec::new(),
+            role: Box::default(),
             doubts: Doubts { untracked: true, ..Doubts::default() },
             unnamed: false,
             fingerprint: None,
@@ -249,6 +253,43 @@ impl Session {
         !self.temporary.is_empty()
     }
 
+    /// Whether something would be lost if the session ended now: a transaction, locks, temporary
+    /// tables.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.in_transaction() || self.doubts.locked || self.doubts.xa || self.has_temporary()
+    }
+
+    /// Whether the session holds `LOCK TABLES`.
+    #[must_use]
+    pub const fn is_locked(&self) -> bool {
+        self.doubts.locked
+    }
+
+    /// The `SET ROLE` that holds, as written; empty: the account's default.
+    #[must_use]
+    pub fn role(&self) -> &[u8] {
+        &self.role
+    }
+
+    /// How long the server's link may be silent before it should be used.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let text = self.variables.get(b"wait_timeout").unwrap_or_default();
+        let seconds = text.iter().try_fold(0_u64, |sum, digit| {
+            let digit = digit.is_ascii_digit().then(|| u64::from(digit & 15))?;
+            sum.checked_mul(10)?.checked_add(digit)
+        });
+        // Then the client itself may be silent for the rest.
+        Duration::from_millis(seconds.filter(|it| *it > 0).unwrap_or(60).saturating_mul(250))
+    }
+
+    /// The text a `PREPARE` or `EXECUTE IMMEDIATE` gets from there, if it is known.
+    #[must_use]
+    pub fn text_of(&self, source: Value<'_>) -> Option<Box<[u8]>> {
+        intent::text_of(source, self)
+    }
+
     /// What the judge must know.
     #[must_use]
     pub fn facts(&self, cache_type: CacheType) -> Facts<'_> {
@@ -360,6 +401,8 @@ impl Session {
     fn change(&mut self, change: &Change, ok: bool) {
         let under = self.fingerprint.unwrap_or(NO_FINGERPRINT);
         match change {
+            Change::Role(role) if ok => self.role = role.clone(),
+            Change::Role(_) => {}
             Change::Locked => self.doubts.locked |= ok,
             Change::Unlocked => self.doubts.locked &= !ok,
             Change::TimeFixed => self.doubts.fixed_time = true,

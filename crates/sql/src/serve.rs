@@ -18,85 +18,51 @@
 //! is dropped at a drain's end (as if the server were gone), an own statement fails (the session is
 //! relayed and not cached).
 
-mod answer;
 mod door;
+mod exchange;
 mod execute;
+mod fill;
 mod hit;
 mod interned;
 mod own;
 mod plan;
 mod query;
-mod relay;
 mod settle;
 mod writes;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use menshen_base::Counter;
+use menshen_sql_core::judge::Reason;
 use menshen_sql_core::lexer::Server;
-use menshen_sql_core::session::{Intent, Protocol, Serving, Session};
+use menshen_sql_core::session::{Protocol, Serving, Session};
 use menshen_sql_core::surface::Locals;
-use menshen_sql_core::wire::command::ChangeUser;
-use menshen_sql_core::wire::{Capabilities, Command, Prepared, Reply};
+use menshen_sql_core::wire::{Capabilities, Command, Prepared, Reply, Status};
 
 pub use door::{Door, DoorParts};
 pub use interned::Interned;
 pub use writes::Parked;
 
+use exchange::Rest;
 use execute::Bindings;
 use plan::Plan;
 use writes::Writes;
 
-use crate::link::{Broken, HEADER_BYTES, Link, Packet, Side, either};
+use crate::link::{HEADER_BYTES, Packet};
+use crate::login::change_user;
+use crate::relay::{self, Heard, Left, next};
+use crate::seat::Doing;
 
-/// What login has found out and agreed on.
+/// One session, from the end of its login.
 #[derive(Debug)]
-pub struct Opened {
-    /// The server's version text of its greeting.
-    pub version: Vec<u8>,
-    /// The server's id of the connection.
-    pub thread_id: u64,
-    /// What holds on the client's link.
-    pub client_capabilities: Capabilities,
-    /// What holds on the server's link.
-    pub server_capabilities: Capabilities,
-    /// The account as the client named it.
-    pub user: Vec<u8>,
-    /// What the server knows of the client's address: it decides which account a name means.
-    pub host: Vec<u8>,
-    /// The default database.
-    pub database: Option<Vec<u8>>,
-    /// Status word of the OK packet.
-    pub status: u16,
-}
-
-/// Why a session is over.
-#[derive(Debug)]
-pub enum Over {
-    /// The client said goodbye.
-    Quit,
-    /// The client's link has ended or failed.
-    Client(Option<io::Error>),
-    /// The server's link has ended or failed.
-    Server(Option<io::Error>),
-    /// The server sent what no reply can be.
-    Protocol(&'static str),
-}
-
-/// One session.
-#[derive(Debug)]
-pub struct Connection {
+pub struct Connection<'a> {
     door: Arc<Door>,
-    thread: usize,
-    client: Link,
-    server: Link,
-    client_capabilities: Capabilities,
-    server_capabilities: Capabilities,
-    user: Vec<u8>,
-    host: Vec<u8>,
-    account: Option<u32>,
+    link: relay::Session<'a>,
     session: Session,
+    /// The account as a number, and the privileges' epoch it is of.
+    account: Option<u32>,
+    epoch: u64,
     locals: Locals,
     prepared: Prepared,
     bindings: Bindings,
@@ -111,44 +77,37 @@ pub struct Connection {
     used: Instant,
 }
 
-/// What of a command is still to be passed on behind [`Connection::command`].
-#[derive(Debug, Clone, Copy)]
-struct Rest {
-    bytes: usize,
-    continues: bool,
+/// Serves a session to its end. The client does not know yet that it has begun.
+pub async fn run(door: Arc<Door>, link: relay::Session<'_>) -> Left {
+    let mut connection = Connection::new(door, link);
+    let left = match connection.serve().await {
+        Ok(never) => match never {},
+        Err(left) => left,
+    };
+    connection.link.client.finish();
+    left
 }
 
-impl Connection {
-    /// A session whose login has ended with OK, which the client has got.
-    #[must_use]
-    pub fn new(
-        door: Arc<Door>,
-        thread: usize,
-        client: Link,
-        server: Link,
-        opened: Opened,
-    ) -> Self {
+impl<'a> Connection<'a> {
+    fn new(door: Arc<Door>, link: relay::Session<'a>) -> Self {
+        let entered = &link.entered;
         let session = Session::new(
-            Server::of(&opened.version),
-            (opened.client_capabilities & Capabilities::SHAPING).0,
+            Server::of(&entered.greeting.version),
+            (entered.client & Capabilities::SHAPING).0,
             door.transactions,
-            opened.database.as_deref(),
-            opened.status,
+            Some(&entered.database),
+            entered.status().0,
         );
         let orphans = door.foreign.orphans.clone();
-        let writes = Writes::new(door.versions, orphans, opened.thread_id);
+        let writes = Writes::new(door.versions, orphans, entered.greeting.thread_id.into());
         let locals = Locals::new(&door.globals());
+        let epoch = door.versions.epoch();
         Self {
             door,
-            thread,
-            client,
-            server,
-            client_capabilities: opened.client_capabilities,
-            server_capabilities: opened.server_capabilities,
-            user: opened.user,
-            host: opened.host,
-            account: None,
+            link,
             session,
+            account: None,
+            epoch,
             locals,
             prepared: Prepared::new(PREPARED_BYTES_MAX),
             bindings: Bindings::default(),
@@ -160,25 +119,20 @@ impl Connection {
         }
     }
 
-    /// Serves it to its end.
-    pub async fn run(mut self) -> Over {
-        match self.serve().await {
-            Ok(never) => match never {},
-            Err(over) => {
-                self.client.finish();
-                over
-            }
-        }
-    }
-
-    async fn serve(&mut self) -> Result<std::convert::Infallible, Over> {
+    async fn serve(&mut self) -> Result<std::convert::Infallible, Left> {
         self.track().await?;
+        self.link.entered.welcome(&mut self.link.client);
+        self.link.client.flush().await.map_err(|_| Left::Client)?;
         loop {
             let packet = self.next().await?;
+            if let Command::ChangeUser(_) = Command::parse(self.link.client.payload(packet)) {
+                self.change_user(packet).await?;
+                continue;
+            }
             let rest = self.take(packet);
             let command = std::mem::take(&mut self.command);
             let done = self.handle(&command, packet, rest).await;
-            if self.command.capacity() == 0 && command.capacity() <= COMMAND_KEPT {
+            if command.capacity() <= COMMAND_KEPT {
                 self.command = command;
             }
             done?;
@@ -187,30 +141,43 @@ impl Connection {
 
     /// Waits for the next command. What the server says unasked (it shuts down, the connection was
     /// killed) is passed on, and ends the session.
-    async fn next(&mut self) -> Result<Packet, Over> {
-        if self.client.bytes().is_empty()
-            && either(&mut self.client, &mut self.server).await == Side::Server
-        {
-            let last_words = self.server.bytes().to_vec();
-            self.client.send(&last_words).await.map_err(|error| Over::Client(Some(error)))?;
-            return Err(Over::Server(None));
+    async fn next(&mut self) -> Result<Packet, Left> {
+        let whole_max = self.door.inspect_bytes_max;
+        let relay::Session { client, server, seat, .. } = &mut self.link;
+        if client.packet_held(whole_max).is_none() {
+            let unfinished = self.session.is_unfinished();
+            seat.does(if unfinished { Doing::Transaction } else { Doing::Rest });
+            match next(client, server, seat).await {
+                Heard::Client => {}
+                Heard::Server => return Err(self.link.last_words().await),
+                Heard::Leave(leave) => return Err(Left::Asked(leave)),
+            }
+            seat.does(Doing::Command);
         }
-        let packet = self.client.packet(self.door.inspect_bytes_max).await;
-        packet.map_err(|error| Over::Client(Some(error)))?.ok_or(Over::Client(None))
+        let packet = client.packet(whole_max).await.map_err(|_| Left::Client)?;
+        let packet = packet.ok_or(Left::Client)?;
+        let (tally, thread) = self.link.tally;
+        tally.add(thread, Counter::SqlCommands, 1);
+        tally.add(thread, Counter::SqlBytesIn, packet.wire_bytes() as u64);
+        Ok(packet)
     }
 
     /// Moves the command's packet (or its head) into `command`.
     fn take(&mut self, packet: Packet) -> Rest {
-        let held = HEADER_BYTES + packet.held.min(packet.length);
+        let client = &mut self.link.client;
+        let held = HEADER_BYTES + packet.held;
         self.command.clear();
-        self.command.extend_from_slice(self.client.bytes().get(..held).unwrap_or_default());
-        self.client.consume(held);
+        self.command.extend_from_slice(client.bytes().get(..held).unwrap_or_default());
+        client.consume(held);
         Rest { bytes: packet.wire_bytes() - held, continues: packet.continues() }
     }
 
-    async fn handle(&mut self, bytes: &[u8], packet: Packet, rest: Rest) -> Result<(), Over> {
+    async fn handle(&mut self, bytes: &[u8], packet: Packet, rest: Rest) -> Result<(), Left> {
+        if self.session.is_unheard() {
+            self.track().await?;
+        }
         let payload = bytes.get(HEADER_BYTES..).unwrap_or_default();
-        let whole = rest.bytes == 0 && !rest.continues && packet.sequence == 0;
+        let whole = rest == Rest::NOTHING && packet.sequence == 0;
         let command = Command::parse(payload);
         match command {
             Command::Query(text) if whole => self.query(text, bytes).await,
@@ -223,12 +190,12 @@ impl Connection {
             Command::Execute(_) | Command::Bulk(_) => self.bulk(&command, bytes, rest).await,
             Command::LongData { statement, .. } => {
                 self.prepared.long_data(statement);
-                self.pass(bytes, rest).await
+                self.send(bytes, rest).await
             }
             Command::Close(statement) => {
+                self.bindings.close(&self.prepared, statement);
                 self.prepared.close(statement);
-                self.bindings.close(statement);
-                self.pass(bytes, rest).await
+                self.send(bytes, rest).await
             }
             Command::Reset(statement) => {
                 self.prepared.reset(statement);
@@ -236,114 +203,90 @@ impl Connection {
             }
             Command::InitDb(name) => {
                 let ended = self.exchange(bytes, rest, Reply::One, Plan::nothing()).await?;
-                if ended.is_ok() && self.session.serving() == UNTRACKED {
+                if ended.status.is_some() && self.session.serving() == UNTRACKED {
                     self.session.schema(name);
                 }
                 Ok(())
             }
             Command::ResetConnection => {
-                let ended = self.exchange(bytes, rest, Reply::One, Plan::nothing()).await?;
-                self.begin_anew(ended.is_ok(), None).await
+                let plan = Plan { resets: true, ..Plan::nothing() };
+                let ended = self.exchange(bytes, rest, Reply::One, plan).await?;
+                if ended.status.is_some() { self.track().await } else { Ok(()) }
             }
-            Command::ChangeUser(fields) => self.change_user(fields, bytes, rest).await,
             Command::Quit => {
                 // Whether the server still hears it does not matter.
-                let _ = self.server.send(bytes).await;
-                Err(Over::Quit)
+                let _ = self.link.server.send(bytes).await;
+                self.link.server.finish();
+                Err(Left::Quit)
             }
+            _ if Reply::of(&command) == Reply::None => self.send(bytes, rest).await,
             Command::Dump(_) => {
                 self.send(bytes, rest).await?;
-                self.copy().await
+                self.link.both_ways().await.map(|_| ())
             }
-            _ if Reply::of(&command) == Reply::None => self.pass(bytes, rest).await,
             _ => self.forward(bytes, rest, Reply::of(&command), Plan::nothing()).await,
         }
     }
 
+    /// Sends a command to the server and its reply to the client.
     async fn forward(
         &mut self,
         bytes: &[u8],
         rest: Rest,
         reply: Reply,
         plan: Plan,
-    ) -> Result<(), Over> {
+    ) -> Result<(), Left> {
         self.exchange(bytes, rest, reply, plan).await.map(|_| ())
     }
 
-    /// Passes on a command that has no reply.
-    async fn pass(&mut self, bytes: &[u8], rest: Rest) -> Result<(), Over> {
-        self.send(bytes, rest).await
-    }
-
-    /// Sends a command to the server, what is not yet read of it straight from the client.
-    async fn send(&mut self, bytes: &[u8], rest: Rest) -> Result<(), Over> {
-        self.used = Instant::now();
-        self.server.send(bytes).await.map_err(|error| Over::Server(Some(error)))?;
-        let Rest { mut bytes, mut continues } = rest;
-        loop {
-            self.client.pass(&mut self.server, bytes).await.map_err(broken)?;
-            if !continues {
-                return Ok(());
-            }
-            let next = self.client.packet(0).await.map_err(|error| Over::Client(Some(error)))?;
-            let next = next.ok_or(Over::Client(None))?;
-            (bytes, continues) = (next.wire_bytes(), next.continues());
+    /// `COM_CHANGE_USER`: another login on the same links.
+    async fn change_user(&mut self, packet: Packet) -> Result<(), Left> {
+        if !packet.is_whole() || packet.continues() {
+            return Err(Left::Client);
         }
+        let relay::Session { entrance, entered, client, server, .. } = &mut self.link;
+        change_user(entrance, entered, client, server, packet).await.map_err(|_| Left::Server)?;
+        let (database, status) = (self.link.entered.database.clone(), self.link.entered.status());
+        self.begin_anew(Some(&database), status);
+        self.track().await?;
+        self.link.entered.welcome(&mut self.link.client);
+        self.link.client.flush().await.map_err(|_| Left::Client)
     }
 
-    async fn change_user(
-        &mut self,
-        fields: &[u8],
-        bytes: &[u8],
-        rest: Rest,
-    ) -> Result<(), Over> {
-        let named = ChangeUser::parse(fields, self.client_capabilities);
-        let named = named.map(|it| (it.user.to_vec(), it.database.to_vec()));
-        let ended = self.exchange(bytes, rest, Reply::Auth, Plan::nothing()).await?;
-        let database = match named {
-            Ok((user, database)) if ended.is_ok() => {
-                self.user = user;
-                Some(database)
-            }
-            _ => None,
-        };
-        self.begin_anew(ended.is_ok(), database.as_deref()).await
-    }
-
-    /// The session is as after a login, if the server said OK.
-    async fn begin_anew(&mut self, ok: bool, database: Option<&[u8]>) -> Result<(), Over> {
-        if !ok {
-            return Ok(());
-        }
-        let kept = self.session.database().map(<[u8]>::to_vec);
-        let settled = self.session.reset(database.or(kept.as_deref()), self.session.status());
+    /// The server has reset the session: what it had open is rolled back and forgotten.
+    fn begin_anew(&mut self, database: Option<&[u8]>, status: Status) {
+        let settled = self.session.reset(database, status.0);
         self.writes.apply(&settled);
         self.prepared.clear();
         self.bindings.clear();
         self.ghost.clear();
-        self.account = None;
+        self.forget_account();
         self.locals = Locals::new(&self.door.globals());
-        self.track().await
     }
 
     /// Interns the session's fingerprint, if it has changed; the number for a key.
     fn key_number(&mut self, protocol: Protocol) -> Option<u32> {
         if self.session.fingerprint().is_none() {
-            self.scratch.clear();
-            self.session.write_fingerprint(&mut self.scratch);
-            let number = self.door.fingerprints.intern(&self.scratch)?;
+            let mut text = Vec::with_capacity(512);
+            self.session.write_fingerprint(&mut text);
+            let Some(number) = self.door.fingerprints.intern(&text) else {
+                let (tally, thread) = self.link.tally;
+                tally.add(thread, Counter::LimitSqlFingerprints, 1);
+                return None;
+            };
             self.session.set_fingerprint(number);
         }
         self.session.key_number(protocol)
     }
 
-    /// The number of who asks, for the rights an entry was verified with: name and address, what
-    /// roles it has taken, and the privileges it logged in under, since global ones are looked up
-    /// at login only.
+    /// The number of who asks, for the rights an entry was verified with: the account by its name
+    /// and how the server sees it, the roles taken, and the privileges' epoch of its login (or of
+    /// its last `USE`), since some rights are looked up only then.
     fn account_number(&mut self) -> Option<u32> {
         if self.account.is_none() {
-            let mut text = self.door.versions.epoch().to_le_bytes().to_vec();
-            for part in [self.user.as_slice(), &self.host, self.session.role()] {
+            let mut text = self.epoch.to_le_bytes().to_vec();
+            let entered = &self.link.entered;
+            for part in [entered.user.as_slice(), self.door.host(), self.session.role()] {
                 text.extend_from_slice(&part.len().to_le_bytes());
                 text.extend_from_slice(part);
             }
@@ -351,24 +294,23 @@ impl Connection {
         }
         self.account
     }
-}
 
-fn broken(broken: Broken) -> Over {
-    match broken {
-        Broken::Source(error) => Over::Client(Some(error)),
-        Broken::Sink(error) => Over::Server(Some(error)),
+    fn forget_account(&mut self) {
+        self.account = None;
+        self.epoch = self.door.versions.epoch();
+    }
+
+    const fn thread(&self) -> usize {
+        self.link.tally.1
     }
 }
 
-const UNTRACKED: Serving = Serving::No(menshen_sql_core::judge::Reason::NoTracking);
+const UNTRACKED: Serving = Serving::No(Reason::NoTracking);
 
 /// Bytes of texts of prepared statements kept a session.
 const PREPARED_BYTES_MAX: usize = 4 << 20;
 /// The buffer of a command stays with its session up to this size.
 const COMMAND_KEPT: usize = 8 << 10;
-
-#[expect(unused_imports, reason = "documentation links")]
-use Intent as _;
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,8 @@ pub enum Change {
     Unheard,
     /// Nobody can tell.
     Opaque,
+    /// `SET ROLE`, as written.
+    Role(Box<[u8]>),
     /// `XA START`.
     XaBegins,
     /// `PREPARE`.
@@ -114,6 +116,12 @@ impl Intent {
         };
         intent.changes = changes(statement, session, unknown_call);
         intent
+    }
+
+    /// Whether it takes another role.
+    #[must_use]
+    pub fn changes_role(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::Role(_)))
     }
 
     /// Of several statements in one text.
@@ -258,6 +266,14 @@ fn assigned(assignment: &Assignment<'_>, session: &Session) -> Option<Change> {
             };
             Some(Change::Valued { name: name.into(), literal })
         }
+        Scope::Role if name == b"role" => {
+            let (Value::Text(role) | Value::Number(role) | Value::Word(role)
+            | Value::Expression(role)) = assignment.value
+            else {
+                return Some(Change::Opaque);
+            };
+            Some(Change::Role(role.into()))
+        }
         Scope::NextTransaction => Some(Change::NextIsolation),
         Scope::Session if name == b"timestamp" => Some(match assignment.value {
             Value::Word(word) if word.eq_ignore_ascii_case(b"DEFAULT") => Change::TimeFlows,
@@ -276,7 +292,7 @@ fn says_lock(text: &[u8]) -> bool {
         || text.windows(6).any(|word| word.eq_ignore_ascii_case(b"EXPORT"))
 }
 
-fn text_of(source: Value<'_>, session: &Session) -> Option<Box<[u8]>> {
+pub(super) fn text_of(source: Value<'_>, session: &Session) -> Option<Box<[u8]>> {
     let under = session.fingerprint()?;
     let literal = match source {
         Value::Text(literal) => literal,

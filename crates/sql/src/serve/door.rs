@@ -1,9 +1,10 @@
 //! What all sessions share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use menshen_sql_core::judge::{CacheType, Reason};
 use menshen_sql_core::session::Transactions;
 use menshen_sql_core::surface::Globals;
 use menshen_sql_core::versions::Versions;
@@ -11,7 +12,7 @@ use menshen_sql_core::versions::Versions;
 use super::{Interned, Parked};
 use crate::cache::Cache;
 use crate::control::Foreign;
-use crate::counters::Counters;
+use crate::counters::{Counters, Event};
 use crate::follow::Gate;
 
 /// What all sessions share.
@@ -26,9 +27,9 @@ pub struct Door {
     pub(super) fingerprints: Interned,
     pub(super) accounts: Interned,
     pub(super) parked: Parked,
+    host: Vec<u8>,
     globals: RwLock<Globals>,
-    /// Grows with every change of `globals`.
-    globals_change: AtomicU64,
+    off: AtomicBool,
     started: Instant,
 }
 
@@ -68,7 +69,8 @@ impl Door {
             accounts: Interned::new(ACCOUNTS_MAX),
             parked: Parked::default(),
             globals: RwLock::new(parts.globals),
-            globals_change: AtomicU64::new(0),
+            off: AtomicBool::new(parts.globals.cache_type == CacheType::Off),
+            host: Vec::new(),
             started: Instant::now(),
         })
     }
@@ -81,7 +83,7 @@ impl Door {
     /// Changes the settings (`SET GLOBAL query_cache_…`).
     pub fn set_globals(&self, globals: Globals) {
         *self.globals.write().unwrap_or_else(PoisonError::into_inner) = globals;
-        self.globals_change.fetch_add(1, Ordering::SeqCst);
+        self.off.store(globals.cache_type == CacheType::Off, Ordering::SeqCst);
     }
 
     /// The cache.
@@ -102,9 +104,30 @@ impl Door {
         &self.foreign
     }
 
-    /// Milliseconds since this door was made.
-    pub(super) fn now_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// Milliseconds between the making of this door and `now`.
+    pub(super) fn ms_at(&self, now: Instant) -> u64 {
+        let age = now.saturating_duration_since(self.started);
+        u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether `query_cache_type` is OFF for everybody.
+    pub(super) fn is_off(&self) -> bool {
+        self.off.load(Ordering::Relaxed)
+    }
+
+    /// How the server sees all clients, where it does not see their own addresses.
+    pub(super) fn host(&self) -> &[u8] {
+        &self.host
+    }
+
+    /// Counts a statement that is not stored; `looks_cacheable`: the query cache would have been
+    /// asked about it.
+    pub(super) fn refused(&self, thread: usize, reason: Reason, looks_cacheable: bool) {
+        self.counters.refused(thread, reason as usize);
+        let counted = matches!(reason, Reason::FillInFlight | Reason::LockedTables);
+        if looks_cacheable && !counted && self.cache.size() > 0 {
+            self.counters.count(thread, Event::NotCached);
+        }
     }
 
     /// Whether others' writes are seen, so that the cache may be used; and how young an entry must
