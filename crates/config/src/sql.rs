@@ -4,10 +4,12 @@
 //! server's socket. Keys and passwords come as text, since the files belong to root; `Debug` shows
 //! none of them.
 //!
-//! The guard asks with signals: `SIGUSR1` retires the worker (a newer generation serves: accept
-//! nothing more, serve open sessions, give up on them after `sql.drain_seconds_max`), `SIGTERM`
-//! ends it (close sessions between two statements at once, give the others
-//! [`SqlSpec::stop_seconds_max`]).
+//! The guard asks with signals, once the worker is ready: `SIGUSR1` retires it (a newer
+//! generation serves: accept nothing more, serve open sessions, give up on them after
+//! `sql.drain_seconds_max`), `SIGTERM` ends it, retired or not (close sessions between two
+//! statements at once, give the others [`SqlSpec::stop_seconds_max`]). Its exit code is 0 only when
+//! no write of its sessions is left in flight: any other end makes the guard retire the versions of
+//! tables that all workers share.
 
 use std::fmt;
 
@@ -42,7 +44,7 @@ pub struct SqlSpec {
     /// Which steps against memory shortage hold: a page of `menshen_sys::posture`, for reading
     /// only; none where no watch runs.
     pub posture_fd: Option<i32>,
-    /// Where one byte is written once the worker accepts connections.
+    /// Where one byte is written just before the worker accepts its first connection.
     pub ready_fd: i32,
     /// User and group to become.
     pub become_user: Option<(u32, u32)>,

@@ -85,6 +85,8 @@ struct Doubts {
     opaque: bool,
     /// Reported values may be of one statement only.
     stale: bool,
+    /// The client has told the server to report less.
+    unheard: bool,
     /// `LOCK TABLES`.
     locked: bool,
     /// `SET timestamp`.
@@ -150,7 +152,7 @@ impl Session {
         if let Some((_, reason)) = rows.into_iter().find(|(is, _)| *is) {
             return Serving::No(reason);
         }
-        if doubts.stale {
+        if doubts.stale || doubts.unheard {
             return Serving::Ask;
         }
         match (self.in_transaction(), self.status & AUTOCOMMIT != 0) {
@@ -184,6 +186,13 @@ impl Session {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.in_transaction() || self.status & AUTOCOMMIT == 0 || self.doubts.xa
+    }
+
+    /// Whether [`tracking`] must be sent before anything else is: the client has just told the
+    /// server to report less.
+    #[must_use]
+    pub const fn is_unheard(&self) -> bool {
+        self.doubts.unheard && !self.doubts.untracked
     }
 
     /// The last status word, for replies of the door's own.
@@ -304,6 +313,7 @@ impl Session {
         self.unnamed = false;
         self.doubts.untracked = !(ok && self.variables.are_tracked());
         self.doubts.stale = false;
+        self.doubts.unheard = false;
         if let Some(status) = status {
             self.note_status(status);
         }
@@ -356,6 +366,7 @@ impl Session {
             Change::TimeFlows => self.doubts.fixed_time &= !ok,
             Change::NextIsolation => self.doubts.next_isolation = true,
             Change::Stale => self.doubts.stale = true,
+            Change::Unheard => self.doubts.unheard = true,
             Change::Opaque => self.doubts.opaque = true,
             Change::XaBegins => self.doubts.xa |= ok,
             Change::Prepared { name, text } if ok => {

@@ -1,6 +1,10 @@
 //! The sql door: relays MySQL and MariaDB sessions, one server connection for each client, and
 //! answers repeated reads from its cache.
 //!
+//! A worker is one process with some threads, each with its own listeners and connections:
+//! [`worker`] begins and ends, `accept` lets clients in, [`login`] relays who they are, [`relay`]
+//! what they ask, over [`link`]s.
+//!
 //! It holds no password but that of its own control account, parses nothing as root, and changes no
 //! reply but where the query cache itself is asked about.
 
@@ -10,4 +14,13 @@ pub mod control;
 pub mod counters;
 pub mod follow;
 pub mod link;
+pub mod login;
 pub mod orphans;
+mod proxy_protocol;
+pub mod relay;
+pub mod report;
+pub mod seat;
+pub mod serve;
+pub mod tally;
+pub mod tls;
+pub mod upstream;

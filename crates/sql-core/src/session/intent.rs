@@ -44,6 +44,8 @@ pub enum Change {
     NextIsolation,
     /// What the server reports may not hold.
     Stale,
+    /// The server may not report what comes next.
+    Unheard,
     /// Nobody can tell.
     Opaque,
     /// `XA START`.
@@ -205,6 +207,9 @@ fn changes(statement: &Statement<'_>, session: &Session, unknown_call: bool) -> 
             for assignment in &statement.assignments {
                 changes.extend(assigned(assignment, session));
             }
+            if hides_changes(&statement.assignments) {
+                changes.push(Change::Opaque);
+            }
         }
         Kind::Begin { .. } | Kind::UnlockTables => changes.push(Change::Unlocked),
         Kind::LockTables => changes.push(Change::Locked),
@@ -260,7 +265,7 @@ fn assigned(assignment: &Assignment<'_>, session: &Session) -> Option<Change> {
             _ => Change::TimeFixed,
         }),
         // The server reports no more what it is asked to report no more.
-        Scope::Session if name.starts_with(b"session_track_") => Some(Change::Stale),
+        Scope::Session if name.starts_with(b"session_track_") => Some(Change::Unheard),
         _ => None,
     }
 }
@@ -308,7 +313,7 @@ fn temporary(statement: &Statement<'_>, session: &Session, changes: &mut Vec<Cha
 
 /// Whether a `SET` assigns variables that [`variables::tracking`] would not report again, while it
 /// also turns reports off.
-pub(super) fn hides_changes(assignments: &[Assignment<'_>]) -> bool {
+fn hides_changes(assignments: &[Assignment<'_>]) -> bool {
     let session = |one: &&Assignment<'_>| one.scope == Scope::Session;
     let name = |one: &Assignment<'_>| one.name.bytes().to_ascii_lowercase();
     let turns_off = assignments.iter().filter(session).any(|one| {

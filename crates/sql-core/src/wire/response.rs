@@ -27,13 +27,20 @@
 //! }
 //! ```
 //!
+//! What a server sends while no command is under way (an ERR before it closes an idle or killed
+//! connection) is no reply: pass it on and close.
+//!
 //! State never grows; a packet with a status must be whole in the buffer (`want`, at most 16 MiB and
 //! only as far as bytes really arrive, as the header's length is the bound from below).
 
 use super::lenenc::{self, Fields};
-use super::ok::{ErrPacket, OkPacket, PROGRESS};
-use super::packet::{HEADER_BYTES, Header};
+use super::ok::{OkPacket, PROGRESS};
+use super::packet::{HEADER_BYTES, Header, PAYLOAD_MAX};
 use super::{Capabilities, Command, Malformed, Status, command};
+
+pub use stored::{SESSION_BITS, StatusWords};
+
+mod stored;
 
 /// The shape of the reply to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +95,8 @@ impl Reply {
         match code {
             // Long data that cannot be read is not answered either (`mysql_stmt_get_longdata`).
             command::LONG_DATA | command::CLOSE => Self::None,
-            command::PROCESS_INFO => Self::Results,
+            command::PROCESS_INFO | command::EXECUTE | command::BULK => Self::Results,
+            command::FETCH => Self::Rows,
             _ => Self::One,
         }
     }
@@ -160,8 +168,11 @@ pub enum Kind {
 pub struct Response {
     reply: Reply,
     capabilities: Capabilities,
-    /// Bytes of rows (or other passed packets) still to come.
+    stage: Stage,
+    /// Bytes of a packet that is passed on, still to come.
     skip: usize,
+    /// The next packet continues the one that was passed on: it is passed on unread.
+    continues: bool,
     facts: Facts,
 }
 
@@ -172,15 +183,19 @@ pub struct Facts {
     pub results: u32,
     /// Columns of the latest result; 0: it has no rows.
     pub columns: u64,
-    /// Rows of all results.
+    /// Rows of all results (of `COM_FIELD_LIST`: columns).
     pub rows: u64,
     /// All bytes passed on or shown in [`Next::Status`], headers included.
     pub bytes: u64,
     /// Where the status word of the EOF packet after the columns stands, counted from the first byte
-    /// of the reply; only where EOF packets are used.
+    /// of the reply; only where EOF packets are used, and of the latest result.
     pub columns_status_at: Option<u64>,
     /// A cursor was opened; no rows came.
     pub cursor: bool,
+    /// Files asked of the client.
+    pub files: u32,
+    /// Reports of progress (MariaDB), which were passed on.
+    pub progress: u32,
     /// The head of a prepared statement.
     pub prepared: Option<PreparedHead>,
 }
@@ -198,16 +213,66 @@ pub struct PreparedHead {
     pub warnings: u16,
 }
 
+/// What the next packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The first of a result.
+    Result,
+    /// One of this many definitions, then the EOF packet or rows.
+    Columns(u64),
+    /// The EOF packet after the columns.
+    ColumnsEnd,
+    /// A row, or the end of rows.
+    Rows,
+    /// The first of a prepared statement.
+    Prepared,
+    /// One of this many packets of a prepared statement.
+    Definitions(u64),
+    /// The only one.
+    One,
+    /// One of authentication.
+    Auth,
+    /// None: it has ended.
+    Ended,
+}
+
+/// What to do with a packet.
+enum Step {
+    /// Pass it on.
+    Pass,
+    /// Pass it on, then the client sends a file.
+    File,
+    /// More bytes of it are needed.
+    Need(usize),
+    /// Show it.
+    Show(Next),
+}
+
 impl Response {
     /// Before the first byte of the reply. `capabilities` are those agreed with the server.
     #[must_use]
-    pub fn new(_reply: Reply, _capabilities: Capabilities) -> Self {
-        unimplemented!()
+    pub fn new(reply: Reply, capabilities: Capabilities) -> Self {
+        let stage = match reply {
+            Reply::None | Reply::Raw => Stage::Ended,
+            Reply::One => Stage::One,
+            Reply::Results | Reply::Cursor => Stage::Result,
+            Reply::Prepared => Stage::Prepared,
+            Reply::Rows | Reply::Columns => Stage::Rows,
+            Reply::Auth => Stage::Auth,
+        };
+        let facts = Facts::default();
+        Self { reply, capabilities, stage, skip: 0, continues: false, facts }
     }
 
     /// Looks at `bytes`, what was read and not yet consumed.
-    pub fn feed(&mut self, _bytes: &[u8]) -> Seen {
-        unimplemented!()
+    pub fn feed(&mut self, bytes: &[u8]) -> Seen {
+        let (pass, next) = self.advance(bytes);
+        let shown = match next {
+            Next::Status { len, .. } | Next::Auth { len } => len,
+            _ => 0,
+        };
+        self.facts.bytes = self.facts.bytes.saturating_add((pass + shown) as u64);
+        Seen { pass, next }
     }
 
     /// What has been seen so far.
@@ -215,45 +280,234 @@ impl Response {
     pub const fn facts(&self) -> &Facts {
         &self.facts
     }
-}
 
-/// Where the status words of a stored result stand: a reply of one result with rows, its last packet
-/// stripped of changes ([`OkPacket::rewrite`] or [`StatusWords::seal`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StatusWords {
-    /// In the EOF packet after the columns; 0: there is none.
-    pub columns: u32,
-    /// In the last packet.
-    pub last: u32,
-}
-
-impl StatusWords {
-    /// Completes a stored result: appends `packet` (the whole packet of [`Next::Status`] with
-    /// [`Kind::RowsEnd`] and `last`) to the passed bytes in `stored`, without its changes, and says
-    /// where the status words are. `None`: this is no result that can be served again: several
-    /// results, a cursor, warnings, a file, or above 4 GiB; `stored` is as it was.
+    /// Whether no packet is half passed on: what the server sends now begins with a header.
     #[must_use]
-    pub fn seal(
-        _facts: &Facts,
-        _packet: &[u8],
-        _capabilities: Capabilities,
-        _stored: &mut alloc::vec::Vec<u8>,
-    ) -> Option<Self> {
-        unimplemented!()
+    pub const fn at_packet(&self) -> bool {
+        self.skip == 0
     }
 
-    /// Sets the status words in a copy of the stored bytes: bits that belong to the session
-    /// ([`SESSION_BITS`]) from `now`, the others as stored.
-    pub fn patch(self, _bytes: &mut [u8], _now: Status) {
-        unimplemented!()
+    fn advance(&mut self, bytes: &[u8]) -> (usize, Next) {
+        let mut at = 0;
+        loop {
+            let step = self.skip.min(bytes.len() - at);
+            (at, self.skip) = (at + step, self.skip - step);
+            if self.skip > 0 {
+                return (at, Next::Read { want: 1 });
+            }
+            if self.stage == Stage::Rows {
+                at = self.rows(bytes, at);
+                if self.skip > 0 {
+                    return (at, Next::Read { want: 1 });
+                }
+            }
+            if self.stage == Stage::Ended {
+                let next = if self.reply == Reply::Raw { Next::Raw } else { Next::End };
+                return (at, next);
+            }
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some(header) = Header::parse(rest) else {
+                return (at, Next::Read { want: HEADER_BYTES });
+            };
+            match self.packet(header, rest, at) {
+                Ok(Step::Pass) => {
+                    self.skip = HEADER_BYTES + header.len;
+                    self.continues = header.continues();
+                }
+                Ok(Step::File) => return (at + HEADER_BYTES + header.len, Next::File),
+                Ok(Step::Need(want)) => return (at, Next::Read { want }),
+                Ok(Step::Show(next)) => return (at, next),
+                Err(error) => return (at, Next::Broken(error)),
+            }
+        }
+    }
+
+    /// Skips rows from `at` on, as far as their headers and first bytes are there.
+    fn rows(&mut self, bytes: &[u8], mut at: usize) -> usize {
+        let end_len = self.end_len();
+        while let Some([a, b, c, _, first]) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+            let len = usize::from(*a) | usize::from(*b) << 8 | usize::from(*c) << 16;
+            let special = *first == 0xff || (*first == 0xfe && len <= end_len) || len == 0;
+            if special || self.continues || len == PAYLOAD_MAX {
+                return at;
+            }
+            self.facts.rows += 1;
+            at += HEADER_BYTES + len;
+            if at > bytes.len() {
+                self.skip = at - bytes.len();
+                return bytes.len();
+            }
+        }
+        at
+    }
+
+    /// The longest payload that, beginning with 0xFE, is the end of rows and not a row.
+    const fn end_len(&self) -> usize {
+        if self.capabilities.has(Capabilities::DEPRECATE_EOF) {
+            PAYLOAD_MAX - 1
+        } else {
+            EOF_BYTES_MAX
+        }
+    }
+
+    /// What to do with the packet at the front of `rest`, `at` bytes into this call.
+    fn packet(&mut self, header: Header, rest: &[u8], at: usize) -> Result<Step, Malformed> {
+        if self.continues {
+            return Ok(Step::Pass);
+        }
+        let whole = HEADER_BYTES + header.len;
+        let first = match rest.get(HEADER_BYTES) {
+            Some(first) => Some(*first),
+            None if header.len == 0 => None,
+            None => return Ok(Step::Need(HEADER_BYTES + 1)),
+        };
+        let row = match (self.stage, first) {
+            (Stage::Rows, Some(0xfe)) => header.len > self.end_len(),
+            (Stage::Rows, first) => first != Some(0xff),
+            (Stage::Columns(_) | Stage::Definitions(_), first) => first != Some(0xff),
+            _ => false,
+        };
+        if row {
+            self.passed_definition_or_row();
+            return Ok(Step::Pass);
+        }
+        if header.continues() {
+            return Err(Malformed("status packet of 16 MiB"));
+        }
+        let Some(payload) = rest.get(HEADER_BYTES..whole) else { return Ok(Step::Need(whole)) };
+        if first == Some(0xff) {
+            return self.error(payload, whole);
+        }
+        match self.stage {
+            Stage::Result => self.result(payload, whole),
+            Stage::ColumnsEnd => self.columns_end(payload, whole, at),
+            Stage::Rows => self.status(payload, whole, Kind::RowsEnd),
+            Stage::Prepared => self.prepared(payload),
+            Stage::Auth if first == Some(0x00) => self.status(payload, whole, Kind::Ok),
+            Stage::Auth => Ok(Step::Show(Next::Auth { len: whole })),
+            _ => self.one(payload, whole),
+        }
+    }
+
+    fn passed_definition_or_row(&mut self) {
+        let ends = self.capabilities.has(Capabilities::DEPRECATE_EOF);
+        self.stage = match self.stage {
+            Stage::Columns(left) if left > 1 => Stage::Columns(left - 1),
+            Stage::Columns(_) if ends => Stage::Rows,
+            Stage::Columns(_) => Stage::ColumnsEnd,
+            Stage::Definitions(left) if left > 1 => Stage::Definitions(left - 1),
+            Stage::Definitions(_) => Stage::Ended,
+            other => {
+                self.facts.rows += 1;
+                other
+            }
+        };
+    }
+
+    /// An ERR packet, or a report of progress.
+    fn error(&mut self, payload: &[u8], len: usize) -> Result<Step, Malformed> {
+        let mut fields = Fields::new(payload.get(1..).unwrap_or_default());
+        let code = fields.u16()?;
+        if code == PROGRESS && self.capabilities.has(Capabilities::PROGRESS) {
+            self.facts.progress = self.facts.progress.saturating_add(1);
+            return Ok(Step::Pass);
+        }
+        if self.stage == Stage::Result {
+            self.begun(0);
+        }
+        self.stage = Stage::Ended;
+        Ok(Step::Show(Next::Status { len, kind: Kind::Err, status: Status(0), last: true }))
+    }
+
+    /// The first packet of a result.
+    fn result(&mut self, payload: &[u8], len: usize) -> Result<Step, Malformed> {
+        match payload.first() {
+            // 0xFE: some commands of some servers end with EOF where others send OK.
+            Some(0x00 | 0xfe) => {
+                self.begun(0);
+                self.status(payload, len, Kind::Ok)
+            }
+            Some(&lenenc::NULL) => {
+                self.facts.files = self.facts.files.saturating_add(1);
+                Ok(Step::File)
+            }
+            _ => {
+                let mut fields = Fields::new(payload);
+                let columns = fields.int()?;
+                if columns == 0 || !fields.is_empty() {
+                    return Err(Malformed("column count"));
+                }
+                self.begun(columns);
+                self.stage = Stage::Columns(columns);
+                Ok(Step::Pass)
+            }
+        }
+    }
+
+    fn begun(&mut self, columns: u64) {
+        self.facts.results = self.facts.results.saturating_add(1);
+        self.facts.columns = columns;
+        self.facts.columns_status_at = None;
+    }
+
+    fn columns_end(&mut self, payload: &[u8], len: usize, at: usize) -> Result<Step, Malformed> {
+        if payload.first() != Some(&0xfe) {
+            return Err(Malformed("EOF packet after columns"));
+        }
+        let packet = OkPacket::parse(payload, self.capabilities)?;
+        if self.reply == Reply::Cursor && packet.status.has(Status::CURSOR_EXISTS) {
+            return self.status(payload, len, Kind::RowsEnd);
+        }
+        let place = OkPacket::status_at(payload).unwrap_or_default();
+        self.facts.columns_status_at = Some(self.facts.bytes + (at + HEADER_BYTES + place) as u64);
+        self.stage = Stage::Rows;
+        Ok(Step::Pass)
+    }
+
+    /// An OK packet or the end of rows.
+    fn status(&mut self, payload: &[u8], len: usize, kind: Kind) -> Result<Step, Malformed> {
+        let status = OkPacket::parse(payload, self.capabilities)?.status;
+        let several = matches!(self.reply, Reply::Results | Reply::Cursor);
+        let last = !(several && status.has(Status::MORE_RESULTS));
+        self.facts.cursor |= self.reply == Reply::Cursor
+            && kind == Kind::RowsEnd
+            && status.has(Status::CURSOR_EXISTS);
+        self.stage = if last { Stage::Ended } else { Stage::Result };
+        Ok(Step::Show(Next::Status { len, kind, status, last }))
+    }
+
+    fn prepared(&mut self, payload: &[u8]) -> Result<Step, Malformed> {
+        let mut fields = Fields::new(payload);
+        if fields.u8()? != 0x00 {
+            return Err(Malformed("head of a prepared statement"));
+        }
+        let statement = fields.u32()?;
+        let (columns, parameters) = (fields.u16()?, fields.u16()?);
+        fields.u8()?;
+        // Left out by servers of before 5.0.
+        let warnings = fields.u16().unwrap_or_default();
+        self.facts.prepared = Some(PreparedHead { statement, columns, parameters, warnings });
+        let ends = u64::from(!self.capabilities.has(Capabilities::DEPRECATE_EOF));
+        let packets = |count: u16| u64::from(count) + if count > 0 { ends } else { 0 };
+        self.stage = match packets(columns) + packets(parameters) {
+            0 => Stage::Ended,
+            packets => Stage::Definitions(packets),
+        };
+        Ok(Step::Pass)
+    }
+
+    /// The only packet.
+    fn one(&mut self, payload: &[u8], len: usize) -> Result<Step, Malformed> {
+        if let Some(0x00 | 0xfe) = payload.first() {
+            return self.status(payload, len, Kind::Ok);
+        }
+        self.stage = Stage::Ended;
+        Ok(Step::Show(Next::Status { len, kind: Kind::Text, status: Status(0), last: true }))
     }
 }
 
-/// Bits of the status word that say something of the session, not of the result.
-pub const SESSION_BITS: Status = Status(
-    Status::IN_TRANS.0
-        | Status::AUTOCOMMIT.0
-        | Status::NO_BACKSLASH_ESCAPES.0
-        | Status::IN_TRANS_READONLY.0
-        | Status::ANSI_QUOTES.0,
-);
+/// The longest EOF packet: a longer payload that begins with 0xFE is a row.
+const EOF_BYTES_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests;
