@@ -9,13 +9,15 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::statement::{Name, Statement};
+use crate::statement::Statement;
 
 pub use reason::Reason;
 
+mod read;
 mod reason;
 #[cfg(test)]
 mod tests;
+mod written;
 
 /// A base table, view or sequence as the catalog names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -131,7 +133,7 @@ pub struct Facts<'a> {
     /// `sql_auto_is_null` is on.
     pub auto_is_null: bool,
     /// The session's temporary tables: database and name as written, case ignored.
-    pub temporary: &'a [(Box<[u8]>, Box<[u8]>)],
+    pub temporary: &'a [Table],
 }
 
 /// `query_cache_type`.
@@ -202,20 +204,47 @@ pub enum Unseen {
 /// about the result (size, warnings) are not asked here: the session asks them itself.
 #[must_use]
 pub fn judge<'n>(
-    _statement: &Statement<'_>,
-    _facts: &Facts<'_>,
-    _names: &'n dyn Names,
+    statement: &Statement<'_>,
+    facts: &Facts<'_>,
+    names: &'n dyn Names,
 ) -> Verdict<'n> {
-    let _: Option<Name<'_>> = None;
-    unimplemented!()
+    match read::reasons(statement, facts, names) {
+        Ok(relations) => Verdict::Cacheable(relations),
+        Err(reason) => Verdict::Not(reason),
+    }
 }
 
 /// What `statement` may write. A statement that only reads gives the empty answer.
 #[must_use]
 pub fn writes<'n>(
-    _statement: &Statement<'_>,
-    _facts: &Facts<'_>,
-    _names: &'n dyn Names,
+    statement: &Statement<'_>,
+    facts: &Facts<'_>,
+    names: &'n dyn Names,
 ) -> Written<'n> {
-    unimplemented!()
+    written::written(statement, facts, names)
+}
+
+impl Written<'_> {
+    /// Whether nothing at all is written: no table, definition or right.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.tables.is_empty()
+            && self.everything.is_none()
+            && self.definitions.is_empty()
+            && !self.code
+            && !self.privileges
+    }
+}
+
+/// Whether `database` is one of the system schemas, whose tables change by themselves.
+fn is_system(database: &[u8]) -> bool {
+    let known = [&b"mysql"[..], b"information_schema", b"performance_schema", b"sys"];
+    known.iter().any(|one| database.eq_ignore_ascii_case(one))
+}
+
+/// Whether `database.name` is a temporary table of the session, case aside.
+fn is_temporary(facts: &Facts<'_>, database: &[u8], name: &[u8]) -> bool {
+    facts.temporary.iter().any(|table| {
+        table.database.eq_ignore_ascii_case(database) && table.name.eq_ignore_ascii_case(name)
+    })
 }
