@@ -5,6 +5,9 @@
 //! shows statements as digests only: literals of one client are no business of another. It cannot
 //! fail.
 
+mod accounts;
+
+pub use accounts::{HitsByAccount, Snapshot};
 use menshen_sql_core::surface::{Effect, Globals, Locals, Setting, Status};
 use menshen_sql_core::wire::column::Column;
 use menshen_sql_core::wire::{self, Capabilities, build::Builder};
@@ -37,6 +40,7 @@ pub fn apply(
     effect: Effect,
     cache: &Cache,
     counters: &Counters,
+    accounts: &HitsByAccount,
     thread: usize,
     globals: &mut Globals,
     locals: &mut Locals,
@@ -58,6 +62,9 @@ pub fn apply(
         Effect::Reset => cache.reset(thread),
         Effect::Defragment => cache.flush(),
         Effect::FlushStatus => counters.flush_status(),
+        Effect::CountAccounts(on) => accounts.count(on),
+        Effect::FlushUsers => accounts.flush_users(),
+        Effect::FlushClients => accounts.flush_clients(),
     }
 }
 
@@ -81,8 +88,7 @@ impl Table {
     #[must_use]
     pub fn top(cache: &Cache) -> Self {
         let mut rows = Vec::new();
-        for (list, views) in
-            [("hits", cache.top_by_hits(TOP)), ("waste", cache.top_by_waste(TOP))]
+        for (list, views) in [("hits", cache.top_by_hits(TOP)), ("waste", cache.top_by_waste(TOP))]
         {
             rows.extend(views.iter().map(|view| top_row(list, view)));
         }

@@ -29,6 +29,7 @@ struct Desk {
     locals: Locals,
     status: Status,
     after_hit: bool,
+    users: Vec<AccountHits>,
 }
 
 impl Desk {
@@ -40,6 +41,7 @@ impl Desk {
             locals: Locals::new(&globals),
             status: Status::default(),
             after_hit: false,
+            users: Vec::new(),
         }
     }
 
@@ -51,6 +53,7 @@ impl Desk {
             locals: &self.locals,
             status: &self.status,
             after_hit: self.after_hit,
+            accounts: Accounts { users: &self.users, clients: &self.users, control_user: b"c" },
         }
     }
 
@@ -306,6 +309,38 @@ fn tables_of_counters_are_queries_with_our_values() {
     let sent =
         desk.sent("SELECT 1 FROM INFORMATION_SCHEMA.SESSION_VARIABLES v JOIN t ON 1").unwrap();
     assert!(sent.contains("`SESSION_VARIABLES`) v JOIN t"), "{sent}");
+}
+
+#[test]
+fn statistics_count_hits() {
+    let mut desk = Desk::new();
+    desk.users.push(AccountHits { name: b"r".to_vec(), hits: 2, rows: 5, empty: 1 });
+    let sent = desk
+        .sent(
+            "select SELECT_COMMANDS,rows_sent from INFORMATION_SCHEMA.USER_STATISTICS where \
+             USER='r'",
+        )
+        .unwrap();
+    assert_eq!(
+        sent,
+        "select (SELECT_COMMANDS + CASE USER WHEN CONVERT(x'72' USING utf8) THEN 2 WHEN '' THEN 0 \
+         ELSE 0 END) AS `SELECT_COMMANDS`,(rows_sent + CASE USER WHEN CONVERT(x'72' USING utf8) \
+         THEN 5 WHEN '' THEN 0 ELSE 0 END) AS `rows_sent` from INFORMATION_SCHEMA.USER_STATISTICS \
+         where USER='r'"
+    );
+    let sent = desk.sent("select EMPTY_QUERIES from information_schema.client_statistics").unwrap();
+    assert!(sent.contains("THEN 1 WHEN") && sent.contains("own.USER = CONVERT(x'63'"), "{sent}");
+    let view = desk.view();
+    for (statement, on) in [
+        ("SET GLOBAL userstat=1", Some(true)),
+        ("set @@global.userstat = @save", Some(true)),
+        ("SET GLOBAL userstat = OFF", Some(false)),
+    ] {
+        let (mut plan, _) = look(statement.as_bytes(), &view).unwrap();
+        let step = plan.resume(Answer::Relayed { ok: true }, &view);
+        let counted = on.map(Effect::CountAccounts).unwrap();
+        assert_eq!(step, Step::Done(vec![counted]), "{statement}");
+    }
 }
 
 fn row(name: &str, value: &str) -> Vec<u8> {

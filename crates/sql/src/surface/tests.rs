@@ -25,11 +25,8 @@ fn explains_a_statement_that_is_not_cached() {
 fn explains_each_table_of_a_cached_statement() {
     let changed =
         ChangeReport { by: "UPDATE t".to_owned(), who: "root".to_owned(), seconds_ago: 7 };
-    let table = |name: &str, changed| TableReport {
-        name: name.to_owned(),
-        changed,
-        being_written: false,
-    };
+    let table =
+        |name: &str, changed| TableReport { name: name.to_owned(), changed, being_written: false };
     let report = ExplainReport {
         verdict: Verdict::Cached,
         tables: vec![table("d.t", Some(changed)), table("d.u", None)],
@@ -67,4 +64,24 @@ fn packets(mut bytes: &[u8]) -> Vec<&[u8]> {
         bytes = after;
     }
     packets
+}
+
+#[test]
+fn hits_are_counted_by_account_while_wanted() {
+    let hits = HitsByAccount::default();
+    assert!(!hits.is_on());
+    hits.count(true);
+    hits.hit(b"u", b"localhost", 3);
+    hits.hit(b"u", b"10.0.0.1", 0);
+    hits.flush_clients();
+    hits.hit(b"v", b"10.0.0.1", 1);
+    let snapshot = hits.snapshot();
+    let view = snapshot.view(b"c");
+    let of = |list: &[menshen_sql_core::surface::AccountHits]| {
+        list.iter()
+            .map(|it| (String::from_utf8_lossy(&it.name).into_owned(), it.hits, it.rows, it.empty))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(view.users), [("u".to_owned(), 2, 3, 1), ("v".to_owned(), 1, 1, 0)]);
+    assert_eq!(of(view.clients), [("10.0.0.1".to_owned(), 1, 1, 0)]);
 }
