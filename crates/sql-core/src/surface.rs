@@ -11,6 +11,7 @@
 //!
 //! It cannot fail: what it does not understand it leaves to the server (`None`).
 
+mod accounts;
 mod assign;
 mod patch;
 mod rewrite;
@@ -21,10 +22,11 @@ mod words;
 
 use alloc::vec::Vec;
 
+pub use accounts::{AccountHits, Accounts};
 pub use patch::{Format, Patch};
 pub use settings::{Globals, Locals, Setting, Status};
 
-use crate::lexer::Mode;
+use crate::lexer::{Mode, TokenKind};
 use assign::Assignments;
 use rows::Listing;
 use words::Words;
@@ -53,6 +55,8 @@ pub struct View<'a> {
     pub status: &'a Status,
     /// The session's last statement was a hit (its `Last_query_cost` is 0).
     pub after_hit: bool,
+    /// Hits by account, while the server keeps such statistics; empty otherwise.
+    pub accounts: Accounts<'a>,
 }
 
 /// What to do next for a statement of the surface.
@@ -118,6 +122,12 @@ pub enum Effect {
     Defragment,
     /// `FLUSH STATUS`: the counters that can be zeroed become 0.
     FlushStatus,
+    /// `SET GLOBAL userstat`: whether hits have to be counted by account; on when in doubt.
+    CountAccounts(bool),
+    /// `FLUSH USER_STATISTICS`.
+    FlushUsers,
+    /// `FLUSH CLIENT_STATISTICS`.
+    FlushClients,
 }
 
 /// A statement of the surface under way.
@@ -172,6 +182,11 @@ pub fn look(statement: &[u8], view: &View<'_>) -> Option<(Plan, Step)> {
         return None;
     }
     let words = Words::read(statement, view.mode)?;
+    if let Some(on) = userstat(&words) {
+        let effects = [Effect::CountAccounts(on)].to_vec();
+        let statement = statement.to_vec();
+        return Some((Plan::then(effects), Step::Send { statement, patch: None }));
+    }
     if is(b"set")
         && !words.is(1, "statement")
         && let Some(mut assignments) = Assignments::read(&words, view)
@@ -222,6 +237,10 @@ fn flush(words: &Words<'_>, view: &View<'_>) -> Option<(Plan, Step)> {
             effects.push(if words.is(0, "reset") { Effect::Reset } else { Effect::Defragment });
         } else if words.is(0, "flush") && length == 1 && words.is(from, "status") {
             effects.push(Effect::FlushStatus);
+        } else if words.is(0, "flush") && length == 1 && words.is(from, "user_statistics") {
+            effects.push(Effect::FlushUsers);
+        } else if words.is(0, "flush") && length == 1 && words.is(from, "client_statistics") {
+            effects.push(Effect::FlushClients);
         } else if words.is(0, "flush") && (words.is(from, "tables") || words.is(from, "table")) {
             effects.push(Effect::Reset);
         }
@@ -236,6 +255,23 @@ fn flush(words: &Words<'_>, view: &View<'_>) -> Option<(Plan, Step)> {
         words.bytes.to_vec()
     };
     Some((Plan::then(effects), Step::Send { statement, patch: None }))
+}
+
+/// Whether a statement is `SET GLOBAL userstat` and nothing else, and to what.
+fn userstat(words: &Words<'_>) -> Option<bool> {
+    let name = |at: usize| words.is(at, "global") && words.is(at + 1, "userstat");
+    let written = words.tokens.get(1).is_some_and(|token| {
+        token.kind == TokenKind::SystemVariable
+            && token.text.eq_ignore_ascii_case(b"@@global.userstat")
+    });
+    let at = if name(1) { 3 } else { 2 };
+    if !words.is(0, "set") || !(name(1) || written) || !words.is_byte(at, b'=') {
+        return None;
+    }
+    let value = words.tokens.get(at + 1)?;
+    let off = words.tokens.len() == at + 2
+        && (value.text == b"0" || words.is(at + 1, "off") || words.is(at + 1, "false"));
+    Some(!off)
 }
 
 /// The first word of a statement, after blanks and comments.
@@ -262,10 +298,12 @@ fn first_word(statement: &[u8]) -> &[u8] {
 /// Whether the bytes could name anything of ours.
 fn mentions(statement: &[u8]) -> bool {
     MENTIONED.iter().any(|word| contains(statement, word))
+        // Without an underscore, and of short statements only.
+        || (statement.len() < 100
+            && statement.windows(8).any(|word| word.eq_ignore_ascii_case(b"userstat")))
 }
 
-/// Whether `bytes` contain an ASCII word in any case; the word starts with a rare byte or not at
-/// all often, so that this is one fast search.
+/// Whether `bytes` contain an ASCII word with an underscore, in any case: one fast search.
 fn contains(bytes: &[u8], word: &[u8]) -> bool {
     let Some(underscore) = memchr::memchr(b'_', word) else { return false };
     memchr::memchr_iter(b'_', bytes).any(|at| {
@@ -282,6 +320,8 @@ const MENTIONED: &[&[u8]] = &[
     b"session_status",
     b"global_variables",
     b"session_variables",
+    b"user_statistics",
+    b"client_statistics",
 ];
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod relay;
 pub mod report;
 pub mod seat;
 pub mod serve;
+pub mod surface;
 pub mod tally;
 pub mod tls;
 pub mod upstream;

@@ -10,6 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::accounts::Statistics;
 use super::rows::{self, Listing};
 use super::variable::Scope;
 use super::words::{Words, is, name, variable};
@@ -20,6 +21,8 @@ use crate::lexer::{Mode, Token, TokenKind};
 pub(super) fn rewritten(words: &Words<'_>, view: &View<'_>) -> Option<Vec<u8>> {
     let whole = 0..words.tokens.len();
     let mut changes = variables(words, &whole, view);
+    changes.extend(columns(words, view));
+    changes.sort_by_key(|change| change.at.start);
     if words.is(0, "select") && !changes.is_empty() {
         changes.extend(names(words, &changes));
     }
@@ -196,6 +199,21 @@ fn tables(words: &Words<'_>, view: &View<'_>) -> Vec<Change> {
         });
     }
     changes
+}
+
+/// The columns of statistics that hits change, in a statement on one of those tables.
+fn columns(words: &Words<'_>, view: &View<'_>) -> Vec<Change> {
+    let is_schema = |at: usize| words.is(at, "information_schema") && words.is_byte(at + 1, b'.');
+    let table = (0..words.tokens.len())
+        .filter(|at| is_schema(*at))
+        .find_map(|at| Statistics::of_table(name(words.tokens.get(at + 2)?)?));
+    let Some(table) = table else { return Vec::new() };
+    let named = words.tokens.iter().enumerate().filter_map(|(at, token)| {
+        let qualified = at.checked_sub(1).is_some_and(|before| words.is_byte(before, b'.'));
+        let text = table.expression(name(token)?, &view.accounts).filter(|_| !qualified)?;
+        Some(Change { at: token.start..token.start + token.text.len(), text })
+    });
+    named.collect()
 }
 
 /// Whether a table reference that ends before `at` is given another name there.
