@@ -132,7 +132,7 @@ impl Socket {
     }
 
     /// One write past the runtime, which may still believe what it last heard of the socket.
-    pub(super) fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         Ok(match self {
             Self::Tcp(socket) => send(socket, bytes, flags),

@@ -1,0 +1,103 @@
+//! The door's relay alone, without guard, cache and rights: for measuring and for trying clients.
+//!
+//! `relay LISTEN UPSTREAM [THREADS [CERTIFICATE KEY]] [upstream-tls] [proxy-protocol]`, addresses as
+//! in `[sql]`: `127.0.0.1:3307`, `unix:/run/x.sock`. It serves until it is killed and exits with 2
+//! when the arguments are no such.
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use menshen_config::{Sql, SqlAddress, SqlPair, SqlSpec, UpstreamTls};
+use menshen_sql::accept::{Listening, Stage, Thread};
+use menshen_sql::door::Door;
+
+fn main() -> ExitCode {
+    let all: Vec<String> = std::env::args().skip(1).collect();
+    let (words, plain): (Vec<_>, Vec<_>) =
+        all.iter().partition(|word| ["upstream-tls", "proxy-protocol"].contains(&word.as_str()));
+    let has = |word: &str| words.iter().any(|given| *given == word);
+    let [listen, upstream, rest @ ..] = &plain[..] else { return ExitCode::from(2) };
+    let Some(upstream) = address(upstream) else { return ExitCode::from(2) };
+    let threads = rest.first().and_then(|number| number.parse().ok()).unwrap_or(1);
+    let config = Sql {
+        upstream,
+        upstream_tls: if has("upstream-tls") { UpstreamTls::On } else { UpstreamTls::Off },
+        upstream_proxy_protocol: has("proxy-protocol"),
+        ..Sql::default()
+    };
+    let read = |path: &String| std::fs::read_to_string(path).ok();
+    let certificate = match rest {
+        [_, certificate, key] => read(certificate)
+            .zip(read(key))
+            .map(|(certificate_pem, key_pem)| SqlPair { certificate_pem, key_pem }),
+        _ => None,
+    };
+    let spec = spec(config, threads, certificate);
+    let Ok(door) = Door::new(&spec, 1 << 16, None, 0) else { return ExitCode::from(2) };
+    let door = Arc::new(door);
+    let Some(listeners) = listeners(listen, threads) else { return ExitCode::from(2) };
+    let (_stage, stages) = tokio::sync::watch::channel(Stage::Serving);
+    let threads = listeners.into_iter().enumerate().map(|(number, listening)| {
+        let (door, stages) = (Arc::clone(&door), stages.clone());
+        std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let Ok(runtime) = runtime.enable_all().build() else { return };
+            let thread = Rc::new(Thread::new(door, number));
+            let served = thread.serve(vec![listening], stages, || {});
+            let _ = tokio::task::LocalSet::new().block_on(&runtime, served);
+        })
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        let _ = thread.join();
+    }
+    ExitCode::SUCCESS
+}
+
+fn address(text: &str) -> Option<SqlAddress> {
+    match text.strip_prefix("unix:") {
+        Some(path) => Some(SqlAddress::Unix(path.into())),
+        None => text.parse().ok().map(SqlAddress::Tcp),
+    }
+}
+
+fn listeners(listen: &str, threads: u32) -> Option<Vec<Listening>> {
+    match address(listen)? {
+        SqlAddress::Unix(path) => {
+            let _ = std::fs::remove_file(&path);
+            let listener = UnixListener::bind(path).ok()?;
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+            let bound = listener.local_addr().ok()?;
+            std::fs::set_permissions(bound.as_pathname()?, open).ok()?;
+            (0..threads).map(|_| listener.try_clone().ok().map(Listening::Unix)).collect()
+        }
+        SqlAddress::Tcp(address) => {
+            let listener = TcpListener::bind(address).ok()?;
+            (0..threads).map(|_| listener.try_clone().ok().map(Listening::Tcp)).collect()
+        }
+    }
+}
+
+fn spec(config: Sql, threads: u32, certificate: Option<SqlPair>) -> SqlSpec {
+    SqlSpec {
+        index: 0,
+        generation: 1,
+        slot: 0,
+        config,
+        threads,
+        listeners: Vec::new(),
+        words_fd: -1,
+        control_fd: -1,
+        scoreboard_fd: -1,
+        posture_fd: None,
+        ready_fd: -1,
+        become_user: None,
+        oom_score_adj: None,
+        stop_seconds_max: 1,
+        certificate,
+        upstream_ca_pem: None,
+        control_password: None,
+    }
+}
