@@ -44,8 +44,12 @@ pub enum Change {
     NextIsolation,
     /// What the server reports may not hold.
     Stale,
+    /// The server may not report what comes next.
+    Unheard,
     /// Nobody can tell.
     Opaque,
+    /// `SET ROLE`, as written.
+    Role(Box<[u8]>),
     /// `XA START`.
     XaBegins,
     /// `PREPARE`.
@@ -112,6 +116,12 @@ impl Intent {
         };
         intent.changes = changes(statement, session, unknown_call);
         intent
+    }
+
+    /// Whether it takes another role.
+    #[must_use]
+    pub fn changes_role(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::Role(_)))
     }
 
     /// Of several statements in one text.
@@ -205,6 +215,9 @@ fn changes(statement: &Statement<'_>, session: &Session, unknown_call: bool) -> 
             for assignment in &statement.assignments {
                 changes.extend(assigned(assignment, session));
             }
+            if hides_changes(&statement.assignments) {
+                changes.push(Change::Opaque);
+            }
         }
         Kind::Begin { .. } | Kind::UnlockTables => changes.push(Change::Unlocked),
         Kind::LockTables => changes.push(Change::Locked),
@@ -253,6 +266,14 @@ fn assigned(assignment: &Assignment<'_>, session: &Session) -> Option<Change> {
             };
             Some(Change::Valued { name: name.into(), literal })
         }
+        Scope::Role if name == b"role" => {
+            let (Value::Text(role) | Value::Number(role) | Value::Word(role)
+            | Value::Expression(role)) = assignment.value
+            else {
+                return Some(Change::Opaque);
+            };
+            Some(Change::Role(role.into()))
+        }
         Scope::NextTransaction => Some(Change::NextIsolation),
         Scope::Session if name == b"timestamp" => Some(match assignment.value {
             Value::Word(word) if word.eq_ignore_ascii_case(b"DEFAULT") => Change::TimeFlows,
@@ -260,7 +281,7 @@ fn assigned(assignment: &Assignment<'_>, session: &Session) -> Option<Change> {
             _ => Change::TimeFixed,
         }),
         // The server reports no more what it is asked to report no more.
-        Scope::Session if name.starts_with(b"session_track_") => Some(Change::Stale),
+        Scope::Session if name.starts_with(b"session_track_") => Some(Change::Unheard),
         _ => None,
     }
 }
@@ -271,7 +292,7 @@ fn says_lock(text: &[u8]) -> bool {
         || text.windows(6).any(|word| word.eq_ignore_ascii_case(b"EXPORT"))
 }
 
-fn text_of(source: Value<'_>, session: &Session) -> Option<Box<[u8]>> {
+pub(super) fn text_of(source: Value<'_>, session: &Session) -> Option<Box<[u8]>> {
     let under = session.fingerprint()?;
     let literal = match source {
         Value::Text(literal) => literal,
@@ -308,7 +329,7 @@ fn temporary(statement: &Statement<'_>, session: &Session, changes: &mut Vec<Cha
 
 /// Whether a `SET` assigns variables that [`variables::tracking`] would not report again, while it
 /// also turns reports off.
-pub(super) fn hides_changes(assignments: &[Assignment<'_>]) -> bool {
+fn hides_changes(assignments: &[Assignment<'_>]) -> bool {
     let session = |one: &&Assignment<'_>| one.scope == Scope::Session;
     let name = |one: &Assignment<'_>| one.name.bytes().to_ascii_lowercase();
     let turns_off = assignments.iter().filter(session).any(|one| {

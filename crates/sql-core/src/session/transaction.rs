@@ -132,6 +132,11 @@ impl Transaction {
         self.taking = Some(now);
     }
 
+    /// The statement under way turned out not to open a snapshot.
+    pub const fn take_no_snapshot(&mut self) {
+        self.taking = None;
+    }
+
     /// The sequence before the server took this transaction's snapshot; entries that have not
     /// changed since then show what the snapshot shows.
     #[must_use]
