@@ -423,18 +423,13 @@ impl Session {
             }
             Change::ValuesForgotten => self.texts.forget_values(),
             Change::TextsForgotten => self.texts.forget(),
-            Change::TemporaryMade(database, name) => {
-                let known = self.temporary.iter().any(|one| one.database == *database && one.name == *name);
-                if self.temporary.len() >= TEMPORARY_MAX {
-                    self.doubts.opaque = true;
-                } else if !known {
-                    self.temporary.push(Table { database: database.clone(), name: name.clone() });
-                }
+            Change::TemporaryMade(table) if self.temporary.contains(table) => {}
+            Change::TemporaryMade(_) if self.temporary.len() >= TEMPORARY_MAX => {
+                self.doubts.opaque = true;
             }
-            Change::TemporaryGone(database, name) if ok => {
-                self.temporary.retain(|one| one.database != *database || one.name != *name);
-            }
-            Change::TemporaryGone(..) => {}
+            Change::TemporaryMade(table) => self.temporary.push(table.clone()),
+            Change::TemporaryGone(table) if ok => self.temporary.retain(|one| one != table),
+            Change::TemporaryGone(_) => {}
         }
     }
 
