@@ -87,7 +87,7 @@ fn a_greeting_of_a_server_without_plugins() {
     assert_eq!(again, payload);
     // A length of 0 means the same where plugins are named.
     let mut payload = bytes(MYSQL_8);
-    payload[27] = 0;
+    payload[28] = 0;
     let greeting = Greeting::parse(&payload).unwrap();
     assert_eq!(greeting.plugin, super::super::auth::CACHING_SHA2);
 }

@@ -195,6 +195,17 @@ fn what_begins_with_fe_is_the_end_by_its_style_and_length() {
 }
 
 #[test]
+fn an_empty_packet_is_not_judged_by_what_follows() {
+    let stream = bytes("00000002 ff000003");
+    for step in 1..9 {
+        let relayed = Relayed::of(Reply::Auth, Capabilities::default(), &stream, step);
+        assert_eq!(letters(&relayed), "Auth", "{step}");
+        let relayed = Relayed::of(Reply::Rows, Capabilities::default(), &stream, step);
+        assert_eq!((relayed.consumed, relayed.facts.rows), (4, 1));
+    }
+}
+
+#[test]
 fn what_is_no_reply_is_broken() {
     let both = Capabilities::PROTOCOL_41;
     for (reply, stream) in [
