@@ -29,6 +29,8 @@ pub(super) struct Group {
     scopes: BTreeSet<Scope>,
     privileges: bool,
     xid: Option<Box<[u8]>>,
+    /// Whether what it touches could not be read.
+    sealed: bool,
     /// Names of tables by number.
     tables: BTreeMap<u64, (Box<[u8]>, Box<[u8]>)>,
 }
@@ -46,6 +48,7 @@ impl Group {
             scopes: BTreeSet::new(),
             privileges: false,
             xid: None,
+            sealed: false,
             tables: BTreeMap::new(),
         }
     }
@@ -153,6 +156,15 @@ impl Follow {
                     self.event(now, &inner, names, inflate, out);
                 }
             }
+            EventKind::Sealed => {
+                // A session of ours knows what it wrote; it holds its own commit.
+                let group = self.current(now);
+                group.sealed = true;
+                if group.own.is_none() {
+                    self.everything(now, out);
+                }
+                self.finish(now, out);
+            }
             EventKind::Unknown => {
                 self.everything(now, out);
                 self.prepared.clear();
@@ -160,10 +172,6 @@ impl Follow {
                     self.current(now).refresh(Scope::Server);
                 }
             }
-        }
-        if event.kind == EventKind::Unknown && self.settling == Settling::Executed {
-            // A compressed payload holds its own commit.
-            self.finish(now, out);
         }
     }
 
@@ -225,6 +233,7 @@ impl Follow {
             scopes: group.scopes,
             privileges: group.privileges,
             xid: group.xid.filter(|_| group.own.is_none()),
+            sealed: group.sealed,
         };
         let at_once = match self.settling {
             Settling::Snapshot => false,
@@ -255,6 +264,7 @@ impl Follow {
             second.slots.append(&mut first.slots);
             second.scopes.append(&mut first.scopes);
             second.privileges |= first.privileges;
+            second.xid = first.xid.or_else(|| second.xid.take());
             // Claims of one half must not let go of the other's slots.
             second.gtid = None;
         }
@@ -314,9 +324,6 @@ impl Follow {
             Relation::Missing | Relation::Unknown => Vec::new(),
         };
         group.touch(slots, out);
-        if group.standalone {
-            group.begins_transaction();
-        }
     }
 
     fn prepare(&mut self, now: u64, xid: Xid<'_>, out: &mut Vec<Do>) {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Do, Follow, Slot, xid_key};
 use crate::binlog::Query;
 use crate::catalog::Scope;
-use crate::judge::{self, CacheType, Facts, Names, Written};
+use crate::judge::{self, CacheType, Facts, Names, Unseen, Written};
 use crate::lexer::Mode;
 use crate::statement::{self, Kind, Statement, XaVerb};
 
@@ -132,11 +132,15 @@ fn scopes(written: &Written<'_>, db: &[u8]) -> Vec<Scope> {
     let definitions = written.definitions.iter();
     let mut scopes: Vec<Scope> =
         definitions.map(|table| scope((&table.database, &table.name))).collect();
-    if written.everything.is_some() || (written.code && scopes.is_empty()) {
-        scopes.push(if db.is_empty() || written.everything.is_some() {
-            Scope::Server
-        } else {
-            Scope::Database(db.into())
+    // A call that is not understood may have changed the schema; a flush or an unknown table not.
+    let opaque = match written.everything {
+        Some(Unseen::Statement | Unseen::Text | Unseen::Compound | Unseen::Dynamic) => true,
+        Some(_) | None => false,
+    };
+    if opaque || (written.code && scopes.is_empty()) {
+        scopes.push(match opaque || db.is_empty() {
+            true => Scope::Server,
+            false => Scope::Database(db.into()),
         });
     }
     scopes
