@@ -321,9 +321,7 @@ fn temporary(statement: &Statement<'_>, session: &Session, changes: &mut Vec<Cha
         changes.extend(names.into_iter().map(Change::TemporaryGone));
     } else if statement.is(Flag::Temporary)
         || statement.kind == Kind::Ddl(Ddl::Temporary)
-        || names.iter().any(|(database, name)| {
-            facts.temporary.iter().any(|one| one.database == *database && one.name == *name)
-        })
+        || names.iter().any(|name| facts.temporary.contains(name))
     {
         changes.extend(names.into_iter().map(Change::TemporaryMade));
     }
