@@ -22,6 +22,9 @@ impl Connection<'_> {
                 return Ok(());
             }
         }
+        if self.surfaced(text).await? {
+            return Ok(());
+        }
         self.ask_server(text, bytes).await
     }
 
