@@ -108,6 +108,8 @@ pub struct Follow {
 pub struct Counts {
     /// Groups of events received.
     pub groups: u64,
+    /// Those written another way, as far as they are about tables.
+    pub foreign: u64,
     /// Those written through the door.
     pub own: u64,
     /// Those written through the door that touched tables their session did not know of.

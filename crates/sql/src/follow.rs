@@ -21,7 +21,8 @@ use tokio::sync::{Notify, mpsc};
 
 pub use gate::Gate;
 use gate::GateCell;
-pub(crate) use stream::{FollowSettings, Rule, run};
+pub use stream::Rule;
+pub(crate) use stream::{FollowSettings, run};
 
 /// Why the binary log is not followed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@
 //! relayed and not cached).
 
 mod exchange;
+mod explain;
 mod execute;
 mod explain;
 mod fill;
@@ -78,7 +79,7 @@ pub struct Connection<'a> {
     /// When the server was last sent anything.
     used: Instant,
     /// Hits since the session's `FLUSH STATUS`.
-    hits: u64,
+    session_hits: u64,
 }
 
 /// Serves a session to its end. The client does not know yet that it has begun.
@@ -120,7 +121,7 @@ impl<'a> Connection<'a> {
             ghost: Vec::new(),
             scratch: Vec::new(),
             used: Instant::now(),
-            hits: 0,
+            session_hits: 0,
         }
     }
 

@@ -232,6 +232,7 @@ impl Follow {
             Settling::Executed => one.gtid.is_none(),
             Settling::Never => true,
         };
+        self.counts.foreign += 1;
         self.unsettled.push_back(one);
         if at_once {
             self.reached(now, self.position, out);

@@ -31,9 +31,8 @@ pub struct Shared {
     pub(super) fingerprints: Interned,
     pub(super) accounts: Interned,
     pub(super) parked: Parked,
-    /// Hits by account, for the server's statistics.
-    pub(super) hits: HitsByAccount,
-    /// The account of the door's own connections.
+    pub(super) by_account: HitsByAccount,
+    /// The account of the door's own connections, which lists of users leave out.
     pub(super) control_user: Vec<u8>,
     globals: RwLock<Globals>,
     off: AtomicBool,
@@ -75,7 +74,7 @@ impl Shared {
             ),
             accounts: Interned::new(ACCOUNTS_MAX),
             parked: Parked::default(),
-            hits: HitsByAccount::default(),
+            by_account: HitsByAccount::default(),
             control_user: config.control_user.clone().unwrap_or_default().into_bytes(),
             globals: RwLock::new(globals),
             off: AtomicBool::new(cache_type == CacheType::Off),
@@ -88,8 +87,8 @@ impl Shared {
         *self.globals.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the settings (`SET GLOBAL query_cache_…`); nobody else does meanwhile.
-    pub fn change_globals(&self, change: impl FnOnce(&mut Globals)) {
+    /// Changes the settings (`SET GLOBAL query_cache_…`), one change at a time.
+    pub(super) fn change_globals(&self, change: impl FnOnce(&mut Globals)) {
         let mut globals = self.globals.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut globals);
         self.off.store(globals.cache_type == CacheType::Off, Ordering::SeqCst);

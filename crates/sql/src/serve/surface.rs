@@ -1,264 +1,197 @@
-//! Statements about the cache itself, answered with the server's help.
+//! Statements about the cache itself, as `sql_core::surface` plans them: asked of the server under
+//! the client's rights, patched, answered.
 //!
-//! `sql_core::surface` decides; here its steps are taken on the session's own link, one after
-//! another, as if the client had sent what the server is asked. A reply whose rows change is held
-//! whole before it is passed on, up to [`HELD_MAX`]. What fails on the link ends the session, as it
-//! does for every other command.
+//! A reply that is patched is gathered whole before it goes out (lists of variables and counters,
+//! some ten kilobytes). It never grants what the server did not: changes are made after its OK.
 
-use std::time::Instant;
-
-use menshen_sql_core::lexer::Dialect;
 use menshen_sql_core::surface::{
-    Answer, Concern, Format, Native, Patch, Plan as Surface, Step, View, concern, look,
+    Answer, Effect, Format, Native, Patch, Plan as Course, Step, View, look,
 };
-use menshen_sql_core::wire::column::{Column, row};
-use menshen_sql_core::wire::packet::{self, HEADER_BYTES};
-use menshen_sql_core::wire::response::Kind;
-use menshen_sql_core::wire::{
-    Capabilities, Next, Reply, Response, Status, build, build::Builder, command,
-};
+use menshen_sql_core::wire::column::Column;
+use menshen_sql_core::wire::lenenc::Fields;
+use menshen_sql_core::wire::{Capabilities, Reply, Status, build, command, packet};
 
 use super::Connection;
-use super::exchange::Rest;
+use super::exchange::{Ended, Rest};
 use super::hit::Asked;
-use super::plan::{Plan, Planned};
-use crate::relay::{Left, more};
+use super::plan::Planned;
+use crate::relay::Left;
 use crate::surface::{Table, apply, status};
 
-/// A whole reply, its packets' payloads.
-struct Held {
-    packets: Vec<Vec<u8>>,
-    ok: bool,
-}
-
 impl Connection<'_> {
-    /// Answers a statement about the cache; whether it was one.
+    /// Answers a statement of the surface; false: it is none.
     pub(super) async fn surfaced(&mut self, text: &[u8]) -> Result<bool, Left> {
-        let concern = concern(text);
-        if concern == Concern::Nothing {
-            return Ok(false);
-        }
-        let Some((mut surface, mut step)) = self.with_view(concern, |view| look(text, view)) else {
-            return Ok(false);
-        };
+        let Some((mut course, mut step)) = self.course(text) else { return Ok(false) };
         loop {
             let answer = match step {
-                Step::Ask(statement) => self.asked(&statement).await?,
-                Step::Send { statement, patch: None } => {
-                    let ok = self.sent(&statement).await?;
-                    Answer::Relayed { ok }
-                }
-                Step::Send { statement, patch: Some(patch) } => {
-                    let ok = self.patched(&statement, patch).await?;
-                    Answer::Relayed { ok }
+                Step::Ask(statement) => self.ask_own(&statement).await?,
+                Step::Send { statement, patch } => {
+                    let ended = self.send_for_client(&statement, patch).await?;
+                    Answer::Relayed { ok: ended.status.is_some() }
                 }
                 Step::Done(effects) => {
-                    self.apply(&effects);
+                    effects.into_iter().for_each(|effect| self.take_effect(effect));
                     return Ok(true);
                 }
                 Step::Refuse(payload) => {
-                    self.answer(|out, capabilities, _| {
-                        Builder::new(out, capabilities, 1).packet(&payload);
-                    })
-                    .await?;
-                    return Ok(true);
+                    packet::push(self.link.client.output(), &mut 1, &payload);
+                    break;
                 }
                 Step::Explain(statement) => {
                     let report = self.explain(&statement);
-                    let table = Table::explained(&report);
-                    self.answer(|out, capabilities, status| table.write(out, capabilities, status))
-                        .await?;
-                    return Ok(true);
+                    self.write_table(&Table::explained(&report));
+                    break;
                 }
                 Step::Top => {
-                    let table = Table::top(&self.shared.cache);
-                    self.answer(|out, capabilities, status| table.write(out, capabilities, status))
-                        .await?;
-                    return Ok(true);
+                    self.write_table(&Table::top(&self.shared.cache));
+                    break;
                 }
             };
-            step = self.resumed(&mut surface, answer, concern);
+            step = self.viewed(|view| course.resume(answer, view));
+        }
+        self.link.client.flush().await.map_err(|_| Left::Client)?;
+        Ok(true)
+    }
+
+    /// How an execution of this text in the binary protocol is patched, if it is.
+    pub(super) fn patch_of_execution(&mut self, text: &[u8]) -> Option<(Course, Patch)> {
+        match self.course(text)? {
+            (course, Step::Send { statement, patch: Some(patch) }) if statement == text => {
+                Some((course, patch.of(Format::Binary)))
+            }
+            _ => None,
         }
     }
 
-    fn resumed(&self, surface: &mut Surface, answer: Answer, concern: Concern) -> Step {
-        self.with_view(concern, |view| surface.resume(answer, view))
+    fn course(&mut self, text: &[u8]) -> Option<(Course, Step)> {
+        // With counters of nothing, to see whether it is any business of the surface.
+        let globals = self.shared.globals();
+        let view = View {
+            native: self.native(),
+            mode: self.session.mode(),
+            globals: &globals,
+            locals: &self.locals,
+            status: &menshen_sql_core::surface::Status::default(),
+            after_hit: false,
+            accounts: menshen_sql_core::surface::Accounts::default(),
+        };
+        look(text, &view)?;
+        self.viewed(|view| look(text, view))
     }
 
-    fn with_view<T>(&self, concern: Concern, then: impl FnOnce(&View<'_>) -> T) -> T {
+    fn native(&self) -> Native {
+        use menshen_sql_core::lexer::{Dialect, Server};
+        match self.session.server() {
+            Server { dialect: Dialect::Mysql, version: 80_000.. } => Native::Removed,
+            Server { .. } => Native::Known,
+        }
+    }
+
+    fn viewed<T>(&self, with: impl FnOnce(&View<'_>) -> T) -> T {
         let shared = &self.shared;
-        // Counters are exact, which costs a look at every entry.
-        let counters = match concern {
-            Concern::Counters => {
-                status(&shared.cache, &shared.counters, self.thread(), self.hits)
-            }
-            _ => Default::default(),
-        };
-        let accounts = shared.hits.snapshot();
-        let server = self.session.server();
-        let removed = server.dialect == Dialect::Mysql && server.version >= 80_000;
-        then(&View {
-            native: if removed { Native::Removed } else { Native::Known },
+        let status = status(&shared.cache, &shared.counters, self.thread(), self.session_hits);
+        let snapshot = shared.by_account.snapshot();
+        with(&View {
+            native: self.native(),
             mode: self.session.mode(),
             globals: &shared.globals(),
             locals: &self.locals,
-            status: &counters,
+            status: &status,
             after_hit: !self.ghost.is_empty(),
-            accounts: accounts.view(&shared.control_user),
+            accounts: snapshot.view(&shared.control_user),
         })
     }
 
-    fn apply(&mut self, effects: &[menshen_sql_core::surface::Effect]) {
-        let shared = std::sync::Arc::clone(&self.shared);
-        let thread = self.thread();
-        for effect in effects {
-            if *effect == menshen_sql_core::surface::Effect::FlushStatus {
-                self.hits = 0;
-            }
-            let locals = &mut self.locals;
-            shared.change_globals(|globals| {
-                apply(
-                    *effect,
-                    &shared.cache,
-                    &shared.counters,
-                    &shared.hits,
-                    thread,
-                    globals,
-                    locals,
-                );
-            });
+    fn take_effect(&mut self, effect: Effect) {
+        if effect == Effect::FlushStatus {
+            self.session_hits = 0;
         }
-    }
-
-    /// A statement of the door's own whose one row is wanted.
-    async fn asked(&mut self, statement: &[u8]) -> Result<Answer, Left> {
-        let held = self.held(statement).await?;
-        let capabilities = self.link.entered.server;
-        let Some(first) = held.packets.first() else { return Ok(Answer::Ok) };
-        if !held.ok {
-            return Ok(Answer::Err(held.packets.last().cloned().unwrap_or_default()));
-        }
-        if first.first() == Some(&0) {
-            return Ok(Answer::Ok);
-        }
-        let columns = usize::from(first.first().copied().unwrap_or(0));
-        let types = held.packets.iter().skip(1).take(columns);
-        let types = types.map(|one| Column::parse(one, capabilities).map_or(0, |it| it.kind));
-        let rows = 1 + columns + usize::from(!capabilities.has(Capabilities::DEPRECATE_EOF));
-        let values = held.packets.get(rows).filter(|_| rows + 1 < held.packets.len());
-        let values = values.map_or_else(Vec::new, |one| {
-            row(one).map(|value| value.map(<[u8]>::to_vec)).collect()
+        let (shared, thread) = (&self.shared, self.link.tally.1);
+        let (cache, counters, accounts) = (&shared.cache, &shared.counters, &shared.by_account);
+        let locals = &mut self.locals;
+        shared.change_globals(|globals| {
+            apply(effect, cache, counters, accounts, thread, globals, locals);
         });
-        Ok(Answer::Row { types: types.collect(), values })
     }
 
-    /// A statement in place of the client's; its reply goes to the client.
-    async fn sent(&mut self, statement: &[u8]) -> Result<bool, Left> {
-        let mut bytes = Vec::with_capacity(statement.len() + HEADER_BYTES + 1);
-        build::command(command::QUERY, statement, &mut bytes);
-        // Raising a condition is nothing to tables, nor to the session.
-        let plan = if statement.starts_with(b"SIGNAL ") {
-            Plan::nothing()
-        } else {
-            self.plan(Planned { text: statement, asked: Asked::Text(statement), binding: None })
-        };
+    fn write_table(&mut self, table: &Table) {
+        let now = Status(self.session.status());
+        table.write(self.link.client.output(), self.link.entered.client, now);
+    }
+
+    /// A statement in the client's place, its rows patched on the way.
+    async fn send_for_client(
+        &mut self,
+        statement: &[u8],
+        patch: Option<Patch>,
+    ) -> Result<Ended, Left> {
+        let asked = Asked::Text(statement);
+        let mut plan = self.plan(Planned { text: statement, asked, binding: None });
+        plan.patch = patch;
+        if plan.patch.is_some() {
+            plan.keeping = None;
+        }
         if plan.intent.diagnostics {
             self.replay().await?;
         }
-        let ended = self.exchange(&bytes, Rest::NOTHING, Reply::Results, plan).await?;
-        Ok(ended.status.is_some())
-    }
-
-    /// A statement whose rows change on their way.
-    async fn patched(&mut self, statement: &[u8], patch: Patch) -> Result<bool, Left> {
-        let held = self.held(statement).await?;
-        self.ghost.clear();
-        let capabilities = self.link.entered.client;
-        let with_eof = !capabilities.has(Capabilities::DEPRECATE_EOF);
-        let columns = held.packets.first().and_then(|first| first.first().copied());
-        let columns = columns.filter(|count| (1..=8).contains(count) && held.ok);
-        let rows = 1 + usize::from(columns.unwrap_or(0)) + usize::from(with_eof);
-        let mut patch = patch.of(Format::Text);
-        let ok = held.ok;
-        self.answer(move |out, _, _| {
-            let mut builder = Builder::new(out, capabilities, 1);
-            let last = held.packets.len().saturating_sub(1);
-            for (number, payload) in held.packets.iter().enumerate() {
-                if columns.is_none() || number < rows {
-                    builder.packet(payload);
-                } else if number < last {
-                    match patch.row(payload) {
-                        Some(changed) => builder.packet(&changed),
-                        None => builder.packet(payload),
-                    }
-                } else {
-                    for added in patch.end() {
-                        builder.packet(&added);
-                    }
-                    builder.packet(payload);
-                }
-            }
-        })
-        .await?;
-        Ok(ok)
-    }
-
-    /// Writes a reply of the door's own.
-    async fn answer(
-        &mut self,
-        write: impl FnOnce(&mut Vec<u8>, Capabilities, Status),
-    ) -> Result<(), Left> {
-        let status = Status(self.session.status());
-        let mut out = Vec::new();
-        write(&mut out, self.link.entered.client, status);
-        self.link.client.output().extend_from_slice(&out);
-        self.link.client.flush().await.map_err(|_| Left::Client)
-    }
-
-    /// Sends a statement of the door's own and holds its reply, without what the client has not
-    /// asked to be tracked.
-    async fn held(&mut self, statement: &[u8]) -> Result<Held, Left> {
-        let mut bytes = Vec::with_capacity(statement.len() + HEADER_BYTES + 1);
+        let mut bytes = Vec::with_capacity(statement.len() + 8);
         build::command(command::QUERY, statement, &mut bytes);
-        self.used = Instant::now();
-        self.link.server.send(&bytes).await.map_err(|_| Left::Server)?;
-        let (client, server) = (self.link.entered.client, self.link.entered.server);
-        let mut response = Response::new(Reply::Results, server);
-        let (mut reply, mut ok, mut over) = (Vec::new(), true, false);
-        while !over {
-            let seen = response.feed(self.link.server.bytes());
-            let passed = self.link.server.bytes().get(..seen.pass).unwrap_or_default();
-            reply.extend_from_slice(passed);
-            self.link.server.consume(seen.pass);
-            match seen.next {
-                _ if reply.len() > HELD_MAX => return Err(Left::Server),
-                Next::Read { want } => {
-                    while self.link.server.bytes().len() < want {
-                        more(&mut self.link.client, &mut self.link.server).await?;
-                    }
-                }
-                Next::Status { len, kind, status, last } => {
-                    self.hear(0, len, kind, &mut Plan::nothing());
-                    ok &= kind != Kind::Err;
-                    let packet = self.link.server.bytes().get(..len).unwrap_or_default();
-                    if crate::relay::hides(client, kind, status) {
-                        reply.extend(crate::relay::without_tracking(packet, client, server));
-                    } else {
-                        reply.extend_from_slice(packet);
-                    }
-                    self.link.server.consume(len);
-                    over = last;
-                }
-                Next::End => over = true,
-                Next::File | Next::Auth { .. } | Next::Raw | Next::Broken(_) => {
-                    return Err(Left::Server);
-                }
-            }
+        self.exchange(&bytes, Rest::NOTHING, Reply::Results, plan).await
+    }
+
+    /// A question of the surface to the server.
+    async fn ask_own(&mut self, statement: &[u8]) -> Result<Answer, Left> {
+        let (answer, bytes) = self.own_whole(command::QUERY, statement, Reply::Results).await?;
+        let capabilities = self.link.entered.server;
+        if !answer.ok {
+            let last = packet::packets(&bytes).last();
+            return Ok(Answer::Err(last.map(|it| it.payload.to_vec()).unwrap_or_default()));
         }
-        let packets = packet::packets(&reply).map(|one| one.payload.to_vec()).collect();
-        Ok(Held { packets, ok })
+        Ok(one_row(&bytes, answer.facts.columns, capabilities).unwrap_or(Answer::Ok))
     }
 }
 
-/// The longest reply that is held, bytes: lists of variables and counters have some 100 KiB.
-const HELD_MAX: usize = 16 << 20;
+/// The one row of a reply, with the types of its columns.
+fn one_row(bytes: &[u8], columns: u64, capabilities: Capabilities) -> Option<Answer> {
+    let count = usize::try_from(columns).ok().filter(|count| *count > 0)?;
+    let mut packets = packet::packets(bytes).skip(1);
+    let mut types = Vec::with_capacity(count);
+    for _ in 0..count {
+        types.push(Column::parse(packets.next()?.payload, capabilities).ok()?.kind);
+    }
+    if !capabilities.has(Capabilities::DEPRECATE_EOF) {
+        packets.next()?;
+    }
+    let mut fields = Fields::new(packets.next()?.payload);
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
+        values.push(fields.value().ok()?.map(<[u8]>::to_vec));
+    }
+    Some(Answer::Row { types, values })
+}
+
+/// A whole reply with its rows patched and its packets numbered anew.
+pub(super) fn patched(bytes: &[u8], mut patch: Patch, capabilities: Capabilities) -> Vec<u8> {
+    let all: Vec<_> = packet::packets(bytes).collect();
+    let columns = all.first().and_then(|head| Fields::new(head.payload).int().ok());
+    let columns = columns.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+    let eof = usize::from(!capabilities.has(Capabilities::DEPRECATE_EOF));
+    let rows_from = columns.saturating_add(1 + eof);
+    let mut out = Vec::with_capacity(bytes.len() + 256);
+    let mut sequence = 1;
+    let last = all.len().saturating_sub(1);
+    // OK or ERR has no rows.
+    let has_rows = columns > 0 && rows_from <= last;
+    for (place, one) in all.iter().enumerate() {
+        if has_rows && place == last && one.payload.first() != Some(&0xff) {
+            for row in patch.end() {
+                packet::push(&mut out, &mut sequence, &row);
+            }
+        }
+        let changed = (has_rows && (rows_from..last).contains(&place))
+            .then(|| patch.row(one.payload))
+            .flatten();
+        packet::push(&mut out, &mut sequence, changed.as_deref().unwrap_or(one.payload));
+    }
+    out
+}
