@@ -21,7 +21,6 @@
 mod exchange;
 mod explain;
 mod execute;
-mod explain;
 mod fill;
 mod hit;
 mod interned;
