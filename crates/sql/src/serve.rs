@@ -19,6 +19,7 @@
 //! relayed and not cached).
 
 mod exchange;
+mod explain;
 mod execute;
 mod fill;
 mod hit;
@@ -28,6 +29,7 @@ mod plan;
 mod query;
 mod settle;
 mod shared;
+mod surface;
 mod writes;
 
 use std::sync::Arc;
@@ -75,6 +77,8 @@ pub struct Connection<'a> {
     scratch: Vec<u8>,
     /// When the server was last sent anything.
     used: Instant,
+    /// Hits since the session's `FLUSH STATUS`.
+    session_hits: u64,
 }
 
 /// Serves a session to its end. The client does not know yet that it has begun.
@@ -116,6 +120,7 @@ impl<'a> Connection<'a> {
             ghost: Vec::new(),
             scratch: Vec::new(),
             used: Instant::now(),
+            session_hits: 0,
         }
     }
 

@@ -128,12 +128,7 @@ fn early_fills(bench: &Bench, rounds: usize, mut before: impl FnMut(&mut Session
 }
 
 /// Fills again and again, at once after every change; returns the value that holds at the end.
-fn fills(
-    bench: &Bench,
-    reader: &mut Session,
-    table: usize,
-    over: &AtomicBool,
-) -> Option<String> {
+fn fills(bench: &Bench, reader: &mut Session, table: usize, over: &AtomicBool) -> Option<String> {
     let slots = [slot(&format!("w{table}"))];
     let text = format!("SELECT v FROM t.w{table}");
     let mut entry: Option<(String, _)> = None;

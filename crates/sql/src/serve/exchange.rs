@@ -16,6 +16,7 @@ use menshen_sql_core::wire::response::Kind;
 use menshen_sql_core::wire::{Change, Next, OkPacket, Reply, Response, Status};
 
 use super::plan::Plan;
+use super::surface::patched;
 use super::Connection;
 use crate::link::{Broken, HEADER_BYTES};
 use crate::relay::{Left, hides, more, without_tracking};
@@ -50,6 +51,8 @@ pub(super) struct Passing {
     status: Option<Status>,
     /// The client takes no more; the reply is only awaited.
     deaf: bool,
+    /// The reply is gathered here, to be patched when it is whole.
+    gathered: Option<Vec<u8>>,
 }
 
 impl Connection<'_> {
@@ -65,8 +68,14 @@ impl Connection<'_> {
         self.send(bytes, rest).await?;
         self.ghost.clear();
         let response = Response::new(reply, self.link.entered.server);
-        let mut passing = Passing { response, ready: 0, status: None, deaf: false };
+        let gathered = plan.patch.is_some().then(Vec::new);
+        let mut passing = Passing { response, ready: 0, status: None, deaf: false, gathered };
         while !self.piece(&mut passing, &mut plan).await? {}
+        if let (Some(patch), Some(whole)) = (plan.patch.take(), passing.gathered.take()) {
+            let client = &mut self.link.client;
+            *client.output() = patched(&whole, patch, self.link.entered.client);
+            passing.deaf = client.flush().await.is_err();
+        }
         if passing.deaf {
             return Err(Left::Client);
         }
@@ -234,7 +243,10 @@ impl Connection<'_> {
         let ready = std::mem::take(&mut passing.ready);
         let (client, server) = (&mut self.link.client, &mut self.link.server);
         let bytes = server.bytes().get(..ready).unwrap_or_default();
-        if !passing.deaf && ready + then.len() > 0 {
+        if let Some(gathered) = &mut passing.gathered {
+            gathered.extend_from_slice(bytes);
+            gathered.extend_from_slice(then);
+        } else if !passing.deaf && ready + then.len() > 0 {
             let sent = client.send_parts(&mut [IoSlice::new(bytes), IoSlice::new(then)]).await;
             let (tally, thread) = self.link.tally;
             tally.add(thread, Counter::SqlBytesOut, (ready + then.len()) as u64);

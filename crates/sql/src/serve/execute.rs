@@ -10,7 +10,7 @@ use menshen_sql_core::lexer::Mode;
 use menshen_sql_core::session::{Protocol, Serving, Session};
 use menshen_sql_core::wire::command::{Execute, LAST_STATEMENT};
 use menshen_sql_core::wire::prepared::Forward;
-use menshen_sql_core::wire::{Command, Prepared, Reply, build, command};
+use menshen_sql_core::wire::{Command, Prepared, Reply, build};
 
 use super::Connection;
 use super::exchange::Rest;
@@ -145,6 +145,10 @@ impl Connection<'_> {
             if !keyed {
                 plan.keeping = None;
             }
+            if let Some((_, patch)) = self.patch_of_execution(&text) {
+                plan.patch = Some(patch);
+                plan.keeping = None;
+            }
             plan
         };
         if plan.intent.diagnostics {
@@ -223,6 +227,3 @@ impl Connection<'_> {
         bytes
     }
 }
-
-#[expect(unused_imports, reason = "documentation links")]
-use command as _;

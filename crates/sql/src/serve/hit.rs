@@ -11,7 +11,9 @@ use menshen_sql_core::judge::CacheType;
 use menshen_sql_core::session::{Protocol, Serving};
 use menshen_sql_core::statement::trim;
 use menshen_sql_core::store::Key;
-use menshen_sql_core::wire::{Reply, Status, StatusWords, command};
+use menshen_sql_core::wire::lenenc::Fields;
+use menshen_sql_core::wire::packet::packets;
+use menshen_sql_core::wire::{Capabilities, Reply, Status, StatusWords, command};
 
 use super::Connection;
 use crate::cache::{Ask, Epoch, Lookup};
@@ -96,6 +98,11 @@ impl Connection<'_> {
         StatusWords { columns, last }.patch(copy, Status(self.session.status()));
         self.ghost.clear();
         self.ghost.extend_from_slice(bytes);
+        self.session_hits += 1;
+        if self.shared.by_account.is_on() {
+            let rows = rows(reply, self.link.entered.client);
+            self.shared.by_account.hit(&self.link.entered.user, &self.link.host, rows);
+        }
         let (tally, thread) = self.link.tally;
         tally.add(thread, Counter::SqlBytesOut, reply.len() as u64);
         self.link.client.flush().await.map_err(|_| Left::Client)?;
@@ -124,4 +131,12 @@ impl Connection<'_> {
         }
         self.own(command::PING, b"", Reply::One).await.map(|_| ())
     }
+}
+
+/// Rows of a stored reply.
+fn rows(reply: &[u8], capabilities: Capabilities) -> u64 {
+    let mut packets = packets(reply);
+    let columns = packets.next().and_then(|head| Fields::new(head.payload).int().ok());
+    let eof = u64::from(!capabilities.has(Capabilities::DEPRECATE_EOF));
+    (packets.count() as u64).saturating_sub(columns.unwrap_or(0) + eof + 1)
 }

@@ -41,7 +41,7 @@ impl Connection<'_> {
             return Ok(());
         }
         let ghost = self.as_forwarded(ghost);
-        self.send_own(&ghost, Reply::Results).await.map(|_| ())
+        self.send_own(&ghost, Reply::Results, |_| {}).await.map(|_| ())
     }
 
     /// Sends a command of the door's own and drops the reply.
@@ -53,10 +53,28 @@ impl Connection<'_> {
     ) -> Result<Answer, Left> {
         let mut bytes = Vec::with_capacity(rest.len() + 8);
         build::command(code, rest, &mut bytes);
-        self.send_own(&bytes, reply).await
+        self.send_own(&bytes, reply, |_| {}).await
     }
 
-    async fn send_own(&mut self, bytes: &[u8], reply: Reply) -> Result<Answer, Left> {
+    /// As [`Self::own`], with the reply, which is a short one.
+    pub(super) async fn own_whole(
+        &mut self,
+        code: u8,
+        rest: &[u8],
+        reply: Reply,
+    ) -> Result<(Answer, Vec<u8>), Left> {
+        let (mut bytes, mut whole) = (Vec::with_capacity(rest.len() + 8), Vec::new());
+        build::command(code, rest, &mut bytes);
+        let answer = self.send_own(&bytes, reply, |part| whole.extend_from_slice(part)).await?;
+        Ok((answer, whole))
+    }
+
+    async fn send_own(
+        &mut self,
+        bytes: &[u8],
+        reply: Reply,
+        mut keep: impl FnMut(&[u8]),
+    ) -> Result<Answer, Left> {
         self.used = Instant::now();
         self.link.server.send(bytes).await.map_err(|_| Left::Server)?;
         let mut response = Response::new(reply, self.link.entered.server);
@@ -66,6 +84,7 @@ impl Connection<'_> {
         }
         loop {
             let seen = response.feed(self.link.server.bytes());
+            keep(self.link.server.bytes().get(..seen.pass).unwrap_or_default());
             self.link.server.consume(seen.pass);
             let mut over = false;
             match seen.next {
@@ -81,6 +100,7 @@ impl Connection<'_> {
                     } else if kind != Kind::Text {
                         answer.status = Some(status);
                     }
+                    keep(self.link.server.bytes().get(..len).unwrap_or_default());
                     self.link.server.consume(len);
                     over = last;
                 }

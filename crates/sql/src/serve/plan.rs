@@ -13,16 +13,18 @@ use std::time::Instant;
 
 use menshen_sql_core::catalog::{Catalog, Scope};
 use menshen_sql_core::judge::{
-    CacheType, Facts, Names, Reason, Relation, Table, Unseen, Verdict, Written, judge, writes,
+    CacheType, Facts, Names, Reason, Relation, Table, Unseen, Written, writes,
 };
-use menshen_sql_core::session::{Effective, Intent, Serving, Target, Turn, Undo};
+use menshen_sql_core::session::{Effective, Intent, Serving, Target, Undo};
 use menshen_sql_core::statement::{
     Flag, Kind, Statement, What, XaVerb, digest, read, statements,
 };
+use menshen_sql_core::surface::Patch;
 use menshen_sql_core::versions::Slot;
 
 use super::Connection;
 use super::execute::Binding;
+use super::explain::judged;
 use super::fill::Keeping;
 use super::hit::Asked;
 use crate::cache::DIGEST_BYTES_MAX;
@@ -54,6 +56,8 @@ pub(super) struct Plan {
     pub(super) opens: Option<u64>,
     /// The reply is stored.
     pub(super) keeping: Option<Keeping>,
+    /// How rows change on their way.
+    pub(super) patch: Option<Patch>,
     /// `last_gtid`, as the reply reported it.
     pub(super) gtid: Vec<u8>,
     /// The statement's digest, for who asks what changed a table.
@@ -87,6 +91,7 @@ impl Plan {
             catalog: None,
             opens: None,
             keeping: None,
+            patch: None,
             gtid: Vec::new(),
             digest: Vec::new(),
         }
@@ -242,16 +247,15 @@ impl Connection<'_> {
             Serving::Ask => return Err(Reason::OpaqueSession),
             Serving::No(reason) => return Err(reason),
         };
-        if self.shared.is_off() || self.locals.cache_type == CacheType::Off {
+        if self.locals.cache_type == CacheType::Off {
             return Err(Reason::CacheOff);
         }
-        self.shared.open().ok_or(Reason::NoFollower)?;
+        if let Some(reason) = self.shared.closed() {
+            return Err(reason);
+        }
         let facts = self.facts(planned);
         let catalog = plan.catalog.as_ref().ok_or(Reason::UnknownTable)?;
-        let known = match judge(statement, &facts, &**catalog) {
-            Verdict::Cacheable(known) => known,
-            Verdict::Not(reason) => return Err(reason),
-        };
+        let known = judged(statement, &facts, catalog)?;
         let slots: Vec<Slot> = known.iter().flat_map(|one| one.reads.iter().map(slot)).collect();
         let plain = known.iter().all(|one| one.transactional && one.reads.len() == 1);
         if self.session.serving() == Serving::Opens && plain && reads_rows_of_tables(statement) {
@@ -324,6 +328,3 @@ fn reads_rows_of_tables(statement: &Statement<'_>) -> bool {
 pub(super) fn slot(table: &Table) -> Slot {
     Slot::of(&table.database, &table.name)
 }
-
-#[expect(unused_imports, reason = "documentation links")]
-use Turn as _;

@@ -1,7 +1,5 @@
 //! `COM_QUERY`: from the cache, by the surface, or by the server.
 
-use std::time::Instant;
-
 use menshen_sql_core::session::{Effective, Serving};
 use menshen_sql_core::wire::Reply;
 
@@ -21,6 +19,9 @@ impl Connection<'_> {
             if !self.session.has_temporary() && self.answered(Asked::Text(text), bytes).await? {
                 return Ok(());
             }
+        }
+        if self.surfaced(text).await? {
+            return Ok(());
         }
         self.ask_server(text, bytes).await
     }
@@ -63,5 +64,3 @@ pub(super) fn may_be_cached(text: &[u8]) -> bool {
     matches!(first, Some(b's' | b'S' | b'w' | b'W' | b'(' | b'/' | b'-' | b'#'))
 }
 
-#[expect(unused_imports, reason = "documentation links")]
-use Instant as _;

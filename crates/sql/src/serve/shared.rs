@@ -16,6 +16,7 @@ use crate::cache::{Cache, CacheLimits};
 use crate::control::{self, ControlSettings, Foreign};
 use crate::counters::{Counters, Event};
 use crate::follow::Gate;
+use crate::surface::HitsByAccount;
 use crate::upstream::Upstream;
 
 /// What all sessions share.
@@ -30,6 +31,9 @@ pub struct Shared {
     pub(super) fingerprints: Interned,
     pub(super) accounts: Interned,
     pub(super) parked: Parked,
+    pub(super) by_account: HitsByAccount,
+    /// The account of the door's own connections, which lists of users leave out.
+    pub(super) control_user: Vec<u8>,
     globals: RwLock<Globals>,
     off: AtomicBool,
     started: Instant,
@@ -70,6 +74,8 @@ impl Shared {
             ),
             accounts: Interned::new(ACCOUNTS_MAX),
             parked: Parked::default(),
+            by_account: HitsByAccount::default(),
+            control_user: config.control_user.clone().unwrap_or_default().into_bytes(),
             globals: RwLock::new(globals),
             off: AtomicBool::new(cache_type == CacheType::Off),
             started: Instant::now(),
@@ -81,9 +87,10 @@ impl Shared {
         *self.globals.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the settings (`SET GLOBAL query_cache_…`).
-    pub fn set_globals(&self, globals: Globals) {
-        *self.globals.write().unwrap_or_else(PoisonError::into_inner) = globals;
+    /// Changes the settings (`SET GLOBAL query_cache_…`), one change at a time.
+    pub(super) fn change_globals(&self, change: impl FnOnce(&mut Globals)) {
+        let mut globals = self.globals.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut globals);
         self.off.store(globals.cache_type == CacheType::Off, Ordering::SeqCst);
     }
 

@@ -52,11 +52,7 @@ impl Mariadb {
 
     /// As a door sees it.
     pub(crate) fn upstream(&self) -> Upstream {
-        Upstream {
-            address: SqlAddress::Unix(self.socket()),
-            tls: None,
-            origin: Origin::Hidden,
-        }
+        Upstream { address: SqlAddress::Unix(self.socket()), tls: None, origin: Origin::Hidden }
     }
 }
 
