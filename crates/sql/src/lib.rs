@@ -14,6 +14,8 @@ pub mod catalog;
 pub mod control;
 pub mod counters;
 pub mod door;
+#[cfg(test)]
+mod fixture;
 pub mod follow;
 pub mod link;
 pub mod login;
