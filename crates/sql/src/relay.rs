@@ -342,3 +342,6 @@ fn without_tracking(packet: &[u8], client: Capabilities, server: Capabilities) -
 
 /// Commands up to this many bytes are waited for before the server is sent them.
 const WHOLE_MAX: usize = 32 << 10;
+
+#[cfg(test)]
+mod tests;
