@@ -11,6 +11,7 @@ pub mod binlog;
 pub mod catalog;
 pub mod follow;
 pub mod functions;
+pub mod fuzz;
 pub mod judge;
 pub mod lexer;
 pub mod session;

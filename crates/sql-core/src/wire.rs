@@ -22,6 +22,8 @@ use core::fmt;
 pub mod auth;
 pub mod build;
 pub mod capability;
+#[cfg(test)]
+mod captured;
 pub mod column;
 pub mod command;
 pub mod greeting;

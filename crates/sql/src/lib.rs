@@ -23,6 +23,8 @@ mod proxy_protocol;
 pub mod relay;
 pub mod report;
 pub mod seat;
+pub mod serve;
+pub mod surface;
 pub mod tally;
 pub mod tls;
 pub mod upstream;

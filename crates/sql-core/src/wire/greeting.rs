@@ -114,7 +114,7 @@ impl Greeting {
         out.extend_from_slice(&[low_c, low_d]);
         let plugins = self.capabilities.has(Capabilities::PLUGIN_AUTH);
         let scramble_len = u8::try_from(tail.len().max(12) + 9).unwrap_or(u8::MAX);
-        out.push(if plugins { scramble_len } else { 0 });
+        out.push(if plugins || tail.len() > 12 { scramble_len } else { 0 });
         out.extend_from_slice(&[0; 6]);
         out.extend_from_slice(&self.capabilities.high().to_le_bytes());
         if self.capabilities.has(Capabilities::SECURE_CONNECTION) {

@@ -68,7 +68,8 @@ impl<'a> OkPacket<'a> {
         Ok(Self { head, affected, insert_id, status, warnings, info, tracked, form: Form::Ok })
     }
 
-    /// The changes of the session. A malformed one ends them with [`Change::Unreadable`].
+    /// The changes of the session. A malformed one is [`Change::Unreadable`], and nothing follows
+    /// where it is not known how long it is.
     #[must_use]
     pub const fn changes(&self) -> Changes<'a> {
         Changes::new(self.tracked)
