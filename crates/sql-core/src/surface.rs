@@ -158,6 +158,46 @@ impl Plan {
     }
 }
 
+/// How much of a [`View`] a statement could need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    /// It is none of the surface's business: almost always.
+    Nothing,
+    /// The settings; the counters may be left out.
+    Settings,
+    /// The counters too.
+    Counters,
+}
+
+/// Whether [`look`] could say anything about a statement: the first word and one search of the
+/// bytes.
+#[must_use]
+pub fn concern(statement: &[u8]) -> Concern {
+    let first = first_word(statement);
+    let is = |wanted: &[&[u8]]| wanted.iter().any(|word| first.eq_ignore_ascii_case(word));
+    let has = |word: &[u8]| {
+        statement.windows(word.len()).take(SHOW_MAX).any(|part| part.eq_ignore_ascii_case(word))
+    };
+    if is(&[b"show"]) {
+        if has(b"status") {
+            Concern::Counters
+        } else if has(b"variables") || has(b"cache") {
+            Concern::Settings
+        } else {
+            Concern::Nothing
+        }
+    } else if is(&[b"flush", b"reset"]) || (is(&[b"explain", b"describe", b"desc"]) && has(b"cache"))
+    {
+        Concern::Settings
+    } else if !mentions(statement) {
+        Concern::Nothing
+    } else if contains(statement, b"global_status") || contains(statement, b"session_status") {
+        Concern::Counters
+    } else {
+        Concern::Settings
+    }
+}
+
 /// Reads `statement`; `None` when it is none of the surface's business (almost always).
 ///
 /// Costs a look at the first word and one search of the bytes for ordinary statements.
@@ -312,6 +352,9 @@ fn contains(bytes: &[u8], word: &[u8]) -> bool {
             .is_some_and(|found| found.eq_ignore_ascii_case(word))
     })
 }
+
+/// The bytes of a `SHOW` or `EXPLAIN` that are searched for its kind.
+const SHOW_MAX: usize = 200;
 
 /// Each with an underscore, by which it is found.
 const MENTIONED: &[&[u8]] = &[

@@ -19,8 +19,8 @@
 //! relayed and not cached).
 
 mod exchange;
-mod explain;
 mod execute;
+mod explain;
 mod fill;
 mod hit;
 mod interned;
