@@ -21,6 +21,7 @@ pub mod worker;
 mod tests;
 
 pub use failure::Failure;
+pub use keeper::Secret;
 pub use model::{
     Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Bounds, CacheType, Children,
     Config, Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable,

@@ -1,26 +1,29 @@
 //! What the server's schema says about names: views, triggers, foreign keys, routines, engines.
 //!
 //! A catalog is a snapshot that never changes; the next one shares what stayed the same. It answers
-//! two questions: what a read of a name depends on, and what a write to a name changes. Where it
-//! does not know (a name that could not be read, a body with dynamic SQL, too many tables) it says
-//! so and never guesses: the caller takes that for uncacheable or for everything.
+//! through [`Names`] what a read of a name depends on and what a write to it changes. Where it does
+//! not know (a name that could not be read, a body with dynamic SQL, too many tables) it says so and
+//! never guesses: the caller takes that for uncacheable or for everything.
 //!
 //! Sources: `information_schema` of MariaDB and MySQL (TABLES, VIEWS, TRIGGERS, ROUTINES, EVENTS,
 //! REFERENTIAL_CONSTRAINTS), MariaDB `sql/sql_show.cc`.
 
 mod body;
 mod load;
+#[cfg(any())]
+mod tests;
 mod unfold;
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-pub use body::{Body, BodyMode};
-pub use load::{Builder, EventRow, ForeignKeyRow, RoutineRow, TableRow, TriggerRow, ViewRow};
-pub use unfold::{Affected, Depends, Uncacheable};
+use body::Body;
+pub use load::{Builder, ForeignKeyRow, RoutineRow, TableRow, TriggerRow, UNKNOWN_SERVER, Unseen};
+
+use crate::judge::{Effect, Known, Names, Relation, Routine, RoutineKind, Table};
 
 /// How the server compares names of databases and tables (`lower_case_table_names`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,102 +35,27 @@ pub enum LetterCase {
     Insensitive,
 }
 
-/// A table or view, in the catalog's canonical case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name {
-    /// The database.
-    pub db: Arc<str>,
-    /// The table, view or sequence.
-    pub table: Arc<str>,
-}
-
-/// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A table whose changes are made by this server alone.
-    Table {
-        /// Whether its engine takes part in transactions (a rollback undoes its changes).
-        transactional: bool,
-    },
-    /// A view.
-    View,
-    /// A MERGE table: its rows are those of its children.
-    Merge,
-    /// A sequence: reading it changes it.
-    Sequence,
-    /// A table WITH SYSTEM VERSIONING: results depend on the time.
-    Versioned,
-    /// A table whose rows come from elsewhere (FEDERATED, CONNECT, SPIDER, S3, …).
-    Foreign,
-    /// A table of the server itself (`information_schema`, `performance_schema`, `mysql`, `sys`).
-    System,
-    /// It is there, but what it is could not be read.
-    Unknown,
-}
-
-/// What the catalog knows of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// It is there.
-    Here(Kind),
-    /// There is no such name.
-    Absent,
-    /// Not known: its database was not read, or it is being changed.
-    Unknown,
-}
-
-/// Kinds of a change to rows, a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Acts(pub u8);
-
-impl Acts {
-    /// Rows come.
-    pub const INSERT: Self = Self(1);
-    /// Rows change.
-    pub const UPDATE: Self = Self(2);
-    /// Rows go.
-    pub const DELETE: Self = Self(4);
-    /// Anything (REPLACE, INSERT … ON DUPLICATE KEY UPDATE, LOAD DATA … REPLACE, DDL).
-    pub const ALL: Self = Self(7);
-
-    /// Whether the two have a kind in common.
-    #[must_use]
-    pub const fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-}
-
-/// A routine's kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RoutineKind {
-    /// `CALL p()`.
-    Procedure,
-    /// `SELECT f()`.
-    Function,
-}
-
-/// What to read again after a change of the schema.
+/// What to read again after a change of the schema. Names as the catalog writes them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Everything, and the server's settings.
     Server,
-    /// A database with all in it, routines and events too.
-    Database(Box<str>),
+    /// A database with all in it.
+    Database(Box<[u8]>),
     /// A table or view with its triggers and foreign keys.
-    Table(Box<str>, Box<str>),
-    /// Routines and events of a database.
-    Routines(Box<str>),
+    Table(Box<[u8]>, Box<[u8]>),
 }
 
-/// A snapshot of the schema.
+/// A snapshot of the schema. The empty one knows nothing: every name is unknown to it.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     letters: LetterCase,
     generation: u64,
-    /// Whether databases that are not here may nevertheless exist on the server.
-    incomplete: bool,
+    /// Whether it was read to the end, so that a database that is not here does not exist.
+    whole: bool,
     scheduler: bool,
-    databases: BTreeMap<Arc<str>, Arc<Database>>,
+    databases: BTreeMap<Box<[u8]>, Arc<Database>>,
+    shown: BTreeMap<Box<[u8]>, Shown>,
 }
 
 impl Catalog {
@@ -137,72 +65,34 @@ impl Catalog {
         self.letters
     }
 
-    /// Grows with every change; an answer of a catalog is worth nothing once a newer one is there.
+    /// Grows with every change; what was derived from a catalog is worth nothing once a newer one
+    /// is there.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// A name as the catalog writes it.
+    /// Whether it was read to the end.
     #[must_use]
-    pub fn canonical(&self, name: &str) -> String {
-        match self.letters {
-            LetterCase::Sensitive => name.into(),
-            LetterCase::Insensitive => name.to_lowercase(),
-        }
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 
-    /// Whether there is a database of that name; `true` if it cannot be told.
+    /// How many tables and views it has.
     #[must_use]
-    pub fn has_database(&self, db: &str) -> bool {
-        self.incomplete || self.databases.contains_key(&*self.canonical(db))
+    pub fn len(&self) -> usize {
+        self.databases.values().map(|database| database.objects.len()).sum()
     }
 
-    /// What `db.table` is.
+    /// Whether it has none, as before the first reading.
     #[must_use]
-    pub fn known(&self, db: &str, table: &str) -> Known {
-        self.find(&self.canonical(db), &self.canonical(table))
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
-    /// What a read of `db.table` depends on: itself, and of views and MERGE tables what is below.
+    /// An enabled event, if the scheduler is on: somebody who writes and needs no door.
     #[must_use]
-    pub fn depends(&self, db: &str, table: &str) -> Depends {
-        unfold::depends(self, db, table)
-    }
-
-    /// What a write to `db.table` changes: itself, what its triggers write, children of its
-    /// foreign keys, what is below a view.
-    #[must_use]
-    pub fn affected(&self, db: &str, table: &str, acts: Acts) -> Affected {
-        unfold::affected(self, db, table, acts)
-    }
-
-    /// What calling a stored routine changes. `None` if there is no such routine (a function of
-    /// that name may be built in, or loaded).
-    #[must_use]
-    pub fn routine(&self, kind: RoutineKind, db: &str, name: &str) -> Option<Affected> {
-        unfold::routine(self, kind, db, name)
-    }
-
-    /// All tables of a database, for statements that change it as a whole. Empty if unknown.
-    pub fn tables(&self, db: &str) -> impl Iterator<Item = Name> + '_ {
-        let found = self.databases.get_key_value(&*self.canonical(db));
-        found.into_iter().flat_map(|(name, database)| {
-            let tables = database.tables.keys();
-            tables.map(|table| Name { db: Arc::clone(name), table: Arc::clone(table) })
-        })
-    }
-
-    /// Why reads of a database cannot be followed by the binary log, if they cannot.
-    #[must_use]
-    pub fn blind(&self, db: &str) -> bool {
-        self.databases.get(&*self.canonical(db)).is_some_and(|database| database.blind)
-    }
-
-    /// An event that the scheduler would run, if the scheduler is on: somebody who writes without
-    /// a door. `None` means there is none.
-    #[must_use]
-    pub fn scheduled(&self) -> Option<(&str, &str)> {
+    pub fn scheduled(&self) -> Option<(&[u8], &[u8])> {
         if !self.scheduler {
             return None;
         }
@@ -210,16 +100,10 @@ impl Catalog {
         all.find_map(|(db, database)| database.events.first().map(|event| (&**db, &**event)))
     }
 
-    /// How many tables and views are known.
+    /// Whether the event scheduler was on.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.databases.values().map(|database| database.tables.len()).sum()
-    }
-
-    /// Whether nothing is known, as before the first reading.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.databases.is_empty()
+    pub fn scheduler(&self) -> bool {
+        self.scheduler
     }
 
     /// The catalog with these scopes forgotten: reads of them are uncacheable, writes to them are
@@ -229,40 +113,157 @@ impl Catalog {
         load::forgotten(self, scopes)
     }
 
-    fn find(&self, db: &str, table: &str) -> Known {
-        let Some(database) = self.databases.get(db) else {
-            return if self.incomplete { Known::Unknown } else { Known::Absent };
+    /// The same with a generation behind that of `before`.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        self.generation = before.generation + 1;
+        self
+    }
+
+    /// The scopes to read so that nothing is left half known: a table of a database that is not
+    /// known means the database, many tables mean all.
+    #[must_use]
+    pub fn widened(&self, scopes: &[Scope]) -> Vec<Scope> {
+        let widened = |scope: &Scope| match scope {
+            Scope::Table(db, name) => match self.databases.get(&*self.fold(db)) {
+                Some(known) if !known.unread => {
+                    Scope::Table(self.fold(db).into(), self.fold(name).into())
+                }
+                _ => Scope::Database(self.fold(db).into()),
+            },
+            Scope::Database(db) => Scope::Database(self.fold(db).into()),
+            Scope::Server => Scope::Server,
         };
-        match database.tables.get(table) {
-            Some(object) if matches!(object.kind, Kind::Unknown) => Known::Unknown,
-            Some(object) => Known::Here(object.kind),
-            None if database.unread => Known::Unknown,
-            None => Known::Absent,
-        }
+        let all: BTreeSet<Scope> = scopes.iter().map(widened).collect();
+        let whole = |db: &[u8]| all.contains(&Scope::Database(db.into()));
+        let needed = |scope: &&Scope| !matches!(scope, Scope::Table(db, _) if whole(db));
+        let all: Vec<Scope> = all.iter().filter(needed).cloned().collect();
+        let server = !self.whole || all.contains(&Scope::Server) || all.len() > SCOPES_MAX;
+        if server { alloc::vec![Scope::Server] } else { all }
+    }
+
+    fn fold<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        fold(self.letters, name)
     }
 }
 
-/// One database.
+impl Names for Catalog {
+    fn relation(&self, database: &[u8], name: &[u8]) -> Relation<'_> {
+        let Some(shown) = self.shown.get(&*self.fold(database)) else {
+            return if self.whole { Relation::Missing } else { Relation::Unknown };
+        };
+        match shown.relations.get(&*self.fold(name)) {
+            Some(Some(known)) => Relation::Known(known),
+            Some(None) => Relation::Unknown,
+            None if shown.unread => Relation::Unknown,
+            None => Relation::Missing,
+        }
+    }
+
+    fn routine(&self, kind: RoutineKind, database: &[u8], name: &[u8]) -> Routine<'_> {
+        let Some(shown) = self.shown.get(&*self.fold(database)) else {
+            return if self.whole { Routine::Missing } else { Routine::Unknown };
+        };
+        match shown.routines.get(&routine_key(kind, name)) {
+            Some(effect) => Routine::Known(effect),
+            None if shown.unread => Routine::Unknown,
+            None => Routine::Missing,
+        }
+    }
+
+    fn relations_of(&self, database: &[u8]) -> Option<Vec<&Table>> {
+        let Some(shown) = self.shown.get(&*self.fold(database)) else {
+            return self.whole.then(Vec::new);
+        };
+        if shown.unread {
+            return None;
+        }
+        shown.relations.values().map(|known| known.as_ref().map(|known| &known.table)).collect()
+    }
+
+    fn canonical(&self, database: &[u8], name: &[u8]) -> Table {
+        Table { database: self.fold(database).into(), name: self.fold(name).into() }
+    }
+}
+
+/// What is known of one database.
 #[derive(Clone, Debug, Default)]
 struct Database {
     /// Whether names may exist that are not here.
     unread: bool,
     /// Whether changes of it may be missing in the binary log.
-    blind: bool,
-    tables: BTreeMap<Arc<str>, Arc<Object>>,
-    /// By lower-case name: routines have no case.
-    routines: BTreeMap<(RoutineKind, Box<str>), Arc<Body>>,
+    unseen: bool,
+    objects: BTreeMap<Box<[u8]>, Arc<Object>>,
+    routines: BTreeMap<RoutineKey, Arc<Body>>,
     /// Enabled events.
-    events: Vec<Box<str>>,
+    events: Vec<Box<[u8]>>,
 }
 
 /// One table, view or sequence.
 #[derive(Clone, Debug)]
 struct Object {
     kind: Kind,
-    /// Of a view: what its definition names. Of a MERGE table: its children.
-    below: Option<Body>,
-    triggers: Vec<(Acts, Body)>,
-    /// Tables with foreign keys to this one whose rows change with it, and on what.
-    children: Vec<(Acts, Name)>,
+    triggers: Vec<Body>,
+    /// Tables whose rows, going or changing, change rows of this one (a foreign key with CASCADE,
+    /// SET NULL or SET DEFAULT).
+    parents: Vec<Table>,
 }
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+enum Kind {
+    /// A table whose changes are made by this server alone.
+    Table { transactional: bool },
+    /// A view; `pure` when it calls nothing but allowed functions.
+    View { body: Body, pure: bool },
+    /// A MERGE table: its rows are those of its children.
+    Merge { children: Vec<Table> },
+    /// A sequence: reading it changes it.
+    Sequence,
+    /// A table WITH SYSTEM VERSIONING: results depend on the time.
+    Versioned,
+    /// A table whose rows come from elsewhere.
+    Foreign,
+    /// It is there, but what it is could not be read.
+    Unknown,
+}
+
+/// The answers of one database, worked out when the catalog was made.
+#[derive(Clone, Debug, Default)]
+struct Shown {
+    unread: bool,
+    /// `None`: it exists, but is not known.
+    relations: BTreeMap<Box<[u8]>, Option<Arc<Known>>>,
+    routines: BTreeMap<RoutineKey, Effect>,
+}
+
+/// Whether it is a function, and its name in lower case: routines have no case.
+type RoutineKey = (bool, Box<[u8]>);
+
+fn routine_key(kind: RoutineKind, name: &[u8]) -> RoutineKey {
+    (kind == RoutineKind::Function, fold(LetterCase::Insensitive, name).into())
+}
+
+/// Names that are not UTF-8 are nobody's; only their ASCII letters are folded.
+fn fold(letters: LetterCase, name: &[u8]) -> Cow<'_, [u8]> {
+    if letters == LetterCase::Sensitive {
+        return Cow::Borrowed(name);
+    }
+    match core::str::from_utf8(name) {
+        Ok(text) if text.is_ascii() && !name.iter().any(u8::is_ascii_uppercase) => {
+            Cow::Borrowed(name)
+        }
+        Ok(text) => Cow::Owned(text.to_lowercase().into_bytes()),
+        Err(_) => Cow::Owned(name.to_ascii_lowercase()),
+    }
+}
+
+/// Whether a database is the server's own; lower-case names.
+fn is_system(database: &[u8]) -> bool {
+    SYSTEM.iter().any(|one| database.eq_ignore_ascii_case(one))
+}
+
+const SYSTEM: &[&[u8]] = &[b"mysql", b"information_schema", b"performance_schema", b"sys"];
+
+/// Scopes read one by one; more mean all.
+const SCOPES_MAX: usize = 64;

@@ -9,13 +9,15 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::statement::{Name, Statement};
+use crate::statement::Statement;
 
 pub use reason::Reason;
 
+mod read;
 mod reason;
 #[cfg(test)]
 mod tests;
+mod written;
 
 /// A base table, view or sequence as the catalog names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,7 +34,7 @@ pub struct Table {
 /// their case as the server's `lower_case_table_names` says. The system schemas are never asked
 /// for.
 pub trait Names {
-    /// What `database.name` is.
+    /// What `database.name` is; in a database that does not exist, [`Relation::Missing`].
     fn relation(&self, database: &[u8], name: &[u8]) -> Relation<'_>;
 
     /// What the stored procedure or function `database.name` may write.
@@ -102,7 +104,7 @@ pub struct Effect {
 }
 
 /// Which kind of routine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RoutineKind {
     /// Called by `CALL`.
     Procedure,
@@ -131,7 +133,7 @@ pub struct Facts<'a> {
     /// `sql_auto_is_null` is on.
     pub auto_is_null: bool,
     /// The session's temporary tables: database and name as written, case ignored.
-    pub temporary: &'a [(Box<[u8]>, Box<[u8]>)],
+    pub temporary: &'a [Table],
 }
 
 /// `query_cache_type`.
@@ -171,6 +173,9 @@ pub struct Written<'n> {
     pub privileges: bool,
     /// The rows come after the reply (`INSERT DELAYED`).
     pub delayed: bool,
+    /// Tables that `LOCK TABLES … WRITE` locks, views unfolded: with
+    /// `query_cache_wlock_invalidate` they count as written until they are unlocked.
+    pub write_locked: Vec<Cow<'n, Table>>,
     /// A rollback undoes all of it.
     pub transactional: bool,
 }
@@ -202,20 +207,49 @@ pub enum Unseen {
 /// about the result (size, warnings) are not asked here: the session asks them itself.
 #[must_use]
 pub fn judge<'n>(
-    _statement: &Statement<'_>,
-    _facts: &Facts<'_>,
-    _names: &'n dyn Names,
+    statement: &Statement<'_>,
+    facts: &Facts<'_>,
+    names: &'n dyn Names,
 ) -> Verdict<'n> {
-    let _: Option<Name<'_>> = None;
-    unimplemented!()
+    match read::reasons(statement, facts, names) {
+        Ok(relations) => Verdict::Cacheable(relations),
+        Err(reason) => Verdict::Not(reason),
+    }
 }
 
-/// What `statement` may write. A statement that only reads gives the empty answer.
+/// What `statement` may write. A statement that only reads gives the empty answer; one that is
+/// cacheable need not be asked. For `EXECUTE` the statement behind the name is to be asked instead,
+/// if it is known.
 #[must_use]
 pub fn writes<'n>(
-    _statement: &Statement<'_>,
-    _facts: &Facts<'_>,
-    _names: &'n dyn Names,
+    statement: &Statement<'_>,
+    facts: &Facts<'_>,
+    names: &'n dyn Names,
 ) -> Written<'n> {
-    unimplemented!()
+    written::written(statement, facts, names)
+}
+
+impl Written<'_> {
+    /// Whether nothing at all is written: no table, definition or right.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.tables.is_empty()
+            && self.everything.is_none()
+            && self.definitions.is_empty()
+            && !self.code
+            && !self.privileges
+    }
+}
+
+/// Whether `database` is one of the system schemas, whose tables change by themselves.
+fn is_system(database: &[u8]) -> bool {
+    let known = [&b"mysql"[..], b"information_schema", b"performance_schema", b"sys"];
+    known.iter().any(|one| database.eq_ignore_ascii_case(one))
+}
+
+/// Whether `database.name` is a temporary table of the session, case aside.
+fn is_temporary(facts: &Facts<'_>, database: &[u8], name: &[u8]) -> bool {
+    facts.temporary.iter().any(|table| {
+        table.database.eq_ignore_ascii_case(database) && table.name.eq_ignore_ascii_case(name)
+    })
 }

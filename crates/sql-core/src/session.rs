@@ -17,9 +17,11 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use crate::judge::{CacheType, Facts, Reason};
+use crate::judge::{CacheType, Facts, Reason, Table};
 use crate::lexer::{Mode, Server};
+use crate::statement::Value;
 use crate::versions::Slot;
 
 pub use intent::{Change, Intent};
@@ -44,7 +46,8 @@ pub struct Session {
     mode: Mode,
     transaction: Transaction,
     texts: Texts,
-    temporary: Vec<(Box<[u8]>, Box<[u8]>)>,
+    temporary: Vec<Table>,
+    role: Box<[u8]>,
     doubts: Doubts,
     unnamed: bool,
     fingerprint: Option<u32>,
@@ -85,6 +88,8 @@ struct Doubts {
     opaque: bool,
     /// Reported values may be of one statement only.
     stale: bool,
+    /// The client has told the server to report less.
+    unheard: bool,
     /// `LOCK TABLES`.
     locked: bool,
     /// `SET timestamp`.
@@ -119,6 +124,7 @@ impl Session {
             transaction: Transaction::default(),
             texts: Texts::default(),
             temporary: Vec::new(),
+            role: Box::default(),
             doubts: Doubts { untracked: true, ..Doubts::default() },
             unnamed: false,
             fingerprint: None,
@@ -150,7 +156,7 @@ impl Session {
         if let Some((_, reason)) = rows.into_iter().find(|(is, _)| *is) {
             return Serving::No(reason);
         }
-        if doubts.stale {
+        if doubts.stale || doubts.unheard {
             return Serving::Ask;
         }
         match (self.in_transaction(), self.status & AUTOCOMMIT != 0) {
@@ -184,6 +190,13 @@ impl Session {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.in_transaction() || self.status & AUTOCOMMIT == 0 || self.doubts.xa
+    }
+
+    /// Whether [`tracking`] must be sent before anything else is: the client has just told the
+    /// server to report less.
+    #[must_use]
+    pub const fn is_unheard(&self) -> bool {
+        self.doubts.unheard && !self.doubts.untracked
     }
 
     /// The last status word, for replies of the door's own.
@@ -238,6 +251,43 @@ impl Session {
     #[must_use]
     pub fn has_temporary(&self) -> bool {
         !self.temporary.is_empty()
+    }
+
+    /// Whether something would be lost if the session ended now: a transaction, locks, temporary
+    /// tables.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.in_transaction() || self.doubts.locked || self.doubts.xa || self.has_temporary()
+    }
+
+    /// Whether the session holds `LOCK TABLES`.
+    #[must_use]
+    pub const fn is_locked(&self) -> bool {
+        self.doubts.locked
+    }
+
+    /// The `SET ROLE` that holds, as written; empty: the account's default.
+    #[must_use]
+    pub fn role(&self) -> &[u8] {
+        &self.role
+    }
+
+    /// How long the server's link may be silent before it should be used.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let text = self.variables.get(b"wait_timeout").unwrap_or_default();
+        let seconds = text.iter().try_fold(0_u64, |sum, digit| {
+            let digit = digit.is_ascii_digit().then(|| u64::from(digit & 15))?;
+            sum.checked_mul(10)?.checked_add(digit)
+        });
+        // Then the client itself may be silent for the rest.
+        Duration::from_millis(seconds.filter(|it| *it > 0).unwrap_or(60).saturating_mul(250))
+    }
+
+    /// The text a `PREPARE` or `EXECUTE IMMEDIATE` gets from there, if it is known.
+    #[must_use]
+    pub fn text_of(&self, source: Value<'_>) -> Option<Box<[u8]>> {
+        intent::text_of(source, self)
     }
 
     /// What the judge must know.
@@ -304,6 +354,7 @@ impl Session {
         self.unnamed = false;
         self.doubts.untracked = !(ok && self.variables.are_tracked());
         self.doubts.stale = false;
+        self.doubts.unheard = false;
         if let Some(status) = status {
             self.note_status(status);
         }
@@ -350,12 +401,15 @@ impl Session {
     fn change(&mut self, change: &Change, ok: bool) {
         let under = self.fingerprint.unwrap_or(NO_FINGERPRINT);
         match change {
+            Change::Role(role) if ok => self.role = role.clone(),
+            Change::Role(_) => {}
             Change::Locked => self.doubts.locked |= ok,
             Change::Unlocked => self.doubts.locked &= !ok,
             Change::TimeFixed => self.doubts.fixed_time = true,
             Change::TimeFlows => self.doubts.fixed_time &= !ok,
             Change::NextIsolation => self.doubts.next_isolation = true,
             Change::Stale => self.doubts.stale = true,
+            Change::Unheard => self.doubts.unheard = true,
             Change::Opaque => self.doubts.opaque = true,
             Change::XaBegins => self.doubts.xa |= ok,
             Change::Prepared { name, text } if ok => {
@@ -369,18 +423,13 @@ impl Session {
             }
             Change::ValuesForgotten => self.texts.forget_values(),
             Change::TextsForgotten => self.texts.forget(),
-            Change::TemporaryMade(database, name) => {
-                let known = self.temporary.iter().any(|one| one.0 == *database && one.1 == *name);
-                if self.temporary.len() >= TEMPORARY_MAX {
-                    self.doubts.opaque = true;
-                } else if !known {
-                    self.temporary.push((database.clone(), name.clone()));
-                }
+            Change::TemporaryMade(table) if self.temporary.contains(table) => {}
+            Change::TemporaryMade(_) if self.temporary.len() >= TEMPORARY_MAX => {
+                self.doubts.opaque = true;
             }
-            Change::TemporaryGone(database, name) if ok => {
-                self.temporary.retain(|one| one.0 != *database || one.1 != *name);
-            }
-            Change::TemporaryGone(..) => {}
+            Change::TemporaryMade(table) => self.temporary.push(table.clone()),
+            Change::TemporaryGone(table) if ok => self.temporary.retain(|one| one != table),
+            Change::TemporaryGone(_) => {}
         }
     }
 

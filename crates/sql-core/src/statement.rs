@@ -7,11 +7,26 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use crate::lexer::Mode;
+use crate::functions::Purity;
+use crate::lexer::{Charset, Mode};
 
+use cursor::Cursor;
+use verb::Head;
+use walk::Walk;
+
+mod cursor;
+mod prefix;
+mod rows;
+mod schema;
+mod settings;
 #[cfg(test)]
 mod tests;
+mod text;
+mod verb;
+mod walk;
+mod words;
 
 /// What one statement is and mentions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +46,8 @@ pub struct Statement<'a> {
     pub targets: Vec<Target<'a>>,
     /// What `SET` assigns (also `SET STATEMENT … FOR`).
     pub assignments: Vec<Assignment<'a>>,
+    /// Where `SQL_CACHE` or `SQL_NO_CACHE` of the first `SELECT` stands in `text`.
+    pub hint: Option<Range<usize>>,
 }
 
 /// What a statement does.
@@ -257,6 +274,8 @@ pub enum CallRole {
     Diagnostic,
     /// A built-in that changes a sequence.
     Sequence,
+    /// A pure built-in, unless the server is too old to have it: then a stored function.
+    Recent,
     /// Not a built-in: a stored or loadable function, or one that this list does not know.
     Unknown,
     /// The procedure of a `CALL`.
@@ -289,6 +308,8 @@ pub enum What {
     WriteLock,
     /// `LOCK TABLES … READ`.
     ReadLock,
+    /// The parent of a new foreign key: nothing changes, but what a write to it may change.
+    Referenced,
     /// `FLUSH TABLES t`, `REPAIR`, `OPTIMIZE`, `CHECK`: rows stay, the query cache forgets them.
     Maintained,
 }
@@ -393,6 +414,8 @@ pub enum Flag {
     LooksCacheable = 1 << 22,
     /// Rights change.
     Privileges = 1 << 23,
+    /// Only the head of the statement was read.
+    Truncated = 1 << 25,
     /// A source could not be found as a name (a subscript of a function, `JSON_TABLE`, …).
     OddSource = 1 << 24,
 }
@@ -410,13 +433,22 @@ pub struct Statements<'a> {
 
 /// Reads the first statement of `bytes`. [`Flag::Several`] says that more follow.
 #[must_use]
-pub fn read(_bytes: &[u8], _mode: Mode) -> Statement<'_> {
-    unimplemented!()
+pub fn read(bytes: &[u8], mode: Mode) -> Statement<'_> {
+    split(bytes, mode).0
+}
+
+/// Reads the head of a statement that is longer than what is inspected: nothing of it is certain.
+#[must_use]
+pub fn read_head(head: &[u8], mode: Mode) -> Statement<'_> {
+    let mut statement = read(head, mode);
+    statement.flags.set(Flag::Truncated);
+    statement.flags.set(Flag::Uncertain);
+    statement
 }
 
 /// All statements of `bytes`, in order; empty ones are left out.
 #[must_use]
-pub fn statements(bytes: &[u8], mode: Mode) -> Statements<'_> {
+pub const fn statements(bytes: &[u8], mode: Mode) -> Statements<'_> {
     Statements { rest: Some(bytes), mode }
 }
 
@@ -424,28 +456,86 @@ pub fn statements(bytes: &[u8], mode: Mode) -> Statements<'_> {
 /// what its cache compares (`alloc_query` in `sql/sql_parse.cc`).
 #[must_use]
 pub fn trim(bytes: &[u8]) -> &[u8] {
-    bytes
+    text::trim(bytes)
 }
 
 /// The text of a literal with its quotes, escapes resolved as `mode` says. `None` if it is not one
 /// whole literal.
 #[must_use]
-pub fn unquote(_literal: &[u8], _mode: Mode) -> Option<Cow<'_, [u8]>> {
-    unimplemented!()
+pub fn unquote(literal: &[u8], mode: Mode) -> Option<Cow<'_, [u8]>> {
+    text::unquote(literal, mode)
 }
 
 /// The statement with `?` for every literal, lists of literals folded, comments dropped, blanks
 /// folded to one, cut at `max` bytes: what may be shown to people.
 #[must_use]
-pub fn digest(_bytes: &[u8], _mode: Mode, _max: usize) -> Vec<u8> {
-    unimplemented!()
+pub fn digest(bytes: &[u8], mode: Mode, max: usize) -> Vec<u8> {
+    text::digest(bytes, mode, max)
+}
+
+/// Whether the query cache of MariaDB would look a text up: blanks, comments and one bracket are
+/// passed, then `SEL` or `WIT` must follow, and no `SQL_NO_CACHE` behind single blanks
+/// (`Query_cache::send_result_to_client`). Such a `SELECT` counts in `Qcache_not_cached` when it is
+/// not stored.
+#[must_use]
+pub fn looks_cacheable(bytes: &[u8]) -> bool {
+    prefix::looks_cacheable(bytes)
+}
+
+pub(crate) fn function(name: &[u8]) -> Option<Purity> {
+    words::lookup(name).and_then(|word| word.function)
+}
+
+/// The first statement, and what follows its `;`.
+fn split(bytes: &[u8], mode: Mode) -> (Statement<'_>, Option<&[u8]>) {
+    let cursor = Cursor::new(bytes, mode);
+    let mut head = Head::new(cursor.clone());
+    let kind = head.kind();
+    let mut walk = Walk::new(cursor, head.base);
+    let semicolon = walk.run();
+    let mut flags = walk.flags;
+    flags.join(head.flags);
+    flags.join(head.cursor.flags);
+    let ambiguous = mode.charset == Charset::Ambiguous && !bytes.is_ascii();
+    if mode.foreign_grammar || ambiguous {
+        flags.set(Flag::Uncertain);
+    }
+    if looks_cacheable(bytes) {
+        flags.set(Flag::LooksCacheable);
+    }
+    let rest = semicolon.and_then(|at| bytes.get(at + 1..)).map(trim);
+    let rest = rest.filter(|rest| !rest.is_empty());
+    if rest.is_some() {
+        flags.set(Flag::Several);
+    }
+    let own = semicolon.filter(|_| rest.is_none() || !head.holds_semicolons);
+    let text = own.and_then(|at| bytes.get(..at)).unwrap_or(bytes).trim_ascii_end();
+    let mut calls = walk.calls;
+    calls.extend(head.procedure);
+    let statement = Statement {
+        text,
+        kind,
+        flags,
+        names: walk.names,
+        calls,
+        targets: head.targets,
+        assignments: head.assignments,
+        hint: walk.hint,
+    };
+    (statement, rest.filter(|_| !head.holds_semicolons))
 }
 
 impl<'a> Iterator for Statements<'a> {
     type Item = Statement<'a>;
 
     fn next(&mut self) -> Option<Statement<'a>> {
-        unimplemented!()
+        loop {
+            let (statement, rest) = split(self.rest?, self.mode);
+            self.rest = rest;
+            if statement.kind != Kind::Empty {
+                return Some(statement);
+            }
+        }
     }
 }
 
@@ -461,7 +551,7 @@ impl<'a> Ident<'a> {
     /// The name itself: doubled quotes made single.
     #[must_use]
     pub fn bytes(&self) -> Cow<'a, [u8]> {
-        Cow::Borrowed(self.raw)
+        text::unquote_ident(self.raw, self.quote)
     }
 }
 
@@ -470,6 +560,11 @@ impl Flags {
     #[must_use]
     pub const fn has(self, flag: Flag) -> bool {
         self.0 & flag as u32 != 0
+    }
+
+    /// Puts all of `other` into the set.
+    pub const fn join(&mut self, other: Self) {
+        self.0 |= other.0;
     }
 
     /// Puts `flag` into the set.

@@ -11,13 +11,25 @@
 //!
 //! It cannot fail: what it does not understand it leaves to the server (`None`).
 
+mod accounts;
+mod assign;
+mod patch;
+mod rewrite;
+mod rows;
 mod settings;
+mod variable;
+mod words;
 
 use alloc::vec::Vec;
 
+pub use accounts::{AccountHits, Accounts};
+pub use patch::{Format, Patch};
 pub use settings::{Globals, Locals, Setting, Status};
 
-use crate::lexer::Mode;
+use crate::lexer::{Mode, TokenKind};
+use assign::Assignments;
+use rows::Listing;
+use words::Words;
 
 /// What a server has of the query cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +55,8 @@ pub struct View<'a> {
     pub status: &'a Status,
     /// The session's last statement was a hit (its `Last_query_cost` is 0).
     pub after_hit: bool,
+    /// Hits by account, while the server keeps such statistics; empty otherwise.
+    pub accounts: Accounts<'a>,
 }
 
 /// What to do next for a statement of the surface.
@@ -108,16 +122,79 @@ pub enum Effect {
     Defragment,
     /// `FLUSH STATUS`: the counters that can be zeroed become 0.
     FlushStatus,
+    /// `SET GLOBAL userstat`: whether hits have to be counted by account; on when in doubt.
+    CountAccounts(bool),
+    /// `FLUSH USER_STATISTICS`.
+    FlushUsers,
+    /// `FLUSH CLIENT_STATISTICS`.
+    FlushClients,
 }
 
 /// A statement of the surface under way.
 #[derive(Debug)]
-pub struct Plan {}
+pub struct Plan {
+    course: Course,
+}
+
+/// What a plan still has to do.
+#[derive(Debug)]
+enum Course {
+    Assignments(Assignments),
+    /// The server's OK makes these true.
+    Then(Vec<Effect>),
+}
 
 impl Plan {
     /// What to do after `answer` came.
-    pub fn resume(&mut self, _answer: Answer, _view: &View<'_>) -> Step {
-        Step::Done(Vec::new())
+    pub fn resume(&mut self, answer: Answer, view: &View<'_>) -> Step {
+        match &mut self.course {
+            Course::Assignments(assignments) => assignments.resume(answer, view),
+            Course::Then(effects) => match answer {
+                Answer::Relayed { ok: true } | Answer::Ok => Step::Done(core::mem::take(effects)),
+                Answer::Err(payload) => Step::Refuse(payload),
+                _ => Step::Done(Vec::new()),
+            },
+        }
+    }
+}
+
+/// How much of a [`View`] a statement could need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    /// It is none of the surface's business: almost always.
+    Nothing,
+    /// The settings; the counters may be left out.
+    Settings,
+    /// The counters too.
+    Counters,
+}
+
+/// Whether [`look`] could say anything about a statement: the first word and one search of the
+/// bytes.
+#[must_use]
+pub fn concern(statement: &[u8]) -> Concern {
+    let first = first_word(statement);
+    let is = |wanted: &[&[u8]]| wanted.iter().any(|word| first.eq_ignore_ascii_case(word));
+    let has = |word: &[u8]| {
+        statement.windows(word.len()).take(SHOW_MAX).any(|part| part.eq_ignore_ascii_case(word))
+    };
+    if is(&[b"show"]) {
+        if has(b"status") {
+            Concern::Counters
+        } else if has(b"variables") || has(b"cache") {
+            Concern::Settings
+        } else {
+            Concern::Nothing
+        }
+    } else if is(&[b"flush", b"reset"]) || (is(&[b"explain", b"describe", b"desc"]) && has(b"cache"))
+    {
+        Concern::Settings
+    } else if !mentions(statement) {
+        Concern::Nothing
+    } else if contains(statement, b"global_status") || contains(statement, b"session_status") {
+        Concern::Counters
+    } else {
+        Concern::Settings
     }
 }
 
@@ -125,51 +202,170 @@ impl Plan {
 ///
 /// Costs a look at the first word and one search of the bytes for ordinary statements.
 #[must_use]
-pub fn look(_statement: &[u8], _view: &View<'_>) -> Option<(Plan, Step)> {
-    None
+pub fn look(statement: &[u8], view: &View<'_>) -> Option<(Plan, Step)> {
+    let first = first_word(statement);
+    let is = |wanted: &[u8]| first.eq_ignore_ascii_case(wanted);
+    if is(b"show") {
+        return show(&Words::read(statement, view.mode)?, view);
+    }
+    if is(b"flush") || is(b"reset") {
+        return flush(&Words::read(statement, view.mode)?, view);
+    }
+    if is(b"explain") || is(b"describe") || is(b"desc") {
+        let words = Words::read(statement, view.mode)?;
+        let explained = words.tokens.get(2).filter(|_| words.is(1, "cache"))?;
+        let explained = statement.get(explained.start..)?.to_vec();
+        return Some((Plan::then(Vec::new()), Step::Explain(explained)));
+    }
+    // In stored programs the server's own variables answer.
+    if !mentions(statement) || is(b"create") || is(b"alter") || is(b"prepare") {
+        return None;
+    }
+    let words = Words::read(statement, view.mode)?;
+    if let Some(on) = userstat(&words) {
+        let effects = [Effect::CountAccounts(on)].to_vec();
+        let statement = statement.to_vec();
+        return Some((Plan::then(effects), Step::Send { statement, patch: None }));
+    }
+    if is(b"set")
+        && !words.is(1, "statement")
+        && let Some(mut assignments) = Assignments::read(&words, view)
+    {
+        let step = assignments.begin(view);
+        return Some((Plan { course: Course::Assignments(assignments) }, step));
+    }
+    let statement = rewrite::rewritten(&words, view)?;
+    Some((Plan::then(Vec::new()), Step::Send { statement, patch: None }))
 }
 
 /// The statement without the keywords `SQL_CACHE` and `SQL_NO_CACHE`, for servers that have
 /// [`Native::Removed`] them; `None` when it has none. The cache's own decision needs the original.
 #[must_use]
-pub fn without_keywords(_statement: &[u8], _mode: Mode) -> Option<Vec<u8>> {
-    None
-}
-
-/// How rows of a `SHOW STATUS` or `SHOW VARIABLES` change on their way to the client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patch {
-    /// Names in lower case, as the first column of a row names them, sorted.
-    pub values: Vec<(Vec<u8>, Value)>,
-}
-
-/// A patched value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// Replaces the second column; when `append`, a row the server does not send is added.
-    Is {
-        /// The name as it is shown.
-        name: Vec<u8>,
-        /// The value.
-        value: Vec<u8>,
-        /// Whether a row that the server does not send is added at its place.
-        append: bool,
-    },
-    /// The server's number and this one more (`Com_select` and the statements that were hits).
-    More(u64),
-}
-
-impl Patch {
-    /// What the client gets in place of a row of the text protocol: rows to be written before it
-    /// and the row itself; `None` when it stays as it is.
-    #[must_use]
-    pub fn row(&mut self, _row: &[u8]) -> Option<Vec<Vec<u8>>> {
-        None
+pub fn without_keywords(statement: &[u8], mode: Mode) -> Option<Vec<u8>> {
+    let has = |wanted: &[u8]| contains(statement, wanted);
+    if !has(b"sql_cache") && !has(b"sql_no_cache") {
+        return None;
     }
+    rewrite::without_keywords(&Words::read(statement, mode)?)
+}
 
-    /// Rows that come after the server's last one.
-    #[must_use]
-    pub fn end(&mut self) -> Vec<Vec<u8>> {
-        Vec::new()
+impl Plan {
+    fn then(effects: Vec<Effect>) -> Self {
+        Self { course: Course::Then(effects) }
     }
 }
+
+fn show(words: &Words<'_>, view: &View<'_>) -> Option<(Plan, Step)> {
+    if words.rest_is(1, &["query", "cache"]) {
+        return Some((Plan::then(Vec::new()), Step::Top));
+    }
+    let (listing, rest) = Listing::of_show(words)?;
+    let patch = Some(rows::patch(listing, words, rest, view));
+    let statement = words.bytes.to_vec();
+    Some((Plan::then(Vec::new()), Step::Send { statement, patch }))
+}
+
+fn flush(words: &Words<'_>, view: &View<'_>) -> Option<(Plan, Step)> {
+    let local = words.is(1, "local") || words.is(1, "no_write_to_binlog");
+    let at = 1 + usize::from(local);
+    let mut effects = Vec::new();
+    let mut ours = false;
+    for part in words.parts(at..words.tokens.len()) {
+        let (from, length) = (part.start, part.len());
+        if length == 2 && words.is(from, "query") && words.is(from + 1, "cache") {
+            ours = true;
+            effects.push(if words.is(0, "reset") { Effect::Reset } else { Effect::Defragment });
+        } else if words.is(0, "flush") && length == 1 && words.is(from, "status") {
+            effects.push(Effect::FlushStatus);
+        } else if words.is(0, "flush") && length == 1 && words.is(from, "user_statistics") {
+            effects.push(Effect::FlushUsers);
+        } else if words.is(0, "flush") && length == 1 && words.is(from, "client_statistics") {
+            effects.push(Effect::FlushClients);
+        } else if words.is(0, "flush") && (words.is(from, "tables") || words.is(from, "table")) {
+            effects.push(Effect::Reset);
+        }
+    }
+    if effects.is_empty() {
+        return None;
+    }
+    let statement = if ours && view.native == Native::Removed {
+        // It needs the same right, RELOAD, and does no more than open a log file again.
+        b"FLUSH LOCAL ERROR LOGS".to_vec()
+    } else {
+        words.bytes.to_vec()
+    };
+    Some((Plan::then(effects), Step::Send { statement, patch: None }))
+}
+
+/// Whether a statement is `SET GLOBAL userstat` and nothing else, and to what.
+fn userstat(words: &Words<'_>) -> Option<bool> {
+    let name = |at: usize| words.is(at, "global") && words.is(at + 1, "userstat");
+    let written = words.tokens.get(1).is_some_and(|token| {
+        token.kind == TokenKind::SystemVariable
+            && token.text.eq_ignore_ascii_case(b"@@global.userstat")
+    });
+    let at = if name(1) { 3 } else { 2 };
+    if !words.is(0, "set") || !(name(1) || written) || !words.is_byte(at, b'=') {
+        return None;
+    }
+    let value = words.tokens.get(at + 1)?;
+    let off = words.tokens.len() == at + 2
+        && (value.text == b"0" || words.is(at + 1, "off") || words.is(at + 1, "false"));
+    Some(!off)
+}
+
+/// The first word of a statement, after blanks and comments.
+fn first_word(statement: &[u8]) -> &[u8] {
+    let mut rest = statement;
+    loop {
+        rest = rest.trim_ascii_start();
+        let after = if let Some(comment) = rest.strip_prefix(b"/*") {
+            memchr::memmem::find(comment, b"*/").and_then(|end| comment.get(end + 2..))
+        } else if rest.starts_with(b"#") || rest.starts_with(b"-- ") {
+            memchr::memchr(b'\n', rest).and_then(|end| rest.get(end + 1..))
+        } else {
+            None
+        };
+        match after {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
+}
+
+/// Whether the bytes could name anything of ours.
+fn mentions(statement: &[u8]) -> bool {
+    MENTIONED.iter().any(|word| contains(statement, word))
+        // Without an underscore, and of short statements only.
+        || (statement.len() < 100
+            && statement.windows(8).any(|word| word.eq_ignore_ascii_case(b"userstat")))
+}
+
+/// Whether `bytes` contain an ASCII word with an underscore, in any case: one fast search.
+fn contains(bytes: &[u8], word: &[u8]) -> bool {
+    let Some(underscore) = memchr::memchr(b'_', word) else { return false };
+    memchr::memchr_iter(b'_', bytes).any(|at| {
+        at.checked_sub(underscore)
+            .and_then(|start| bytes.get(start..start + word.len()))
+            .is_some_and(|found| found.eq_ignore_ascii_case(word))
+    })
+}
+
+/// The bytes of a `SHOW` or `EXPLAIN` that are searched for its kind.
+const SHOW_MAX: usize = 200;
+
+/// Each with an underscore, by which it is found.
+const MENTIONED: &[&[u8]] = &[
+    b"query_cache",
+    b"global_status",
+    b"session_status",
+    b"global_variables",
+    b"session_variables",
+    b"user_statistics",
+    b"client_statistics",
+];
+
+#[cfg(test)]
+mod tests;

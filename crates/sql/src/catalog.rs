@@ -1,9 +1,16 @@
 //! The catalog that all threads share, and who reads it from the server.
 
+mod read;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use menshen_sql_core::catalog::{Catalog, Scope};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::control::Client;
+pub use read::{ReadError, ServerFacts};
 
 /// The catalog of the moment. Read on a miss, never on a hit.
 #[derive(Debug, Default)]
@@ -23,12 +30,21 @@ impl CatalogCell {
     pub fn is_current(&self, catalog: &Catalog) -> bool {
         self.generation.load(Ordering::SeqCst) == catalog.generation()
     }
+
+    /// Makes the next catalog out of the one of the moment.
+    fn publish(&self, make: impl FnOnce(&Catalog) -> Catalog) {
+        let mut place = self.catalog.write().unwrap_or_else(PoisonError::into_inner);
+        let next = make(&place).after(&place);
+        self.generation.store(next.generation(), Ordering::SeqCst);
+        *place = Arc::new(next);
+    }
 }
 
 /// Reads the schema again when asked to.
 #[derive(Clone, Debug)]
 pub struct CatalogKeeper {
-    _asks: (),
+    cell: Arc<CatalogCell>,
+    asks: mpsc::UnboundedSender<Ask>,
 }
 
 /// What became of a request to read names again.
@@ -40,9 +56,96 @@ pub enum Refreshed {
     Unknown,
 }
 
+#[derive(Debug)]
+pub(crate) struct Ask {
+    scopes: Vec<Scope>,
+    done: oneshot::Sender<Refreshed>,
+}
+
 impl CatalogKeeper {
-    /// Reads these again after DDL. Never waits longer than about a second.
-    pub async fn refresh(&self, _scopes: Vec<Scope>) -> Refreshed {
-        unimplemented!()
+    /// A keeper over `cell`, and where its asks arrive.
+    pub(crate) fn new(cell: Arc<CatalogCell>) -> (Self, mpsc::UnboundedReceiver<Ask>) {
+        let (asks, arrive) = mpsc::unbounded_channel();
+        (Self { cell, asks }, arrive)
+    }
+
+    /// Reads these again after DDL. Waits no longer than [`WAIT`]; a reading that takes longer goes
+    /// on, and the names are unknown meanwhile.
+    pub async fn refresh(&self, scopes: Vec<Scope>) -> Refreshed {
+        self.within(scopes, WAIT).await
+    }
+
+    /// As [`Self::refresh`], for as long as it takes: the first reading of all.
+    pub(crate) async fn read_all(&self) -> Refreshed {
+        self.within(vec![Scope::Server], Duration::from_secs(600)).await
+    }
+
+    async fn within(&self, scopes: Vec<Scope>, time: Duration) -> Refreshed {
+        let (done, answer) = oneshot::channel();
+        let sent = self.asks.send(Ask { scopes: scopes.clone(), done });
+        if sent.is_ok()
+            && let Ok(Ok(refreshed)) = tokio::time::timeout(time, answer).await
+        {
+            return refreshed;
+        }
+        self.cell.publish(|catalog| catalog.forgotten(&scopes));
+        // Whenever it can be read: the answer is awaited by nobody.
+        let _ = self.asks.send(Ask { scopes, done: oneshot::channel().0 });
+        Refreshed::Unknown
     }
 }
+
+/// Runs the keeper until nobody can ask any more.
+pub(crate) async fn run(
+    cell: Arc<CatalogCell>,
+    mut asks: mpsc::UnboundedReceiver<Ask>,
+    connect: impl AsyncFn() -> Option<Client>,
+    tables_max: usize,
+) {
+    let mut client: Option<Client> = None;
+    while let Some(first) = asks.recv().await {
+        // What came meanwhile is read in one go.
+        let mut waiting = vec![first];
+        while let Ok(ask) = asks.try_recv() {
+            waiting.push(ask);
+        }
+        let scopes: Vec<Scope> = waiting.iter().flat_map(|ask| ask.scopes.clone()).collect();
+        let mut outcome = Err(ReadError::Unreachable);
+        // An idle connection may have been closed by the server: once more with a new one.
+        for _ in 0..2 {
+            if client.is_none() {
+                client = connect().await;
+            }
+            let Some(connection) = client.as_mut() else { break };
+            outcome = read::read(connection, &cell.load(), &scopes, tables_max).await;
+            match &outcome {
+                Err(ReadError::Unreachable) => client = None,
+                Ok(_) | Err(_) => break,
+            }
+        }
+        let refreshed = match outcome {
+            Ok(next) => {
+                cell.publish(|_| next);
+                Refreshed::Done
+            }
+            Err(ReadError::Many) => {
+                cell.publish(|catalog| catalog.forgotten(&[Scope::Server]));
+                Refreshed::Unknown
+            }
+            Err(_) => {
+                cell.publish(|catalog| catalog.forgotten(&scopes));
+                Refreshed::Unknown
+            }
+        };
+        for ask in waiting {
+            // Who does not wait any more has called the names unknown already.
+            let _ = ask.done.send(refreshed);
+        }
+    }
+}
+
+/// Longer than the server's wait for one metadata lock (1 s), shorter than a person's.
+const WAIT: Duration = Duration::from_millis(2_500);
+
+#[cfg(any())]
+mod tests;

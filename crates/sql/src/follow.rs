@@ -1,11 +1,28 @@
 //! The follower: the door as a replica, so that writes that came another way are seen.
+//!
+//! Decisions are `menshen_sql_core::follow`'s; here are the connections, the clock and the lock that
+//! sessions and the stream share. Slots are begun and ended under that lock, so a session that
+//! reports its own commit finds either its event's slots or their absence, never half of it.
+//!
+//! How it fails: the stream breaks or falls silent. Then all it held is let go, everything counts as
+//! changed, and the gate is what `sql.without_binlog` says until the stream runs again.
 
-use std::time::Duration;
+mod gate;
+mod stream;
 
-use menshen_sql_core::versions::Slot;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-/// A MariaDB GTID, `domain-server-sequence`, or a MySQL one, `uuid:number`.
-pub type Gtid = menshen_sql_core::binlog::Gtid;
+use menshen_sql_core::binlog::Gtid;
+use menshen_sql_core::catalog::Scope;
+use menshen_sql_core::follow::{Counts, Do, Follow};
+use menshen_sql_core::versions::{Slot, Versions};
+use tokio::sync::{Notify, mpsc};
+
+pub use gate::Gate;
+use gate::GateCell;
+pub use stream::Rule;
+pub(crate) use stream::{FollowSettings, run};
 
 /// Why the binary log is not followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,38 +46,153 @@ pub enum FollowState {
     Off(OffReason),
 }
 
-/// Whether the cache may be used at this moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
-    /// No hits, no fills.
-    Closed,
-    /// Hits and fills.
-    Open,
-    /// Hits of entries that are younger than this, and fills.
-    Young(Duration),
+/// Measured times and counts, for status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FollowFigures {
+    /// Own writes, from their OK to their event: half of them were faster. 0: the event came first.
+    pub lag_p50: Duration,
+    /// 99 of 100 were faster.
+    pub lag_p99: Duration,
+    /// The slowest of all.
+    pub lag_max: Duration,
+    /// Own writes measured.
+    pub lag_count: u64,
+    /// Foreign events, from arrival until visible: 99 of 100 were faster.
+    pub settle_p99: Duration,
+    /// The slowest of all.
+    pub settle_max: Duration,
+    /// Groups of events and what they were.
+    pub counts: Counts,
+    /// Since the server last said something.
+    pub silence: Duration,
 }
 
 /// The handle sessions have.
 #[derive(Clone, Debug)]
 pub struct Follower {
-    _shared: (),
+    shared: Arc<Shared>,
 }
 
 impl Follower {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// One atomic load: asked before every hit and every fill.
+    #[must_use]
     pub fn gate(&self) -> Gate {
-        unimplemented!()
+        self.shared.gate.get()
     }
 
     /// For status.
+    #[must_use]
     pub fn state(&self) -> FollowState {
-        unimplemented!()
+        locked(&self.shared.state).clone()
+    }
+
+    /// For status.
+    #[must_use]
+    pub fn figures(&self) -> FollowFigures {
+        let machine = locked(&self.shared.machine);
+        let Some(follow) = &machine.follow else { return FollowFigures::default() };
+        let time = Duration::from_nanos;
+        let (lag, settle) = (follow.lag(), follow.settle());
+        FollowFigures {
+            lag_p50: time(lag.quantile(500)),
+            lag_p99: time(lag.quantile(990)),
+            lag_max: time(lag.greatest()),
+            lag_count: lag.count(),
+            settle_p99: time(settle.quantile(990)),
+            settle_max: time(settle.greatest()),
+            counts: follow.counts(),
+            silence: machine.heard.map(|at| at.elapsed()).unwrap_or_default(),
+        }
     }
 
     /// A write through the door was acknowledged with this GTID (as the OK reported `last_gtid`)
     /// and is known to have changed these slots. To be called BEFORE `Versions::end` of them, on
     /// the session's thread; it takes one short lock.
-    pub fn own_commit(&self, _gtid: &[u8], _slots: &[Slot]) {
-        unimplemented!()
+    pub fn own_commit(&self, gtid: &[u8], slots: &[Slot]) {
+        if let Some(gtid) = Gtid::parse(gtid) {
+            self.shared.with(|follow, now, out| follow.own_commit(now, gtid, slots, out));
+        }
     }
+}
+
+/// What the stream and the sessions share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    versions: Versions,
+    gate: GateCell,
+    state: Mutex<FollowState>,
+    machine: Mutex<Machine>,
+    /// Something waits to become visible.
+    unsettled: Notify,
+    refreshes: mpsc::UnboundedSender<(u64, Vec<Scope>)>,
+    start: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Machine {
+    /// `None` while nothing is followed.
+    follow: Option<Follow>,
+    heard: Option<Instant>,
+}
+
+/// Names to read again, by the number to give back.
+pub(crate) type Refreshes = mpsc::UnboundedReceiver<(u64, Vec<Scope>)>;
+
+impl Shared {
+    pub(crate) fn new(versions: Versions, state: FollowState) -> (Arc<Self>, Refreshes) {
+        let (refreshes, asked) = mpsc::unbounded_channel();
+        let shared = Self {
+            versions,
+            gate: GateCell::default(),
+            state: Mutex::new(state),
+            machine: Mutex::default(),
+            unsettled: Notify::new(),
+            refreshes,
+            start: Instant::now(),
+        };
+        (Arc::new(shared), asked)
+    }
+
+    /// Lets the machine take a step and does what it asks for, under the lock.
+    fn with(&self, step: impl FnOnce(&mut Follow, u64, &mut Vec<Do>)) {
+        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut out = Vec::new();
+        let mut machine = locked(&self.machine);
+        let Some(follow) = machine.follow.as_mut() else { return };
+        step(follow, now, &mut out);
+        for one in out {
+            match one {
+                Do::Begin(slots) => self.versions.begin(&slots),
+                Do::End(slots, change) => self.versions.end(&slots, change),
+                Do::Privileges => self.versions.bump_epoch(),
+                // Nobody to do it: the thread has ended, and with it the gate is closed.
+                Do::Refresh(number, scopes) => drop(self.refreshes.send((number, scopes))),
+            }
+        }
+    }
+
+    /// As [`Self::with`], for questions that need an answer.
+    fn ask<T>(&self, question: impl FnOnce(&mut Follow) -> T) -> Option<T> {
+        locked(&self.machine).follow.as_mut().map(question)
+    }
+
+    fn turn(&self, state: FollowState, gate: Gate) {
+        *locked(&self.state) = state;
+        self.gate.set(gate);
+    }
+
+    /// Lets go of everything, for good or until the stream runs again.
+    pub(crate) fn lost(&self, state: FollowState, gate: Gate) {
+        self.gate.set(Gate::Closed);
+        self.with(|follow, _, out| follow.lost(out));
+        self.turn(state, gate);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,6 +13,7 @@ pub mod cache;
 pub mod catalog;
 pub mod control;
 pub mod counters;
+pub mod desk;
 pub mod door;
 #[cfg(test)]
 mod fixture;
@@ -24,6 +25,8 @@ mod proxy_protocol;
 pub mod relay;
 pub mod report;
 pub mod seat;
+pub mod serve;
+pub mod surface;
 pub mod tally;
 pub mod tls;
 pub mod upstream;

@@ -40,6 +40,9 @@ pub struct Session<'a> {
     pub server: Link,
     /// Who it is.
     pub entered: Entered,
+    /// The client's address as far as the server is told of it, or empty: with the name it decides
+    /// which account that is.
+    pub host: Vec<u8>,
 }
 
 /// How a session ended.
@@ -283,7 +286,7 @@ impl Session<'_> {
     }
 
     /// Copies both directions until one ends: the stream of a replica.
-    async fn both_ways(&mut self) -> Result<Option<Status>, Left> {
+    pub(crate) async fn both_ways(&mut self) -> Result<Option<Status>, Left> {
         let Self { client, server, .. } = self;
         loop {
             match crate::link::either(client, server).await {
@@ -306,7 +309,7 @@ impl Session<'_> {
     }
 
     /// Passes on what a server still says that listens no longer, and ends.
-    async fn last_words(&mut self) -> Left {
+    pub(crate) async fn last_words(&mut self) -> Left {
         let Self { client, server, .. } = self;
         loop {
             let count = server.bytes().len();
@@ -322,14 +325,14 @@ impl Session<'_> {
 }
 
 /// Whether a packet tells of changes that the client did not ask for.
-fn hides(client: Capabilities, kind: Kind, status: Status) -> bool {
+pub(crate) fn hides(client: Capabilities, kind: Kind, status: Status) -> bool {
     matches!(kind, Kind::Ok | Kind::RowsEnd)
         && status.has(Status::STATE_CHANGED)
         && !client.has(Capabilities::SESSION_TRACK)
 }
 
 /// The packet, whole, as a client with other capabilities is sent it.
-fn without_tracking(packet: &[u8], client: Capabilities, server: Capabilities) -> Vec<u8> {
+pub(crate) fn without_tracking(packet: &[u8], client: Capabilities, server: Capabilities) -> Vec<u8> {
     let (header, payload) = packet.split_at(HEADER_BYTES.min(packet.len()));
     let Ok(ok) = OkPacket::parse(payload, server) else { return packet.to_vec() };
     let mut out = vec![0; HEADER_BYTES];

@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Session, Turn, variables};
+use crate::judge::{CacheType, Table};
 use crate::statement::{
     Assignment, CallRole, Ddl, Flag, Flush, Kind, Scope, Statement, Value, What, XaVerb, unquote,
 };
@@ -44,8 +45,12 @@ pub enum Change {
     NextIsolation,
     /// What the server reports may not hold.
     Stale,
+    /// The server may not report what comes next.
+    Unheard,
     /// Nobody can tell.
     Opaque,
+    /// `SET ROLE`, as written.
+    Role(Box<[u8]>),
     /// `XA START`.
     XaBegins,
     /// `PREPARE`.
@@ -68,10 +73,10 @@ pub enum Change {
     ValuesForgotten,
     /// Prepared statements too.
     TextsForgotten,
-    /// A temporary table: database and name.
-    TemporaryMade(Box<[u8]>, Box<[u8]>),
+    /// A temporary table, by its name as written.
+    TemporaryMade(Table),
     /// One is dropped, if it was one.
-    TemporaryGone(Box<[u8]>, Box<[u8]>),
+    TemporaryGone(Table),
 }
 
 impl Intent {
@@ -112,6 +117,12 @@ impl Intent {
         };
         intent.changes = changes(statement, session, unknown_call);
         intent
+    }
+
+    /// Whether it takes another role.
+    #[must_use]
+    pub fn changes_role(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::Role(_)))
     }
 
     /// Of several statements in one text.
@@ -205,6 +216,9 @@ fn changes(statement: &Statement<'_>, session: &Session, unknown_call: bool) -> 
             for assignment in &statement.assignments {
                 changes.extend(assigned(assignment, session));
             }
+            if hides_changes(&statement.assignments) {
+                changes.push(Change::Opaque);
+            }
         }
         Kind::Begin { .. } | Kind::UnlockTables => changes.push(Change::Unlocked),
         Kind::LockTables => changes.push(Change::Locked),
@@ -253,6 +267,14 @@ fn assigned(assignment: &Assignment<'_>, session: &Session) -> Option<Change> {
             };
             Some(Change::Valued { name: name.into(), literal })
         }
+        Scope::Role if name == b"role" => {
+            let (Value::Text(role) | Value::Number(role) | Value::Word(role)
+            | Value::Expression(role)) = assignment.value
+            else {
+                return Some(Change::Opaque);
+            };
+            Some(Change::Role(role.into()))
+        }
         Scope::NextTransaction => Some(Change::NextIsolation),
         Scope::Session if name == b"timestamp" => Some(match assignment.value {
             Value::Word(word) if word.eq_ignore_ascii_case(b"DEFAULT") => Change::TimeFlows,
@@ -260,7 +282,7 @@ fn assigned(assignment: &Assignment<'_>, session: &Session) -> Option<Change> {
             _ => Change::TimeFixed,
         }),
         // The server reports no more what it is asked to report no more.
-        Scope::Session if name.starts_with(b"session_track_") => Some(Change::Stale),
+        Scope::Session if name.starts_with(b"session_track_") => Some(Change::Unheard),
         _ => None,
     }
 }
@@ -271,7 +293,7 @@ fn says_lock(text: &[u8]) -> bool {
         || text.windows(6).any(|word| word.eq_ignore_ascii_case(b"EXPORT"))
 }
 
-fn text_of(source: Value<'_>, session: &Session) -> Option<Box<[u8]>> {
+pub(super) fn text_of(source: Value<'_>, session: &Session) -> Option<Box<[u8]>> {
     let under = session.fingerprint()?;
     let literal = match source {
         Value::Text(literal) => literal,
@@ -283,32 +305,31 @@ fn text_of(source: Value<'_>, session: &Session) -> Option<Box<[u8]>> {
 
 /// A superset: a name too many only keeps statements with it from the cache.
 fn temporary(statement: &Statement<'_>, session: &Session, changes: &mut Vec<Change>) {
-    let facts = session.facts(crate::judge::CacheType::On);
+    let facts = session.facts(CacheType::On);
     let names = statement.targets.iter().filter(|target| target.what == What::Definition);
-    let mut names: Vec<(Box<[u8]>, Box<[u8]>)> = names
-        .map(|target| {
-            let database = match target.qualifier {
-                Some(qualifier) => (*qualifier.bytes()).into(),
-                None => facts.database.unwrap_or_default().into(),
-            };
-            (database, (*target.name.bytes()).into())
-        })
-        .collect();
-    let word = statement.text.split(|byte| byte.is_ascii_whitespace()).find(|word| !word.is_empty());
-    let drops = word.is_some_and(|word| word.eq_ignore_ascii_case(b"DROP"));
+    let names = names.map(|target| {
+        let database = match target.qualifier {
+            Some(qualifier) => (*qualifier.bytes()).into(),
+            None => facts.database.unwrap_or_default().into(),
+        };
+        Table { database, name: (*target.name.bytes()).into() }
+    });
+    let names: Vec<Table> = names.collect();
+    let mut words = statement.text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let drops = words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"DROP"));
     if drops {
-        changes.extend(names.into_iter().map(|(db, name)| Change::TemporaryGone(db, name)));
+        changes.extend(names.into_iter().map(Change::TemporaryGone));
     } else if statement.is(Flag::Temporary)
         || statement.kind == Kind::Ddl(Ddl::Temporary)
         || names.iter().any(|name| facts.temporary.contains(name))
     {
-        changes.extend(names.drain(..).map(|(db, name)| Change::TemporaryMade(db, name)));
+        changes.extend(names.into_iter().map(Change::TemporaryMade));
     }
 }
 
 /// Whether a `SET` assigns variables that [`variables::tracking`] would not report again, while it
 /// also turns reports off.
-pub(super) fn hides_changes(assignments: &[Assignment<'_>]) -> bool {
+fn hides_changes(assignments: &[Assignment<'_>]) -> bool {
     let session = |one: &&Assignment<'_>| one.scope == Scope::Session;
     let name = |one: &Assignment<'_>| one.name.bytes().to_ascii_lowercase();
     let turns_off = assignments.iter().filter(session).any(|one| {

@@ -46,6 +46,14 @@ pub struct Globals {
 }
 
 impl Globals {
+    /// The server's default of `query_cache_min_res_unit`, bytes.
+    pub const MIN_RES_UNIT: u64 = 4096;
+    /// The least `query_cache_size` that is not taken for 0, bytes: as MariaDB 10.11 refuses it.
+    pub const SIZE_MIN: u64 = 49 * 1024;
+    /// The greatest `query_cache_size`, bytes; a greater one fails like an allocation in the
+    /// server.
+    pub const SIZE_MAX: u64 = 1 << 44;
+
     /// Changes one setting.
     pub const fn apply(&mut self, setting: Setting) {
         match setting {
@@ -65,7 +73,7 @@ impl Globals {
             cache_type,
             size,
             limit,
-            min_res_unit: MIN_RES_UNIT,
+            min_res_unit: Self::MIN_RES_UNIT,
             wlock_invalidate: false,
             strip_comments: false,
             cache_type_default: cache_type,
@@ -127,9 +135,8 @@ pub struct Status {
     pub queries_in_cache: u64,
     /// `Qcache_total_blocks`.
     pub total_blocks: u64,
+    /// Hits since the process began, which `FLUSH STATUS` leaves alone.
+    pub hits_ever: u64,
     /// Hits of this session since its `FLUSH STATUS`, for its `Com_select` and `Questions`.
     pub session_hits: u64,
 }
-
-/// The server's default of `query_cache_min_res_unit`, bytes.
-const MIN_RES_UNIT: u64 = 4096;

@@ -260,6 +260,11 @@ impl Filling {
         self.hash == hash
     }
 
+    #[cfg(test)]
+    pub(super) fn charged(&self) -> u64 {
+        self.state().charged
+    }
+
     /// Takes the buffer away; what it was charged.
     pub(super) fn abandon(&self) -> u64 {
         let mut state = self.state();

@@ -1,0 +1,66 @@
+//! `COM_QUERY`: from the cache, by the surface, or by the server.
+
+use menshen_sql_core::session::{Effective, Serving};
+use menshen_sql_core::wire::Reply;
+
+use super::Connection;
+use super::exchange::Rest;
+use super::hit::Asked;
+use super::plan::{Plan, Planned};
+use crate::relay::Left;
+
+impl Connection<'_> {
+    /// A statement that is there whole.
+    pub(super) async fn query(&mut self, text: &[u8], bytes: &[u8]) -> Result<(), Left> {
+        if may_be_cached(text) {
+            if self.session.serving() == Serving::Ask {
+                self.track().await?;
+            }
+            if !self.session.has_temporary() && self.answered(Asked::Text(text), bytes).await? {
+                return Ok(());
+            }
+        }
+        if self.surfaced(text).await? {
+            return Ok(());
+        }
+        self.ask_server(text, bytes).await
+    }
+
+    /// A statement that the cache did not answer as it is.
+    async fn ask_server(&mut self, text: &[u8], bytes: &[u8]) -> Result<(), Left> {
+        let plan = match self.effective(text) {
+            None => self.plan(Planned { text, asked: Asked::Text(text), binding: None }),
+            Some(Effective::Text(whole)) => {
+                let asked = Asked::Text(&whole);
+                if self.session.serving() == Serving::Ask {
+                    self.track().await?;
+                }
+                if !self.session.has_temporary() && self.answered(asked, bytes).await? {
+                    return Ok(());
+                }
+                self.plan(Planned { text: &whole, asked, binding: None })
+            }
+            Some(Effective::Shape(shape)) => self.plan_shape(&shape),
+            Some(Effective::Unknown) => Plan::unknown(),
+        };
+        if plan.intent.diagnostics {
+            self.replay().await?;
+        }
+        self.forward(bytes, Rest::NOTHING, Reply::Results, plan).await
+    }
+
+    /// An execution whose values are not known: what it writes is, but its reply is not stored.
+    fn plan_shape(&mut self, shape: &[u8]) -> Plan {
+        let mut plan =
+            self.plan(Planned { text: shape, asked: Asked::Text(shape), binding: None });
+        plan.keeping = None;
+        plan
+    }
+}
+
+/// The first letter that is no blank, as the query cache's own check begins.
+pub(super) fn may_be_cached(text: &[u8]) -> bool {
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    matches!(first, Some(b's' | b'S' | b'w' | b'W' | b'(' | b'/' | b'-' | b'#'))
+}
+
