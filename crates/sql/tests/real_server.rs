@@ -1,5 +1,7 @@
 //! Logins and sessions of a real MariaDB client through the relay to a real MariaDB server.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::net::{SocketAddr, TcpListener};
 use std::process::Output;
 use std::rc::Rc;
