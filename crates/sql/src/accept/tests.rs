@@ -1,3 +1,5 @@
+//! A door of one thread: who is let in, and how it ends.
+
 use menshen_sql_core::wire::Capabilities;
 use menshen_sql_core::wire::greeting::Greeting;
 
