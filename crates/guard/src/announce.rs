@@ -15,6 +15,7 @@ use crate::memory::Protection;
 use crate::shelf::Contents;
 use crate::sites::takes_every_host;
 use crate::sockets::{Door, Sharing};
+use crate::sql::Plan;
 
 /// Whether the owner token is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,9 @@ pub(crate) fn text(
         let doors: Vec<&Door> = generation.doors.iter().filter(|d| d.role == role).collect();
         port_rows(&mut row, label, &doors, config, generation.workers);
     }
+    if let Some(plan) = &generation.sql {
+        row("sql", &sql_row(plan));
+    }
     trust_rows(&mut row, certificates, config);
     let (memory, hint) = protection.text();
     row("memory", &memory);
@@ -109,6 +113,21 @@ fn site_lines(generation: &Generation) -> impl Iterator<Item = String> {
             }
         }
     })
+}
+
+/// `127.0.0.1:3307, unix:/run/menshen/sql.sock → 127.0.0.1:3306, 2 threads, cache 64 MiB`.
+fn sql_row(plan: &Plan) -> String {
+    let doors: Vec<String> = plan.doors.iter().map(|door| door.address().to_string()).collect();
+    let threads = match plan.threads() {
+        1 => "1 thread".to_owned(),
+        count => format!("{count} threads"),
+    };
+    let config = plan.config();
+    let cache = match (config.cache_bytes_max, &config.control_user) {
+        (0, _) | (_, None) => "no cache".to_owned(),
+        (bytes, _) => format!("cache {} MiB", bytes.div_ceil(1 << 20)),
+    };
+    format!("{} → {}, {threads}, {cache}", doors.join(", "), config.upstream)
 }
 
 fn hosts(site: &Site, alone: bool) -> String {

@@ -7,9 +7,11 @@
 //! in flight that nobody will settle: then the versions are retired, and all others start afresh.
 //! Nothing that clients or the server send ever comes here.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use menshen_base::{Finding, Severity};
 use menshen_config::keeper::Secret;
@@ -17,7 +19,7 @@ use menshen_config::{Config, Sql, SqlAddress, SqlListener, SqlPair, SqlSpec};
 use menshen_sys::words::Words;
 
 use crate::account::{Account, may_connect};
-use crate::error::GuardError;
+use crate::error::{GuardError, reason};
 use crate::generation::unix_now;
 
 mod place;
@@ -77,6 +79,38 @@ pub fn sql_control_path(state: &Path) -> PathBuf {
 /// `NotFound`, `ConnectionRefused`: no guard with a sql door runs. Or the right is missing.
 pub fn sql_control(state: &Path) -> std::io::Result<std::os::unix::net::UnixStream> {
     connect(&sql_control_path(state))
+}
+
+/// What a start would find wrong with the sql door of `config`, whose paths are absolute: files
+/// that cannot be read, a server that cannot be connected to. Asks the server nothing.
+pub(crate) fn survey(config: &Config, account: Option<&Account>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match What::read(config, account, &mut findings) {
+        Ok(what) => look(&what, &mut findings),
+        Err(error) => {
+            let claim = match error.detail() {
+                Some(detail) => format!("{error}: {detail}"),
+                None => error.to_string(),
+            };
+            let finding = Finding::new("sql-file", Severity::Error, "sql", claim);
+            findings.push(finding.hint(error.hint().unwrap_or_default()));
+        }
+    }
+    let upstream = &config.sql.upstream;
+    let tried = match upstream {
+        SqlAddress::Unix(path) => connect(path).map(drop),
+        SqlAddress::Tcp(address) => TcpStream::connect_timeout(address, PATIENCE).map(drop),
+    };
+    let claim = match tried.map_err(|error| (error.kind(), error)) {
+        // A full queue says that somebody listens.
+        Ok(()) | Err((ErrorKind::WouldBlock, _)) => return findings,
+        Err((ErrorKind::NotFound, _)) => "there is no such socket".to_owned(),
+        Err((ErrorKind::ConnectionRefused, _)) => "nobody listens here".to_owned(),
+        Err((_, error)) => format!("it cannot be connected to: {}", reason(&error)),
+    };
+    let finding = Finding::new("sql-unreachable", Severity::Warning, upstream.to_string(), claim);
+    findings.push(finding.hint("start the server; `sql.upstream` says where it is looked for"));
+    findings
 }
 
 impl Plan {
@@ -154,9 +188,9 @@ impl Plan {
         self.what.config.drain_seconds_max
     }
 
-    /// The server.
-    pub(crate) const fn upstream(&self) -> &SqlAddress {
-        &self.what.config.upstream
+    /// The section `[sql]`.
+    pub(crate) const fn config(&self) -> &Sql {
+        &self.what.config
     }
 
     /// Threads of the worker.
@@ -280,6 +314,7 @@ fn read(path: &Path) -> Result<String, GuardError> {
     Ok(text)
 }
 
+const PATIENCE: Duration = Duration::from_millis(500);
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// As many as `sql.workers` can ask for.
 const THREADS_MAX: u32 = 128;

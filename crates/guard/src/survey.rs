@@ -1,5 +1,5 @@
-//! What a start would find wrong with the certificates and sites of a configuration: files,
-//! folders, php-fpm, sockets.
+//! What a start would find wrong with the certificates, sites and sql door of a configuration:
+//! files, folders, php-fpm, sockets, the database server.
 //! Looks and tries to connect; starts nothing and changes nothing.
 
 use std::io;
@@ -16,14 +16,14 @@ use crate::error::GuardError;
 use crate::php::find::installed;
 use crate::php::pool::PoolPlan;
 use crate::shelf;
-use crate::sites;
+use crate::{sites, sql};
 
-/// Everything about certificates and sites of `config`, whose paths are absolute, that will not
+/// Everything about certificates, sites and sql door of `config`, whose paths are absolute, that will not
 /// work here and now.
 #[must_use]
 pub fn survey(config: &Config) -> Vec<Finding> {
     let mut findings = shelf::survey(config);
-    if config.sites.is_empty() {
+    if config.sites.is_empty() && !config.sql.is_on() {
         return findings;
     }
     let account = if rustix::process::geteuid().is_root() {
@@ -32,6 +32,9 @@ pub fn survey(config: &Config) -> Vec<Finding> {
         Err(())
     };
     let account = account.ok();
+    if config.sql.is_on() {
+        findings.extend(sql::survey(config, account.as_ref()));
+    }
     findings.extend(missing_folders(config));
     findings.extend(sites::look(config, account.as_ref()));
     if config.sites.iter().any(|site| site.php == PhpBackend::Managed) {

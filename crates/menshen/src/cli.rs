@@ -14,6 +14,7 @@ mod guard;
 mod oom;
 mod port;
 mod process;
+mod query;
 mod run;
 
 pub(crate) use cert::{
@@ -25,6 +26,7 @@ pub(crate) use guard::GuardArguments;
 pub(crate) use oom::OomArguments;
 pub(crate) use port::PortArguments;
 pub(crate) use process::{SilenceArguments, StoppedArguments};
+pub(crate) use query::QueryArguments;
 pub(crate) use run::{RestartWord, RunArguments};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
@@ -49,7 +51,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cert(CertCommand),
     /// Say why something is as it is: out-of-memory nights, ports, silent and stopped programs,
-    /// certificates, handshakes, pages, uploads to PHP
+    /// certificates, handshakes, pages, uploads to PHP, statements the cache does not answer
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     Guard(GuardArguments),
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// Keep certificates; started by the guard only
     #[command(hide = true)]
     Keeper,
+    /// Serve as a worker of the sql door; started by the guard only
+    #[command(hide = true)]
+    SqlWorker,
     /// Watch memory; started by the guard only
     #[command(hide = true)]
     Watch,

@@ -25,6 +25,7 @@ pub(crate) mod oom;
 pub(crate) mod page;
 mod place;
 pub(crate) mod port;
+pub(crate) mod query;
 mod question;
 mod report;
 pub(crate) mod silence;

@@ -12,6 +12,7 @@ mod reload;
 mod run;
 mod sample;
 mod serve;
+mod sql_worker;
 mod status;
 mod watch;
 mod worker;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
             ExplainCommand::Oom(arguments) => explain::oom::run(&arguments),
             ExplainCommand::Page(arguments) => explain::page::run(arguments),
             ExplainCommand::Port(arguments) => explain::port::run(&arguments),
+            ExplainCommand::Query(arguments) => explain::query::run(&arguments),
             ExplainCommand::Silence(arguments) => explain::silence::run(&arguments),
             ExplainCommand::Stopped(arguments) => explain::stopped::run(&arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Guard(arguments) => guard::run(&arguments),
         Command::Sample => sample::run(),
         Command::Keeper => keeper::run(),
+        Command::SqlWorker => sql_worker::run(),
         Command::Watch => watch::run(),
         Command::Worker => worker::run(),
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use menshen_base::Counter;
 use menshen_sys::scoreboard::{HeaderWord, SLOTS_MAX};
-use menshen_sys::{ScoreView, Slot, SlotState, TransferKind};
+use menshen_sys::{ScoreView, Slot, SlotDoor, SlotState, TransferKind};
 use serde::Serialize;
 
 use crate::cli::StatusArguments;
@@ -18,7 +18,10 @@ mod ladder;
 mod php;
 mod render;
 pub(crate) mod runs;
+mod sql;
 mod watch;
+
+pub(crate) use render::{age, bytes};
 
 /// All of it; `--json` prints it as it is, so field names stay.
 #[derive(Debug, Serialize)]
@@ -34,6 +37,8 @@ struct Status {
     crashes: u64,
     workers: Vec<WorkerRow>,
     transfers: Vec<TransferRow>,
+    /// The sql door; none where there is none.
+    sql: Option<sql::Sql>,
     #[serde(flatten)]
     php: php::Php,
     #[serde(flatten)]
@@ -50,6 +55,8 @@ struct Status {
 
 #[derive(Debug, Serialize)]
 struct WorkerRow {
+    /// `web` or `sql`.
+    door: &'static str,
     index: u64,
     pid: u64,
     generation: u64,
@@ -163,6 +170,7 @@ fn read(board: ScoreView, guard_pid: u32, state: &Path) -> Status {
         crashes: header(HeaderWord::Crashes),
         workers: living(board).map(|slot| worker_row(slot, now)).collect(),
         transfers: transfers_now,
+        sql: sql::read(board, state),
         php: php::read(board),
         ladder: ladder::read(board, state, now),
         certificates: certificates::read(board, state, i64::try_from(now / 1000).unwrap_or(0)),
@@ -185,7 +193,10 @@ fn living(board: ScoreView) -> impl Iterator<Item = Slot> {
 }
 
 fn worker_row(slot: Slot, now: u64) -> WorkerRow {
+    let web = slot.door() == SlotDoor::Web;
+    let of = |own, sql| slot.get(if web { own } else { sql });
     WorkerRow {
+        door: if web { "web" } else { "sql" },
         index: slot.index(),
         pid: slot.pid(),
         generation: slot.generation(),
@@ -197,12 +208,12 @@ fn worker_row(slot: Slot, now: u64) -> WorkerRow {
             SlotState::Ended => "ended",
         },
         age_seconds: now.saturating_sub(slot.started_unix_ms()) / 1000,
-        connections: slot.get(Counter::ConnectionsOpen),
-        requests: slot.get(Counter::Requests),
+        connections: of(Counter::ConnectionsOpen, Counter::SqlSessions),
+        requests: of(Counter::Requests, Counter::SqlCommands),
         responses_4xx: slot.get(Counter::Status4xx),
         responses_5xx: slot.get(Counter::Status5xx),
-        received_bytes: slot.get(Counter::BytesIn),
-        sent_bytes: slot.get(Counter::BytesOut),
+        received_bytes: of(Counter::BytesIn, Counter::SqlBytesIn),
+        sent_bytes: of(Counter::BytesOut, Counter::SqlBytesOut),
     }
 }
 
@@ -239,7 +250,7 @@ fn per_second(bytes: u64, seconds: f64) -> u64 {
 }
 
 /// A client chose these bytes: nothing of them may steer a terminal or turn the line around.
-fn escape_bytes(bytes: &[u8]) -> String {
+pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

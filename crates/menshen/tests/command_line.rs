@@ -42,6 +42,7 @@ fn help_is_as_agreed() {
         "explain oom",
         "explain page",
         "explain port",
+        "explain query",
         "explain silence",
         "explain stopped",
         "explain upload",

@@ -12,6 +12,7 @@ use core::ops::Range;
 use crate::functions::Purity;
 use crate::lexer::{Charset, Mode};
 
+use cursor::Cursor;
 use verb::Head;
 use walk::Walk;
 
@@ -413,6 +414,8 @@ pub enum Flag {
     LooksCacheable = 1 << 22,
     /// Rights change.
     Privileges = 1 << 23,
+    /// Only the head of the statement was read.
+    Truncated = 1 << 25,
     /// A source could not be found as a name (a subscript of a function, `JSON_TABLE`, …).
     OddSource = 1 << 24,
 }
@@ -432,6 +435,15 @@ pub struct Statements<'a> {
 #[must_use]
 pub fn read(bytes: &[u8], mode: Mode) -> Statement<'_> {
     split(bytes, mode).0
+}
+
+/// Reads the head of a statement that is longer than what is inspected: nothing of it is certain.
+#[must_use]
+pub fn read_head(head: &[u8], mode: Mode) -> Statement<'_> {
+    let mut statement = read(head, mode);
+    statement.flags.set(Flag::Truncated);
+    statement.flags.set(Flag::Uncertain);
+    statement
 }
 
 /// All statements of `bytes`, in order; empty ones are left out.
@@ -476,9 +488,10 @@ pub(crate) fn function(name: &[u8]) -> Option<Purity> {
 
 /// The first statement, and what follows its `;`.
 fn split(bytes: &[u8], mode: Mode) -> (Statement<'_>, Option<&[u8]>) {
-    let mut head = Head::new(bytes, mode);
+    let cursor = Cursor::new(bytes, mode);
+    let mut head = Head::new(cursor.clone());
     let kind = head.kind();
-    let mut walk = Walk::new(bytes, mode, head.base);
+    let mut walk = Walk::new(cursor, head.base);
     let semicolon = walk.run();
     let mut flags = walk.flags;
     flags.join(head.flags);

@@ -21,6 +21,7 @@ use crate::link::{Link, Socket};
 use crate::login::{Ended, login};
 use crate::relay::{Left, Session, run};
 use crate::seat::{Leave, Room, SWEEP_MS, Seat};
+use crate::serve;
 use crate::upstream::Visitor;
 
 /// One listener of a thread.
@@ -156,14 +157,19 @@ impl Thread {
         let tally = &door.tally;
         tally.add(number, Counter::SqlSessions, 1);
         // Boxed, so that what only a login needs is not held by a session.
+        let host = door.entrance.upstream.host_of(&visitor);
         let begun = Box::pin(begin(door, visitor, &mut client, &seat)).await;
         let left = match begun {
             Ok((server, entered)) => {
                 let counted = (tally, number);
                 let entrance = &door.entrance;
                 let seat = &*seat;
-                let session = Session { entrance, tally: counted, seat, client, server, entered };
-                run(session).await
+                let session =
+                    Session { entrance, tally: counted, seat, client, server, entered, host };
+                match &door.shared {
+                    Some(shared) => serve::run(Arc::clone(shared), session).await,
+                    None => run(session).await,
+                }
             }
             Err(Some(ended)) => {
                 let counter = match ended {

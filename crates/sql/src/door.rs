@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use menshen_config::{Sql, SqlSpec};
 
 use crate::login::{Entrance, Impostors, OwnKey};
+use crate::serve::Shared;
 use crate::tally::Tally;
 use crate::tls::{self, TlsProblem};
 use crate::upstream::{Origin, Upstream};
@@ -21,6 +22,8 @@ pub struct Door {
     pub entrance: Entrance,
     /// What the threads count.
     pub tally: Tally,
+    /// What sessions with the cache share; none: sessions are only relayed.
+    pub shared: Option<Arc<Shared>>,
     open: AtomicU32,
     open_max: u32,
 }
@@ -58,7 +61,13 @@ impl Door {
             set => set,
         };
         let (open, tally) = (AtomicU32::new(0), Tally::new(threads));
-        Ok(Self { config, entrance, tally, open, open_max })
+        Ok(Self { config, entrance, tally, shared: None, open, open_max })
+    }
+
+    /// The same door with a cache.
+    #[must_use]
+    pub fn with_cache(self, shared: Arc<Shared>) -> Self {
+        Self { shared: Some(shared), ..self }
     }
 
     /// Lets a session in; `None`: there are as many as there may be.

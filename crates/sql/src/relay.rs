@@ -40,6 +40,9 @@ pub struct Session<'a> {
     pub server: Link,
     /// Who it is.
     pub entered: Entered,
+    /// The client's address as far as the server is told of it, or empty: with the name it decides
+    /// which account that is.
+    pub host: Vec<u8>,
 }
 
 /// How a session ended.

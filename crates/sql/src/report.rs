@@ -52,6 +52,10 @@ pub enum Answer {
 pub struct StatusReport {
     /// Generation of the configuration it serves.
     pub generation: u64,
+    /// Where clients connect, as bound.
+    pub listen: Vec<String>,
+    /// The server.
+    pub upstream: String,
     /// The server's version as it greets; `None`: nobody has been greeted yet.
     pub server_version: Option<String>,
     /// Why nothing is answered from the cache now; `None`: reads are.

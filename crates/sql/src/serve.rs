@@ -18,7 +18,6 @@
 //! is dropped at a drain's end (as if the server were gone), an own statement fails (the session is
 //! relayed and not cached).
 
-mod door;
 mod exchange;
 mod execute;
 mod fill;
@@ -28,6 +27,7 @@ mod own;
 mod plan;
 mod query;
 mod settle;
+mod shared;
 mod writes;
 
 use std::sync::Arc;
@@ -40,8 +40,8 @@ use menshen_sql_core::session::{Protocol, Serving, Session};
 use menshen_sql_core::surface::Locals;
 use menshen_sql_core::wire::{Capabilities, Command, Prepared, Reply, Status};
 
-pub use door::{Door, DoorParts};
 pub use interned::Interned;
+pub use shared::Shared;
 pub use writes::Parked;
 
 use exchange::Rest;
@@ -57,7 +57,7 @@ use crate::seat::Doing;
 /// One session, from the end of its login.
 #[derive(Debug)]
 pub struct Connection<'a> {
-    door: Arc<Door>,
+    shared: Arc<Shared>,
     link: relay::Session<'a>,
     session: Session,
     /// The account as a number, and the privileges' epoch it is of.
@@ -78,8 +78,8 @@ pub struct Connection<'a> {
 }
 
 /// Serves a session to its end. The client does not know yet that it has begun.
-pub async fn run(door: Arc<Door>, link: relay::Session<'_>) -> Left {
-    let mut connection = Connection::new(door, link);
+pub async fn run(shared: Arc<Shared>, link: relay::Session<'_>) -> Left {
+    let mut connection = Connection::new(shared, link);
     let left = match connection.serve().await {
         Ok(never) => match never {},
         Err(left) => left,
@@ -89,21 +89,21 @@ pub async fn run(door: Arc<Door>, link: relay::Session<'_>) -> Left {
 }
 
 impl<'a> Connection<'a> {
-    fn new(door: Arc<Door>, link: relay::Session<'a>) -> Self {
+    fn new(shared: Arc<Shared>, link: relay::Session<'a>) -> Self {
         let entered = &link.entered;
         let session = Session::new(
             Server::of(&entered.greeting.version),
             (entered.client & Capabilities::SHAPING).0,
-            door.transactions,
+            shared.transactions,
             Some(&entered.database),
             entered.status().0,
         );
-        let orphans = door.foreign.orphans.clone();
-        let writes = Writes::new(door.versions, orphans, entered.greeting.thread_id.into());
-        let locals = Locals::new(&door.globals());
-        let epoch = door.versions.epoch();
+        let orphans = shared.foreign.orphans.clone();
+        let writes = Writes::new(shared.versions, orphans, entered.greeting.thread_id.into());
+        let locals = Locals::new(&shared.globals());
+        let epoch = shared.versions.epoch();
         Self {
-            door,
+            shared,
             link,
             session,
             account: None,
@@ -142,7 +142,7 @@ impl<'a> Connection<'a> {
     /// Waits for the next command. What the server says unasked (it shuts down, the connection was
     /// killed) is passed on, and ends the session.
     async fn next(&mut self) -> Result<Packet, Left> {
-        let whole_max = self.door.inspect_bytes_max;
+        let whole_max = self.shared.inspect_bytes_max;
         let relay::Session { client, server, seat, .. } = &mut self.link;
         if client.packet_held(whole_max).is_none() {
             let unfinished = self.session.is_unfinished();
@@ -261,7 +261,7 @@ impl<'a> Connection<'a> {
         self.bindings.clear();
         self.ghost.clear();
         self.forget_account();
-        self.locals = Locals::new(&self.door.globals());
+        self.locals = Locals::new(&self.shared.globals());
     }
 
     /// Interns the session's fingerprint, if it has changed; the number for a key.
@@ -269,7 +269,7 @@ impl<'a> Connection<'a> {
         if self.session.fingerprint().is_none() {
             let mut text = Vec::with_capacity(512);
             self.session.write_fingerprint(&mut text);
-            let Some(number) = self.door.fingerprints.intern(&text) else {
+            let Some(number) = self.shared.fingerprints.intern(&text) else {
                 let (tally, thread) = self.link.tally;
                 tally.add(thread, Counter::LimitSqlFingerprints, 1);
                 return None;
@@ -286,18 +286,18 @@ impl<'a> Connection<'a> {
         if self.account.is_none() {
             let mut text = self.epoch.to_le_bytes().to_vec();
             let entered = &self.link.entered;
-            for part in [entered.user.as_slice(), self.door.host(), self.session.role()] {
+            for part in [&entered.user, &self.link.host, self.session.role()] {
                 text.extend_from_slice(&part.len().to_le_bytes());
                 text.extend_from_slice(part);
             }
-            self.account = self.door.accounts.intern(&text);
+            self.account = self.shared.accounts.intern(&text);
         }
         self.account
     }
 
     fn forget_account(&mut self) {
         self.account = None;
-        self.epoch = self.door.versions.epoch();
+        self.epoch = self.shared.versions.epoch();
     }
 
     const fn thread(&self) -> usize {

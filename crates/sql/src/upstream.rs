@@ -73,5 +73,17 @@ impl Upstream {
     }
 }
 
+impl Upstream {
+    /// The client's address as far as the server is told of it: it decides which account a name
+    /// means. Empty where every client comes from the door.
+    #[must_use]
+    pub fn host_of(&self, visitor: &Visitor) -> Vec<u8> {
+        match (self.origin, visitor.peer) {
+            (Origin::Told, Some(peer)) => peer.ip().to_string().into_bytes(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// A server on this machine or in its network answers at once or not at all.
 const CONNECT_TIME: Duration = Duration::from_secs(5);

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use menshen_base::{Counter, CounterKind};
 use menshen_sys::scoreboard::{HeaderWord, SLOTS_MAX};
-use menshen_sys::{PoolView, ScoreView, SlotState};
+use menshen_sys::{PoolView, ScoreView, SlotDoor, SlotState};
 use menshen_web_core::head::Method;
 use menshen_web_core::target::split;
 
@@ -50,9 +50,15 @@ fn text(board: &ScoreView) -> String {
         let _ = writeln!(out, "# TYPE menshen_{name} {kind}");
         for (number, slot) in &slots {
             let (index, generation) = (slot.index(), slot.generation());
+            let door = match (slot.door(), counter.is_sql()) {
+                (SlotDoor::Web, false) => "web",
+                (SlotDoor::Sql, true) => "sql",
+                (SlotDoor::Sql, false) if BOTH.contains(counter) => "sql",
+                _ => continue,
+            };
             let _ = writeln!(
                 out,
-                "menshen_{name}{{door=\"web\",worker=\"{index}\",generation=\"{generation}\",\
+                "menshen_{name}{{door=\"{door}\",worker=\"{index}\",generation=\"{generation}\",\
                  slot=\"{number}\"}} {}",
                 slot.get(*counter),
             );
@@ -97,6 +103,9 @@ const POOL: &[PoolRow] = &[
         pool.strangers
     }),
 ];
+
+/// Counted by workers of both doors.
+const BOTH: &[Counter] = &[Counter::CacheShrinks, Counter::CacheShrunk];
 
 const GUARD: &[(&str, &str, &str, HeaderWord)] = &[
     ("generation", "gauge", "configuration generation in force", HeaderWord::Generation),

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{
-    OomArguments, Place, PortArguments, Resolve, SilenceArguments, StoppedArguments, parse_resolve,
+    OomArguments, Place, PortArguments, QueryArguments, Resolve, SilenceArguments,
+    StoppedArguments, parse_resolve,
 };
 use crate::explain::https::HttpsArguments;
 
@@ -18,6 +19,7 @@ pub(crate) enum ExplainCommand {
     Oom(OomArguments),
     Page(PageArguments),
     Port(PortArguments),
+    Query(QueryArguments),
     Silence(SilenceArguments),
     Stopped(StoppedArguments),
     Upload(UploadArguments),

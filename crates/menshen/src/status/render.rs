@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Status, TransferRow, certificates, ladder, php, runs, watch};
+use super::{Status, TransferRow, certificates, ladder, php, runs, sql, watch};
 
 /// The whole answer, each line ended.
 pub(super) fn text(status: &Status) -> String {
@@ -28,6 +28,7 @@ pub(super) fn text(status: &Status) -> String {
     }
     workers(&mut out, status);
     transfers(&mut out, &status.transfers);
+    sql::text(&mut out, status.sql.as_ref());
     php::text(&mut out, &status.php);
     certificates::text(&mut out, &status.certificates);
     ladder::text(&mut out, &status.ladder);
@@ -58,7 +59,7 @@ fn workers(out: &mut String, status: &Status) {
         let _ = writeln!(
             out,
             "{:<8} {:>8} {:>4} {:<9} {:>9} {:>6} {:>9} {:>6} {:>6} {:>10} {:>10}",
-            format!("web/{}", row.index),
+            format!("{}/{}", row.door, row.index),
             row.pid,
             row.generation,
             row.state,
@@ -106,7 +107,7 @@ fn transfers(out: &mut String, rows: &[TransferRow]) {
 }
 
 /// `950 B`, `1.5 KiB`, …: binary units, three digits.
-pub(super) fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     let mut unit = 0;
     let (mut whole, mut rest) = (count, 0);
     while whole >= 1000 && unit + 1 < UNITS.len() {
@@ -122,7 +123,7 @@ pub(super) fn bytes(count: u64) -> String {
 }
 
 /// `12 s`, `3 min`, `5 h 10 min`, `2 d 3 h`.
-pub(super) fn age(seconds: u64) -> String {
+pub(crate) fn age(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{} min", seconds / 60),

@@ -32,11 +32,11 @@ fn figures_have_three_digits_and_a_unit() {
         (u64::MAX, "15 EiB"),
     ];
     for (count, text) in table {
-        assert_eq!(render::bytes(count), text);
+        assert_eq!(bytes(count), text);
     }
     let table = [(59, "59 s"), (61, "1 min"), (3_720, "1 h 2 min"), (90_000, "1 d 1 h")];
     for (seconds, text) in table {
-        assert_eq!(render::age(seconds), text);
+        assert_eq!(age(seconds), text);
     }
 }
 

@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Session, Turn, variables};
+use crate::judge::{CacheType, Table};
 use crate::statement::{
     Assignment, CallRole, Ddl, Flag, Flush, Kind, Scope, Statement, Value, What, XaVerb, unquote,
 };
@@ -72,10 +73,10 @@ pub enum Change {
     ValuesForgotten,
     /// Prepared statements too.
     TextsForgotten,
-    /// A temporary table: database and name.
-    TemporaryMade(Box<[u8]>, Box<[u8]>),
+    /// A temporary table, by its name as written.
+    TemporaryMade(Table),
     /// One is dropped, if it was one.
-    TemporaryGone(Box<[u8]>, Box<[u8]>),
+    TemporaryGone(Table),
 }
 
 impl Intent {
@@ -304,26 +305,25 @@ pub(super) fn text_of(source: Value<'_>, session: &Session) -> Option<Box<[u8]>>
 
 /// A superset: a name too many only keeps statements with it from the cache.
 fn temporary(statement: &Statement<'_>, session: &Session, changes: &mut Vec<Change>) {
-    let facts = session.facts(crate::judge::CacheType::On);
+    let facts = session.facts(CacheType::On);
     let names = statement.targets.iter().filter(|target| target.what == What::Definition);
-    let mut names: Vec<(Box<[u8]>, Box<[u8]>)> = names
-        .map(|target| {
-            let database = match target.qualifier {
-                Some(qualifier) => (*qualifier.bytes()).into(),
-                None => facts.database.unwrap_or_default().into(),
-            };
-            (database, (*target.name.bytes()).into())
-        })
-        .collect();
-    let word = statement.text.split(|byte| byte.is_ascii_whitespace()).find(|word| !word.is_empty());
-    let drops = word.is_some_and(|word| word.eq_ignore_ascii_case(b"DROP"));
+    let names = names.map(|target| {
+        let database = match target.qualifier {
+            Some(qualifier) => (*qualifier.bytes()).into(),
+            None => facts.database.unwrap_or_default().into(),
+        };
+        Table { database, name: (*target.name.bytes()).into() }
+    });
+    let names: Vec<Table> = names.collect();
+    let mut words = statement.text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let drops = words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"DROP"));
     if drops {
-        changes.extend(names.into_iter().map(|(db, name)| Change::TemporaryGone(db, name)));
+        changes.extend(names.into_iter().map(Change::TemporaryGone));
     } else if statement.is(Flag::Temporary)
         || statement.kind == Kind::Ddl(Ddl::Temporary)
         || names.iter().any(|name| facts.temporary.contains(name))
     {
-        changes.extend(names.drain(..).map(|(db, name)| Change::TemporaryMade(db, name)));
+        changes.extend(names.into_iter().map(Change::TemporaryMade));
     }
 }
 

@@ -148,6 +148,12 @@ impl Transaction {
     #[must_use]
     pub fn settle(&mut self, turn: Turn, outcome: Outcome, was_open: bool) -> Settled {
         let mut settled = Settled::default();
+        // A statement that ends a transaction writes nothing; one that claims both is not trusted.
+        let turn = match turn {
+            Turn::Goes | Turn::Implicit => turn,
+            _ if self.flight.is_empty() => turn,
+            _ => Turn::Anything,
+        };
         let open = match outcome {
             Outcome::Done { open } => open,
             Outcome::Failed => was_open && turn != Turn::Implicit,

@@ -109,7 +109,7 @@ pub fn tracking(server: Server) -> Vec<u8> {
 
 /// Whether [`tracking`] makes the server report it on all servers.
 #[must_use]
-pub fn is_reported_again(name: &[u8]) -> bool {
+pub(super) fn is_reported_again(name: &[u8]) -> bool {
     SHAPING.contains(&name) || name.starts_with(b"session_track_") || is_noise(name)
 }
 

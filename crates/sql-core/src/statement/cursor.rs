@@ -154,6 +154,7 @@ impl<'a> Cursor<'a> {
         self.end
     }
 
+    #[inline]
     fn read(&mut self) -> Option<Item<'a>> {
         if self.end.is_some() {
             return None;
@@ -174,13 +175,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn item(&mut self, token: Token<'a>) -> Item<'a> {
         let mut word = None;
         let end = token.start + token.text.len();
         let dotted = self.behind_dot.take() == Some(token.start);
         match token.kind {
-            TokenKind::Word if !dotted && !self.dot_follows(end) => word = lookup(token.text),
+            TokenKind::Word if !dotted => {
+                word = lookup(token.text).filter(|_| !self.dot_follows(end));
+            }
             TokenKind::Punctuation(b'.') => self.behind_dot = Some(end),
             TokenKind::Broken => self.flags.set(Flag::Uncertain),
             _ => (),
@@ -203,6 +206,7 @@ impl<'a> Cursor<'a> {
             })
     }
 
+    #[cold]
     fn comment(&mut self, token: &Token<'a>) {
         if token.text.starts_with(b"/*!") || token.text.starts_with(b"/*M!") {
             self.flags.set(Flag::ExecutableComment);

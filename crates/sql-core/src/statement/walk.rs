@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::functions::Purity;
-use crate::lexer::{Mode, TokenKind};
+use crate::lexer::TokenKind;
 
 use super::cursor::{Cursor, Item};
 use super::words::Key;
@@ -48,11 +48,12 @@ pub(super) enum State {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(text: &'a [u8], mode: Mode, base: State) -> Self {
+    /// A pass that starts where `cursor` stands.
+    pub(super) fn new(cursor: Cursor<'a>, base: State) -> Self {
         Self {
-            cursor: Cursor::new(text, mode),
+            cursor,
             flags: Flags::default(),
-            names: Vec::with_capacity(16),
+            names: Vec::with_capacity(8),
             calls: Vec::new(),
             hint: None,
             levels: [base; LEVELS_MAX],

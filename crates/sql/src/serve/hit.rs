@@ -56,13 +56,13 @@ impl Connection<'_> {
 
     fn look(&mut self, asked: Asked<'_>, now: Instant) -> Option<Lookup> {
         let Serving::Yes { snapshot } = self.session.serving() else { return None };
-        if self.locals.cache_type == CacheType::Off || self.door.is_off() {
+        if self.locals.cache_type == CacheType::Off || self.shared.is_off() {
             return None;
         }
-        let ttl = self.door.open()?;
+        let ttl = self.shared.open()?;
         let ask = self.ask(asked, snapshot, now)?;
         let ask = Ask { ttl_ms: ttl.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)), ..ask };
-        Some(self.door.cache.lookup(&ask))
+        Some(self.shared.cache.lookup(&ask))
     }
 
     /// What the cache is asked for.
@@ -77,7 +77,7 @@ impl Connection<'_> {
             Asked::Execution { key, .. } => Key::text(self.key_number(Protocol::Binary)?, key),
         };
         let account = self.account_number()?;
-        let (now_ms, thread) = (self.door.ms_at(now), self.thread());
+        let (now_ms, thread) = (self.shared.ms_at(now), self.thread());
         Some(Ask { key, account, snapshot, now_ms, ttl_ms: None, thread })
     }
 
@@ -112,7 +112,7 @@ impl Connection<'_> {
         let Some(head) = answer.facts.prepared.filter(|_| answer.ok) else { return Ok(false) };
         self.own(command::CLOSE, &head.statement.to_le_bytes(), Reply::None).await?;
         let Some(ask) = self.ask(asked, None, Instant::now()) else { return Ok(false) };
-        self.door.cache.verified(&ask.key, ask.account, epoch);
+        self.shared.cache.verified(&ask.key, ask.account, epoch);
         Ok(true)
     }
 

@@ -186,7 +186,7 @@ impl Connection<'_> {
 
     fn plan_writes(&self, all: &[Statement<'_>], planned: Planned<'_>) -> Plan {
         let mut plan = Plan::nothing();
-        let catalog = self.door.foreign.catalog.load();
+        let catalog = self.shared.foreign.catalog.load();
         for statement in all {
             plan.write(&writes(statement, &self.facts(planned), &*catalog));
         }
@@ -235,17 +235,17 @@ impl Connection<'_> {
         planned: Planned<'_>,
         plan: &mut Plan,
     ) -> Result<(), Reason> {
-        let now = self.door.versions.now();
+        let now = self.shared.versions.now();
         let snapshot = match self.session.serving() {
             Serving::Yes { snapshot } => snapshot,
             Serving::Opens => None,
             Serving::Ask => return Err(Reason::OpaqueSession),
             Serving::No(reason) => return Err(reason),
         };
-        if self.door.is_off() || self.locals.cache_type == CacheType::Off {
+        if self.shared.is_off() || self.locals.cache_type == CacheType::Off {
             return Err(Reason::CacheOff);
         }
-        self.door.open().ok_or(Reason::NoFollower)?;
+        self.shared.open().ok_or(Reason::NoFollower)?;
         let facts = self.facts(planned);
         let catalog = plan.catalog.as_ref().ok_or(Reason::UnknownTable)?;
         let known = match judge(statement, &facts, &**catalog) {
@@ -257,12 +257,12 @@ impl Connection<'_> {
         if self.session.serving() == Serving::Opens && plain && reads_rows_of_tables(statement) {
             plan.opens = Some(now);
         }
-        let Some(stamp) = self.door.versions.stamp(&slots) else {
+        let Some(stamp) = self.shared.versions.stamp(&slots) else {
             let held = self.session.transaction().held();
             let own = slots.iter().any(|slot| held.binary_search(slot).is_ok());
             return Err(if own { Reason::OwnWrites } else { Reason::WriteInFlight });
         };
-        if !self.door.foreign.catalog.is_current(catalog) {
+        if !self.shared.foreign.catalog.is_current(catalog) {
             return Err(Reason::ChangedMeanwhile);
         }
         if planned.binding.is_some_and(|binding| !binding.holds(&self.session)) {
@@ -271,13 +271,13 @@ impl Connection<'_> {
         let digest = digest(planned.text, self.session.mode(), DIGEST_BYTES_MAX);
         let ask = self.ask(planned.asked, snapshot, Instant::now());
         let ask = ask.ok_or(Reason::OpaqueSession)?;
-        let fill = self.door.cache.begin_fill(&ask, stamp, &digest);
+        let fill = self.shared.cache.begin_fill(&ask, stamp, &digest);
         plan.keeping = Some(Keeping::new(fill.ok_or(Reason::FillInFlight)?));
         Ok(())
     }
 
     fn refused(&self, reason: Reason, statement: &Statement<'_>) {
-        self.door.refused(self.thread(), reason, statement.is(Flag::LooksCacheable));
+        self.shared.refused(self.thread(), reason, statement.is(Flag::LooksCacheable));
     }
 
     /// The text that an `EXECUTE` of the text protocol executes; `None` for other statements.

@@ -30,7 +30,7 @@ impl Connection<'_> {
             transaction.take_snapshot(now);
         }
         if plan.intent.turn == (Turn::Begins { snapshot: true }) {
-            transaction.take_snapshot(self.door.versions.now());
+            transaction.take_snapshot(self.shared.versions.now());
         }
         let slots = transaction.begin(&plan.targets);
         self.writes.begin(&slots);
@@ -46,7 +46,7 @@ impl Connection<'_> {
         let bytes = self.link.server.bytes();
         let packet = bytes.get(passing.ready..passing.ready + len).unwrap_or_default();
         if let Err(reason) = keeping.seal(packet, kind, facts, self.link.entered.server) {
-            self.door.counters.refused(self.thread(), reason as usize);
+            self.shared.counters.refused(self.thread(), reason as usize);
         }
     }
 
@@ -55,15 +55,15 @@ impl Connection<'_> {
         if !plan.definitions.is_empty() {
             let scopes = std::mem::take(&mut plan.definitions);
             // Done or unknown: either way the catalog no longer believes what was.
-            let _ = self.door.foreign.keeper.refresh(scopes).await;
+            let _ = self.shared.foreign.keeper.refresh(scopes).await;
         } else if let Some(catalog) = &plan.catalog
             && !plan.targets.is_empty()
-            && !self.door.foreign.catalog.is_current(catalog)
+            && !self.shared.foreign.catalog.is_current(catalog)
         {
-            self.door.versions.bump(&[Slot::EVERYTHING]);
+            self.shared.versions.bump(&[Slot::EVERYTHING]);
         }
         if plan.privileges {
-            self.door.versions.bump_epoch();
+            self.shared.versions.bump_epoch();
         }
         if plan.resets && let Some(status) = status {
             let database = self.session.database().map(<[u8]>::to_vec);
@@ -101,15 +101,15 @@ impl Connection<'_> {
     fn settle_xa(&self, plan: &Plan, settled: &mut Settled, ok: bool) {
         let Some((verb, xid)) = plan.xa.as_ref().filter(|_| ok) else { return };
         match verb {
-            XaVerb::Prepare => self.door.parked.park(xid, &settled.parked),
+            XaVerb::Prepare => self.shared.parked.park(xid, &settled.parked),
             XaVerb::Commit | XaVerb::Rollback => {
                 let change =
                     if *verb == XaVerb::Commit { Change::Happened } else { Change::Nothing };
-                match self.door.parked.take(xid) {
-                    Some(slots) => self.door.versions.end(&slots, change),
+                match self.shared.parked.take(xid) {
+                    Some(slots) => self.shared.versions.end(&slots, change),
                     // Prepared past this door, or before it was there.
                     None if *verb == XaVerb::Commit => {
-                        self.door.versions.bump(&[Slot::EVERYTHING]);
+                        self.shared.versions.bump(&[Slot::EVERYTHING]);
                     }
                     None => {}
                 }
@@ -125,7 +125,7 @@ impl Connection<'_> {
         }
         if !plan.gtid.is_empty() {
             let changed = [settled.happened.as_slice(), &settled.bumped].concat();
-            self.door.foreign.follower.own_commit(&plan.gtid, &changed);
+            self.shared.foreign.follower.own_commit(&plan.gtid, &changed);
         }
         let entered = &self.link.entered;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -140,7 +140,7 @@ impl Connection<'_> {
             unix_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
         });
         for slot in settled.happened.iter().chain(&settled.bumped) {
-            self.door.cache.note_change(*slot, Arc::clone(&noted));
+            self.shared.cache.note_change(*slot, Arc::clone(&noted));
         }
     }
 }

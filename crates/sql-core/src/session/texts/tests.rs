@@ -1,1 +1,60 @@
 //! Tests of session texts.
+
+use super::*;
+use crate::lexer::{Mode, Server};
+
+fn mode() -> Mode {
+    Mode::new(b"", b"utf8mb4", Server::of(b"10.11.19-MariaDB"))
+}
+
+#[test]
+fn values_are_written_in() {
+    let mut texts = Texts::default();
+    texts.prepared(b"S", Some(b"select * from t where a = ? and b = '?' and c < ?"), 1);
+    texts.valued(b"x", Some(b"'it''s'"), 1);
+    texts.valued(b"y", Some(b"-5"), 1);
+    assert_eq!(
+        texts.effective(b"s", b"@X, @y", mode(), 1),
+        Effective::Text(b"select * from t where a = 'it''s' and b = '?' and c < -5".to_vec())
+    );
+}
+
+#[test]
+fn what_is_not_known_is_not_made_up() {
+    let mut texts = Texts::default();
+    let text = b"select * from t where a = ?";
+    texts.prepared(b"s", Some(text), 1);
+    texts.valued(b"x", Some(b"1"), 1);
+    let shape = Effective::Shape(text.to_vec());
+    let whole = Effective::Text(b"select * from t where a = 1".to_vec());
+    assert_eq!(texts.effective(b"s", b"@x", mode(), 1), whole);
+    // Too few, too many, unknown ones.
+    assert_eq!(texts.effective(b"s", b"", mode(), 1), shape);
+    assert_eq!(texts.effective(b"s", b"@x, @x", mode(), 1), shape);
+    assert_eq!(texts.effective(b"s", b"@y", mode(), 1), shape);
+    // Another state of the session.
+    assert_eq!(texts.effective(b"s", b"@x", mode(), 2), Effective::Unknown);
+    texts.prepared(b"s", Some(text), 2);
+    assert_eq!(texts.effective(b"s", b"@x", mode(), 2), shape);
+    texts.valued(b"x", None, 2);
+    assert_eq!(texts.effective(b"s", b"@x", mode(), 2), shape);
+    texts.prepared(b"s", None, 2);
+    assert_eq!(texts.effective(b"s", b"@x", mode(), 2), Effective::Unknown);
+    texts.prepared(b"s", Some(text), 1);
+    texts.forget_values();
+    assert_eq!(texts.effective(b"s", b"@x", mode(), 1), shape);
+    texts.forget();
+    assert_eq!(texts.effective(b"s", b"@x", mode(), 1), Effective::Unknown);
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut texts = Texts::default();
+    for number in 0..2 * TEXTS_MAX {
+        texts.prepared(&number.to_le_bytes(), Some(b"select 1"), 1);
+        texts.valued(&number.to_le_bytes(), Some(b"1"), 1);
+    }
+    assert_eq!((texts.prepared.len(), texts.values.len()), (TEXTS_MAX, VALUES_MAX));
+    texts.prepared(b"long", Some(&[b'x'; TEXT_BYTES_MAX + 1]), 1);
+    assert_eq!(texts.effective(b"long", b"", mode(), 1), Effective::Unknown);
+}

@@ -1,23 +1,26 @@
 //! What all sessions share.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use menshen_config::{SqlSpec, SqlTransactions};
 use menshen_sql_core::judge::{CacheType, Reason};
 use menshen_sql_core::session::Transactions;
 use menshen_sql_core::surface::Globals;
 use menshen_sql_core::versions::Versions;
 
 use super::{Interned, Parked};
-use crate::cache::Cache;
-use crate::control::Foreign;
+use crate::cache::{Cache, CacheLimits};
+use crate::control::{self, ControlSettings, Foreign};
 use crate::counters::{Counters, Event};
 use crate::follow::Gate;
+use crate::upstream::Upstream;
 
 /// What all sessions share.
 #[derive(Debug)]
-pub struct Door {
+pub struct Shared {
     pub(super) cache: Arc<Cache>,
     pub(super) counters: Arc<Counters>,
     pub(super) versions: Versions,
@@ -27,52 +30,50 @@ pub struct Door {
     pub(super) fingerprints: Interned,
     pub(super) accounts: Interned,
     pub(super) parked: Parked,
-    host: Vec<u8>,
     globals: RwLock<Globals>,
     off: AtomicBool,
     started: Instant,
 }
 
-/// What a door is made of.
-#[derive(Debug)]
-pub struct DoorParts {
-    /// Replies.
-    pub cache: Arc<Cache>,
-    /// Counts.
-    pub counters: Arc<Counters>,
-    /// Versions of tables.
-    pub versions: Versions,
-    /// The control account's connections.
-    pub foreign: Foreign,
-    /// `query_cache_*` as configured.
-    pub globals: Globals,
-    /// Whether statements in transactions are served.
-    pub transactions: Transactions,
-    /// Longer commands are judged by so many bytes.
-    pub inspect_bytes_max: usize,
-    /// Session states that are told apart; sessions in others are not cached.
-    pub fingerprints_max: usize,
-}
-
-impl Door {
-    /// A door; its follower and cache run already.
-    #[must_use]
-    pub fn new(parts: DoorParts) -> Arc<Self> {
-        Arc::new(Self {
-            cache: parts.cache,
-            counters: parts.counters,
-            versions: parts.versions,
-            foreign: parts.foreign,
-            transactions: parts.transactions,
-            inspect_bytes_max: parts.inspect_bytes_max,
-            fingerprints: Interned::new(parts.fingerprints_max),
+impl Shared {
+    /// The cache as `spec` says, and the control account's connections to `upstream`.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn begin(spec: &SqlSpec, versions: Versions, upstream: Upstream) -> io::Result<Arc<Self>> {
+        let config = &spec.config;
+        let counters = Arc::new(Counters::new(usize::try_from(spec.threads).unwrap_or(1)));
+        let limits = CacheLimits {
+            bytes_max: config.cache_bytes_max,
+            result_bytes_max: config.result_bytes_max,
+            statements_max: usize::try_from(config.statements_max).unwrap_or(usize::MAX),
+        };
+        let cache_type = match config.cache_type {
+            menshen_config::CacheType::Off => CacheType::Off,
+            menshen_config::CacheType::On => CacheType::On,
+            menshen_config::CacheType::Demand => CacheType::Demand,
+        };
+        let globals = Globals::new(cache_type, config.cache_bytes_max, config.result_bytes_max);
+        let foreign = control::start(ControlSettings::of(spec, upstream), versions)?;
+        Ok(Arc::new(Self {
+            cache: Cache::new(limits, versions, Arc::clone(&counters)),
+            counters,
+            versions,
+            foreign,
+            transactions: match config.transactions {
+                SqlTransactions::Snapshot => Transactions::Snapshot,
+                SqlTransactions::Never => Transactions::Never,
+            },
+            inspect_bytes_max: usize::try_from(config.inspect_bytes_max).unwrap_or(usize::MAX),
+            fingerprints: Interned::new(
+                usize::try_from(config.fingerprints_max).unwrap_or(usize::MAX),
+            ),
             accounts: Interned::new(ACCOUNTS_MAX),
             parked: Parked::default(),
-            globals: RwLock::new(parts.globals),
-            off: AtomicBool::new(parts.globals.cache_type == CacheType::Off),
-            host: Vec::new(),
+            globals: RwLock::new(globals),
+            off: AtomicBool::new(cache_type == CacheType::Off),
             started: Instant::now(),
-        })
+        }))
     }
 
     /// The settings of the query cache.
@@ -113,11 +114,6 @@ impl Door {
     /// Whether `query_cache_type` is OFF for everybody.
     pub(super) fn is_off(&self) -> bool {
         self.off.load(Ordering::Relaxed)
-    }
-
-    /// How the server sees all clients, where it does not see their own addresses.
-    pub(super) fn host(&self) -> &[u8] {
-        &self.host
     }
 
     /// Counts a statement that is not stored; `looks_cacheable`: the query cache would have been
