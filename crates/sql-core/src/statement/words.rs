@@ -205,6 +205,7 @@ impl Table {
         at = 0;
         while at < FUNCTIONS.len() {
             let place = table.place(FUNCTIONS[at].0);
+            assert!(table.words[place].function.is_none(), "a function is listed twice");
             table.words[place].function = Some(FUNCTIONS[at].1);
             at += 1;
         }
