@@ -2,6 +2,12 @@
 //!
 //! `SKIPPED` is said aloud where there is none; `MENSHEN_REQUIRE_PEERS` makes that a failure.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test, and it tells what it measured"
+)]
+
 #[path = "support/mariadb.rs"]
 mod mariadb;
 
@@ -128,12 +134,7 @@ fn early_fills(bench: &Bench, rounds: usize, mut before: impl FnMut(&mut Session
 }
 
 /// Fills again and again, at once after every change; returns the value that holds at the end.
-fn fills(
-    bench: &Bench,
-    reader: &mut Session,
-    table: usize,
-    over: &AtomicBool,
-) -> Option<String> {
+fn fills(bench: &Bench, reader: &mut Session, table: usize, over: &AtomicBool) -> Option<String> {
     let slots = [slot(&format!("w{table}"))];
     let text = format!("SELECT v FROM t.w{table}");
     let mut entry: Option<(String, _)> = None;
@@ -179,7 +180,6 @@ fn early_events_are_settled_and_without_the_rule_they_are_not() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "the measured lag is what the test is also for")]
 fn four_writers_in_a_loop_leave_nothing_old_behind() {
     let Some(bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Refuse, FOUR) else {
         return;
@@ -243,8 +243,7 @@ fn bumps(bench: &mut Bench, statement: &str, tables: &[&str]) {
     let bumped = |name: &str| bench.versions.version(slot(name)) > before;
     wait(statement, || tables.iter().all(|name| bumped(name)));
     wait("all to settle", || all.iter().all(|name| bench.versions.pending(slot(name)) == 0));
-    let others: Vec<_> =
-        all.iter().filter(|name| !tables.contains(name) && bumped(name)).collect();
+    let others: Vec<_> = all.iter().filter(|name| !tables.contains(name) && bumped(name)).collect();
     assert_eq!(others, Vec::<&&str>::new(), "{statement}");
 }
 
@@ -274,8 +273,10 @@ fn foreign_writes_of_every_kind_are_seen() {
         bumps(bench, &cascade, &["p", "c"]);
         bumps(bench, "CALL t.w()", &["m"]);
         let id = 10 + delete;
-        let first = format!("XA START '{xa}';; INSERT INTO t.p VALUES ({id});; XA END '{xa}';; \
-             XA PREPARE '{xa}'");
+        let first = format!(
+            "XA START '{xa}';; INSERT INTO t.p VALUES ({id});; XA END '{xa}';; \
+             XA PREPARE '{xa}'"
+        );
         bench.root.run(&first);
         wait("the prepare to settle", || bench.versions.pending(slot("p")) == 0);
         let before = bench.versions.now();
@@ -400,8 +401,10 @@ fn what_the_account_lacks_is_said() {
     let mut wrong = settings(&bench.server, Rule::Settle, WithoutBinlog::SoleDoor);
     wrong.account = Some(Account { user: "door".to_owned(), password: "falsch".to_owned() });
     let foreign = control::start(wrong, bench.versions).unwrap();
-    let off = || matches!(foreign.follower.state(),
-        FollowState::Off(reason) if reason.code == "control-login-refused");
+    let off = || {
+        matches!(foreign.follower.state(),
+        FollowState::Off(reason) if reason.code == "control-login-refused")
+    };
     wait("the login to be refused", off);
     assert_eq!(foreign.follower.gate(), Gate::Closed);
     foreign.stop();
