@@ -250,7 +250,7 @@ fn bumps(bench: &mut Bench, statement: &str, tables: &[&str]) {
 }
 
 const SCHEMA: &str = "CREATE TABLE t.p (a INT PRIMARY KEY) ENGINE=InnoDB;; \
-     CREATE TABLE t.c (a INT, FOREIGN KEY (a) REFERENCES t.p (a) ON DELETE CASCADE) ENGINE=InnoDB;; \
+     CREATE TABLE t.c (a INT, FOREIGN KEY (a) REFERENCES t.p (a) ON DELETE CASCADE);; \
      CREATE TABLE t.m (a INT) ENGINE=MyISAM;; CREATE VIEW t.v AS SELECT * FROM t.m;; \
      INSERT INTO t.p VALUES (1), (2), (3), (4);; INSERT INTO t.c VALUES (1), (2);; \
      CREATE PROCEDURE t.w() INSERT INTO t.m VALUES (1)";
