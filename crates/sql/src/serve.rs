@@ -20,7 +20,6 @@
 
 mod exchange;
 mod execute;
-mod explain;
 mod fill;
 mod hit;
 mod interned;
