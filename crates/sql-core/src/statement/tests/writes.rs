@@ -106,7 +106,8 @@ fn definitions_are_whose() {
         ),
         ("create view v1 as select * from t1", "ddl v1:definition"),
         (
-            "create or replace algorithm=merge definer=`u`@`h` sql security definer view db.v1 as select 1",
+            "create or replace algorithm=merge definer=`u`@`h` sql security definer view db.v1 as \
+             select 1",
             "ddl db.v1:definition",
         ),
         ("create sql security definer view v1 as select 1", "ddl v1:definition"),
