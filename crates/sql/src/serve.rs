@@ -20,6 +20,7 @@
 
 mod exchange;
 mod execute;
+mod explain;
 mod fill;
 mod hit;
 mod interned;

@@ -54,8 +54,7 @@ impl Connection<'_> {
 
     /// An execution whose values are not known: what it writes is, but its reply is not stored.
     fn plan_shape(&mut self, shape: &[u8]) -> Plan {
-        let mut plan =
-            self.plan(Planned { text: shape, asked: Asked::Text(shape), binding: None });
+        let mut plan = self.plan(Planned { text: shape, asked: Asked::Text(shape), binding: None });
         plan.keeping = None;
         plan
     }
@@ -66,4 +65,3 @@ pub(super) fn may_be_cached(text: &[u8]) -> bool {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     matches!(first, Some(b's' | b'S' | b'w' | b'W' | b'(' | b'/' | b'-' | b'#'))
 }
-
