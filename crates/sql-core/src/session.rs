@@ -52,6 +52,8 @@ pub struct Session {
     unnamed: bool,
     /// `CREATE TEMPORARY` statements since the server counts.
     made: u64,
+    /// Whether the cache is on for this session.
+    storing: bool,
     fingerprint: Option<u32>,
 }
 
@@ -132,6 +134,7 @@ impl Session {
             doubts: Doubts { untracked: true, ..Doubts::default() },
             unnamed: false,
             made: 0,
+            storing: true,
             fingerprint: None,
         }
     }
@@ -238,6 +241,11 @@ impl Session {
     #[must_use]
     pub const fn texts(&self) -> &Texts {
         &self.texts
+    }
+
+    /// A prepared statement is about to be executed, see [`Texts::executed`].
+    pub fn executed(&mut self, name: &[u8], schema: u64) {
+        self.texts.executed(name, self.storing, schema);
     }
 
     /// What is pending.
@@ -354,6 +362,11 @@ impl Session {
         self.unnamed = true;
     }
 
+    /// Says whether the cache is on: what is prepared while it is off is not stored later.
+    pub const fn store(&mut self, cache: CacheType) {
+        self.storing = !matches!(cache, CacheType::Off);
+    }
+
     /// The server answered [`tracking`], with OK or not.
     pub fn tracked(&mut self, ok: bool, status: Option<u16>) {
         self.unnamed = false;
@@ -437,6 +450,7 @@ impl Session {
             Change::Opaque => self.doubts.opaque = true,
             Change::XaBegins => self.doubts.xa |= ok,
             Change::Prepared { name, text } if ok => {
+                let under = self.storing.then_some(under);
                 self.texts.prepared(name, text.as_deref(), under);
             }
             Change::Prepared { name, .. } | Change::Deallocated(name) => {

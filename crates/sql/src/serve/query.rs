@@ -1,10 +1,13 @@
 //! `COM_QUERY`: from the cache, by the surface, or by the server.
 
+use menshen_sql_core::judge::CacheType;
 use menshen_sql_core::session::{Effective, Protocol, Serving};
+use menshen_sql_core::statement::{Flag, read};
 use menshen_sql_core::wire::Reply;
 
 use super::Connection;
 use super::exchange::Rest;
+use super::explain::judged;
 use super::hit::Asked;
 use super::plan::{Plan, Planned};
 use crate::relay::Left;
@@ -13,9 +16,7 @@ impl Connection<'_> {
     /// A statement that is there whole.
     pub(super) async fn query(&mut self, text: &[u8], bytes: &[u8]) -> Result<(), Left> {
         if may_be_cached(text) {
-            if self.session.serving() == Serving::Ask {
-                self.track().await?;
-            }
+            self.track_for(text).await?;
             if !self.session.has_temporary() && self.answered(Asked::Text(text), bytes).await? {
                 return Ok(());
             }
@@ -31,13 +32,13 @@ impl Connection<'_> {
         // What is prepared or assigned now is of the session as it is now. Without room for another
         // state it has no number, and nothing of it is remembered.
         let _ = self.key_number(Protocol::Text);
+        let off = self.is_off();
+        self.session.store(if off { CacheType::Off } else { self.locals.cache_type });
         let plan = match self.effective(text) {
             None => self.plan(Planned { text, asked: Asked::Text(text), binding: None }),
             Some(Effective::Text(whole)) => {
                 let asked = Asked::Text(&whole);
-                if self.session.serving() == Serving::Ask {
-                    self.track().await?;
-                }
+                self.track_for(&whole).await?;
                 if !self.session.has_temporary() && self.answered(asked, bytes).await? {
                     return Ok(());
                 }
@@ -50,6 +51,22 @@ impl Connection<'_> {
             self.replay().await?;
         }
         self.forward(bytes, Rest::NOTHING, Reply::Results, plan).await
+    }
+
+    /// Has the server report the session's state anew, if that is wanted and the statement is one
+    /// for the cache. Only then: reports clear what `SHOW WARNINGS` and the like would tell, which a
+    /// SELECT for the cache clears too and never asks for.
+    pub(super) async fn track_for(&mut self, text: &[u8]) -> Result<(), Left> {
+        if self.session.serving() != Serving::Ask {
+            return Ok(());
+        }
+        let statement = read(text, self.session.mode());
+        let facts = self.session.facts(self.locals.cache_type);
+        let catalog = self.shared.foreign.catalog.load();
+        if statement.is(Flag::Several) || judged(&statement, &facts, &catalog).is_err() {
+            return Ok(());
+        }
+        self.track().await
     }
 
     /// An execution whose values are not known: what it writes is, but its reply is not stored.
