@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use menshen_sql_core::catalog::{Catalog, Scope};
 use menshen_sql_core::judge::{
-    CacheType, Facts, Names, Reason, Relation, Table, Unseen, Written, writes,
+    CacheType, Facts, Names, Reason, Table, Unseen, Written, writes,
 };
 use menshen_sql_core::session::{Effective, Intent, Serving, Target, Undo};
 use menshen_sql_core::statement::{
@@ -216,7 +216,7 @@ impl Connection<'_> {
         }
     }
 
-    /// What `LOCK TABLES … WRITE` names, with what is below it.
+    /// What `LOCK TABLES … WRITE` names; tables below a view stay as they are, as in the server.
     fn locked(&self, statement: &Statement<'_>, plan: &Plan) -> Vec<Slot> {
         let Some(catalog) = &plan.catalog else { return Vec::new() };
         let mut slots = Vec::new();
@@ -226,9 +226,6 @@ impl Connection<'_> {
             let Some(database) = database else { continue };
             let name = target.name.bytes();
             slots.push(slot(&catalog.canonical(database, &name)));
-            if let Relation::Known(known) = catalog.relation(database, &name) {
-                slots.extend(known.reads.iter().map(slot));
-            }
         }
         slots
     }
