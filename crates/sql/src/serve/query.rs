@@ -15,6 +15,7 @@ use crate::relay::Left;
 impl Connection<'_> {
     /// A statement that is there whole.
     pub(super) async fn query(&mut self, text: &[u8], bytes: &[u8]) -> Result<(), Left> {
+        let mut compared = None;
         if may_be_cached(text) {
             self.track_for(text).await?;
             if !self.session.has_temporary() && self.answered(Asked::Text(text), bytes).await? {
@@ -24,7 +25,7 @@ impl Connection<'_> {
         if self.surfaced(text).await? {
             return Ok(());
         }
-        self.ask_server(text, bytes).await
+        self.ask_server(text, compared.as_deref().unwrap_or(text), bytes).await
     }
 
     /// A statement that the cache did not answer as it is.
@@ -35,7 +36,13 @@ impl Connection<'_> {
         let off = self.is_off();
         self.session.store(if off { CacheType::Off } else { self.locals.cache_type });
         let plan = match self.effective(text) {
-            None => self.plan(Planned { text, asked: Asked::Text(text), binding: None }),
+            None => self.plan(Planned { text, asked: Asked::Text(compared), binding: None }),
+            Some(Effective::Text(whole)) if !self.is_kept(text) => {
+                let mut plan =
+                    self.plan(Planned { text: &whole, asked: Asked::Text(&whole), binding: None });
+                plan.keeping = None;
+                plan
+            }
             Some(Effective::Text(whole)) => {
                 let asked = Asked::Text(&whole);
                 self.track_for(&whole).await?;
@@ -50,6 +57,7 @@ impl Connection<'_> {
         if plan.intent.diagnostics {
             self.replay().await?;
         }
+        self.note_prepared(&plan);
         self.forward(bytes, Rest::NOTHING, Reply::Results, plan).await
     }
 
