@@ -3,6 +3,7 @@
 use menshen_sql_core::judge::CacheType;
 use menshen_sql_core::session::{Effective, Protocol, Serving};
 use menshen_sql_core::statement::{Flag, read};
+use menshen_sql_core::surface::stripped;
 use menshen_sql_core::wire::Reply;
 
 use super::Connection;
@@ -18,7 +19,11 @@ impl Connection<'_> {
         let mut compared = None;
         if may_be_cached(text) {
             self.track_for(text).await?;
-            if !self.session.has_temporary() && self.answered(Asked::Text(text), bytes).await? {
+            if self.locals.strip_comments {
+                compared = stripped(text, self.session.mode());
+            }
+            let asked = Asked::Text(compared.as_deref().unwrap_or(text));
+            if !self.session.has_temporary() && self.answered(asked, bytes).await? {
                 return Ok(());
             }
         }
@@ -28,8 +33,13 @@ impl Connection<'_> {
         self.ask_server(text, compared.as_deref().unwrap_or(text), bytes).await
     }
 
-    /// A statement that the cache did not answer as it is.
-    async fn ask_server(&mut self, text: &[u8], bytes: &[u8]) -> Result<(), Left> {
+    /// A statement that the cache did not answer as it is; `compared` is what it is stored under.
+    async fn ask_server(
+        &mut self,
+        text: &[u8],
+        compared: &[u8],
+        bytes: &[u8],
+    ) -> Result<(), Left> {
         // What is prepared or assigned now is of the session as it is now. Without room for another
         // state it has no number, and nothing of it is remembered.
         let _ = self.key_number(Protocol::Text);
@@ -37,12 +47,6 @@ impl Connection<'_> {
         self.session.store(if off { CacheType::Off } else { self.locals.cache_type });
         let plan = match self.effective(text) {
             None => self.plan(Planned { text, asked: Asked::Text(compared), binding: None }),
-            Some(Effective::Text(whole)) if !self.is_kept(text) => {
-                let mut plan =
-                    self.plan(Planned { text: &whole, asked: Asked::Text(&whole), binding: None });
-                plan.keeping = None;
-                plan
-            }
             Some(Effective::Text(whole)) => {
                 let asked = Asked::Text(&whole);
                 self.track_for(&whole).await?;
@@ -57,7 +61,6 @@ impl Connection<'_> {
         if plan.intent.diagnostics {
             self.replay().await?;
         }
-        self.note_prepared(&plan);
         self.forward(bytes, Rest::NOTHING, Reply::Results, plan).await
     }
 
