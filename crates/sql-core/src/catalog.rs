@@ -2,8 +2,8 @@
 //!
 //! A catalog is a snapshot that never changes; the next one shares what stayed the same. It answers
 //! through [`Names`] what a read of a name depends on and what a write to it changes. Where it does
-//! not know (a name that could not be read, a body with dynamic SQL, too many tables) it says so and
-//! never guesses: the caller takes that for uncacheable or for everything.
+//! not know (a name that could not be read, a body with dynamic SQL, too many tables) it says so
+//! and never guesses: the caller takes that for uncacheable or for everything.
 //!
 //! Sources: `information_schema` of MariaDB and MySQL (TABLES, VIEWS, TRIGGERS, ROUTINES, EVENTS,
 //! REFERENTIAL_CONSTRAINTS), MariaDB `sql/sql_show.cc`.
