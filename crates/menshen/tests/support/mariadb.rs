@@ -40,7 +40,9 @@ impl Mariadb {
         command.arg("--no-defaults").args(as_root());
         command.arg(format!("--datadir={}", folder.path().join("data").display()));
         command.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
-        command.arg("--innodb-log-file-size=8M").stdin(Stdio::null());
+        // Many servers at once use up what the kernel has for asynchronous IO.
+        command.args(["--innodb-log-file-size=8M", "--innodb-use-native-aio=0"]);
+        command.stdin(Stdio::null());
         let made = command.output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
         let address = peers::free_address();
@@ -199,6 +201,7 @@ fn launch(program: &Path, folder: &Path, address: SocketAddr, options: &[String]
     command
         .args([format!("--bind-address={}", address.ip()), format!("--port={}", address.port())]);
     command.args(["--skip-name-resolve", "--innodb-log-file-size=8M"]);
+    command.arg("--innodb-use-native-aio=0");
     command.args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=2"]);
     command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command.spawn().unwrap()
