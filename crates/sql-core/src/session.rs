@@ -7,8 +7,8 @@
 //! being pending ([`Settled`]).
 //!
 //! It must never call a session understood that is not: whatever may have changed state in a way
-//! the server does not report by name (a function that makes a temporary table, a procedure that
-//! prepares statements) makes it *opaque* until the client resets it. How it fails: opaque sessions
+//! the server does not report by name (a routine that may have
+//! made a temporary table) makes it *opaque* until the client resets it. How it fails: opaque sessions
 //! and servers that report nothing are relayed and never served.
 //!
 //! Cited: MariaDB `sql/session_tracker.cc` and the protocol's page on OK packets. Measured on
@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::judge::{CacheType, Facts, Reason, Table};
-use crate::lexer::{Mode, Server};
+use crate::lexer::{Dialect, Mode, Server};
 use crate::statement::Value;
 use crate::versions::Slot;
 
@@ -50,6 +50,8 @@ pub struct Session {
     role: Box<[u8]>,
     doubts: Doubts,
     unnamed: bool,
+    /// `CREATE TEMPORARY` statements since the server counts.
+    made: u64,
     fingerprint: Option<u32>,
 }
 
@@ -96,6 +98,8 @@ struct Doubts {
     fixed_time: bool,
     /// `SET TRANSACTION` for the next transaction.
     next_isolation: bool,
+    /// Something changed without a name, which may be a temporary table that was made.
+    unnamed: bool,
     /// In an XA transaction.
     xa: bool,
     /// An ERR within a transaction: it may be over.
@@ -127,6 +131,7 @@ impl Session {
             role: Box::default(),
             doubts: Doubts { untracked: true, ..Doubts::default() },
             unnamed: false,
+            made: 0,
             fingerprint: None,
         }
     }
@@ -156,7 +161,7 @@ impl Session {
         if let Some((_, reason)) = rows.into_iter().find(|(is, _)| *is) {
             return Serving::No(reason);
         }
-        if doubts.stale || doubts.unheard {
+        if doubts.stale || doubts.unheard || doubts.unnamed {
             return Serving::Ask;
         }
         match (self.in_transaction(), self.status & AUTOCOMMIT != 0) {
@@ -360,6 +365,20 @@ impl Session {
         }
     }
 
+    /// Whether the server must be asked how many temporary tables this session has made: the value
+    /// of its status variable `Com_create_temporary_table`.
+    #[must_use]
+    pub const fn is_miscounted(&self) -> bool {
+        self.doubts.unnamed
+    }
+
+    /// The server's count. Where it is not what this session has been seen to make, a routine or
+    /// trigger has made one, and nobody knows its name.
+    pub fn counted(&mut self, made: Option<u64>) {
+        self.doubts.unnamed = false;
+        self.doubts.opaque |= made != Some(self.made);
+    }
+
     /// A reply has ended: applies what the statement changes and settles what is pending.
     ///
     /// `status` is the last status word, `None` when the server answered with ERR.
@@ -387,7 +406,12 @@ impl Session {
 
     fn apply(&mut self, intent: &Intent, ok: bool) {
         let unnamed = core::mem::take(&mut self.unnamed);
-        self.doubts.opaque |= unnamed && intent.opaque_if_unnamed;
+        if unnamed && intent.opaque_if_unnamed {
+            // Only MariaDB counts temporary tables that are made.
+            self.doubts.unnamed = self.server.dialect == Dialect::Mariadb;
+            self.doubts.opaque |= !self.doubts.unnamed;
+            self.doubts.stale = true;
+        }
         self.doubts.opaque |= !ok && intent.several && !intent.changes.is_empty();
         if intent.consumes_isolation && self.doubts.next_isolation && !self.in_transaction() && ok {
             self.doubts.next_isolation = false;
@@ -423,6 +447,8 @@ impl Session {
             }
             Change::ValuesForgotten => self.texts.forget_values(),
             Change::TextsForgotten => self.texts.forget(),
+            Change::TemporaryCounted => self.made += 1,
+            Change::CountsFlushed => self.made = if ok { 0 } else { self.made },
             Change::TemporaryMade(table) if self.temporary.contains(table) => {}
             Change::TemporaryMade(_) if self.temporary.len() >= TEMPORARY_MAX => {
                 self.doubts.opaque = true;

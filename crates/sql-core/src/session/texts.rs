@@ -109,8 +109,8 @@ impl Texts {
     }
 
     fn written_in(&self, text: &[u8], using: &[u8], mode: Mode, under: u32) -> Option<Vec<u8>> {
-        let mut values = Lexer::new(using, mode)
-            .filter(|token| token.kind != TokenKind::Punctuation(b','));
+        let mut values =
+            Lexer::new(using, mode).filter(|token| token.kind != TokenKind::Punctuation(b','));
         let mut out = Vec::with_capacity(text.len());
         let mut copied = 0;
         for token in Lexer::new(text, mode) {

@@ -218,9 +218,10 @@ impl Connection<'_> {
             bytes = rewritten;
         }
         let place = HEADER_BYTES + 1..HEADER_BYTES + 5;
-        let last = self.bindings.last.filter(|_| {
-            bytes.get(place.clone()) == Some(&LAST_STATEMENT.to_le_bytes()[..])
-        });
+        let last = self
+            .bindings
+            .last
+            .filter(|_| bytes.get(place.clone()) == Some(&LAST_STATEMENT.to_le_bytes()[..]));
         if let (Some(number), Some(field)) = (last, bytes.get_mut(place)) {
             field.copy_from_slice(&number.to_le_bytes());
         }

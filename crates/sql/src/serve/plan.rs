@@ -16,9 +16,7 @@ use menshen_sql_core::judge::{
     CacheType, Facts, Names, Reason, Relation, Table, Unseen, Written, writes,
 };
 use menshen_sql_core::session::{Effective, Intent, Serving, Target, Undo};
-use menshen_sql_core::statement::{
-    Flag, Kind, Statement, What, XaVerb, digest, read, statements,
-};
+use menshen_sql_core::statement::{Flag, Kind, Statement, What, XaVerb, digest, read, statements};
 use menshen_sql_core::surface::Patch;
 use menshen_sql_core::versions::Slot;
 

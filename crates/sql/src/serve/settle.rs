@@ -65,7 +65,9 @@ impl Connection<'_> {
         if plan.privileges {
             self.shared.versions.bump_epoch();
         }
-        if plan.resets && let Some(status) = status {
+        if plan.resets
+            && let Some(status) = status
+        {
             let database = self.session.database().map(<[u8]>::to_vec);
             self.begin_anew(database.as_deref(), status);
             return;
@@ -95,6 +97,8 @@ impl Connection<'_> {
         if ok && !plan.locks.is_empty() {
             let slots = self.session.transaction_mut().lock(&plan.locks);
             self.writes.begin(&slots);
+            // What is stored goes at once, as in the server.
+            self.shared.versions.bump(&slots);
         }
     }
 
