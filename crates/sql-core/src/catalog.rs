@@ -213,7 +213,8 @@ struct Object {
 #[derive(Clone, Debug)]
 enum Kind {
     /// A table whose changes are made by this server alone.
-    Table { transactional: bool },
+    /// A table of rows. `pure`: no virtual column computes what a read must not be cached for.
+    Table { transactional: bool, pure: bool },
     /// A view; `pure` when it calls nothing but allowed functions.
     View { body: Body, pure: bool },
     /// A MERGE table: its rows are those of its children.

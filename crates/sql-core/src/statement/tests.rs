@@ -340,6 +340,7 @@ fn rows_repeat_names_and_calls() {
     let statement = read(text.as_bytes(), MODE);
     assert!(!statement.is(Flag::Uncertain));
     assert_eq!(statement.calls.len(), 2);
+    assert!(statement.names.iter().all(|name| name.name.raw != b"_binary"));
     let many = (0..5000).map(|at| format!("a{at},")).collect::<String>();
     assert!(read(format!("select {many} 1 from t").as_bytes(), MODE).is(Flag::Uncertain));
 }

@@ -187,6 +187,12 @@ impl Reading<'_> {
                 self.builder.view(bytes(&row, 0), bytes(&row, 1), bytes(&row, 2));
             }
         }
+        // Of stored ones the rows have the values.
+        let generated = format!("{filter} AND EXTRA LIKE 'VIRTUAL%'");
+        let columns = "TABLE_SCHEMA, TABLE_NAME, GENERATION_EXPRESSION";
+        for row in self.rows(columns, "COLUMNS", &generated).await? {
+            self.builder.virtual_column(bytes(&row, 0), bytes(&row, 1), bytes(&row, 2));
+        }
         for (db, name) in merged.iter().take(MERGED_MAX) {
             let text = format!("SHOW CREATE TABLE {}.{}", quoted(db)?, quoted(name)?);
             match self.client.query(&text, 1).await {
