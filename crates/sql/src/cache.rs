@@ -312,7 +312,7 @@ impl Cache {
 
     /// Entries are gone: frees their bytes, counts.
     fn leave(&self, thread: usize, gone: impl IntoIterator<Item = Entry>, why: Leave) -> u64 {
-        let mut freed = 0;
+        let (mut freed, mut count, mut splits, mut last) = (0, 0, 0, 0);
         for mut entry in gone {
             for slot in entry.slots() {
                 if self.users[usize::from(slot.number())].fetch_sub(1, Relaxed) == 1 {
@@ -320,27 +320,31 @@ impl Cache {
                 }
             }
             entry.fold();
-            let charge = entry.charge();
+            last = entry.charge();
+            freed += last;
+            count += 1;
+            splits += u64::from(entry.split);
             let figures = entry.figures();
-            figures.bytes.fetch_sub(charge, Relaxed);
+            figures.bytes.fetch_sub(last, Relaxed);
             if !entry.was_hit() {
                 figures.wasted.fetch_add(1, Relaxed);
             }
-            let event = match why {
-                Leave::Stale => Some(Event::StaleDrop),
-                Leave::Expired => Some(Event::ExpiredDrop),
-                Leave::Pruned => Some(Event::Prune),
-                Leave::Replaced | Leave::Emptied => None,
-            };
-            if let Some(event) = event {
-                self.counters.count(thread, event);
-            }
-            self.room.entry_left(charge, entry.split);
-            // First the memory, then the number that says it is free.
-            drop(entry);
-            self.room.give_back(charge);
-            freed += charge;
         }
+        if count == 0 {
+            return 0;
+        }
+        let event = match why {
+            Leave::Stale => Some(Event::StaleDrop),
+            Leave::Expired => Some(Event::ExpiredDrop),
+            Leave::Pruned => Some(Event::Prune),
+            Leave::Replaced | Leave::Emptied => None,
+        };
+        if let Some(event) = event {
+            self.counters.add(thread, event, count);
+        }
+        self.room.entries_left(count, splits, last);
+        // The memory went before the number that says it is free.
+        self.room.give_back(freed);
         freed
     }
 }

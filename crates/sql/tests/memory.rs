@@ -10,7 +10,7 @@ use menshen_sys::memory::{own_resident_bytes, trim};
 
 /// sysbench's point select and its reply of one row.
 const KEY_BYTES: u64 = 49;
-const REPLY_BYTES: u64 = 220;
+const REPLY: [u8; 220] = [b'r'; 220];
 const ENTRIES: u64 = 200_000;
 
 #[test]
@@ -26,7 +26,7 @@ fn an_entry_takes_what_it_is_charged_and_less_than_600_bytes_beyond_itself() {
         let stamp = cache.versions().stamp(&[slot]).unwrap();
         let mut fill =
             cache.begin_fill(&ask, stamp, b"SELECT c FROM sbtest1 WHERE id = ?").unwrap();
-        fill.push(&[b'r'; REPLY_BYTES as usize]);
+        fill.push(&REPLY);
         assert_eq!(fill.finish([0; 2], 100), Stored::Kept);
     };
     // Places that are made once are not what an entry takes.
@@ -36,7 +36,7 @@ fn an_entry_takes_what_it_is_charged_and_less_than_600_bytes_beyond_itself() {
     (0..ENTRIES).for_each(fill);
     let taken = own_resident_bytes().unwrap() - before;
     let charged = cache.used();
-    let overhead = taken / ENTRIES - KEY_BYTES - REPLY_BYTES;
+    let overhead = taken / ENTRIES - KEY_BYTES - REPLY.len() as u64;
     assert!(overhead <= 600, "overhead {overhead} bytes for each entry");
     assert!(taken <= charged + (4 << 20), "taken {taken}, charged {charged}");
     assert!(taken * 10 >= charged * 7, "taken {taken}, charged {charged}: charged too much");

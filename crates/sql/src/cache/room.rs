@@ -82,14 +82,16 @@ impl Room {
         split
     }
 
-    pub(super) fn entry_left(&self, charge: u64, split: bool) {
+    /// Entries are gone, of which so many lay in pieces; `charge` is that of the last.
+    pub(super) fn entries_left(&self, count: u64, splits: u64, charge: u64) {
         self.gap_bytes.store(charge, SeqCst);
-        if split {
-            let _ = self.splits.fetch_update(SeqCst, SeqCst, |splits| splits.checked_sub(1));
+        if splits > 0 {
+            let less = |all: u64| Some(all.saturating_sub(splits));
+            let _ = self.splits.fetch_update(SeqCst, SeqCst, less);
         }
-        let left = self.entries.fetch_sub(1, Relaxed) - 1;
+        let left = self.entries.fetch_sub(count, Relaxed) - count;
         // Gaps lie between entries: neighbours grow together.
-        let _ = self.gaps.fetch_update(SeqCst, SeqCst, |gaps| Some((gaps + 1).min(left)));
+        let _ = self.gaps.fetch_update(SeqCst, SeqCst, |gaps| Some((gaps + count).min(left)));
     }
 
     /// Gaps and split replies, as the server's allocator would have them.
@@ -262,15 +264,17 @@ impl Cache {
     /// Looks at a few entries, going on where it stopped; bytes of the stale ones it dropped.
     fn drop_some_stale(&self, thread: usize) -> u64 {
         let (mut freed, mut seen) = (0, 0);
+        let few = self.room.entries.load(Relaxed) <= STALE_LOOKS_OF_FEW as u64;
+        let looks = if few { STALE_LOOKS_OF_FEW } else { STALE_LOOKS };
         for _ in 0..SHARDS {
             let number = self.room.hand.load(Relaxed) % SHARDS;
             let mut part = self.part_number(number);
-            let swept = part.entries.sweep(&self.versions, STALE_LOOKS_MAX - seen);
+            let swept = part.entries.sweep(&self.versions, looks - seen);
             self.room.publish(number, &part.entries);
             drop(part);
             seen += swept.seen;
             freed += self.leave(thread, swept.stale, Leave::Stale);
-            if seen >= STALE_LOOKS_MAX {
+            if seen >= looks {
                 break;
             }
             self.room.hand.store(number + 1, Relaxed);
@@ -295,7 +299,9 @@ impl Cache {
 const SMALL_PART: u64 = 10;
 /// Warm entries met on the way to one that goes; then the next goes however warm.
 const STEPS_MAX: u32 = 256;
-/// Entries looked at for stale ones before a good one is evicted.
-const STALE_LOOKS_MAX: usize = 512;
+/// Entries looked at for stale ones before a good one is evicted: some microseconds of a fill.
+const STALE_LOOKS: usize = 64;
+/// With no more entries than this all are looked at.
+const STALE_LOOKS_OF_FEW: usize = 512;
 /// Evictions for one request of room.
 const ROUNDS_MAX: u32 = 1 << 20;
