@@ -6,8 +6,10 @@
 //! function here, a row in [`TARGETS`], a file in `fuzz/fuzz_targets/` and seeds in `fuzz/corpus/`,
 //! all named with `sql-` before the function's name.
 
+pub use statement::{lexer, statement};
 pub use wire::{login, packets, prepared, response, status};
 
+pub(crate) mod statement;
 pub(crate) mod wire;
 
 /// One fuzz target: checks the invariants on any bytes.
@@ -15,9 +17,11 @@ pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus folder.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("sql-lexer", lexer),
     ("sql-login", login),
     ("sql-packets", packets),
     ("sql-prepared", prepared),
     ("sql-response", response),
+    ("sql-statement", statement),
     ("sql-status", status),
 ];

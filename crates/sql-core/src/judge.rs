@@ -34,7 +34,7 @@ pub struct Table {
 /// their case as the server's `lower_case_table_names` says. The system schemas are never asked
 /// for.
 pub trait Names {
-    /// What `database.name` is.
+    /// What `database.name` is; in a database that does not exist, [`Relation::Missing`].
     fn relation(&self, database: &[u8], name: &[u8]) -> Relation<'_>;
 
     /// What the stored procedure or function `database.name` may write.
@@ -104,7 +104,7 @@ pub struct Effect {
 }
 
 /// Which kind of routine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RoutineKind {
     /// Called by `CALL`.
     Procedure,
@@ -173,6 +173,9 @@ pub struct Written<'n> {
     pub privileges: bool,
     /// The rows come after the reply (`INSERT DELAYED`).
     pub delayed: bool,
+    /// Tables that `LOCK TABLES … WRITE` locks, views unfolded: with
+    /// `query_cache_wlock_invalidate` they count as written until they are unlocked.
+    pub write_locked: Vec<Cow<'n, Table>>,
     /// A rollback undoes all of it.
     pub transactional: bool,
 }
@@ -214,7 +217,9 @@ pub fn judge<'n>(
     }
 }
 
-/// What `statement` may write. A statement that only reads gives the empty answer.
+/// What `statement` may write. A statement that only reads gives the empty answer; one that is
+/// cacheable need not be asked. For `EXECUTE` the statement behind the name is to be asked instead,
+/// if it is known.
 #[must_use]
 pub fn writes<'n>(
     statement: &Statement<'_>,

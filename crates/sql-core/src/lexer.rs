@@ -9,7 +9,7 @@ use scan::Scan;
 
 mod scan;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// What a session's text is read by: facts of the server's last status word and of tracked
 /// variables.

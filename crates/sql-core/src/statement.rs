@@ -413,6 +413,8 @@ pub enum Flag {
     LooksCacheable = 1 << 22,
     /// Rights change.
     Privileges = 1 << 23,
+    /// Only the head of the statement was read.
+    Truncated = 1 << 25,
     /// A source could not be found as a name (a subscript of a function, `JSON_TABLE`, …).
     OddSource = 1 << 24,
 }
@@ -432,6 +434,15 @@ pub struct Statements<'a> {
 #[must_use]
 pub fn read(bytes: &[u8], mode: Mode) -> Statement<'_> {
     split(bytes, mode).0
+}
+
+/// Reads the head of a statement that is longer than what is inspected: nothing of it is certain.
+#[must_use]
+pub fn read_head(head: &[u8], mode: Mode) -> Statement<'_> {
+    let mut statement = read(head, mode);
+    statement.flags.set(Flag::Truncated);
+    statement.flags.set(Flag::Uncertain);
+    statement
 }
 
 /// All statements of `bytes`, in order; empty ones are left out.

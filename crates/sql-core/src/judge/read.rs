@@ -138,7 +138,7 @@ impl Found<'_, '_> {
         };
         let name = name.bytes();
         // A column `x` of a table called `sys` looks like a system table: asking costs a hit.
-        if qualifier.is_some() && is_system(database) || is_system(database) {
+        if is_system(database) {
             return Err(Reason::SystemTable);
         }
         if is_temporary(self.facts, database, &name) {
@@ -174,6 +174,7 @@ const fn barred(bar: Bar) -> Reason {
 const FLAGS: &[(Flag, Reason)] = &[
     (Flag::SetStatement, Reason::SetStatement),
     (Flag::Analyzed, Reason::NotARead),
+    (Flag::Truncated, Reason::TooLong),
     (Flag::Uncertain, Reason::Uncertain),
     (Flag::Several, Reason::SeveralStatements),
     (Flag::ExecutableComment, Reason::ExecutableComment),

@@ -87,9 +87,6 @@ impl<'n> Tally<'n, '_> {
         if target.what == What::Database {
             return self.database(&target.name.bytes());
         }
-        if matches!(target.what, What::ReadLock | What::WriteLock) {
-            return;
-        }
         let Some(database) = self.database_of(target.qualifier) else {
             // The server answers that no database is selected.
             return;
@@ -102,7 +99,10 @@ impl<'n> Tally<'n, '_> {
             return self.out.definitions.push(table);
         }
         if is_system(&database) {
-            return self.system();
+            if matches!(target.what, What::Rows | What::Definition) {
+                self.system();
+            }
+            return;
         }
         match target.what {
             What::Definition if statement.kind == Kind::Ddl(Ddl::Temporary) => (),
@@ -111,7 +111,15 @@ impl<'n> Tally<'n, '_> {
                 let table = self.names.canonical(&database, &name);
                 self.out.definitions.push(table);
             }
+            What::ReadLock => (),
             _ if temporary => (),
+            What::WriteLock => self.write_lock(&database, &name),
+            // Its rows stay: the query cache forgets it, triggers do not fire.
+            What::Maintained => {
+                let table = self.names.canonical(&database, &name);
+                self.out.transactional = false;
+                self.add(Cow::Owned(table));
+            }
             _ => self.rows(&database, &name),
         }
     }
@@ -127,6 +135,18 @@ impl<'n> Tally<'n, '_> {
                 let table = self.names.canonical(database, name);
                 self.add(Cow::Owned(table));
                 self.everything(Unseen::Relation);
+            }
+        }
+    }
+
+    fn write_lock(&mut self, database: &[u8], name: &[u8]) {
+        match self.names.relation(database, name) {
+            Relation::Known(known) => {
+                self.out.write_locked.extend(known.reads.iter().map(Cow::Borrowed));
+            }
+            Relation::Missing | Relation::Unknown => {
+                let table = self.names.canonical(database, name);
+                self.out.write_locked.push(Cow::Owned(table));
             }
         }
     }
@@ -190,7 +210,8 @@ impl<'n> Tally<'n, '_> {
 
     /// Views that write when they are read.
     fn sources(&mut self, statement: &Statement<'_>) {
-        for name in statement.names.iter().filter(|name| name.role == Role::Source) {
+        let odd = statement.kind == Kind::Rows || statement.is(Flag::OddSource);
+        for name in statement.names.iter().filter(|name| odd || name.role == Role::Source) {
             let Some(database) = self.database_of(name.qualifier) else { continue };
             if is_system(&database) {
                 continue;

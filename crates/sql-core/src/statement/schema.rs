@@ -42,7 +42,10 @@ impl<'a> Head<'a> {
     }
 
     fn definer(&mut self) {
-        self.cursor.eat_byte(b'=');
+        // `SQL SECURITY DEFINER` has none.
+        if !self.cursor.eat_byte(b'=') {
+            return;
+        }
         // `user@host`, `CURRENT_USER()`: one token, the host is a variable to the lexer.
         self.cursor.next();
         if self.cursor.eat_byte(b'(') {

@@ -21,22 +21,19 @@ impl<'a> Head<'a> {
             Key::Role => return self.set_role(),
             _ => (),
         }
-        self.assign(Scope::Session);
-        Kind::Set
+        if self.assign(Scope::Session) { Kind::Set } else { Kind::Unknown }
     }
 
     /// `SET STATEMENT x = 1, y = 2 FOR …`
     fn set_statement(&mut self) -> Kind<'a> {
         self.cursor.next();
+        // Not within itself: depth must not follow the text's length.
+        let nested = self.flags.has(Flag::SetStatement);
         self.flags.set(Flag::SetStatement);
-        self.assign(Scope::Statement);
-        if !self.cursor.eat(Key::For) {
+        if nested || !self.assign(Scope::Statement) || !self.cursor.eat(Key::For) {
             return Kind::Unknown;
         }
         self.base = State::Plain;
-        if self.cursor.peek_key() == Key::Set {
-            return Kind::Unknown;
-        }
         self.kind()
     }
 
@@ -47,11 +44,11 @@ impl<'a> Head<'a> {
         Kind::Set
     }
 
-    /// The list of assignments, up to `FOR` or the end.
-    fn assign(&mut self, default: Scope) {
+    /// The list of assignments, up to `FOR` or the end; false if it is not understood.
+    fn assign(&mut self, default: Scope) -> bool {
         let mut scope = default;
         loop {
-            let Some(item) = self.cursor.peek() else { return };
+            let Some(item) = self.cursor.peek() else { return false };
             match item.key() {
                 Key::Global | Key::Persist | Key::PersistOnly => {
                     self.cursor.next();
@@ -64,10 +61,10 @@ impl<'a> Head<'a> {
                 _ => (),
             }
             if !self.one(scope) {
-                return;
+                return false;
             }
             if !self.cursor.eat_byte(b',') {
-                return;
+                return self.cursor.peek().is_none() || self.cursor.peek_key() == Key::For;
             }
         }
     }
@@ -79,7 +76,10 @@ impl<'a> Head<'a> {
             TokenKind::SystemVariable => system(&item, scope),
             _ if item.key() == Key::Transaction => {
                 let scope = if scope == Scope::Session { self.transaction() } else { scope };
-                let value = self.value();
+                // Its parts are divided by commas too: all of them are the value.
+                let from = self.cursor.offset();
+                while self.cursor.next().is_some() {}
+                let value = Value::Expression(self.cursor.between(from, self.cursor.offset()));
                 self.put(scope, Ident { raw: b"TRANSACTION", quote: 0 }, value);
                 return true;
             }

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use crate::lexer::Mode;
+use crate::lexer::{Mode, TokenKind};
 
 use super::cursor::Cursor;
 use super::walk::State;
@@ -214,7 +214,7 @@ impl<'a> Head<'a> {
         let from = self.cursor.offset();
         // The name is texts, numbers and commas; words behind it are JOIN, ONE PHASE, SUSPEND.
         while let Some(item) = self.cursor.peek() {
-            if item.word.is_some() {
+            if item.kind == TokenKind::Word {
                 break;
             }
             self.cursor.next();
@@ -271,20 +271,14 @@ impl<'a> Head<'a> {
     }
 
     fn analyzed(&mut self) -> Kind<'a> {
+        // Not within itself: depth must not follow the text's length.
+        let nested = self.flags.has(Flag::Analyzed);
         self.flags.set(Flag::Analyzed);
         if self.cursor.eat(Key::Format) {
             self.cursor.eat_byte(b'=');
             self.cursor.next();
         }
-        // One level only: nothing may stand in front of these again.
-        match self.cursor.peek_key() {
-            Key::Analyze | Key::Explain | Key::Describe | Key::Desc | Key::None
-                if !self.cursor.at_byte(b'(') =>
-            {
-                Kind::Unknown
-            }
-            _ => self.kind(),
-        }
+        if nested { Kind::Unknown } else { self.kind() }
     }
 
     pub(super) fn account(&mut self) -> Kind<'a> {
@@ -302,6 +296,9 @@ impl<'a> Head<'a> {
     }
 
     pub(super) fn push(&mut self, qualifier: Option<Ident<'a>>, name: Ident<'a>, what: What) {
-        self.targets.push(Target { qualifier, name, what });
+        let target = Target { qualifier, name, what };
+        if !self.targets.contains(&target) {
+            self.targets.push(target);
+        }
     }
 }

@@ -22,6 +22,7 @@ pub(super) struct Word {
 macro_rules! keys {
     ($($name:ident $text:literal $($reserved:ident)?;)*) => {
         /// Keywords the reader acts on.
+        #[expect(clippy::enum_variant_names, reason = "KEY is a keyword")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Key {
             /// Not a keyword, or one that nothing depends on.
@@ -47,7 +48,7 @@ keys! {
     Character "CHARACTER" r; Charset "CHARSET"; Check "CHECK" r; Checksum "CHECKSUM";
     Clone "CLONE"; Column "COLUMN" r; Commit "COMMIT"; Concurrent "CONCURRENT";
     Consistent "CONSISTENT"; Count "COUNT"; Create "CREATE" r; Cycle "CYCLE"; Data "DATA";
-    Database "DATABASE" r; Deallocate "DEALLOCATE"; Default "DEFAULT" r; Definer "DEFINER";
+    Database "DATABASE"; Deallocate "DEALLOCATE"; Default "DEFAULT" r; Definer "DEFINER";
     Delayed "DELAYED" r; Delete "DELETE" r; Desc "DESC" r; Describe "DESCRIBE" r;
     Diagnostics "DIAGNOSTICS"; Distinct "DISTINCT" r; DistinctRow "DISTINCTROW" r; Do "DO";
     Drop "DROP" r; Dual "DUAL" r; Dumpfile "DUMPFILE"; Errors "ERRORS"; Event "EVENT";
@@ -71,7 +72,7 @@ keys! {
     References "REFERENCES" r; Release "RELEASE" r; Rename "RENAME" r; Repair "REPAIR";
     Repeat "REPEAT" r; Replace "REPLACE" r; Reset "RESET"; Resignal "RESIGNAL" r; Resource "RESOURCE";
     Restart "RESTART"; Returning "RETURNING"; Revoke "REVOKE" r; Role "ROLE"; Rollback "ROLLBACK";
-    Rollup "ROLLUP"; Savepoint "SAVEPOINT"; Schema "SCHEMA" r; Security "SECURITY";
+    Rollup "ROLLUP"; Savepoint "SAVEPOINT"; Schema "SCHEMA"; Security "SECURITY";
     Select "SELECT" r; Sequence "SEQUENCE"; Server "SERVER"; Session "SESSION"; Set "SET" r;
     Share "SHARE"; Show "SHOW" r; Shutdown "SHUTDOWN"; Signal "SIGNAL" r; Slave "SLAVE";
     Snapshot "SNAPSHOT"; Soname "SONAME"; Spatial "SPATIAL" r; Sql "SQL" r;
