@@ -19,7 +19,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::judge::{CacheType, Facts, Reason};
+use crate::judge::{CacheType, Facts, Reason, Table};
 use crate::lexer::{Mode, Server};
 use crate::statement::Value;
 use crate::versions::Slot;
@@ -46,7 +46,7 @@ pub struct Session {
     mode: Mode,
     transaction: Transaction,
     texts: Texts,
-    temporary: Vec<(Box<[u8]>, Box<[u8]>)>,
+    temporary: Vec<Table>,
     role: Box<[u8]>,
     doubts: Doubts,
     unnamed: bool,
@@ -424,15 +424,15 @@ impl Session {
             Change::ValuesForgotten => self.texts.forget_values(),
             Change::TextsForgotten => self.texts.forget(),
             Change::TemporaryMade(database, name) => {
-                let known = self.temporary.iter().any(|one| one.0 == *database && one.1 == *name);
+                let known = self.temporary.iter().any(|one| one.database == *database && one.name == *name);
                 if self.temporary.len() >= TEMPORARY_MAX {
                     self.doubts.opaque = true;
                 } else if !known {
-                    self.temporary.push((database.clone(), name.clone()));
+                    self.temporary.push(Table { database: database.clone(), name: name.clone() });
                 }
             }
             Change::TemporaryGone(database, name) if ok => {
-                self.temporary.retain(|one| one.0 != *database || one.1 != *name);
+                self.temporary.retain(|one| one.database != *database || one.name != *name);
             }
             Change::TemporaryGone(..) => {}
         }

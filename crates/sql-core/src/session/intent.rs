@@ -321,7 +321,9 @@ fn temporary(statement: &Statement<'_>, session: &Session, changes: &mut Vec<Cha
         changes.extend(names.into_iter().map(|(db, name)| Change::TemporaryGone(db, name)));
     } else if statement.is(Flag::Temporary)
         || statement.kind == Kind::Ddl(Ddl::Temporary)
-        || names.iter().any(|name| facts.temporary.contains(name))
+        || names.iter().any(|(database, name)| {
+            facts.temporary.iter().any(|one| one.database == *database && one.name == *name)
+        })
     {
         changes.extend(names.drain(..).map(|(db, name)| Change::TemporaryMade(db, name)));
     }
