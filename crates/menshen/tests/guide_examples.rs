@@ -1,5 +1,6 @@
-//! Examples of the guide, as printed there: settings about certificates and memory are read; those
-//! about PHP run against a real php-fpm, left out where none is installed; `CI` requires it.
+//! Examples of the guide, as printed there: settings about certificates, memory and the sql door
+//! are read; those about PHP run against a real php-fpm, left out where none is installed; `CI`
+//! requires it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 #[allow(dead_code, reason = "each test program uses its part")]
@@ -108,6 +109,15 @@ fn settings_about_certificates_are_read_without_a_problem() {
 fn settings_about_memory_are_read_without_a_problem() {
     let blocks = blocks("out-of-memory.md", "toml");
     assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        assert_eq!(check(block.as_bytes(), "guide", Colour::Plain).report, "", "{block}");
+    }
+}
+
+#[test]
+fn settings_of_the_sql_door_are_read_without_a_problem() {
+    let blocks = blocks("sql.md", "toml");
+    assert_eq!(blocks.len(), 1);
     for block in blocks {
         assert_eq!(check(block.as_bytes(), "guide", Colour::Plain).report, "", "{block}");
     }
