@@ -3,6 +3,7 @@
 //! A statement is a list of tokens, so that mutations can move them; [`joined`] puts blanks and
 //! comments between. Many are refused by the server: that is as good a case as any.
 
+use crate::pieces::{BLANKS, EXPRESSIONS, LITERALS, ODD_LITERALS, TABLES};
 use crate::random::Random;
 
 /// Makes statements.
@@ -37,9 +38,19 @@ impl<'r> Grammar<'r> {
             }
         }
         let tail = [
-            "FOR UPDATE", "LOCK IN SHARE MODE", "INTO @x", "PROCEDURE ANALYSE ( )", ";", "; ;",
-            "INTO OUTFILE 'x'", "LIMIT 2", "LIMIT 1 OFFSET 1", "FOR UPDATE NOWAIT", "LIMIT 1 , 2",
-            "OFFSET 0 ROWS FETCH FIRST 2 ROWS ONLY", "LIMIT ROWS EXAMINED 1000",
+            "FOR UPDATE",
+            "LOCK IN SHARE MODE",
+            "INTO @x",
+            "PROCEDURE ANALYSE ( )",
+            ";",
+            "; ;",
+            "INTO OUTFILE 'x'",
+            "LIMIT 2",
+            "LIMIT 1 OFFSET 1",
+            "FOR UPDATE NOWAIT",
+            "LIMIT 1 , 2",
+            "OFFSET 0 ROWS FETCH FIRST 2 ROWS ONLY",
+            "LIMIT ROWS EXAMINED 1000",
         ];
         if self.random.one_in(12) {
             let text = self.random.of(&tail);
@@ -57,8 +68,12 @@ impl<'r> Grammar<'r> {
             5..7 => self.delete(),
             7 => {
                 let calls = [
-                    "p_write ( 4 )", "p_read ( )", "d1 . p_nest ( )", "d1 . p_write ( 5 )",
-                    "p_nest", "d2 . p_call ( )",
+                    "p_write ( 4 )",
+                    "p_read ( )",
+                    "d1 . p_nest ( )",
+                    "d1 . p_write ( 5 )",
+                    "p_nest",
+                    "d2 . p_call ( )",
                 ];
                 let call = self.random.of(&calls);
                 self.put("CALL");
@@ -107,8 +122,7 @@ impl<'r> Grammar<'r> {
         } else {
             self.sources();
         }
-        let set =
-            ["SET a = 1", "SET t1 . a = 2", "SET t1 . id = 77 , t2 . a = 1", "SET x . a = 1"];
+        let set = ["SET a = 1", "SET t1 . a = 2", "SET t1 . id = 77 , t2 . a = 1", "SET x . a = 1"];
         let set = self.random.of(&set);
         self.put(set);
         if self.random.one_in(2) {
@@ -213,9 +227,18 @@ impl<'r> Grammar<'r> {
         self.put("SELECT");
         if self.random.one_in(6) {
             let option = self.random.of(&[
-                "SQL_CACHE", "SQL_NO_CACHE", "DISTINCT", "ALL", "SQL_CALC_FOUND_ROWS",
-                "STRAIGHT_JOIN", "HIGH_PRIORITY", "SQL_BUFFER_RESULT", "SQL_BIG_RESULT DISTINCT",
-                "DISTINCTROW SQL_CACHE", "/*+ BKA(t1) */", "/*+ x */ SQL_CACHE",
+                "SQL_CACHE",
+                "SQL_NO_CACHE",
+                "DISTINCT",
+                "ALL",
+                "SQL_CALC_FOUND_ROWS",
+                "STRAIGHT_JOIN",
+                "HIGH_PRIORITY",
+                "SQL_BUFFER_RESULT",
+                "SQL_BIG_RESULT DISTINCT",
+                "DISTINCTROW SQL_CACHE",
+                "/*+ BKA(t1) */",
+                "/*+ x */ SQL_CACHE",
             ]);
             self.put(option);
         }
@@ -246,7 +269,8 @@ impl<'r> Grammar<'r> {
             _ => {
                 self.expression();
                 if self.random.one_in(4) {
-                    let alias = ["AS x", "x", "AS 'from t2'", "AS `select`", "AS t2", "from2", "'x'"];
+                    let alias =
+                        ["AS x", "x", "AS 'from t2'", "AS `select`", "AS t2", "from2", "'x'"];
                     let alias = self.random.of(&alias);
                     self.put(alias);
                 }
@@ -265,8 +289,13 @@ impl<'r> Grammar<'r> {
         }
         if self.random.one_in(6) {
             let tail = self.random.of(&[
-                "GROUP BY a", "GROUP BY a WITH ROLLUP", "GROUP BY 1 HAVING COUNT( * ) > 0",
-                "ORDER BY a", "ORDER BY a DESC , 1", "LIMIT 3", "HAVING 1",
+                "GROUP BY a",
+                "GROUP BY a WITH ROLLUP",
+                "GROUP BY 1 HAVING COUNT( * ) > 0",
+                "ORDER BY a",
+                "ORDER BY a DESC , 1",
+                "LIMIT 3",
+                "HAVING 1",
                 "WINDOW w AS ( ORDER BY a )",
             ]);
             self.put(tail);
@@ -277,13 +306,22 @@ impl<'r> Grammar<'r> {
         self.source();
         for _ in 0..self.random.of(&[0, 0, 0, 1, 1, 2]) {
             let join = self.random.of(&[
-                ",", "JOIN", "INNER JOIN", "CROSS JOIN", "STRAIGHT_JOIN", "LEFT JOIN",
-                "RIGHT OUTER JOIN", "NATURAL JOIN", ",", "NATURAL LEFT JOIN",
+                ",",
+                "JOIN",
+                "INNER JOIN",
+                "CROSS JOIN",
+                "STRAIGHT_JOIN",
+                "LEFT JOIN",
+                "RIGHT OUTER JOIN",
+                "NATURAL JOIN",
+                ",",
+                "NATURAL LEFT JOIN",
             ]);
             self.put(join);
             self.source();
             let outer = join.starts_with("LEFT") || join.starts_with("RIGHT");
-            if outer || join.ends_with("JOIN") && !join.starts_with("NAT") && self.random.one_in(3) {
+            if outer || join.ends_with("JOIN") && !join.starts_with("NAT") && self.random.one_in(3)
+            {
                 let on = self.random.of(&["ON 1", "USING ( a )", "ON TRUE", "USING ( id , a )"]);
                 self.put(on);
             }
@@ -315,15 +353,32 @@ impl<'r> Grammar<'r> {
             }
             3 => {
                 let odd = self.random.of(&[
-                    "JSON_TABLE ( '[1,2]' , '$[*]' COLUMNS ( a INT PATH '$' ) ) jt", "DUAL",
-                    "( VALUES ( 1 ) , ( 2 ) ) v", "seq_1_to_3", "seq_1_to_3 , t2",
-                    "p1 PARTITION ( p0 )", "p1 PARTITION ( p0 , px ) x", "sv FOR SYSTEM_TIME ALL",
-                    "information_schema . TABLES", "mysql . user", "t1 USE INDEX ( PRIMARY )",
-                    "t1 FORCE INDEX FOR JOIN ( a )", "t1 IGNORE KEY FOR ORDER BY ( a ) , t2",
-                    "t1 x , t2 y", "t1 AS t2 , t2 AS t1", "( t1 )", "( ( t1 , t2 ) )",
-                    "t1 NATURAL JOIN ( t2 , t3 )", "( t1 JOIN t2 ) , d2 . t4", "TABLE t1",
-                    "( t1 x , ( SELECT a FROM m1 ) y )", "t1 USE INDEX ( ) , t3",
-                    "LATERAL ( SELECT 1 ) x", "t1 value , t2 end", "t1 offset", "t1 lateral , t2",
+                    "JSON_TABLE ( '[1,2]' , '$[*]' COLUMNS ( a INT PATH '$' ) ) jt",
+                    "DUAL",
+                    "( VALUES ( 1 ) , ( 2 ) ) v",
+                    "seq_1_to_3",
+                    "seq_1_to_3 , t2",
+                    "p1 PARTITION ( p0 )",
+                    "p1 PARTITION ( p0 , px ) x",
+                    "sv FOR SYSTEM_TIME ALL",
+                    "information_schema . TABLES",
+                    "mysql . user",
+                    "t1 USE INDEX ( PRIMARY )",
+                    "t1 FORCE INDEX FOR JOIN ( a )",
+                    "t1 IGNORE KEY FOR ORDER BY ( a ) , t2",
+                    "t1 x , t2 y",
+                    "t1 AS t2 , t2 AS t1",
+                    "( t1 )",
+                    "( ( t1 , t2 ) )",
+                    "t1 NATURAL JOIN ( t2 , t3 )",
+                    "( t1 JOIN t2 ) , d2 . t4",
+                    "TABLE t1",
+                    "( t1 x , ( SELECT a FROM m1 ) y )",
+                    "t1 USE INDEX ( ) , t3",
+                    "LATERAL ( SELECT 1 ) x",
+                    "t1 value , t2 end",
+                    "t1 offset",
+                    "t1 lateral , t2",
                 ]);
                 self.put(odd);
             }
@@ -391,7 +446,15 @@ impl<'r> Grammar<'r> {
             }
             10 | 11 if self.depth < 5 => {
                 let before = self.random.of(&[
-                    "", "EXISTS", "NOT EXISTS", "a IN", "a NOT IN", "a = ANY", "1 > ALL", "a <", "NOT",
+                    "",
+                    "EXISTS",
+                    "NOT EXISTS",
+                    "a IN",
+                    "a NOT IN",
+                    "a = ANY",
+                    "1 > ALL",
+                    "a <",
+                    "NOT",
                 ]);
                 self.put(before);
                 self.put("(");
@@ -400,8 +463,22 @@ impl<'r> Grammar<'r> {
             }
             12 if self.depth < 6 => {
                 let name = self.random.of(&[
-                    "UPPER", "IF", "CONCAT", "COALESCE", "GREATEST", "f_pure", "f_read", "d1.f_read",
-                    "LENGTH", "nvl3", "MEDIAN", "NVL", "`f_read`", "`UPPER`", "MAX", "NOW",
+                    "UPPER",
+                    "IF",
+                    "CONCAT",
+                    "COALESCE",
+                    "GREATEST",
+                    "f_pure",
+                    "f_read",
+                    "d1.f_read",
+                    "LENGTH",
+                    "nvl3",
+                    "MEDIAN",
+                    "NVL",
+                    "`f_read`",
+                    "`UPPER`",
+                    "MAX",
+                    "NOW",
                 ]);
                 // Most built-ins take no blank in front of their bracket.
                 let name = if self.random.one_in(9) { name.to_owned() } else { format!("{name}(") };
@@ -494,58 +571,3 @@ pub(crate) fn joined(tokens: &[String], random: &mut Random) -> Vec<u8> {
     }
     text
 }
-
-const TABLES: &[&str] = &[
-    "t1", "t2", "t3", "T1", "t4", "m1", "mm", "m3", "p1", "aria1", "mem1", "sv", "s1", "tr", "count",
-    "select", "my table", "a`b", "a\"b", "t.1", "1st", "5e", "0x", "now", "rand", "value", "recursive",
-    "offset", "sql_cache", "end", "lateral", "table", "user", "tä", "odd table", "docs", "tmp", "v1",
-    "v2", "v3", "vu", "odd view", "vsv", "vf", "vw", "vn", "vs", "vi", "log1", "missing", "x", "value2",
-];
-
-const EXPRESSIONS: &[&str] = &[
-    "COUNT( * )", "SUM( a )", "MAX( b )", "COUNT( DISTINCT a , b )", "NOW( )", "RAND( )",
-    "CURRENT_TIMESTAMP", "CURRENT_USER", "CURRENT_USER( )", "CONNECTION_ID( )", "USER( )",
-    "LAST_INSERT_ID( )", "FOUND_ROWS( )", "@x", "@x := 1", "@@session.sql_mode", "@@rand_seed1",
-    "CASE a WHEN 1 THEN 2 ELSE 3 END", "CAST( a AS CHAR )", "CONVERT( b USING latin1 )", "- a",
-    "DATE_ADD( c , INTERVAL 1 DAY )", "c + INTERVAL a MONTH", "a BETWEEN 1 AND 3", "NOT a", "! a",
-    "NEXT VALUE FOR s1", "NEXTVAL( s1 )", "LASTVAL( s1 )", "DEFAULT( a )", "VALUES( a )", "VALUE( a )",
-    "ROW_NUMBER( ) OVER( ORDER BY id )", "SUM( a ) OVER( PARTITION BY b )", "f_pure ( a )",
-    "f_read ( a )", "d1 . f_read ( 1 )", "f_write ( 1 )", "d2.f_read( 1 )", "UUID( )", "SLEEP( 0 )",
-    "MATCH( b ) AGAINST( 'one' )", "GROUP_CONCAT( b ORDER BY a SEPARATOR '-' )", "DATABASE( )",
-    "CONVERT_TZ( '2020-01-01' , 'UTC' , 'UTC' )", "SYSDATE( )", "UNIX_TIMESTAMP( )", "CURDATE( )",
-    "UNIX_TIMESTAMP( c )", "GET_LOCK( 'x' , 0 )", "JSON_EXTRACT( '[1]' , '$[0]' )", "VERSION( )",
-    "EXTRACT( YEAR FROM c )", "TRIM( LEADING 'x' FROM b )", "SUBSTRING( b FROM 1 FOR 2 )", "a IS NULL",
-    "POSITION( 'o' IN b )", "ROW( 1 , a ) = ROW( 1 , 1 )", "( a , b ) IN( SELECT a , b FROM t2 )",
-    "IF( a , b , c )", "INTERVAL( a , 1 , 2 )", "UTC_DATE", "LOCALTIME", "BENCHMARK( 1 , 1 )", "TRUE",
-    "CURRENT_ROLE", "SESSION_USER( )", "SYSTEM_USER( )", "ROW_COUNT( )", "LOAD_FILE( 'x' )", "?",
-    "JSON_TYPE( j )", "a COLLATE utf8mb4_bin", "b COLLATE utf8mb4_bin", "BINARY b", "DATE '2020-01-01'",
-    "TIMESTAMP '2020-01-01 00:00:00'", "{d '2020-01-01'}", "{ts'2020-01-01 00:00:00'}", "{fn NOW( )}",
-    "WEEK( c )", "FORMAT( d , 2 )", "DAYNAME( c )", "FROM_UNIXTIME( 1000000 )", "ROWNUM( )", "ROWNUM",
-    "PASSWORD( 'x' )", "DATE_FORMAT( c , '%a %b' )", "STR_TO_DATE( '10:11' , '%H:%i' )",
-    "TIMESTAMP( '10:11:12' )", "CAST( '10:11:12' AS DATETIME )", "TIME( '10:11:12' )", "ADDTIME( c , '1' )",
-    "CAST( TIME'10:11:12' AS DATETIME )", "TIME'10:11:12' = c", "TIME'10:11:12' < TIMESTAMP( c )",
-    "CONCAT( TIME'10:11:12' ) > c", "COALESCE( TIME'10:11:12' , c )", "TIME'10:11:12' + INTERVAL 1 DAY",
-    "DATEDIFF( TIME'10:11:12' , c )", "DAYOFWEEK( TIME'10:11:12' )", "IF( 1 , TIME'01:02:03' , c )",
-    "CAST( 101112 AS TIME )", "YEAR( TIME'10:11:12' )", "GREATEST( TIME'01:02:03' , c )", "b || b",
-];
-
-const LITERALS: &[&str] = &[
-    "1", "0", "-1", "1.5", "1e3", ".5", "1.", "0x41", "x'41'", "b'01'", "0b1", "NULL", "TRUE", "'x'",
-    "'it''s'", "'from t2'", "'a\\'b'", "'\\\\'", "N'n'", "_utf8mb4'u'", "'a' 'b'", "'/*'", "'*/'",
-    "'--'", "' # '", "_latin1 x'41'", "'\"'", "_binary'x'", "\\N", "'é'", "n'x'", "''", "'`'",
-];
-
-const ODD_LITERALS: &[&str] = &[
-    "\"double\"", "\"it's\"", "'\\'", "`a`", "1a", "0xZZ", "1.e", "1..2", "@'x'", "$$", "X'4'", "'\\''",
-    "\"\\\"\"", "'a\\", "\"", "`", "'",
-];
-
-const BLANKS: &[&str] = &[
-    " ", "\n", "\t", "\r\n", "\u{b}", "\u{c}", "  ", "/**/", "/* x */", " -- c\n", "#c\n", "--\n",
-    "/* from t3 */", "/* ' */", "/* ` */", "/* \" */", "-- ' \n", "# `\n", "/*!*/", "/*! */",
-    "/*!50000 */", "/*!99999 , t3 */", "/*!999999 , t3 */", "/*M! */", "/*M!100100 */", "--\t\n",
-    "/*M!999999 , d2.t1 */", "/*!50701 , t3 */", "/*!100100 AS x */", "/*+ NO_BKA(t1) */", "--x\n",
-    "/*!50000 , t3 */", "/*M!100100 , t3 */", "/* /* */", "/*!999999 /* */ , t3 */", "/*!100100*/",
-    "/*!080000 , t3 */", "/*!0 */", "/*!5000 */", "/*!1 , t3 */", "--\u{b}x\n", "--\u{1}\n", "/*/ x */",
-    "/*!99999 /* */", "/*M!50701 , t3 */", "/*m!100100 , t3 */", "/*!M100100 , t3 */", "/*\n*/",
-];

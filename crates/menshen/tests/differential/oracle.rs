@@ -397,8 +397,10 @@ impl Lock {
     fn is_noise(&self) -> bool {
         let statistics = [&b"table_stats"[..], b"column_stats", b"index_stats"];
         let user = self.kind == "User lock";
-        let statistics = *self.table.database == *b"mysql" && statistics.contains(&&*self.table.name);
-        user || statistics || matches!(&*self.kind, "Global read lock" | "Backup lock" | "Schema metadata lock")
+        let statistics =
+            *self.table.database == *b"mysql" && statistics.contains(&&*self.table.name);
+        user || statistics
+            || matches!(&*self.kind, "Global read lock" | "Backup lock" | "Schema metadata lock")
     }
 
     /// A lock of another kind than a table's is a function: never covered.
@@ -448,7 +450,9 @@ fn is_row_write(statement: &Statement<'_>) -> bool {
 const OPTIONS: &[&str] = &[
     "--secure-file-priv=",
     "--innodb-stats-auto-recalc=OFF",
-    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-method=nosync",
+    "--skip-innodb-doublewrite",
+    "--sync-frm=OFF",
     "--max-connections=50",
     "--log-bin-trust-function-creators=ON",
 ];

@@ -158,7 +158,8 @@ impl Builder {
         let mode = Mode::new(b"", b"utf8mb4", self.server);
         let mut body = Body::read(definition, mode, self.catalog.letters);
         let read = statement::read(definition, mode);
-        body.opaque |= definition.is_empty() || read.is(Flag::Uncertain);
+        let one = read.kind == statement::Kind::Select && !read.is(Flag::Several);
+        body.opaque |= !one || read.is(Flag::Uncertain);
         let variables = read.is(Flag::UserVariable) || read.is(Flag::SystemVariable);
         let odd = read.is(Flag::Locking) || read.is(Flag::SystemTime) || read.is(Flag::OddSource);
         let pure = read.calls.is_empty() && !variables && !odd;
@@ -179,10 +180,8 @@ impl Builder {
         let list = create.get(at + b" UNION=(".len()..).unwrap_or_default();
         let body = Body::read(list, mode, self.catalog.letters);
         let own = self.fold(db);
-        let table = |database: &[u8], name: &[u8]| Table {
-            database: database.into(),
-            name: name.into(),
-        };
+        let table =
+            |database: &[u8], name: &[u8]| Table { database: database.into(), name: name.into() };
         let single = body.names.iter().map(|name| table(&own, name));
         let pairs = body.pairs.iter().map(|(db, name)| table(db, name));
         let children = single.chain(pairs).collect();

@@ -116,9 +116,12 @@ pub fn surface(data: &[u8]) {
                     }
                     Step::Done(effects) => {
                         assert!(effects.len() <= bytes.len(), "more effects than words");
-                        let counted =
-                            |effect: &Effect| matches!(effect, Effect::Global(_) | Effect::Session(_));
-                        assert!(effects.iter().filter(|effect| counted(effect)).count() <= bytes.len());
+                        let counted = |effect: &Effect| {
+                            matches!(effect, Effect::Global(_) | Effect::Session(_))
+                        };
+                        assert!(
+                            effects.iter().filter(|effect| counted(effect)).count() <= bytes.len()
+                        );
                         break;
                     }
                     Step::Refuse(_) | Step::Explain(_) | Step::Top => break,
