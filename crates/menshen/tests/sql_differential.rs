@@ -21,6 +21,8 @@ mod oracle;
 #[path = "support/peers.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod peers;
+#[path = "differential/pieces.rs"]
+mod pieces;
 #[path = "differential/random.rs"]
 mod random;
 #[path = "differential/session.rs"]

@@ -6,9 +6,13 @@
 //! function here, a row in [`TARGETS`], a file in `fuzz/fuzz_targets/` and seeds in `fuzz/corpus/`,
 //! all named with `sql-` before the function's name.
 
+pub use binlog::binlog;
+pub use judged::{catalog, digest, judge, surface};
 pub use statement::{lexer, statement};
 pub use wire::{login, packets, prepared, response, status};
 
+mod binlog;
+mod judged;
 pub(crate) mod statement;
 pub(crate) mod wire;
 
@@ -17,6 +21,10 @@ pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus folder.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("sql-binlog", binlog),
+    ("sql-catalog", catalog),
+    ("sql-digest", digest),
+    ("sql-judge", judge),
     ("sql-lexer", lexer),
     ("sql-login", login),
     ("sql-packets", packets),
@@ -24,4 +32,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sql-response", response),
     ("sql-statement", statement),
     ("sql-status", status),
+    ("sql-surface", surface),
 ];

@@ -158,7 +158,8 @@ impl Builder {
         let mode = Mode::new(b"", b"utf8mb4", self.server);
         let mut body = Body::read(definition, mode, self.catalog.letters);
         let read = statement::read(definition, mode);
-        body.opaque |= definition.is_empty() || read.is(Flag::Uncertain);
+        let one = read.kind == statement::Kind::Select && !read.is(Flag::Several);
+        body.opaque |= !one || read.is(Flag::Uncertain);
         let variables = read.is(Flag::UserVariable) || read.is(Flag::SystemVariable);
         let odd = read.is(Flag::Locking) || read.is(Flag::SystemTime) || read.is(Flag::OddSource);
         let pure = read.calls.is_empty() && !variables && !odd;

@@ -61,7 +61,8 @@ pub(crate) fn checked(bytes: &[u8], mode: Mode) {
     let _ = unquote(bytes, mode);
 }
 
-fn picked(data: &[u8]) -> (Mode, &[u8]) {
+/// The mode that the first byte picks, and the text behind it.
+pub(super) fn picked(data: &[u8]) -> (Mode, &[u8]) {
     let (first, bytes) = data.split_first().unwrap_or((&0, &[]));
     let bit = |at: u8| first & 1 << at != 0;
     let dialect = if bit(2) { Dialect::Mariadb } else { Dialect::Mysql };

@@ -166,8 +166,9 @@ impl<'a> Walk<'a> {
             Key::Where | Key::Having | Key::Limit | Key::Union | Key::Set => self.leave(),
             Key::Group | Key::Order if !self.index_hint() => self.leave(),
             Key::Except | Key::Intersect | Key::Window if state == State::Got => self.leave(),
-            Key::Procedure if state != State::Plain => self.flags.set(Flag::Procedure),
-            Key::Into if matches!(state, State::Select | State::Got) => self.into(),
+            // Also behind `(SELECT …)`.
+            Key::Procedure if self.selects > 0 => self.flags.set(Flag::Procedure),
+            Key::Into if self.selects > 0 => self.flags.set(Flag::Into),
             Key::Lock if self.cursor.peek_key() == Key::In => self.flags.set(Flag::Locking),
             Key::For => self.for_what(state),
             Key::Is if self.cursor.peek_key() == Key::Null => self.flags.set(Flag::IsNull),
@@ -339,12 +340,6 @@ impl<'a> Walk<'a> {
             && matches!(self.state(), State::Plain | State::Select | State::Want)
         {
             self.to(State::CteWant);
-        }
-    }
-
-    fn into(&mut self) {
-        if self.selects > 0 {
-            self.flags.set(Flag::Into);
         }
     }
 

@@ -1,0 +1,4 @@
+//! Fuzz target `sql-binlog`: see `menshen_sql_core::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| menshen_sql_core::fuzz::binlog(data));

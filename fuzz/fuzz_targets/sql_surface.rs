@@ -1,0 +1,4 @@
+//! Fuzz target `sql-surface`: see `menshen_sql_core::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| menshen_sql_core::fuzz::surface(data));
