@@ -43,6 +43,10 @@ pub enum Do {
     Refresh(u64, Vec<Scope>),
 }
 
+/// Gives the text of a compressed statement by its bytes and the length the text will have; `None`
+/// if it cannot, or if it is too long.
+pub type Inflate<'a> = &'a mut dyn FnMut(&[u8], usize) -> Option<Vec<u8>>;
+
 /// How an event is known to be visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settling {

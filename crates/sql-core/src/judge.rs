@@ -1,5 +1,5 @@
-//! The decision table: whether a statement may be answered from the cache, and the row that says so;
-//! and which tables a statement writes.
+//! The decision table: whether a statement may be answered from the cache, and the row that says
+//! so; and which tables a statement writes.
 //!
 //! Works on what [`crate::statement`] read and on what the catalog knows of names, asked through
 //! [`Names`]. It never guesses in favour of the cache: a name that cannot be resolved is a reason
@@ -75,6 +75,8 @@ pub struct Known {
     pub read_writes: Effect,
     /// Whether a rollback undoes a write to it, and to all of `writes`.
     pub transactional: bool,
+    /// A view whose definition says `SQL_CACHE`: a read of it is cached on demand too.
+    pub demands: bool,
 }
 
 /// Why a relation is never cached.
@@ -90,6 +92,10 @@ pub enum Bar {
     OpaqueView,
     /// A view that uses what no statement may use: functions, variables, system tables.
     ImpureView,
+    /// A table with a virtual column that calls what no statement may.
+    ImpureColumn,
+    /// A view whose definition says `SQL_NO_CACHE`.
+    UncachedView,
     /// Its writes may be invisible: `binlog_ignore_db`, an unlogged engine and the like.
     UnseenWrites,
 }

@@ -13,7 +13,10 @@ pub mod cache;
 pub mod catalog;
 pub mod control;
 pub mod counters;
+pub mod desk;
 pub mod door;
+#[cfg(test)]
+mod fixture;
 pub mod follow;
 pub mod link;
 pub mod login;

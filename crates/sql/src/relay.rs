@@ -332,7 +332,11 @@ pub(crate) fn hides(client: Capabilities, kind: Kind, status: Status) -> bool {
 }
 
 /// The packet, whole, as a client with other capabilities is sent it.
-pub(crate) fn without_tracking(packet: &[u8], client: Capabilities, server: Capabilities) -> Vec<u8> {
+pub(crate) fn without_tracking(
+    packet: &[u8],
+    client: Capabilities,
+    server: Capabilities,
+) -> Vec<u8> {
     let (header, payload) = packet.split_at(HEADER_BYTES.min(packet.len()));
     let Ok(ok) = OkPacket::parse(payload, server) else { return packet.to_vec() };
     let mut out = vec![0; HEADER_BYTES];
@@ -345,3 +349,6 @@ pub(crate) fn without_tracking(packet: &[u8], client: Capabilities, server: Capa
 
 /// Commands up to this many bytes are waited for before the server is sent them.
 const WHOLE_MAX: usize = 32 << 10;
+
+#[cfg(test)]
+mod tests;

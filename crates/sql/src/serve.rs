@@ -19,8 +19,8 @@
 //! relayed and not cached).
 
 mod exchange;
-mod explain;
 mod execute;
+mod explain;
 mod fill;
 mod hit;
 mod interned;
@@ -40,6 +40,7 @@ use menshen_sql_core::judge::Reason;
 use menshen_sql_core::lexer::Server;
 use menshen_sql_core::session::{Protocol, Serving, Session};
 use menshen_sql_core::surface::Locals;
+use menshen_sql_core::versions::Slot;
 use menshen_sql_core::wire::{Capabilities, Command, Prepared, Reply, Status};
 
 pub use interned::Interned;
@@ -69,6 +70,8 @@ pub struct Connection<'a> {
     prepared: Prepared,
     bindings: Bindings,
     writes: Writes,
+    /// Tables locked for writing that do not count as written.
+    locked: Vec<Slot>,
     /// The command under way: its packet as it came, or the head of a long one.
     command: Vec<u8>,
     /// The command that was last answered from the cache, if the server has run none since.
@@ -116,6 +119,7 @@ impl<'a> Connection<'a> {
             prepared: Prepared::new(PREPARED_BYTES_MAX),
             bindings: Bindings::default(),
             writes,
+            locked: Vec::new(),
             command: Vec::new(),
             ghost: Vec::new(),
             scratch: Vec::new(),

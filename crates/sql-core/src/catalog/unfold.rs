@@ -18,11 +18,12 @@ pub(super) fn unfold(
     before: &Catalog,
 ) -> BTreeMap<Box<[u8]>, Shown> {
     let schema = Schema { databases, children: children(databases) };
-    let shown = |(db, database): (&Box<[u8]>, &Arc<Database>)| {
+    let mut shown = BTreeMap::new();
+    for (db, database) in databases {
         let old = before.databases.get(db).zip(before.shown.get(db));
-        (db.clone(), schema.shown(db, database, old))
-    };
-    databases.iter().map(shown).collect()
+        shown.insert(db.clone(), schema.shown(db, database, old));
+    }
+    shown
 }
 
 /// From a parent to the tables that change with it.
@@ -96,7 +97,7 @@ impl<'c> Schema<'c> {
             _ if database.unseen => Some(Bar::UnseenWrites),
             Kind::Table { .. } | Kind::Merge { .. } | Kind::View { .. } => None,
         };
-        let mut below = Below { schema: self, seen: BTreeSet::new(), bar };
+        let mut below = Below { schema: self, seen: BTreeSet::new(), bar, demands: false };
         below.visit(table);
         let mut walk = Walk::new(self);
         walk.table(table);
@@ -113,6 +114,7 @@ impl<'c> Schema<'c> {
             writes,
             read_writes: walk.effect(),
             transactional,
+            demands: below.demands,
         })
     }
 
@@ -126,6 +128,7 @@ struct Below<'s, 'c> {
     schema: &'s Schema<'c>,
     seen: BTreeSet<Table>,
     bar: Option<Bar>,
+    demands: bool,
 }
 
 impl Below<'_, '_> {
@@ -150,6 +153,7 @@ impl Below<'_, '_> {
             self.bar(Bar::UnseenWrites);
         }
         match &object.kind {
+            Kind::Table { pure: false, .. } => self.bar(Bar::ImpureColumn),
             Kind::Table { .. } => {}
             Kind::Sequence => self.bar(Bar::Sequence),
             Kind::Versioned => self.bar(Bar::Versioned),
@@ -163,6 +167,10 @@ impl Below<'_, '_> {
                 if !pure {
                     self.bar(Bar::ImpureView);
                 }
+                if body.names.contains(b"sql_no_cache".as_slice()) {
+                    self.bar(Bar::UncachedView);
+                }
+                self.demands |= body.names.contains(b"sql_cache".as_slice());
                 self.names(body, todo);
             }
         }
@@ -227,7 +235,7 @@ impl<'s, 'c> Walk<'s, 'c> {
             todo.extend(self.schema.children.get(&table).into_iter().flatten().cloned());
             let Some(object) = self.schema.object(&table) else { continue };
             match &object.kind {
-                Kind::Table { transactional } => self.transactional &= transactional,
+                Kind::Table { transactional, .. } => self.transactional &= transactional,
                 Kind::Versioned => {}
                 Kind::Sequence | Kind::Foreign => self.transactional = false,
                 Kind::Unknown => self.everything = true,

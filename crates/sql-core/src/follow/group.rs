@@ -4,10 +4,12 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Change, Do, Follow, Own, Position, Settling, Unsettled, release, split, xid_key};
+use super::{
+    Change, Do, Follow, Inflate, Own, Position, Settling, Unsettled, release, split, xid_key,
+};
 use crate::binlog::{Decoder, Event, EventKind, Gtid, Payload, Xid};
 use crate::catalog::Scope;
-use crate::judge::{Names, Relation};
+use crate::judge::{Names, Relation, Table};
 use crate::lexer::Dialect;
 use crate::versions::Slot;
 
@@ -32,7 +34,7 @@ pub(super) struct Group {
     /// Whether what it touches could not be read.
     sealed: bool,
     /// Names of tables by number.
-    tables: BTreeMap<u64, (Box<[u8]>, Box<[u8]>)>,
+    tables: BTreeMap<u64, Table>,
 }
 
 impl Group {
@@ -80,8 +82,7 @@ impl Group {
     }
 
     fn knows(&self, slot: Slot) -> bool {
-        let knows =
-            |own: &Vec<Slot>| own.contains(&slot) || own.contains(&Slot::EVERYTHING);
+        let knows = |own: &Vec<Slot>| own.contains(&slot) || own.contains(&Slot::EVERYTHING);
         self.own.as_ref().is_some_and(knows)
     }
 
@@ -126,7 +127,7 @@ impl Follow {
         now: u64,
         event: &Event<'_>,
         names: &dyn Names,
-        inflate: &mut dyn FnMut(&[u8], usize) -> Option<Vec<u8>>,
+        inflate: Inflate<'_>,
         out: &mut Vec<Do>,
     ) {
         self.advance(event);
@@ -293,28 +294,21 @@ impl Follow {
         if group.tables.len() >= TABLES_MAX {
             return self.everything(now, out);
         }
-        group.tables.insert(id, (canonical.database, canonical.name));
+        group.tables.insert(id, canonical);
     }
 
     /// Rows of children that foreign keys change are not in the log, and on MySQL not even their
     /// tables.
-    fn rows(
-        &mut self,
-        now: u64,
-        id: u64,
-        changed: bool,
-        names: &dyn Names,
-        out: &mut Vec<Do>,
-    ) {
+    fn rows(&mut self, now: u64, id: u64, changed: bool, names: &dyn Names, out: &mut Vec<Do>) {
         let dialect = self.server.dialect;
         let group = self.current(now);
-        let Some((db, table)) = group.tables.get(&id) else {
+        let Some(table) = group.tables.get(&id) else {
             return self.everything(now, out);
         };
         if !changed {
             return;
         }
-        let slots: Vec<Slot> = match names.relation(db, table) {
+        let slots: Vec<Slot> = match names.relation(&table.database, &table.name) {
             Relation::Known(known) if known.writes.everything => alloc::vec![Slot::EVERYTHING],
             Relation::Known(known) => {
                 let tables = known.writes.tables.iter();

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Do, Follow, Slot, xid_key};
+use super::{Do, Follow, Inflate, Slot, xid_key};
 use crate::binlog::Query;
 use crate::catalog::Scope;
 use crate::judge::{self, CacheType, Facts, Names, Unseen, Written};
@@ -16,7 +16,7 @@ impl Follow {
         now: u64,
         query: &Query<'_>,
         names: &dyn Names,
-        inflate: &mut dyn FnMut(&[u8], usize) -> Option<Vec<u8>>,
+        inflate: Inflate<'_>,
         out: &mut Vec<Do>,
     ) {
         let inflated;
@@ -90,14 +90,7 @@ impl Follow {
     }
 
     /// `true` if it ends the group.
-    fn xa(
-        &mut self,
-        now: u64,
-        verb: XaVerb,
-        xid: &[u8],
-        mode: Mode,
-        out: &mut Vec<Do>,
-    ) -> bool {
+    fn xa(&mut self, now: u64, verb: XaVerb, xid: &[u8], mode: Mode, out: &mut Vec<Do>) -> bool {
         match verb {
             XaVerb::Start => {
                 self.current(now).begins_transaction();
@@ -161,9 +154,8 @@ fn xid_of(text: &[u8], mode: Mode) -> Option<Box<[u8]>> {
 /// A part in hexadecimal or as a text. (A text with a comma in it is not found, so it stands for
 /// everything.)
 fn part(text: &[u8], mode: Mode) -> Option<Vec<u8>> {
-    let digits = match text {
-        [b'X' | b'x', b'\'', digits @ .., b'\''] | [b'0', b'x', digits @ ..] => digits,
-        _ => return Some(statement::unquote(text, mode)?.into_owned()),
+    let ([b'X' | b'x', b'\'', digits @ .., b'\''] | [b'0', b'x', digits @ ..]) = text else {
+        return Some(statement::unquote(text, mode)?.into_owned());
     };
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     let pair = |pair: &[u8]| {

@@ -265,10 +265,8 @@ fn tables_a_session_did_not_know_of_are_foreign() {
 
 #[test]
 fn cascades_reach_children_by_the_catalog() {
-    let mut bench = Bench::of(
-        Server { dialect: Dialect::Mysql, version: 80_036 },
-        Settling::Snapshot,
-    );
+    let mut bench =
+        Bench::of(Server { dialect: Dialect::Mysql, version: 80_036 }, Settling::Snapshot);
     bench.group(1);
     bench.query(b"BEGIN");
     bench.table(5, b"p");

@@ -169,6 +169,13 @@ fn calls_that_are_not_pure() {
         ("select encrypt('a')", CallRole::Impure),
         ("select encrypt((select max(a,b)))", CallRole::Impure),
         ("select default(a) from t", CallRole::Impure),
+        ("select cast(time '10:11:12' as datetime) from t", CallRole::Impure),
+        ("select TIME'10:11:12' < d from t", CallRole::Impure),
+        ("select {t '10:11:12'} from t", CallRole::Impure),
+        ("select cast(a as time) < d from t", CallRole::Impure),
+        ("select cast(a as time(3)) < d from t", CallRole::Impure),
+        ("select convert(a, time) from t", CallRole::Impure),
+        ("select coalesce(maketime(1, 2, 3), d) from t", CallRole::Impure),
         ("select last_insert_id()", CallRole::Diagnostic),
         ("select nextval(s)", CallRole::Sequence),
         ("select next value for s", CallRole::Sequence),
@@ -192,6 +199,7 @@ fn calls_that_are_not_pure() {
         "select insert(a,1,2,3), replace(a,'b','c'), mod(a,b), values(a), repeat(a,2), date(a)",
         "select concat(a, 'now()'), `now` from t -- now()",
         "select t.now, now from t",
+        "select time, max(time), t.time, a as time, t from t where time < '10:11:12'",
         "select a from t use index (i) where match (a) against (b)",
         "with c (a) as (select 1) select * from c",
         "select count(*) over (order by a)",
@@ -340,6 +348,7 @@ fn rows_repeat_names_and_calls() {
     let statement = read(text.as_bytes(), MODE);
     assert!(!statement.is(Flag::Uncertain));
     assert_eq!(statement.calls.len(), 2);
+    assert!(statement.names.iter().all(|name| name.name.raw != b"_binary"));
     let many = (0..5000).map(|at| format!("a{at},")).collect::<String>();
     assert!(read(format!("select {many} 1 from t").as_bytes(), MODE).is(Flag::Uncertain));
 }

@@ -28,6 +28,7 @@ pub(super) struct Walk<'a> {
     selects: usize,
     in_options: bool,
     key_before: Key,
+    kind_before: TokenKind,
 }
 
 /// Where a level of brackets is.
@@ -61,6 +62,7 @@ impl<'a> Walk<'a> {
             selects: 0,
             in_options: false,
             key_before: Key::None,
+            kind_before: TokenKind::Punctuation(b';'),
         }
     }
 
@@ -69,6 +71,7 @@ impl<'a> Walk<'a> {
         while let Some(item) = self.cursor.next() {
             self.step(&item);
             self.key_before = item.key();
+            self.kind_before = item.kind;
         }
         self.flags.join(self.cursor.flags);
         self.cursor.semicolon()
@@ -99,6 +102,9 @@ impl<'a> Walk<'a> {
     }
 
     fn word(&mut self, item: &Item<'a>) {
+        if self.makes_time(item) {
+            self.call(None, ident_of(item), Some(Purity::Impure));
+        }
         if let Some(word) = item.word {
             let option = self.in_options && self.option(item);
             self.in_options = option;
@@ -122,6 +128,23 @@ impl<'a> Walk<'a> {
         }
         self.in_options &= item.word.is_some();
         self.name(item);
+    }
+
+    /// `TIME '…'`, `{t '…'}`, `CAST(… AS TIME)` and `CONVERT(…, TIME)`: a time of day, which means
+    /// the current day wherever a date is wanted. A column of that name in such a place costs a
+    /// hit.
+    fn makes_time(&self, item: &Item<'a>) -> bool {
+        let text = self.cursor.peek().is_some_and(|next| next.kind == TokenKind::Text);
+        match item.key() {
+            Key::Time if text => true,
+            Key::Time if self.cursor.at_byte(b')') => {
+                self.key_before == Key::As || self.kind_before == TokenKind::Punctuation(b',')
+            }
+            _ => {
+                let brace = self.kind_before == TokenKind::Punctuation(b'{');
+                text && brace && item.text.eq_ignore_ascii_case(b"t")
+            }
+        }
     }
 
     /// Keywords that move the state of this level or set a flag.

@@ -70,7 +70,8 @@ keys! {
     Previous "PREVIOUS"; Privileges "PRIVILEGES"; Procedure "PROCEDURE" r; Purge "PURGE" r;
     Query "QUERY"; Quick "QUICK"; Read "READ" r; Recover "RECOVER"; Recursive "RECURSIVE";
     References "REFERENCES" r; Release "RELEASE" r; Rename "RENAME" r; Repair "REPAIR";
-    Repeat "REPEAT" r; Replace "REPLACE" r; Reset "RESET"; Resignal "RESIGNAL" r; Resource "RESOURCE";
+    Repeat "REPEAT" r; Replace "REPLACE" r; Reset "RESET"; Resignal "RESIGNAL" r;
+    Resource "RESOURCE";
     Restart "RESTART"; Returning "RETURNING"; Revoke "REVOKE" r; Role "ROLE"; Rollback "ROLLBACK";
     Rollup "ROLLUP"; Savepoint "SAVEPOINT"; Schema "SCHEMA"; Security "SECURITY";
     Select "SELECT" r; Sequence "SEQUENCE"; Server "SERVER"; Session "SESSION"; Set "SET" r;
@@ -80,7 +81,7 @@ keys! {
     SqlCalcFoundRows "SQL_CALC_FOUND_ROWS" r; SqlNoCache "SQL_NO_CACHE";
     SqlSmallResult "SQL_SMALL_RESULT" r; Start "START"; Statement "STATEMENT"; Status "STATUS";
     Stop "STOP"; StraightJoin "STRAIGHT_JOIN" r; SystemTime "SYSTEM_TIME"; Table "TABLE" r;
-    Tables "TABLES"; Tablespace "TABLESPACE"; Temporary "TEMPORARY"; To "TO" r;
+    Tables "TABLES"; Tablespace "TABLESPACE"; Temporary "TEMPORARY"; Time "TIME"; To "TO" r;
     Transaction "TRANSACTION"; Trigger "TRIGGER" r; Truncate "TRUNCATE"; Undo "UNDO";
     Uninstall "UNINSTALL"; Union "UNION" r; Unique "UNIQUE" r; Unlock "UNLOCK" r;
     Update "UPDATE" r; Use "USE" r; User "USER"; Using "USING" r; Value "VALUE"; Values "VALUES" r;

@@ -9,9 +9,9 @@ use std::io;
 use std::time::Duration;
 
 use menshen_sql_core::wire::auth::{AuthPacket, Sha2};
+use menshen_sql_core::wire::greeting::Greeting;
 use menshen_sql_core::wire::lenenc::Fields;
 use menshen_sql_core::wire::login::Login;
-use menshen_sql_core::wire::greeting::Greeting;
 use menshen_sql_core::wire::{Capabilities, ErrPacket, build, packet};
 use tokio::time::timeout;
 
@@ -74,6 +74,8 @@ pub struct Client {
     link: Link,
     /// The server's version as it greeted.
     version: String,
+    /// Warnings of the last result.
+    warnings: u16,
 }
 
 impl Client {
@@ -92,6 +94,12 @@ impl Client {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Warnings of the last statement that had a result.
+    #[must_use]
+    pub fn warnings(&self) -> u16 {
+        self.warnings
     }
 
     /// Runs one statement and returns its rows, none for an OK.
@@ -130,14 +138,15 @@ impl Client {
 
     async fn login(upstream: &Upstream, account: &Account) -> Result<Self, ClientError> {
         let link = upstream.connect(Visitor::SELF).await?;
-        let mut client = Self { link, version: String::new() };
+        let mut client = Self { link, version: String::new(), warnings: 0 };
         let greeting = client.payload().await?;
         let Ok(greeting) = Greeting::parse(&greeting) else {
             return Err(refused(&greeting));
         };
         client.version = String::from_utf8_lossy(&greeting.version).into_owned();
         let mut sequence = 1;
-        let answer = auth::answer(&greeting.plugin, account.password.as_bytes(), &greeting.scramble);
+        let answer =
+            auth::answer(&greeting.plugin, account.password.as_bytes(), &greeting.scramble);
         let login = Login {
             capabilities: WANTED & (greeting.capabilities | Capabilities::MYSQL),
             message_max: 1 << 24,
@@ -219,7 +228,11 @@ impl Client {
         loop {
             let row = self.payload().await?;
             match row.first() {
-                Some(0xfe) if row.len() < 9 => return Ok(rows),
+                Some(0xfe) if row.len() < 9 => {
+                    let count = row.get(1..3).and_then(<[u8]>::first_chunk);
+                    self.warnings = count.map_or(0, |count| u16::from_le_bytes(*count));
+                    return Ok(rows);
+                }
                 Some(0xff) => return Err(refused(&row)),
                 _ => {}
             }
@@ -301,3 +314,6 @@ const TEXT_MAX: usize = 300;
 const LOGIN_TIME: Duration = Duration::from_secs(10);
 /// The full reading of many tables takes its time.
 const QUERY_TIME: Duration = Duration::from_secs(120);
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,14 @@
 //! `COM_QUERY`: from the cache, by the surface, or by the server.
 
-use menshen_sql_core::session::{Effective, Serving};
+use menshen_sql_core::judge::CacheType;
+use menshen_sql_core::session::{Effective, Protocol, Serving};
+use menshen_sql_core::statement::{Flag, read};
+use menshen_sql_core::surface::stripped;
 use menshen_sql_core::wire::Reply;
 
 use super::Connection;
 use super::exchange::Rest;
+use super::explain::judged;
 use super::hit::Asked;
 use super::plan::{Plan, Planned};
 use crate::relay::Left;
@@ -12,29 +16,35 @@ use crate::relay::Left;
 impl Connection<'_> {
     /// A statement that is there whole.
     pub(super) async fn query(&mut self, text: &[u8], bytes: &[u8]) -> Result<(), Left> {
+        let mut compared = None;
         if may_be_cached(text) {
-            if self.session.serving() == Serving::Ask {
-                self.track().await?;
+            self.track_for(text).await?;
+            if self.locals.strip_comments {
+                compared = stripped(text, self.session.mode());
             }
-            if !self.session.has_temporary() && self.answered(Asked::Text(text), bytes).await? {
+            let asked = Asked::Text(compared.as_deref().unwrap_or(text));
+            if !self.session.has_temporary() && self.answered(asked, bytes).await? {
                 return Ok(());
             }
         }
         if self.surfaced(text).await? {
             return Ok(());
         }
-        self.ask_server(text, bytes).await
+        self.ask_server(text, compared.as_deref().unwrap_or(text), bytes).await
     }
 
-    /// A statement that the cache did not answer as it is.
-    async fn ask_server(&mut self, text: &[u8], bytes: &[u8]) -> Result<(), Left> {
+    /// A statement that the cache did not answer as it is; `compared` is what it is stored under.
+    async fn ask_server(&mut self, text: &[u8], compared: &[u8], bytes: &[u8]) -> Result<(), Left> {
+        // What is prepared or assigned now is of the session as it is now. Without room for another
+        // state it has no number, and nothing of it is remembered.
+        let _ = self.key_number(Protocol::Text);
+        let off = self.is_off();
+        self.session.store(if off { CacheType::Off } else { self.locals.cache_type });
         let plan = match self.effective(text) {
-            None => self.plan(Planned { text, asked: Asked::Text(text), binding: None }),
+            None => self.plan(Planned { text, asked: Asked::Text(compared), binding: None }),
             Some(Effective::Text(whole)) => {
                 let asked = Asked::Text(&whole);
-                if self.session.serving() == Serving::Ask {
-                    self.track().await?;
-                }
+                self.track_for(&whole).await?;
                 if !self.session.has_temporary() && self.answered(asked, bytes).await? {
                     return Ok(());
                 }
@@ -49,10 +59,25 @@ impl Connection<'_> {
         self.forward(bytes, Rest::NOTHING, Reply::Results, plan).await
     }
 
+    /// Has the server report the session's state anew, if that is wanted and the statement is one
+    /// for the cache. Only then: reports clear what `SHOW WARNINGS` and the like would tell, which a
+    /// SELECT for the cache clears too and never asks for.
+    pub(super) async fn track_for(&mut self, text: &[u8]) -> Result<(), Left> {
+        if self.session.serving() != Serving::Ask {
+            return Ok(());
+        }
+        let statement = read(text, self.session.mode());
+        let facts = self.session.facts(self.locals.cache_type);
+        let catalog = self.shared.foreign.catalog.load();
+        if statement.is(Flag::Several) || judged(&statement, &facts, &catalog).is_err() {
+            return Ok(());
+        }
+        self.track().await
+    }
+
     /// An execution whose values are not known: what it writes is, but its reply is not stored.
     fn plan_shape(&mut self, shape: &[u8]) -> Plan {
-        let mut plan =
-            self.plan(Planned { text: shape, asked: Asked::Text(shape), binding: None });
+        let mut plan = self.plan(Planned { text: shape, asked: Asked::Text(shape), binding: None });
         plan.keeping = None;
         plan
     }
@@ -63,4 +88,3 @@ pub(super) fn may_be_cached(text: &[u8]) -> bool {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     matches!(first, Some(b's' | b'S' | b'w' | b'W' | b'(' | b'/' | b'-' | b'#'))
 }
-

@@ -7,8 +7,7 @@ fn sets_are_encoded_as_intervals_with_ends_excluded() {
     let text = "01020304-0506-0708-090a-0b0c0d0e0f10:1-5:7";
     let uuid: Vec<u8> = (1..=16).collect();
     let number = |value: u64| value.to_le_bytes().to_vec();
-    let wanted =
-        [number(1), uuid, number(2), number(1), number(6), number(7), number(8)].concat();
+    let wanted = [number(1), uuid, number(2), number(1), number(6), number(7), number(8)].concat();
     assert_eq!(gtid_set(text), Some(wanted));
     assert_eq!(gtid_set(""), Some(number(0)));
     assert_eq!(gtid_set("01020304-0506-0708-090a-0b0c0d0e0f10:tag:1"), None);
