@@ -36,7 +36,10 @@ impl MariaDb {
         let mut install = Command::new(program("mariadb-install-db")?);
         install.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
         install.args(["--skip-test-db", "--user=root"]);
+        install.arg(format!("--tmpdir={}", folder.display()));
         shell::output(install.arg(settings.last().map_or("", String::as_str)))?;
+        // Servers that share one delete each other's temporary tables when they start.
+        settings.push(format!("--tmpdir={}", folder.display()));
         settings.push(format!("--port={port}"));
         settings.push(format!("--socket={}", socket.display()));
         settings.push(format!("--pid-file={}", folder.join("pid").display()));

@@ -41,6 +41,8 @@ pub struct Desk {
     /// The last call of the watch that was heard.
     shrunk: Option<u64>,
     figures_at: Option<Instant>,
+    /// Of the cache, the part that is swept next.
+    next_shard: usize,
 }
 
 /// The cache with what decides on it.
@@ -106,10 +108,10 @@ impl Desk {
             }
         }
         let generation = spec.generation;
-        Self { door, generation, listen, insight, shrunk: None, figures_at: None }
+        Self { door, generation, listen, insight, shrunk: None, figures_at: None, next_shard: 0 }
     }
 
-    /// Writes the cache's counters to the worker's slot; every second or so.
+    /// Writes the cache's counters to the worker's slot; twice a second.
     pub fn post(&mut self, slot: &menshen_sys::Slot, now: Instant) {
         let Some(insight) = &self.insight else { return };
         let (cache, counters) = (&insight.cache, insight.cache.counters());
@@ -118,7 +120,12 @@ impl Desk {
         }
         let dropped = counters.sum(Event::StaleDrop) + counters.sum(Event::ExpiredDrop);
         slot.set(Counter::SqlInvalidated, dropped);
-        let qcache = cache.qcache(THREAD);
+        // A share of the cache at a time: nobody waits for a look at every entry.
+        for _ in 0..cache.shards().div_ceil(POSTS_PER_SWEEP) {
+            cache.sweep_shard(THREAD, self.next_shard);
+            self.next_shard = (self.next_shard + 1) % cache.shards();
+        }
+        let qcache = cache.qcache_unswept();
         for (counter, value) in [
             (Counter::SqlEntries, qcache.queries_in_cache),
             (Counter::SqlFreeBytes, qcache.free_memory),
@@ -427,6 +434,8 @@ const PLAIN: Mode = Mode {
 
 /// Counted as if the first thread that serves had done it.
 const THREAD: usize = 0;
+/// The whole cache is swept in four seconds.
+const POSTS_PER_SWEEP: usize = 8;
 const TOP: usize = 20;
 const ENTRIES_MAX: usize = 100;
 const DIGEST_BYTES_MAX: usize = crate::cache::DIGEST_BYTES_MAX;

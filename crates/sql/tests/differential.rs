@@ -16,7 +16,11 @@ mod session;
 #[path = "../../menshen/tests/differential/suite.rs"]
 mod suite;
 mod live {
-    pub(crate) fn wait_for(_: &str, mut f: impl FnMut() -> bool) { while !f() { std::thread::sleep(std::time::Duration::from_millis(10)); } }
+    pub(crate) fn wait_for(_: &str, mut f: impl FnMut() -> bool) {
+        while !f() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
 }
 use grammar::{Grammar, joined};
 use oracle::{Oracle, Seen};

@@ -388,8 +388,10 @@ impl Lock {
     fn is_noise(&self) -> bool {
         let statistics = [&b"table_stats"[..], b"column_stats", b"index_stats"];
         let user = self.kind == "User lock";
-        let statistics = *self.table.database == *b"mysql" && statistics.contains(&&*self.table.name);
-        user || statistics || matches!(&*self.kind, "Global read lock" | "Backup lock" | "Schema metadata lock")
+        let statistics =
+            *self.table.database == *b"mysql" && statistics.contains(&&*self.table.name);
+        user || statistics
+            || matches!(&*self.kind, "Global read lock" | "Backup lock" | "Schema metadata lock")
     }
 
     /// A lock of another kind than a table's is a function: never covered.

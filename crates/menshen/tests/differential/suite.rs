@@ -57,7 +57,8 @@ fn statements(text: &str) -> Vec<String> {
     let (mut all, mut one, mut delimiter) = (Vec::new(), String::new(), ";".to_owned());
     for line in text.lines() {
         let start = line.trim_start();
-        if one.is_empty() && (start.is_empty() || start.starts_with('#') || start.starts_with("--")) {
+        if one.is_empty() && (start.is_empty() || start.starts_with('#') || start.starts_with("--"))
+        {
             let command = start.trim_start_matches('-').trim_start();
             if let Some(other) = command.strip_prefix("delimiter ") {
                 delimiter = other.trim().to_owned();
@@ -86,19 +87,78 @@ fn statements(text: &str) -> Vec<String> {
 /// Objects of one database; nothing that reaches files, accounts or other sessions.
 fn is_harmless(statement: &str) -> bool {
     let upper = statement.to_ascii_uppercase();
-    let never =
-        ["TEMPORARY", "DATABASE", "SCHEMA", "USER", "ROLE", "SERVER", "EVENT", "DIRECTORY", "MYSQL"];
+    let never = [
+        "TEMPORARY",
+        "DATABASE",
+        "SCHEMA",
+        "USER",
+        "ROLE",
+        "SERVER",
+        "EVENT",
+        "DIRECTORY",
+        "MYSQL",
+    ];
     !never.iter().any(|word| upper.contains(word))
 }
 
 const FOLDER: &str = "/usr/share/mysql/mysql-test/main";
 const SUBJECTS: &[&str] = &[
-    "select", "subselect", "union", "derived", "cte_", "join", "func_", "view", "win", "group_",
-    "having", "order_", "distinct", "parser", "comment", "keywords", "table_value", "json", "gis",
-    "except", "intersect", "limit", "null", "type_", "case", "cast", "olap", "range", "brackets",
-    "ctype_utf8", "sp", "trigger", "foreign", "update", "delete", "insert", "multi", "fulltext",
-    "partition", "opt", "explain", "compare", "count", "date", "default", "having", "ps", "row",
-    "sql_mode", "symlink", "time", "trans", "varbinary", "query_cache", "set_statement", "bigint",
+    "select",
+    "subselect",
+    "union",
+    "derived",
+    "cte_",
+    "join",
+    "func_",
+    "view",
+    "win",
+    "group_",
+    "having",
+    "order_",
+    "distinct",
+    "parser",
+    "comment",
+    "keywords",
+    "table_value",
+    "json",
+    "gis",
+    "except",
+    "intersect",
+    "limit",
+    "null",
+    "type_",
+    "case",
+    "cast",
+    "olap",
+    "range",
+    "brackets",
+    "ctype_utf8",
+    "sp",
+    "trigger",
+    "foreign",
+    "update",
+    "delete",
+    "insert",
+    "multi",
+    "fulltext",
+    "partition",
+    "opt",
+    "explain",
+    "compare",
+    "count",
+    "date",
+    "default",
+    "having",
+    "ps",
+    "row",
+    "sql_mode",
+    "symlink",
+    "time",
+    "trans",
+    "varbinary",
+    "query_cache",
+    "set_statement",
+    "bigint",
 ];
 /// Statements of one file that are checked.
 const CHECKED_MAX: usize = 150;

@@ -75,6 +75,13 @@ impl Cache {
     #[must_use]
     pub fn qcache(&self, thread: usize) -> Qcache {
         self.sweep(thread);
+        self.qcache_unswept()
+    }
+
+    /// The same without looking at every entry first: entries that are out of date and not yet found
+    /// so count as if they were not.
+    #[must_use]
+    pub fn qcache_unswept(&self) -> Qcache {
         let totals = self.sums();
         let (gaps, splits) = self.room.fragments();
         let on = u64::from(totals.size > 0);
