@@ -25,7 +25,7 @@ use serde_json::json;
 use crate::server::Server;
 use crate::{chromium, shell, workspace};
 use application::{APPLICATIONS, Application};
-use database::Database;
+use database::{Database, Reached};
 use lab::Lab;
 
 /// What to run.
@@ -88,7 +88,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
 
     let lab = Lab::new(options.keep)?;
     let database = if chosen.iter().any(|application| application.uses_database) {
-        Some(Database::start(&lab)?)
+        let reached = match options.server {
+            Kind::Menshen => Reached::ThroughDoor,
+            Kind::Nginx => Reached::Itself,
+        };
+        Some(Database::start(&lab, reached)?)
     } else {
         None
     };
@@ -143,10 +147,12 @@ impl Run<'_> {
         let place = self.lab.place(application.name)?;
         application.install(self.lab, &place, self.database)?;
         let mut front = match self.options.server {
-            Kind::Menshen => menshen::start(self.lab, &place, application, &self.menshen)?,
+            Kind::Menshen => {
+                menshen::start(self.lab, &place, application, &self.menshen, self.database)?
+            }
             Kind::Nginx => nginx::start(self.lab, &place, application)?,
         };
-        let result = self.drive(application, &place, &front);
+        let result = self.drive(application, &place, &front).and_then(|()| self.count(application));
         for server in &mut front.servers {
             if !server.is_alive() {
                 println!("a server ended meanwhile");
@@ -160,6 +166,17 @@ impl Run<'_> {
             place.remove();
         }
         result
+    }
+
+    /// Whether the sql door answered anything from its cache, where the application asks it.
+    fn count(&self, application: &Application) -> Result<(), String> {
+        let database = self.database.filter(|_| application.uses_database);
+        let Some(database) = database.filter(|_| self.options.server == Kind::Menshen) else {
+            return Ok(());
+        };
+        let (hits, inserts) = database.cache_counts()?;
+        println!("sql door: {hits} answers from the cache, {inserts} kept for it");
+        if hits == 0 { Err("the sql door answered nothing from its cache".into()) } else { Ok(()) }
     }
 
     fn drive(

@@ -17,6 +17,7 @@ mod offload;
 mod oom;
 mod pool;
 mod report;
+mod sql;
 mod startup;
 
 use std::path::{Path, PathBuf};
@@ -81,6 +82,8 @@ pub(crate) enum Set {
     ExplainCert,
     /// `menshen explain oom` through logs of a gigabyte, beside grep.
     ExplainOom,
+    /// The sql door beside `MariaDB` with and without its own cache, haproxy and a canned responder.
+    Sql,
     /// From the start of the process to the first byte of an HTTPS answer, goal 100 ms.
     Startup,
 }
@@ -113,6 +116,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
         Set::Memory => memory::measure(options, &lab, &mut report)?,
         Set::ExplainCert => explain::measure(options, &lab, &mut report)?,
         Set::ExplainOom => oom::measure(options, &lab, &mut report)?,
+        Set::Sql => sql::measure(options, &lab, &report)?,
         Set::Startup => startup::measure(options, &lab, &mut report)?,
         Set::Offload => offload::measure(options, &lab, &mut report)?,
         _ => measure(options, &lab, &mut report)?,
@@ -143,6 +147,7 @@ impl Set {
             Self::Fastcgi => "fastcgi",
             Self::ExplainCert => "explain-cert",
             Self::ExplainOom => "explain-oom",
+            Self::Sql => "sql",
             Self::Startup => "startup",
         }
     }
@@ -160,6 +165,7 @@ impl Options {
             Set::Startup => (3, 10),
             Set::ExplainCert => (3, 5),
             Set::Offload => (1, 1),
+            Set::Sql => (1, 3),
             _ => (1, 5),
         };
         if self.short { short } else { self.rounds.unwrap_or(usual) }
@@ -205,6 +211,9 @@ fn build(options: &Options) -> Result<(), String> {
     if options.wants(Only::Menshen) || options.set == Set::Startup {
         command.args(["--package", "menshen"]);
     }
+    if options.set == Set::Sql {
+        command.args(["--package", "sqlload"]);
+    }
     shell::run(&mut command)
 }
 
@@ -231,6 +240,9 @@ fn command_line(options: &Options) -> String {
 fn configurations(options: &Options, lab: &Lab) -> Vec<(String, String)> {
     if options.set == Set::Startup {
         return neutral_all(lab, startup::configurations(options, lab));
+    }
+    if options.set == Set::Sql {
+        return neutral_all(lab, sql::configurations(options, lab));
     }
     if options.set == Set::Offload {
         return neutral_all(lab, offload::configurations(options, lab));

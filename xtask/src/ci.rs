@@ -122,7 +122,8 @@ fn build() -> Result<(), String> {
 fn bench() -> Result<(), String> {
     let target = workspace::target_folder()?;
     let out = target.join("bench-smoke").display().to_string();
-    for name in ["downloads", "uploads", "fastcgi", "offload", "explain-cert", "explain-oom"] {
+    for name in ["downloads", "uploads", "fastcgi", "offload", "explain-cert", "explain-oom", "sql"]
+    {
         cargo(&["xtask", "bench", name, "--short", "--out", &out])?;
     }
     Ok(())
@@ -130,7 +131,10 @@ fn bench() -> Result<(), String> {
 
 fn soak() -> Result<(), String> {
     let out = workspace::target_folder()?.join("bench-smoke").display().to_string();
-    cargo(&["xtask", "soak", "reload", "--short", "--out", &out])
+    for name in ["reload", "stale"] {
+        cargo(&["xtask", "soak", name, "--short", "--out", &out])?;
+    }
+    Ok(())
 }
 
 /// Cargo in the repository, with missing peers made a failure.

@@ -9,6 +9,7 @@ mod apps;
 mod bench;
 mod chromium;
 mod ci;
+mod mariadb;
 mod peers;
 mod server;
 mod shell;

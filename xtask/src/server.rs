@@ -97,6 +97,18 @@ impl Server {
         counts.map(|text| sum_of(&text, &["write_bytes"])).sum()
     }
 
+    /// Ends one process of it at once, as a crash would: the first whose name begins with `name`.
+    pub(crate) fn kill(&self, name: &str) -> Result<(), String> {
+        let is_it = |process: &u32| {
+            let comm = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+            comm.starts_with(name)
+        };
+        let found = self.processes().into_iter().find(is_it);
+        let found = found.ok_or_else(|| format!("{} has no process {name}", self.name))?;
+        let status = Command::new("kill").args(["-KILL", &found.to_string()]).status();
+        status.map(drop).map_err(|e| format!("could not run kill: {e}"))
+    }
+
     /// Whether the first process still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

@@ -1,20 +1,19 @@
 //! Long tortures of the released program, each with a short form for CI.
 //!
-//! `reload`: connections begin at a fixed rate, whatever became of the ones before, while the
-//! configuration is changed and taken again and again, with fewer and with more workers. Nothing
-//! may be lost. It fails as well when the rate or the number of reloads was not reached: a load
-//! that was not there shows nothing. Only loopback is contacted.
+//! `reload`: nothing may be lost while the configuration is taken again and again. `stale`: no answer
+//! of the sql door may be older than the rules allow while servers and doors are killed. Only loopback
+//! and unix sockets are contacted.
+
+mod reload;
+mod stale;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode};
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
 
-use crate::bench::{self, Lab, Store};
+use crate::bench::{self, Lab};
 use crate::{shell, workspace};
 
 /// What to do, and for how long.
@@ -22,15 +21,18 @@ use crate::{shell, workspace};
 pub(crate) struct Options {
     /// The torture.
     set: Set,
-    /// As short as CI does it: a quarter of the time and of the rate.
+    /// As short as CI does it.
     #[arg(long)]
     short: bool,
-    /// Reloads, each with another number of workers than the one before.
+    /// `reload`: reloads, each with another number of workers than the one before.
     #[arg(long, default_value_t = 120)]
     reloads: u32,
-    /// New connections a second.
+    /// `reload`: new connections a second.
     #[arg(long, default_value_t = 5500)]
     rate: u32,
+    /// `stale`: how long readers and writers run.
+    #[arg(long, default_value_t = 600)]
+    seconds: u32,
     /// A short neutral word for this machine, part of the folder's name.
     #[arg(long, default_value = "local")]
     host: String,
@@ -44,184 +46,43 @@ pub(crate) struct Options {
 enum Set {
     /// Reloads and scale-downs under thousands of new connections a second.
     Reload,
+    /// Reads through the sql door beside writes of every kind, while everything is killed in turn.
+    Stale,
+}
+
+impl Set {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Reload => "reload",
+            Self::Stale => "stale",
+        }
+    }
 }
 
 /// Names of all tortures, as promises may cite them.
 pub(crate) fn names() -> Vec<&'static str> {
-    vec!["reload"]
+    Set::value_variants().iter().map(|set| set.name()).collect()
 }
 
 /// Builds the programs, tortures, prints what came of it and writes it to the run's folder.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
-    let Set::Reload = options.set;
     let root = workspace::repository_root()?;
-    let packages = ["build", "--quiet", "--release", "--package", "loadgen", "--package"];
+    let packages = ["--package", "loadgen", "--package", "sqlload", "--package", "menshen"];
     let mut build = Command::new("cargo");
-    shell::run(build.current_dir(&root).args(packages).arg("menshen"))?;
+    shell::run(build.current_dir(&root).args(["build", "--quiet", "--release"]).args(packages))?;
     let lab = Lab::new(&workspace::target_folder()?)?;
-    let plan = Plan::of(options);
-    let outcome = reload(&lab, &plan)?;
     let (date, time) = shell::utc_now();
-    let text = outcome.text(&plan, &format!("{date} {time} UTC"), &bench::machine(&lab, &root));
+    let (when, machine) = (format!("{date} {time} UTC"), bench::machine(&lab, &root));
+    let (text, verdict) = match options.set {
+        Set::Reload => reload::run(options, &lab, &when, &machine)?,
+        Set::Stale => stale::run(options, &lab, &when, &machine)?,
+    };
     println!("{text}");
     let default = root.join("bench/runs").join(format!("{date}-{}", options.host));
     let folder = options.out.clone().unwrap_or(default);
-    let file = folder.join("soak-reload.md");
+    let file = folder.join(format!("soak-{}.md", options.set.name()));
     fs::create_dir_all(&folder)
         .and_then(|()| fs::write(&file, &text))
         .map_err(|e| format!("could not write {}: {e}", file.display()))?;
-    outcome.judge(&plan)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// How much is done.
-#[derive(Debug, Clone, Copy)]
-struct Plan {
-    reloads: u32,
-    rate: u32,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Outcome {
-    /// Reloads done while the load ran.
-    reloads: u32,
-    /// Of them with fewer workers than before.
-    fewer: u32,
-    /// Connections answered.
-    answered: f64,
-    /// Connections that were not.
-    lost: f64,
-    /// Answered in a second.
-    rate: f64,
-    p50_us: f64,
-    p99_us: f64,
-}
-
-impl Plan {
-    const fn of(options: &Options) -> Self {
-        let divisor = if options.short { 4 } else { 1 };
-        Self { reloads: options.reloads / divisor, rate: options.rate / divisor }
-    }
-
-    fn secs(&self) -> f64 {
-        f64::from(self.reloads) * SECONDS_PER_RELOAD
-    }
-}
-
-impl Outcome {
-    fn judge(&self, plan: &Plan) -> Result<(), String> {
-        // A tenth less than asked for is what the clock of the client costs.
-        let slow = self.rate < f64::from(plan.rate) * 0.9;
-        if self.lost > 0.0 {
-            Err(format!("{} connections were lost", self.lost))
-        } else if slow {
-            Err(format!("{:.0} connections a second are too few to show anything", self.rate))
-        } else if self.reloads < plan.reloads {
-            Err(format!("{} reloads were done of {}", self.reloads, plan.reloads))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn text(&self, plan: &Plan, when: &str, machine: &str) -> String {
-        format!(
-            "# soak reload, {when}\n\n\
-             {machine}\n\
-             `cargo xtask soak reload --reloads {} --rate {}`: a connection for every GET of 1 KiB \
-             over plain HTTP,\nbegun at fixed times; one reload every {SECONDS_PER_RELOAD} s, \
-             workers in turn {WORKERS:?}.\n\n\
-             | reloads | of them with fewer workers | connections | a second | lost | p50, µs | \
-             p99, µs |\n|---|---|---|---|---|---|---|\n\
-             | {} | {} | {} | {:.0} | {} | {} | {} |\n",
-            plan.reloads,
-            plan.rate,
-            self.reloads,
-            self.fewer,
-            self.answered,
-            self.rate,
-            self.lost,
-            self.p50_us,
-            self.p99_us,
-        )
-    }
-}
-
-fn reload(lab: &Lab, plan: &Plan) -> Result<Outcome, String> {
-    let store = Store::Files;
-    let _server = bench::start_menshen(lab, store, WORKERS[0])?;
-    let folder = bench::menshen_folder(lab, store);
-    let load = Command::new(&lab.loadgen)
-        .args(["mode=connect", "path=/1k", "c=256"])
-        .arg(format!("port={}", lab.plain_port(store)))
-        .arg(format!("pace={}", plan.rate))
-        .arg(format!("secs={:.2}", plan.secs()))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| format!("could not start the load client: {e}"))?;
-    let (began, mut reloads, mut fewer) = (Instant::now(), 0, 0);
-    let mut before = WORKERS[0];
-    while reloads < plan.reloads {
-        let next = began + Duration::from_secs_f64(f64::from(reloads) * SECONDS_PER_RELOAD);
-        thread::sleep(next.saturating_duration_since(Instant::now()));
-        // What is done after the load's end would count for nothing.
-        if began.elapsed().as_secs_f64() > plan.secs() {
-            break;
-        }
-        let turn = usize::try_from(reloads).unwrap_or(0) + 1;
-        let workers = WORKERS[turn % WORKERS.len()];
-        let text = bench::menshen_configuration(lab, store, workers);
-        fs::write(folder.join("menshen.toml"), text).map_err(|e| e.to_string())?;
-        let mut command = Command::new(&lab.menshen);
-        command.current_dir(&folder).args(["reload", "--config", "menshen.toml"]);
-        shell::output(&mut command)?;
-        fewer += u32::from(workers < before);
-        before = workers;
-        reloads += 1;
-    }
-    let done = load.wait_with_output().map_err(|e| e.to_string())?;
-    let text = String::from_utf8_lossy(&done.stdout);
-    let value: Value =
-        serde_json::from_str(&text).map_err(|e| format!("the load client said {text:?}: {e}"))?;
-    let number = |key: &str| value[key].as_f64().ok_or_else(|| format!("no {key} in {text:?}"));
-    Ok(Outcome {
-        reloads,
-        fewer,
-        answered: number("reqs")?,
-        lost: number("err")?,
-        rate: number("rps")?,
-        p50_us: number("p50_us")?,
-        p99_us: number("p99_us")?,
-    })
-}
-
-/// Workers of one reload after the other.
-const WORKERS: [usize; 6] = [4, 2, 3, 1, 2, 1];
-
-/// From one reload to the next.
-const SECONDS_PER_RELOAD: f64 = 0.4;
-
-#[cfg(test)]
-mod tests {
-    //! What fails.
-    use super::*;
-
-    #[test]
-    fn losses_a_thin_load_and_missing_reloads_fail() {
-        let plan = Plan { reloads: 100, rate: 5000 };
-        let good = Outcome {
-            reloads: 100,
-            fewer: 50,
-            answered: 150_000.0,
-            lost: 0.0,
-            rate: 4990.0,
-            p50_us: 1.0,
-            p99_us: 2.0,
-        };
-        assert_eq!(good.judge(&plan), Ok(()));
-        assert!(Outcome { lost: 1.0, ..good }.judge(&plan).is_err());
-        assert!(Outcome { rate: 4000.0, ..good }.judge(&plan).is_err());
-        assert!(Outcome { reloads: 99, ..good }.judge(&plan).is_err());
-    }
+    verdict.map(|()| ExitCode::SUCCESS)
 }

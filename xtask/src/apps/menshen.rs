@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::account::command_as_we_are;
 use super::application::Application;
+use super::database::{Database, USER};
 use super::lab::{Lab, Place};
 use super::{Front, guide};
 use crate::server::{Server, free_ports};
@@ -17,10 +18,12 @@ pub(crate) fn start(
     place: &Place,
     application: &Application,
     menshen: &Path,
+    database: Option<&Database>,
 ) -> Result<Front, String> {
     let port = free_ports(1)?[0];
     let config = place.server.join("menshen.toml");
-    let text = configuration(lab, place, application, port)?;
+    let mut text = configuration(lab, place, application, port)?;
+    text += &database.map(sql).unwrap_or_default();
     fs::write(&config, text).map_err(|e| format!("could not write {}: {e}", config.display()))?;
     let log = place.server.join("menshen.log");
     // As root it is started as root: the guard gives the account's rights to all others.
@@ -36,6 +39,22 @@ pub(crate) fn start(
         status: status.map(|word| word.display().to_string()).to_vec(),
         logs: vec![log, place.server.join("state/access.log")],
     })
+}
+
+/// The sql door before this database.
+fn sql(database: &Database) -> String {
+    format!(
+        "
+[sql]
+listen = [\"127.0.0.1:{}\"]
+upstream = \"unix:{}\"
+control_user = \"{USER}\"
+control_password_file = \"{}\"
+",
+        database.port,
+        database.socket.display(),
+        database.password_file.display(),
+    )
 }
 
 fn configuration(

@@ -77,6 +77,11 @@ impl Lab {
         Ok(lab)
     }
 
+    /// A program of `bench/`, built beside menshen.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.menshen.with_file_name(name)
+    }
+
     /// The test files; read by all servers.
     pub(crate) fn files(&self) -> PathBuf {
         self.disk.join("files")

@@ -41,6 +41,9 @@ fn versions() -> String {
         ("nginx", "-v"),
         ("caddy", "version"),
         ("php-fpm8.2", "-v"),
+        ("mariadbd", "--version"),
+        ("haproxy", "-v"),
+        ("sysbench", "--version"),
         ("openssl", "version"),
         ("rustc", "--version"),
     ];
