@@ -1,6 +1,6 @@
 //! The door with its cache, without guard and rights: for measuring and for trying clients.
 //!
-//! `door LISTEN UPSTREAM THREADS CONTROL_USER CONTROL_PASSWORD [sole-door] [never] [bytes=N]`,
+//! `door LISTEN UPSTREAM THREADS CONTROL_USER CONTROL_PASSWORD [sole-door] [never] [off] [bytes=N]`,
 //! addresses as in `[sql]`: `127.0.0.1:3307`, `unix:/run/x.sock`. It serves until it is killed and
 //! exits with 2 when the arguments are no such.
 
@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use menshen_config::keeper::Secret;
-use menshen_config::{Sql, SqlAddress, SqlSpec, SqlTransactions, WithoutBinlog};
+use menshen_config::{CacheType, Sql, SqlAddress, SqlSpec, SqlTransactions, WithoutBinlog};
 use menshen_sql::accept::{Listening, Stage, Thread};
 use menshen_sql::door::Door;
 use menshen_sql::serve::Shared;
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         },
         transactions: if has("never") { SqlTransactions::Never } else { SqlTransactions::Snapshot },
         cache_bytes_max: bytes.unwrap_or(64 << 20),
+        cache_type: if has("off") { CacheType::Off } else { CacheType::On },
         ..Sql::default()
     };
     let spec = spec(config, threads, Secret(password.clone()));

@@ -19,7 +19,6 @@
 //! relayed and not cached).
 
 mod exchange;
-mod explain;
 mod execute;
 mod fill;
 mod hit;
