@@ -158,46 +158,6 @@ impl Plan {
     }
 }
 
-/// How much of a [`View`] a statement could need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Concern {
-    /// It is none of the surface's business: almost always.
-    Nothing,
-    /// The settings; the counters may be left out.
-    Settings,
-    /// The counters too.
-    Counters,
-}
-
-/// Whether [`look`] could say anything about a statement: the first word and one search of the
-/// bytes.
-#[must_use]
-pub fn concern(statement: &[u8]) -> Concern {
-    let first = first_word(statement);
-    let is = |wanted: &[&[u8]]| wanted.iter().any(|word| first.eq_ignore_ascii_case(word));
-    let has = |word: &[u8]| {
-        statement.windows(word.len()).take(SHOW_MAX).any(|part| part.eq_ignore_ascii_case(word))
-    };
-    if is(&[b"show"]) {
-        if has(b"status") {
-            Concern::Counters
-        } else if has(b"variables") || has(b"cache") {
-            Concern::Settings
-        } else {
-            Concern::Nothing
-        }
-    } else if is(&[b"flush", b"reset"]) || (is(&[b"explain", b"describe", b"desc"]) && has(b"cache"))
-    {
-        Concern::Settings
-    } else if !mentions(statement) {
-        Concern::Nothing
-    } else if contains(statement, b"global_status") || contains(statement, b"session_status") {
-        Concern::Counters
-    } else {
-        Concern::Settings
-    }
-}
-
 /// Reads `statement`; `None` when it is none of the surface's business (almost always).
 ///
 /// Costs a look at the first word and one search of the bytes for ordinary statements.
@@ -222,6 +182,11 @@ pub fn look(statement: &[u8], view: &View<'_>) -> Option<(Plan, Step)> {
         return None;
     }
     let words = Words::read(statement, view.mode)?;
+    if is(b"set") && contains(statement, b"ft_boolean_syntax") {
+        // Full-text searches mean something else now, as in the server.
+        let statement = statement.to_vec();
+        return Some((Plan::then([Effect::Reset].to_vec()), Step::Send { statement, patch: None }));
+    }
     if let Some(on) = userstat(&words) {
         let effects = [Effect::CountAccounts(on)].to_vec();
         let statement = statement.to_vec();
@@ -253,6 +218,13 @@ impl Plan {
     fn then(effects: Vec<Effect>) -> Self {
         Self { course: Course::Then(effects) }
     }
+}
+
+/// The statement as the cache compares it while `query_cache_strip_comments` is on; `None` when it
+/// is compared as it is.
+#[must_use]
+pub fn stripped(statement: &[u8], mode: Mode) -> Option<Vec<u8>> {
+    Words::read(statement, mode).map(|words| rewrite::stripped(&words))
 }
 
 fn show(words: &Words<'_>, view: &View<'_>) -> Option<(Plan, Step)> {
@@ -353,9 +325,6 @@ fn contains(bytes: &[u8], word: &[u8]) -> bool {
     })
 }
 
-/// The bytes of a `SHOW` or `EXPLAIN` that are searched for its kind.
-const SHOW_MAX: usize = 200;
-
 /// Each with an underscore, by which it is found.
 const MENTIONED: &[&[u8]] = &[
     b"query_cache",
@@ -365,6 +334,7 @@ const MENTIONED: &[&[u8]] = &[
     b"session_variables",
     b"user_statistics",
     b"client_statistics",
+    b"ft_boolean_syntax",
 ];
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod cache;
 pub mod catalog;
 pub mod control;
 pub mod counters;
+pub mod desk;
 pub mod door;
 pub mod follow;
 pub mod link;

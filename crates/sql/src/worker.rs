@@ -5,9 +5,11 @@
 //! the scoreboard. `SIGUSR1`: a newer generation serves; `SIGTERM`: end. How it fails: something
 //! cannot be taken over (exit status 111), or the guard dies (the kernel sends `SIGTERM`).
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,16 +19,19 @@ use menshen_base::Counter;
 use menshen_config::{SqlAddress, SqlSpec};
 use menshen_net::clock::unix_s;
 use menshen_sql_core::versions::Versions;
+use menshen_sys::posture::PostureView;
 use menshen_sys::process::{Rights, become_worker};
 use menshen_sys::words::Words;
 use menshen_sys::{Scoreboard, Slot, SlotState, inherit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
 use crate::accept::{Listening, Stage, Thread};
+use crate::desk::Desk;
 use crate::door::Door;
+use crate::report;
 
 /// Why a worker could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +65,8 @@ struct Inherited {
     listening: Vec<Vec<Listening>>,
     words: Versions,
     board: Scoreboard,
+    posture: Option<PostureView>,
+    control: UnixListener,
     ready: File,
 }
 
@@ -69,11 +76,17 @@ impl Inherited {
         let words = Words::from_file(take(spec.words_fd, "take over the versions")?);
         let words = words.map_err(fail("map the versions"))?;
         let board = take(spec.scoreboard_fd, "take over the scoreboard")?;
+        let posture = spec.posture_fd.map(|fd| {
+            let page = take(fd, "take over the posture")?;
+            PostureView::from_file(page).map_err(fail("map the posture"))
+        });
         Ok(Self {
             listening: listeners(spec).map_err(fail("take over a socket"))?,
             words: Versions::over(words.all())
                 .ok_or_else(|| fail("use the versions")(io::ErrorKind::InvalidData.into()))?,
             board: Scoreboard::from_file(board).map_err(fail("map the scoreboard"))?,
+            posture: posture.transpose()?,
+            control: take(spec.control_fd, "take over the control socket")?.into(),
             ready: take(spec.ready_fd, "take over the pipe")?.into(),
         })
     }
@@ -85,7 +98,8 @@ fn fail(what: &'static str) -> impl Fn(io::Error) -> StartError {
 
 fn begin(spec: SqlSpec) -> Result<(), StartError> {
     let rights = Rights { user: spec.become_user, oom_score_adj: spec.oom_score_adj };
-    let Inherited { listening, words, board, mut ready } = Inherited::take_over(&spec)?;
+    let Inherited { listening, words, board, posture, control, mut ready } =
+        Inherited::take_over(&spec)?;
     become_worker(&rights).map_err(|error| StartError::Local("drop rights", error.into()))?;
 
     let descriptors = raise_descriptors();
@@ -110,7 +124,9 @@ fn begin(spec: SqlSpec) -> Result<(), StartError> {
         .collect::<io::Result<_>>()
         .map_err(fail("start a thread"))?;
     drop(up);
-    let steward = Steward { door, slot, words, stop_seconds_max: spec.stop_seconds_max };
+    let desk = Rc::new(RefCell::new(Desk::new(&spec, Arc::clone(&door), None)));
+    let stop_seconds_max = spec.stop_seconds_max;
+    let steward = Steward { door, slot, words, posture, desk, stop_seconds_max };
     drop(spec);
     LocalSet::new().block_on(&runtime, async {
         for _ in &threads {
@@ -118,9 +134,15 @@ fn begin(spec: SqlSpec) -> Result<(), StartError> {
             up.map_err(fail("accept connections"))?;
         }
         let signals = Hearing::new().map_err(fail("hear signals"))?;
+        let control = tokio::net::UnixListener::from_std(control);
+        let control = control.map_err(fail("answer at the control socket"))?;
+        let desk = Rc::clone(&steward.desk);
+        let answering = tokio::task::spawn_local(async move {
+            report::serve(control, &*desk).await;
+        });
         slot.set_state(SlotState::Ready);
         ready.write_all(b"+").map_err(fail("say that it is ready"))?;
-        steward.run(signals, stage, ups).await;
+        steward.run(signals, stage, ups, &answering).await;
         Ok(())
     })?;
     for thread in threads {
@@ -157,6 +179,8 @@ struct Steward {
     door: Arc<Door>,
     slot: Slot,
     words: Versions,
+    posture: Option<PostureView>,
+    desk: Rc<RefCell<Desk>>,
     stop_seconds_max: u32,
 }
 
@@ -193,10 +217,13 @@ impl Steward {
         mut signals: Hearing,
         stage: watch::Sender<Stage>,
         mut threads: mpsc::UnboundedReceiver<io::Result<()>>,
+        answering: &JoinHandle<()>,
     ) {
         loop {
             let told = hear(&mut signals, &mut threads).await;
             self.door.tally.post(&self.slot);
+            self.desk.borrow_mut().post(&self.slot, Instant::now());
+            self.desk.borrow_mut().look(self.posture, &self.slot);
             let seconds = |count: u32| Instant::now() + Duration::from_secs(u64::from(count));
             let now = *stage.borrow();
             match told {
@@ -212,6 +239,10 @@ impl Steward {
                     self.stop(&stage, seconds(self.stop_seconds_max));
                 }
                 Told::Retire | Told::Nothing => {}
+            }
+            if *stage.borrow() != Stage::Serving {
+                // The next generation answers for the door.
+                answering.abort();
             }
             if let Stage::Retired(until) = now
                 && Instant::now() >= until

@@ -1,9 +1,10 @@
 //! A real mariadbd in a folder of its own, on a free loopback port and a socket; ended when
 //! dropped. Root gets in without a password, over the socket only.
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -149,6 +150,40 @@ impl Drop for Mariadb {
     }
 }
 
+/// One session of the command-line client that is kept, for statements with one line of answer.
+pub(crate) struct Session {
+    child: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Logs in; a lost connection is not made again.
+    pub(crate) fn begin(mut command: Command) -> Self {
+        command.args(["--unbuffered", "--skip-reconnect"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Self { child, answers }
+    }
+
+    /// The one line that `statement` answers; `None`: the session is over.
+    pub(crate) fn ask(&mut self, statement: &str) -> Option<String> {
+        let input = self.child.stdin.as_mut()?;
+        writeln!(input, "{statement};").ok()?;
+        input.flush().ok()?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        Some(line.trim_end().to_owned())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// What a command printed.
 pub(crate) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -164,7 +199,7 @@ fn launch(program: &Path, folder: &Path, address: SocketAddr, options: &[String]
     command
         .args([format!("--bind-address={}", address.ip()), format!("--port={}", address.port())]);
     command.args(["--skip-name-resolve", "--innodb-log-file-size=8M"]);
-    command.args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"]);
+    command.args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=2"]);
     command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command.spawn().unwrap()
 }

@@ -5,14 +5,15 @@
 //! the server does (`sql/set_var.cc`, `sql_set_variables`). Not understood: `None`, the server
 //! answers.
 
-use alloc::string::String;
+use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::rewrite::{quoted, substituted};
 use super::variable::{Checked, Fault, Given, Scope, Variable};
 use super::words::{Words, name, scope, variable};
-use super::{Answer, Effect, Native, Step, View};
+use super::{Answer, Effect, Native, Setting, Step, View};
+use crate::judge::CacheType;
 use crate::lexer::TokenKind;
 
 /// A `SET` under way.
@@ -157,6 +158,10 @@ impl Assignments {
                         Scope::Global => Effect::Global(setting),
                         _ => Effect::Session(setting),
                     });
+                    if one.scope == Scope::Global && setting == OFF {
+                        // As the server does, whose cache is freed then.
+                        self.effects.extend([Effect::Session(OFF), Effect::Reset]);
+                    }
                     self.warning = self.warning.take().or(warning);
                 }
                 Err(fault) => {
@@ -307,11 +312,11 @@ fn computed(types: &[u8], mut values: Vec<Option<Vec<u8>>>) -> Given {
 
 /// The statement that raises an error or a warning in the server.
 pub(super) fn signal(fault: &Fault, view: &View<'_>) -> Vec<u8> {
-    let mut statement = String::from("SIGNAL SQLSTATE '");
-    statement.push_str(fault.state);
-    statement.push_str("' SET MYSQL_ERRNO = ");
-    statement.push_str(&alloc::format!("{}", fault.code));
-    statement.push_str(", MESSAGE_TEXT = ");
-    statement.push_str(&quoted(&fault.message, view.mode));
-    statement.into_bytes()
+    let (state, code) = (fault.state, fault.code);
+    let statement = format!("SIGNAL SQLSTATE '{state}' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = ");
+    let mut statement = statement.into_bytes();
+    statement.extend(quoted(&fault.message, view.mode));
+    statement
 }
+
+const OFF: Setting = Setting::CacheType(CacheType::Off);

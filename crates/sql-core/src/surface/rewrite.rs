@@ -42,20 +42,35 @@ pub(super) fn substituted(words: &Words<'_>, range: &Range<usize>, view: &View<'
     applied(words.bytes, first.start..first.start + text.len(), &changes)
 }
 
-/// A text literal of the session.
-pub(super) fn quoted(text: &str, mode: Mode) -> String {
-    let mut literal = String::with_capacity(text.len() + 2);
-    literal.push('\'');
-    for letter in text.chars() {
-        match letter {
-            '\'' => literal.push_str("''"),
-            '\\' if !mode.no_backslash_escapes => literal.push_str("\\\\"),
-            '\0' => literal.push(' '),
-            letter => literal.push(letter),
+/// A text literal of the session, in whatever character set the bytes are.
+pub(super) fn quoted(text: &[u8], mode: Mode) -> Vec<u8> {
+    let mut literal = Vec::with_capacity(text.len() + 2);
+    literal.push(b'\'');
+    for byte in text {
+        match byte {
+            b'\'' => literal.extend(b"''"),
+            b'\\' if !mode.no_backslash_escapes => literal.extend(b"\\\\"),
+            0 => literal.push(b' '),
+            byte => literal.push(*byte),
         }
     }
-    literal.push('\'');
+    literal.push(b'\'');
     literal
+}
+
+/// The statement without comments, and with one blank for all that separates two words: what
+/// `query_cache_strip_comments` compares (`sql/sql_cache.cc`, `make_base_query`).
+pub(super) fn stripped(words: &Words<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(words.bytes.len());
+    let mut end = None;
+    for token in &words.tokens {
+        if end.is_some_and(|end| end < token.start) {
+            out.push(b' ');
+        }
+        out.extend_from_slice(token.text);
+        end = Some(token.start + token.text.len());
+    }
+    out
 }
 
 /// The statement without `SQL_CACHE` and `SQL_NO_CACHE` where they are keywords.

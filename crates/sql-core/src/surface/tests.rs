@@ -414,6 +414,24 @@ fn flushes_have_their_effects() {
 }
 
 #[test]
+fn comments_and_blanks_are_stripped() {
+    let plain = stripped(b"(select a from t1) union (select a from t1)", mode()).unwrap();
+    let text = b"/* x */(select  a\nfrom t1) /* */union (select a -- c\n from t1) ;";
+    assert_eq!(stripped(text, mode()).unwrap(), plain);
+    let kept = b"select 'a  /* b */' from t1 where a=1".as_slice();
+    assert_eq!(stripped(kept, mode()).unwrap(), kept);
+}
+
+#[test]
+fn the_type_of_all_switched_off_is_switched_off_here_too() {
+    let mut desk = Desk::new();
+    assert!(desk.run("SET GLOBAL query_cache_type = OFF", None).ends_with(" Reset"));
+    desk.run("SET GLOBAL query_cache_type = ON", None);
+    assert_eq!((desk.globals.cache_type, desk.locals.cache_type), (CacheType::On, CacheType::Off));
+    assert!(desk.run("set GLOBAL ft_boolean_syntax='x'", None).ends_with(" Reset"));
+}
+
+#[test]
 fn like_is_the_servers() {
     for (pattern, name, matches) in [
         ("%", "", true),

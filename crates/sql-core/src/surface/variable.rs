@@ -51,7 +51,7 @@ pub(super) enum Given {
 pub(super) struct Fault {
     pub(super) code: u16,
     pub(super) state: &'static str,
-    pub(super) message: String,
+    pub(super) message: Vec<u8>,
 }
 
 /// A checked assignment.
@@ -121,14 +121,14 @@ impl Variable {
     ) -> Result<Checked, Fault> {
         if self == Self::Have {
             let message = format!("Variable '{}' is a read only variable", self.name());
-            return Err(Fault { code: 1238, state: "HY000", message });
+            return Err(Fault { code: 1238, state: "HY000", message: message.into_bytes() });
         }
         if scope != Scope::Global && !self.is_of_sessions() {
             let message = format!(
                 "Variable '{}' is a GLOBAL variable and should be set with SET GLOBAL",
                 self.name()
             );
-            return Err(Fault { code: 1229, state: "HY000", message });
+            return Err(Fault { code: 1229, state: "HY000", message: message.into_bytes() });
         }
         match self {
             Self::Type => self.check_type(scope, given, view),
@@ -173,7 +173,7 @@ impl Variable {
             let code = if view.native == Native::Known { 1925 } else { 1651 };
             let message = "Query cache is globally disabled and you can't enable it only for this \
                            session";
-            return Err(Fault { code, state: "HY000", message: message.to_owned() });
+            return Err(Fault { code, state: "HY000", message: message.into() });
         }
         Ok(Checked { setting: Setting::CacheType(value), warning: None })
     }
@@ -209,7 +209,7 @@ impl Variable {
         let mut warning = (i128::from(value) != asked).then(|| Fault {
             code: 1292,
             state: "01000",
-            message: format!("Truncated incorrect {} value: '{asked}'", self.name()),
+            message: format!("Truncated incorrect {} value: '{asked}'", self.name()).into_bytes(),
         });
         let setting = match self {
             Self::Size => {
@@ -219,7 +219,8 @@ impl Variable {
                         state: "01000",
                         message: format!(
                             "Query cache failed to set size {value}; new query cache size is 0"
-                        ),
+                        )
+                        .into_bytes(),
                     });
                     value = 0;
                 }
@@ -237,19 +238,19 @@ impl Variable {
 
     fn wrong_type(self) -> Fault {
         let message = format!("Incorrect argument type to variable '{}'", self.name());
-        Fault { code: 1232, state: "42000", message }
+        Fault { code: 1232, state: "42000", message: message.into_bytes() }
     }
 
     fn wrong_value(self, given: &Given) -> Fault {
         let value = match given {
-            Given::Int(value) => value.to_string(),
-            Given::Text(text) => {
-                let text = text.get(..TEXT_SHOWN_MAX).unwrap_or(text);
-                String::from_utf8_lossy(text).into_owned()
-            }
-            _ => "NULL".to_owned(),
+            Given::Int(value) => value.to_string().into_bytes(),
+            Given::Text(text) => text.get(..TEXT_SHOWN_MAX).unwrap_or(text).to_vec(),
+            _ => b"NULL".to_vec(),
         };
-        let message = format!("Variable '{}' can't be set to the value of '{value}'", self.name());
+        let message = format!("Variable '{}' can't be set to the value of '", self.name());
+        let mut message = message.into_bytes();
+        message.extend(value);
+        message.push(b'\'');
         Fault { code: 1231, state: "42000", message }
     }
 }
