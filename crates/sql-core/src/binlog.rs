@@ -6,8 +6,8 @@
 
 mod fields;
 mod query;
-#[cfg(any())]
-mod tests;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use fields::Fields;
 pub use query::Query;
@@ -122,6 +122,8 @@ pub enum EventKind<'a> {
     Heartbeat,
     /// Events in one, not compressed; [`Payload`] gives them.
     Payload(&'a [u8]),
+    /// A whole transaction, compressed in a way that is not read: it may be about any table.
+    Sealed,
     /// Nothing about tables.
     Nothing,
     /// It may be about any table.
@@ -322,7 +324,7 @@ fn xa_prepare(body: &[u8]) -> Option<EventKind<'_>> {
     Some(if one_phase { EventKind::Commit } else { EventKind::XaPrepare { xid } })
 }
 
-/// Compressed ones (zstd) are unknown: it may be about any table.
+/// Of compressed ones (zstd) nothing is known.
 fn payload(body: &[u8]) -> Option<EventKind<'_>> {
     let mut fields = Fields::new(body);
     let mut plain = false;
@@ -337,7 +339,7 @@ fn payload(body: &[u8]) -> Option<EventKind<'_>> {
             plain = value.length_encoded()? == PAYLOAD_PLAIN;
         }
     }
-    plain.then(|| EventKind::Payload(fields.rest()))
+    Some(if plain { EventKind::Payload(fields.rest()) } else { EventKind::Sealed })
 }
 
 /// Numbers of events (`Log_event_type`).

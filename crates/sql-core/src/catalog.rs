@@ -10,7 +10,7 @@
 
 mod body;
 mod load;
-#[cfg(any())]
+#[cfg(test)]
 mod tests;
 mod unfold;
 

@@ -15,7 +15,7 @@
 mod group;
 mod lag;
 mod statement;
-#[cfg(any())]
+#[cfg(test)]
 mod tests;
 
 use alloc::boxed::Box;
@@ -42,6 +42,10 @@ pub enum Do {
     /// Read these names again, then call [`Follow::refreshed`] with the number.
     Refresh(u64, Vec<Scope>),
 }
+
+/// Gives the text of a compressed statement by its bytes and the length the text will have; `None`
+/// if it cannot, or if it is too long.
+pub type Inflate<'a> = &'a mut dyn FnMut(&[u8], usize) -> Option<Vec<u8>>;
 
 /// How an event is known to be visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +133,8 @@ struct Unsettled {
     privileges: bool,
     /// An XA transaction that must be gone first.
     xid: Option<Box<[u8]>>,
+    /// Whether what it touches could not be read.
+    sealed: bool,
 }
 
 /// A write through the door.
@@ -331,7 +337,9 @@ impl Follow {
 impl Unsettled {
     /// Lets go of what a session knows it wrote; `true` if nothing is left.
     fn claim(&mut self, slots: &[Slot], out: &mut Vec<Do>) -> bool {
-        release(&mut self.slots, slots, out);
+        // Of what could not be read the session knows all there is to know.
+        let everything = [Slot::EVERYTHING];
+        release(&mut self.slots, if self.sealed { &everything } else { slots }, out);
         if self.slots.is_empty() && !slots.contains(&Slot::EVERYTHING) {
             // The session that changed names has them read again itself.
             self.scopes.clear();

@@ -1,5 +1,5 @@
-//! The decision table: whether a statement may be answered from the cache, and the row that says so;
-//! and which tables a statement writes.
+//! The decision table: whether a statement may be answered from the cache, and the row that says
+//! so; and which tables a statement writes.
 //!
 //! Works on what [`crate::statement`] read and on what the catalog knows of names, asked through
 //! [`Names`]. It never guesses in favour of the cache: a name that cannot be resolved is a reason

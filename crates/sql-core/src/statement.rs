@@ -496,10 +496,6 @@ fn split(bytes: &[u8], mode: Mode) -> (Statement<'_>, Option<&[u8]>) {
     let mut flags = walk.flags;
     flags.join(head.flags);
     flags.join(head.cursor.flags);
-    let ambiguous = mode.charset == Charset::Ambiguous && !bytes.is_ascii();
-    if mode.foreign_grammar || ambiguous {
-        flags.set(Flag::Uncertain);
-    }
     if looks_cacheable(bytes) {
         flags.set(Flag::LooksCacheable);
     }
@@ -510,6 +506,11 @@ fn split(bytes: &[u8], mode: Mode) -> (Statement<'_>, Option<&[u8]>) {
     }
     let own = semicolon.filter(|_| rest.is_none() || !head.holds_semicolons);
     let text = own.and_then(|at| bytes.get(..at)).unwrap_or(bytes).trim_ascii_end();
+    // In such a set even the place of the `;` is only sure behind ASCII.
+    let ambiguous = mode.charset == Charset::Ambiguous && !text.is_ascii();
+    if mode.foreign_grammar || ambiguous {
+        flags.set(Flag::Uncertain);
+    }
     let mut calls = walk.calls;
     calls.extend(head.procedure);
     let statement = Statement {

@@ -2,7 +2,7 @@
 //! authentication, commands, OK/ERR/EOF, responses, prepared statements.
 //!
 //! How the relay uses it, for one command:
-//! 1. [`packet::command`] cuts one command out of what the client sent, [`Command::parse`] reads it.
+//! 1. [`packet::message`] finds one command in what the client sent, [`Command::parse`] reads it.
 //! 2. The bytes go to the server; [`Response::new`] with [`Reply::of`] that command watches what
 //!    comes back. [`Response::feed`] is handed bytes as they came from the socket and says how many
 //!    of them are passed on as they are, and where a packet with a status stands ([`Next`]). Such a

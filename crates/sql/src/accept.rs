@@ -265,3 +265,6 @@ fn is_gone(error: &io::Error) -> bool {
 const SHORTAGE_MS: u64 = 50;
 /// Time between two looks at whether the last session has left.
 const END_LOOK_MS: u64 = 20;
+
+#[cfg(test)]
+mod tests;

@@ -147,5 +147,5 @@ pub(crate) async fn run(
 /// Longer than the server's wait for one metadata lock (1 s), shorter than a person's.
 const WAIT: Duration = Duration::from_millis(2_500);
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;

@@ -147,8 +147,13 @@ pub fn start(settings: ControlSettings, versions: Versions) -> std::io::Result<F
             let connect = async || Client::connect(&upstream, &account).await.ok();
             let keep = catalog::run(Arc::clone(&catalog), asks, connect, tables_max);
             let look = orphans::run(arrive, versions, connect);
-            let follow =
-                follow::run(Arc::clone(&shared), catalog.clone(), keeper, follow_settings, refreshes);
+            let follow = follow::run(
+                Arc::clone(&shared),
+                catalog.clone(),
+                keeper,
+                follow_settings,
+                refreshes,
+            );
             let stop = async {
                 let _ = stopped.await;
             };

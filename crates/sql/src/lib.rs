@@ -15,6 +15,8 @@ pub mod control;
 pub mod counters;
 pub mod desk;
 pub mod door;
+#[cfg(test)]
+mod fixture;
 pub mod follow;
 pub mod link;
 pub mod login;

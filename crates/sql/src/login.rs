@@ -85,6 +85,8 @@ pub enum Denial {
     SocketPlugin,
     /// The password was encrypted for a key that only the server has, but must be sent in clear.
     ForeignKey,
+    /// The client wants compression, which was not offered.
+    Compression,
     /// The client and the door did not understand each other.
     Handshake,
     /// The server does not offer TLS, but the door must use it.
@@ -122,6 +124,11 @@ pub async fn login(
         Ok(heard) => heard,
         Err(ended) => return Err(deny(client, 2, ended).await),
     };
+    // Some clients (PHP's mysqlnd) compress because they want to, whatever they were offered.
+    if (login.capabilities & COMPRESSED) != Capabilities::default() {
+        let ended = Ended::Denied(Denial::Compression);
+        return Err(deny(client, sequence.wrapping_add(1), ended).await);
+    }
     let offered = greeting.offered(tls_of(entrance));
     let agreed = agreed(login.capabilities, offered);
     let introduced = introduce(&mut server, entrance, &greeting, &login, agreed).await;
@@ -315,6 +322,11 @@ impl Denial {
                   must send it inside TLS; let the client ask for the key instead of using a file, \
                   or connect with TLS",
             ),
+            Self::Compression => (
+                1157,
+                b"08S01",
+                b"menshen: the door offers no compression; switch it off in the client",
+            ),
             Self::Handshake => (1043, b"08S01", b"Bad handshake"),
             Self::ServerWithoutTls => (
                 2026,
@@ -335,8 +347,12 @@ impl Denial {
 /// Without these there is nothing to relay: they are in every server since 5.5.
 const NEEDED: Capabilities =
     Capabilities(Capabilities::PROTOCOL_41.0 | Capabilities::SECURE_CONNECTION.0);
+const COMPRESSED: Capabilities = Capabilities(Capabilities::COMPRESS.0 | Capabilities::ZSTD.0);
 /// Longest packet of a login: attributes alone may take 64 KiB.
 const LOGIN_BYTES_MAX: usize = 128 << 10;
 const UNREACHED: &[u8] = b"menshen: the server behind the door cannot be reached";
 const SPEECHLESS: &[u8] = b"menshen: the server behind the door does not greet";
 const LOST: &[u8] = b"menshen: the server behind the door ended the connection during the login";
+
+#[cfg(test)]
+mod tests;

@@ -113,9 +113,8 @@ async fn look(
 
 async fn threads(client: &mut Client) -> Result<BTreeSet<u64>, ClientError> {
     let rows = client.query("SELECT ID FROM information_schema.PROCESSLIST", 1_000_000).await?;
-    let id = |row: Vec<Option<Vec<u8>>>| {
-        std::str::from_utf8(row.first()?.as_ref()?).ok()?.parse().ok()
-    };
+    let id =
+        |row: Vec<Option<Vec<u8>>>| std::str::from_utf8(row.first()?.as_ref()?).ok()?.parse().ok();
     Ok(rows.into_iter().filter_map(id).collect())
 }
 

@@ -345,3 +345,6 @@ pub(crate) fn without_tracking(packet: &[u8], client: Capabilities, server: Capa
 
 /// Commands up to this many bytes are waited for before the server is sent them.
 const WHOLE_MAX: usize = 32 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,12 @@
 //!
 //! `SKIPPED` is said aloud where there is none; `MENSHEN_REQUIRE_PEERS` makes that a failure.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test, and it tells what it measured"
+)]
+
 #[path = "support/mariadb.rs"]
 mod mariadb;
 
@@ -174,7 +180,6 @@ fn early_events_are_settled_and_without_the_rule_they_are_not() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "the measured lag is what the test is also for")]
 fn four_writers_in_a_loop_leave_nothing_old_behind() {
     let Some(bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Refuse, FOUR) else {
         return;
@@ -214,4 +219,193 @@ fn four_writers_in_a_loop_leave_nothing_old_behind() {
         figures.settle_p99,
         figures.settle_max,
     );
+}
+
+fn names(bench: &Bench, name: &str) -> String {
+    let catalog = bench.foreign.catalog.load();
+    match catalog.relation(b"t", name.as_bytes()) {
+        Relation::Known(known) => {
+            let name = |table: &menshen_sql_core::judge::Table| {
+                String::from_utf8(table.name.to_vec()).unwrap()
+            };
+            known.reads.iter().map(name).collect::<Vec<_>>().join(" ")
+        }
+        Relation::Missing => "missing".to_owned(),
+        Relation::Unknown => "unknown".to_owned(),
+    }
+}
+
+/// Whether a statement straight to the server bumps these tables and no others of `t`.
+fn bumps(bench: &mut Bench, statement: &str, tables: &[&str]) {
+    let all = ["p", "c", "m", "v", "x"];
+    let before = bench.versions.now();
+    bench.root.run(statement);
+    let bumped = |name: &str| bench.versions.version(slot(name)) > before;
+    wait(statement, || tables.iter().all(|name| bumped(name)));
+    wait("all to settle", || all.iter().all(|name| bench.versions.pending(slot(name)) == 0));
+    let others: Vec<_> = all.iter().filter(|name| !tables.contains(name) && bumped(name)).collect();
+    assert_eq!(others, Vec::<&&str>::new(), "{statement}");
+}
+
+const SCHEMA: &str = "CREATE TABLE t.p (a INT PRIMARY KEY) ENGINE=InnoDB;; \
+     CREATE TABLE t.c (a INT, FOREIGN KEY (a) REFERENCES t.p (a) ON DELETE CASCADE) ENGINE=InnoDB;; \
+     CREATE TABLE t.m (a INT) ENGINE=MyISAM;; CREATE VIEW t.v AS SELECT * FROM t.m;; \
+     INSERT INTO t.p VALUES (1), (2), (3), (4);; INSERT INTO t.c VALUES (1), (2);; \
+     CREATE PROCEDURE t.w() INSERT INTO t.m VALUES (1)";
+
+#[test]
+fn foreign_writes_of_every_kind_are_seen() {
+    let Some(mut bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Refuse, SCHEMA) else {
+        return;
+    };
+    bench.until_open();
+    let bench = &mut bench;
+    for format in ["ROW", "STATEMENT", "MIXED"] {
+        bench.root.run(&format!("SET SESSION binlog_format={format}"));
+        let (delete, xa) = match format {
+            "ROW" => (1, "r"),
+            "STATEMENT" => (2, "s"),
+            _ => (3, "m"),
+        };
+        bumps(bench, "INSERT INTO t.m VALUES (1)", &["m"]);
+        // Statements do not say what they touch: the catalog does.
+        let cascade = format!("DELETE FROM t.p WHERE a={delete}");
+        bumps(bench, &cascade, &["p", "c"]);
+        bumps(bench, "CALL t.w()", &["m"]);
+        let id = 10 + delete;
+        let first = format!(
+            "XA START '{xa}';; INSERT INTO t.p VALUES ({id});; XA END '{xa}';; \
+             XA PREPARE '{xa}'"
+        );
+        bench.root.run(&first);
+        wait("the prepare to settle", || bench.versions.pending(slot("p")) == 0);
+        let before = bench.versions.now();
+        bench.root.run(&format!("XA COMMIT '{xa}'"));
+        wait("the XA COMMIT", || bench.versions.version(slot("p")) > before);
+        wait("the XA COMMIT to settle", || bench.versions.pending(slot("p")) == 0);
+    }
+    let epoch = bench.versions.epoch();
+    bench.root.run("GRANT INSERT ON t.* TO door@localhost");
+    wait("the GRANT", || bench.versions.epoch() > epoch);
+}
+
+#[test]
+fn foreign_ddl_is_in_the_catalog_before_its_slots_are_let_go() {
+    let Some(mut bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Refuse, SCHEMA) else {
+        return;
+    };
+    bench.until_open();
+    assert_eq!((names(&bench, "v"), names(&bench, "x")), ("m v".into(), "missing".into()));
+    let steps = [
+        ("CREATE OR REPLACE VIEW t.v AS SELECT * FROM t.p", "v", "v", "p v"),
+        ("CREATE TABLE t.x (a INT)", "x", "x", "x"),
+        ("RENAME TABLE t.x TO t.y", "y", "x", "missing"),
+        ("RENAME TABLE t.y TO t.x", "x", "y", "missing"),
+        ("DROP TABLE t.x", "x", "x", "missing"),
+    ];
+    for (statement, bumped, asked, wanted) in steps {
+        let before = bench.versions.now();
+        bench.root.run(statement);
+        wait(statement, || {
+            bench.versions.version(slot(bumped)) > before
+                && bench.versions.pending(slot(bumped)) == 0
+        });
+        assert_eq!(names(&bench, asked), wanted, "{statement}");
+    }
+    // A table that is locked by an ALTER is unknown rather than waited for.
+    bench.root.run("LOCK TABLES t.p WRITE");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let scope = menshen_sql_core::catalog::Scope::Database((*b"t").into());
+    let start = Instant::now();
+    runtime.block_on(bench.foreign.keeper.refresh(vec![scope]));
+    assert!(start.elapsed() < Duration::from_secs(4));
+    bench.root.run("UNLOCK TABLES");
+}
+
+#[test]
+fn a_broken_stream_closes_the_gate_and_bumps_everything() {
+    let Some(mut bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Refuse, SCHEMA) else {
+        return;
+    };
+    bench.until_open();
+    assert_eq!(bench.foreign.follower.state(), FollowState::Following);
+    let before = bench.versions.now();
+    let find = "SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND='Binlog Dump'";
+    let id = bench.root.value(find);
+    bench.root.run(&format!("KILL {id}"));
+    wait("everything to be bumped", || bench.versions.version(Slot::EVERYTHING) > before);
+    bench.until_open();
+    wait("it to follow", || bench.foreign.follower.state() == FollowState::Following);
+    bumps(&mut bench, "INSERT INTO t.m VALUES (2)", &["m"]);
+}
+
+#[test]
+fn orphans_are_let_go_when_their_thread_is_gone() {
+    let Some(bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Refuse, SCHEMA) else {
+        return;
+    };
+    let mut other = Session::open(&bench.server, "root", "");
+    let id = other.value("SELECT CONNECTION_ID()").parse().unwrap();
+    let slots = vec![slot("m")];
+    bench.versions.begin(&slots);
+    let before = bench.versions.version(slot("m"));
+    bench.foreign.orphans.adopt(slots.clone(), Until::ThreadGone(id));
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(bench.versions.pending(slot("m")), 1);
+    drop(other);
+    wait("the orphan to be let go", || bench.versions.pending(slot("m")) == 0);
+    assert!(bench.versions.version(slot("m")) > before);
+    bench.versions.begin(&slots);
+    bench.foreign.orphans.adopt(slots, Until::DelayedFlushed);
+    wait("no rows to be delayed", || bench.versions.pending(slot("m")) == 0);
+}
+
+fn off_code(bench: &Bench) -> &'static str {
+    match bench.foreign.follower.state() {
+        FollowState::Off(reason) => reason.code,
+        FollowState::Following => "following",
+        FollowState::Behind => "behind",
+    }
+}
+
+#[test]
+fn without_a_binary_log_the_configuration_decides() {
+    let cases = [
+        (WithoutBinlog::Refuse, Gate::Closed),
+        (WithoutBinlog::SoleDoor, Gate::Open),
+        (WithoutBinlog::Ttl, Gate::Young(Duration::from_millis(700))),
+    ];
+    for (without, gate) in cases {
+        let Some(mut bench) = Bench::start(&[], Rule::Settle, without, SCHEMA) else { return };
+        wait("the state", || off_code(&bench) == "binlog-off");
+        wait("the gate", || bench.foreign.follower.gate() == gate);
+        if without == WithoutBinlog::SoleDoor {
+            bench.root.run("CREATE EVENT t.e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t.m");
+            bench.root.run("SET GLOBAL event_scheduler=ON");
+            wait("the scheduler to be seen", || off_code(&bench) == "scheduler-on");
+            assert_eq!(bench.foreign.follower.gate(), Gate::Closed);
+        }
+    }
+}
+
+#[test]
+fn what_the_account_lacks_is_said() {
+    let setup = "REVOKE TRIGGER, EVENT ON *.* FROM door@localhost";
+    let Some(bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Ttl, setup) else {
+        return;
+    };
+    wait("the state", || off_code(&bench) == "control-rights-missing");
+    let FollowState::Off(reason) = bench.foreign.follower.state() else { unreachable!() };
+    assert_eq!(reason.claim, "the control account lacks TRIGGER, EVENT");
+    assert_eq!(bench.foreign.follower.gate(), Gate::Closed);
+    let mut wrong = settings(&bench.server, Rule::Settle, WithoutBinlog::SoleDoor);
+    wrong.account = Some(Account { user: "door".to_owned(), password: "falsch".to_owned() });
+    let foreign = control::start(wrong, bench.versions).unwrap();
+    let off = || {
+        matches!(foreign.follower.state(),
+        FollowState::Off(reason) if reason.code == "control-login-refused")
+    };
+    wait("the login to be refused", off);
+    assert_eq!(foreign.follower.gate(), Gate::Closed);
+    foreign.stop();
 }

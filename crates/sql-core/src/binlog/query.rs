@@ -87,11 +87,7 @@ fn session(mut fields: Fields<'_>) -> (u64, Option<u16>) {
     (sql_mode, charset)
 }
 
-fn variable(
-    fields: &mut Fields<'_>,
-    sql_mode: &mut u64,
-    charset: &mut Option<u16>,
-) -> Option<()> {
+fn variable(fields: &mut Fields<'_>, sql_mode: &mut u64, charset: &mut Option<u16>) -> Option<()> {
     match fields.u8()? {
         // FLAGS2, AUTO_INCREMENT, MASTER_DATA_WRITTEN
         0 | 3 | 10 => fields.bytes(4).map(drop),

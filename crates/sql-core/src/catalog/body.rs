@@ -15,16 +15,21 @@ use crate::lexer::{Lexer, Mode, Token, TokenKind};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Body {
     /// `a.b`, and of `a.b.c` also `b.c`.
-    pub(super) pairs: BTreeSet<(Box<[u8]>, Box<[u8]>)>,
+    pub(super) pairs: BTreeSet<Pair>,
     /// Every single name.
     pub(super) names: BTreeSet<Box<[u8]>>,
     /// Database if written, and the name in lower case, of all that may be a call.
-    pub(super) calls: BTreeSet<(Option<Box<[u8]>>, Box<[u8]>)>,
+    pub(super) calls: BTreeSet<Called>,
     /// Whether it has a word with which rows can be changed.
     pub(super) writes: bool,
     /// Whether it stands for everything.
     pub(super) opaque: bool,
 }
+
+/// A qualifier and a name.
+type Pair = (Box<[u8]>, Box<[u8]>);
+/// A database, if written, and a name.
+type Called = (Option<Box<[u8]>>, Box<[u8]>);
 
 impl Body {
     /// A text that may not be seen.
@@ -113,9 +118,8 @@ impl<'a> Reader<'a> {
 }
 
 fn is_word(token: Option<Token<'_>>, word: &[u8]) -> bool {
-    token.is_some_and(|token| {
-        token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word)
-    })
+    token
+        .is_some_and(|token| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word))
 }
 
 /// A name without its quotes, doubled quotes made single.

@@ -179,10 +179,8 @@ impl Builder {
         let list = create.get(at + b" UNION=(".len()..).unwrap_or_default();
         let body = Body::read(list, mode, self.catalog.letters);
         let own = self.fold(db);
-        let table = |database: &[u8], name: &[u8]| Table {
-            database: database.into(),
-            name: name.into(),
-        };
+        let table =
+            |database: &[u8], name: &[u8]| Table { database: database.into(), name: name.into() };
         let single = body.names.iter().map(|name| table(&own, name));
         let pairs = body.pairs.iter().map(|(db, name)| table(db, name));
         let children = single.chain(pairs).collect();

@@ -18,11 +18,12 @@ pub(super) fn unfold(
     before: &Catalog,
 ) -> BTreeMap<Box<[u8]>, Shown> {
     let schema = Schema { databases, children: children(databases) };
-    let shown = |(db, database): (&Box<[u8]>, &Arc<Database>)| {
+    let mut shown = BTreeMap::new();
+    for (db, database) in databases {
         let old = before.databases.get(db).zip(before.shown.get(db));
-        (db.clone(), schema.shown(db, database, old))
-    };
-    databases.iter().map(shown).collect()
+        shown.insert(db.clone(), schema.shown(db, database, old));
+    }
+    shown
 }
 
 /// From a parent to the tables that change with it.

@@ -4,10 +4,12 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Change, Do, Follow, Own, Position, Settling, Unsettled, release, split, xid_key};
+use super::{
+    Change, Do, Follow, Inflate, Own, Position, Settling, Unsettled, release, split, xid_key,
+};
 use crate::binlog::{Decoder, Event, EventKind, Gtid, Payload, Xid};
 use crate::catalog::Scope;
-use crate::judge::{Names, Relation};
+use crate::judge::{Names, Relation, Table};
 use crate::lexer::Dialect;
 use crate::versions::Slot;
 
@@ -29,8 +31,10 @@ pub(super) struct Group {
     scopes: BTreeSet<Scope>,
     privileges: bool,
     xid: Option<Box<[u8]>>,
+    /// Whether what it touches could not be read.
+    sealed: bool,
     /// Names of tables by number.
-    tables: BTreeMap<u64, (Box<[u8]>, Box<[u8]>)>,
+    tables: BTreeMap<u64, Table>,
 }
 
 impl Group {
@@ -46,6 +50,7 @@ impl Group {
             scopes: BTreeSet::new(),
             privileges: false,
             xid: None,
+            sealed: false,
             tables: BTreeMap::new(),
         }
     }
@@ -77,8 +82,7 @@ impl Group {
     }
 
     fn knows(&self, slot: Slot) -> bool {
-        let knows =
-            |own: &Vec<Slot>| own.contains(&slot) || own.contains(&Slot::EVERYTHING);
+        let knows = |own: &Vec<Slot>| own.contains(&slot) || own.contains(&Slot::EVERYTHING);
         self.own.as_ref().is_some_and(knows)
     }
 
@@ -123,7 +127,7 @@ impl Follow {
         now: u64,
         event: &Event<'_>,
         names: &dyn Names,
-        inflate: &mut dyn FnMut(&[u8], usize) -> Option<Vec<u8>>,
+        inflate: Inflate<'_>,
         out: &mut Vec<Do>,
     ) {
         self.advance(event);
@@ -153,6 +157,15 @@ impl Follow {
                     self.event(now, &inner, names, inflate, out);
                 }
             }
+            EventKind::Sealed => {
+                // A session of ours knows what it wrote; it holds its own commit.
+                let group = self.current(now);
+                group.sealed = true;
+                if group.own.is_none() {
+                    self.everything(now, out);
+                }
+                self.finish(now, out);
+            }
             EventKind::Unknown => {
                 self.everything(now, out);
                 self.prepared.clear();
@@ -160,10 +173,6 @@ impl Follow {
                     self.current(now).refresh(Scope::Server);
                 }
             }
-        }
-        if event.kind == EventKind::Unknown && self.settling == Settling::Executed {
-            // A compressed payload holds its own commit.
-            self.finish(now, out);
         }
     }
 
@@ -225,6 +234,7 @@ impl Follow {
             scopes: group.scopes,
             privileges: group.privileges,
             xid: group.xid.filter(|_| group.own.is_none()),
+            sealed: group.sealed,
         };
         let at_once = match self.settling {
             Settling::Snapshot => false,
@@ -255,6 +265,7 @@ impl Follow {
             second.slots.append(&mut first.slots);
             second.scopes.append(&mut first.scopes);
             second.privileges |= first.privileges;
+            second.xid = first.xid.or_else(|| second.xid.take());
             // Claims of one half must not let go of the other's slots.
             second.gtid = None;
         }
@@ -283,28 +294,21 @@ impl Follow {
         if group.tables.len() >= TABLES_MAX {
             return self.everything(now, out);
         }
-        group.tables.insert(id, (canonical.database, canonical.name));
+        group.tables.insert(id, canonical);
     }
 
     /// Rows of children that foreign keys change are not in the log, and on MySQL not even their
     /// tables.
-    fn rows(
-        &mut self,
-        now: u64,
-        id: u64,
-        changed: bool,
-        names: &dyn Names,
-        out: &mut Vec<Do>,
-    ) {
+    fn rows(&mut self, now: u64, id: u64, changed: bool, names: &dyn Names, out: &mut Vec<Do>) {
         let dialect = self.server.dialect;
         let group = self.current(now);
-        let Some((db, table)) = group.tables.get(&id) else {
+        let Some(table) = group.tables.get(&id) else {
             return self.everything(now, out);
         };
         if !changed {
             return;
         }
-        let slots: Vec<Slot> = match names.relation(db, table) {
+        let slots: Vec<Slot> = match names.relation(&table.database, &table.name) {
             Relation::Known(known) if known.writes.everything => alloc::vec![Slot::EVERYTHING],
             Relation::Known(known) => {
                 let tables = known.writes.tables.iter();
@@ -314,9 +318,6 @@ impl Follow {
             Relation::Missing | Relation::Unknown => Vec::new(),
         };
         group.touch(slots, out);
-        if group.standalone {
-            group.begins_transaction();
-        }
     }
 
     fn prepare(&mut self, now: u64, xid: Xid<'_>, out: &mut Vec<Do>) {

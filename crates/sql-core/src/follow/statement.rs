@@ -3,10 +3,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Do, Follow, Slot, xid_key};
+use super::{Do, Follow, Inflate, Slot, xid_key};
 use crate::binlog::Query;
 use crate::catalog::Scope;
-use crate::judge::{self, CacheType, Facts, Names, Written};
+use crate::judge::{self, CacheType, Facts, Names, Unseen, Written};
 use crate::lexer::Mode;
 use crate::statement::{self, Kind, Statement, XaVerb};
 
@@ -16,7 +16,7 @@ impl Follow {
         now: u64,
         query: &Query<'_>,
         names: &dyn Names,
-        inflate: &mut dyn FnMut(&[u8], usize) -> Option<Vec<u8>>,
+        inflate: Inflate<'_>,
         out: &mut Vec<Do>,
     ) {
         let inflated;
@@ -90,14 +90,7 @@ impl Follow {
     }
 
     /// `true` if it ends the group.
-    fn xa(
-        &mut self,
-        now: u64,
-        verb: XaVerb,
-        xid: &[u8],
-        mode: Mode,
-        out: &mut Vec<Do>,
-    ) -> bool {
+    fn xa(&mut self, now: u64, verb: XaVerb, xid: &[u8], mode: Mode, out: &mut Vec<Do>) -> bool {
         match verb {
             XaVerb::Start => {
                 self.current(now).begins_transaction();
@@ -132,11 +125,15 @@ fn scopes(written: &Written<'_>, db: &[u8]) -> Vec<Scope> {
     let definitions = written.definitions.iter();
     let mut scopes: Vec<Scope> =
         definitions.map(|table| scope((&table.database, &table.name))).collect();
-    if written.everything.is_some() || (written.code && scopes.is_empty()) {
-        scopes.push(if db.is_empty() || written.everything.is_some() {
-            Scope::Server
-        } else {
-            Scope::Database(db.into())
+    // A call that is not understood may have changed the schema; a flush or an unknown table not.
+    let opaque = match written.everything {
+        Some(Unseen::Statement | Unseen::Text | Unseen::Compound | Unseen::Dynamic) => true,
+        Some(_) | None => false,
+    };
+    if opaque || (written.code && scopes.is_empty()) {
+        scopes.push(match opaque || db.is_empty() {
+            true => Scope::Server,
+            false => Scope::Database(db.into()),
         });
     }
     scopes
@@ -157,9 +154,8 @@ fn xid_of(text: &[u8], mode: Mode) -> Option<Box<[u8]>> {
 /// A part in hexadecimal or as a text. (A text with a comma in it is not found, so it stands for
 /// everything.)
 fn part(text: &[u8], mode: Mode) -> Option<Vec<u8>> {
-    let digits = match text {
-        [b'X' | b'x', b'\'', digits @ .., b'\''] | [b'0', b'x', digits @ ..] => digits,
-        _ => return Some(statement::unquote(text, mode)?.into_owned()),
+    let ([b'X' | b'x', b'\'', digits @ .., b'\''] | [b'0', b'x', digits @ ..]) = text else {
+        return Some(statement::unquote(text, mode)?.into_owned());
     };
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     let pair = |pair: &[u8]| {

@@ -136,6 +136,7 @@ fn what_is_cached_and_what_not() {
         ("SELECT T1.a FROM T1 x", "t1"),
         ("select a from t1, d.t2 where t1.a = t2.b", "t1 t2"),
         ("select * from e.t1", "t1"),
+        ("select e.t1 from t2", "t1 t2"),
         ("select * from t1 join v using (a)", "t1 v"),
         ("select a from (select * from t1) t2", "t1 t2"),
         ("with t2 as (select * from t1) select * from t2", "t2 t1"),

@@ -167,7 +167,8 @@ impl<'n> Tally<'n, '_> {
         }
         self.out.transactional = false;
         match self.names.relations_of(database) {
-            Some(tables) => tables.into_iter().for_each(|table| self.add(Cow::Borrowed(table))),
+            // Each is there once, and there may be many: no look at the ones before.
+            Some(tables) => self.out.tables.extend(tables.into_iter().map(Cow::Borrowed)),
             None => self.everything(Unseen::Relation),
         }
         let table = self.names.canonical(database, b"");

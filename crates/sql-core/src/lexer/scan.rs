@@ -92,7 +92,6 @@ impl<'a> Scan<'a> {
         if second.is_ascii_digit() {
             return (TokenKind::Number, 1 + fraction_len(rest.get(1..).unwrap_or_default()));
         }
-        self.name_follows = in_word(second);
         (TokenKind::Punctuation(b'.'), 1)
     }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::cursor::Cursor;
-use super::verb::Head;
+use super::verb::{Head, TARGETS_MAX};
 use super::walk::State;
 use super::words::Key;
 use super::{Flag, Ident, Kind, What};
@@ -58,6 +58,9 @@ impl<'a> Head<'a> {
             let Some(name) = self.cursor.name() else { return Kind::Delete };
             if self.cursor.eat_byte(b'.') {
                 self.cursor.eat_byte(b'*');
+            }
+            if names.len() >= TARGETS_MAX {
+                return Kind::Delete;
             }
             names.push(name);
             if !self.cursor.eat_byte(b',') {
@@ -157,6 +160,10 @@ fn sources<'a>(cursor: &mut Cursor<'a>) -> Vec<Source<'a>> {
             depth = depth.saturating_sub(1);
         } else if wanted && item.key() != Key::Lateral && item.ident().is_some() {
             let Some((qualifier, name)) = cursor.name() else { break };
+            if found.len() >= TARGETS_MAX {
+                // Without targets the write is one to everything.
+                return Vec::new();
+            }
             found.push(Source { qualifier, name, alias: alias(cursor) });
             wanted = false;
             continue;
@@ -187,7 +194,12 @@ fn assigned<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<(Option<Ident<'a>>, Ident
         } else {
             (None, first?)
         };
-        owners.push(owner);
+        if owners.len() >= TARGETS_MAX {
+            return None;
+        }
+        if !owners.contains(&owner) {
+            owners.push(owner);
+        }
         if !cursor.eat_byte(b'=') && !cursor.eat_byte(b':') {
             return None;
         }

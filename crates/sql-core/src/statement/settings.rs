@@ -3,7 +3,7 @@
 use crate::lexer::TokenKind;
 
 use super::cursor::Item;
-use super::verb::Head;
+use super::verb::{Head, TARGETS_MAX};
 use super::walk::State;
 use super::words::Key;
 use super::{Assignment, Flag, Ident, Kind, Scope, Value};
@@ -178,7 +178,11 @@ impl<'a> Head<'a> {
     }
 
     fn put(&mut self, scope: Scope, name: Ident<'a>, value: Value<'a>) {
-        self.assignments.push(Assignment { scope, name, value });
+        if self.assignments.len() >= TARGETS_MAX {
+            self.flags.set(Flag::Uncertain);
+        } else {
+            self.assignments.push(Assignment { scope, name, value });
+        }
     }
 }
 

@@ -55,6 +55,7 @@ fn sources_of_selects() {
         ),
         ("select * from `t 1`, `d``b`.`t2`", "t 1 d`b.t2"),
         ("select * from .t1", "t1"),
+        ("select * from t1, order.t2 where select.a = 1", "t1 order.t2"),
         ("select * from t1 straight_join t2 natural join t3 cross join t4", "t1 t2 t3 t4"),
         ("select straight_join * from t1, t2", "t1 t2"),
         ("select * from {oj t1 left outer join t2 on a=b}", "t1 t2"),
@@ -216,6 +217,7 @@ fn what_the_query_cache_would_look_up() {
         "select  sql_no_cache",
         "select\tsql_no_cache a from tab",
         "select distinct sql_no_cache a from t1",
+        "select sql_no_cachet, a from t1",
     ] {
         assert!(looks_cacheable(text.as_bytes()), "{text:?}");
     }
@@ -277,6 +279,7 @@ fn doubtful_texts_are_uncertain() {
     let uncertain = |text: &[u8], mode| read(text, mode).is(Flag::Uncertain);
     let gbk = Mode { charset: Charset::Ambiguous, ..MODE };
     assert!(uncertain(b"select '\xbf\\' from t", gbk));
+    assert!(uncertain("select 'é' from t".as_bytes(), gbk));
     assert!(!uncertain(b"select 'a' from t", gbk));
     let latin = Mode { charset: Charset::Other, ..MODE };
     assert!(uncertain(b"select a from t\xe9", latin));
@@ -293,11 +296,53 @@ fn doubtful_texts_are_uncertain() {
 }
 
 #[test]
-fn depth_does_not_follow_length() {
-    for piece in ["set statement a=1 for ", "analyze ", "explain ", "with a as (", "("] {
-        let text = piece.repeat(100_000);
+fn depth_and_effort_do_not_follow_length() {
+    // Anything more than linear would be felt here.
+    for piece in [
+        "set statement a=1 for ",
+        "analyze ",
+        "explain ",
+        "with a as (",
+        "(",
+        "encrypt(",
+        "a(",
+        "a.b ",
+        "select a,",
+        "from a,",
+        "drop table t,",
+        "delete t,",
+        "update t,",
+        ";a",
+        "/*!",
+        "/*",
+        "{",
+        "_binary 'x',",
+        "rename table a to b,",
+        "flush tables a,",
+        "set @a=1,",
+        "lock tables a read,",
+    ] {
+        let text = piece.repeat(20_000);
         let _ = read(text.as_bytes(), MODE);
+        let ambiguous = Mode { charset: Charset::Ambiguous, ..MODE };
+        assert!(statements(text.as_bytes(), ambiguous).count() <= 20_000);
     }
+    for (head, piece) in [("drop table a", ",t"), ("delete a", ",t"), ("update a", ",t x")] {
+        let numbered = (0..20_000).map(|at| format!("{piece}{at}")).collect::<String>();
+        assert!(read((String::from(head) + &numbered).as_bytes(), MODE).targets.len() < 2048);
+    }
+}
+
+#[test]
+fn rows_repeat_names_and_calls() {
+    let row = "(_binary 'x', now(), date_add(a, interval 1 day), f(1), default),";
+    let text = String::from("insert into t values ") + &row.repeat(10_000) + "(1)";
+    let statement = read(text.as_bytes(), MODE);
+    assert!(!statement.is(Flag::Uncertain));
+    assert_eq!(statement.calls.len(), 2);
+    assert!(statement.names.iter().all(|name| name.name.raw != b"_binary"));
+    let many = (0..5000).map(|at| format!("a{at},")).collect::<String>();
+    assert!(read(format!("select {many} 1 from t").as_bytes(), MODE).is(Flag::Uncertain));
 }
 
 proptest! {

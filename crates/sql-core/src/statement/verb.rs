@@ -298,8 +298,13 @@ impl<'a> Head<'a> {
 
     pub(super) fn push(&mut self, qualifier: Option<Ident<'a>>, name: Ident<'a>, what: What) {
         let target = Target { qualifier, name, what };
-        if !self.targets.contains(&target) {
+        if self.targets.len() >= TARGETS_MAX {
+            self.flags.set(Flag::Uncertain);
+        } else if !self.targets.contains(&target) {
             self.targets.push(target);
         }
     }
 }
+
+/// More targets, or sources they may be, are not kept, and the statement is not certain.
+pub(super) const TARGETS_MAX: usize = 1024;

@@ -154,7 +154,7 @@ impl<'a> Walk<'a> {
             Key::Dual if state == State::Want => self.to(State::Got),
             Key::Cycle if state == State::CteGot => self.odd_source(),
             Key::Next | Key::Previous if self.cursor.peek_key() == Key::Value => {
-                self.calls.push(Call {
+                self.push_call(Call {
                     qualifier: None,
                     name: Ident { raw: b"NEXTVAL", quote: 0 },
                     role: CallRole::Sequence,
@@ -184,6 +184,9 @@ impl<'a> Walk<'a> {
 
     fn name(&mut self, item: &Item<'a>) {
         let Some(first) = item.ident() else { return };
+        if self.introduces(item) {
+            return;
+        }
         let mut qualifier = None;
         let mut name = first;
         let mut parts = 1;
@@ -216,12 +219,39 @@ impl<'a> Walk<'a> {
             if role == Role::Source {
                 self.flags.set(Flag::OddSource);
             }
-            self.calls.push(Call { qualifier, name, role: CallRole::Unknown });
+            self.push_call(Call { qualifier, name, role: CallRole::Unknown });
         }
-        if self.names.len() < NAMES_MAX {
-            self.names.push(Name { qualifier, name, role });
-        } else {
+        self.push_name(Name { qualifier, name, role });
+    }
+
+    /// `_utf8mb4'x'`: a character set in front of its text, often once a value.
+    fn introduces(&self, item: &Item<'a>) -> bool {
+        item.text.first() == Some(&b'_')
+            && item.kind == TokenKind::Word
+            && self
+                .cursor
+                .peek()
+                .is_some_and(|next| matches!(next.kind, TokenKind::Text | TokenKind::Number))
+    }
+
+    /// Keeps a name. Long statements repeat the same ones row by row.
+    fn push_name(&mut self, name: Name<'a>) {
+        let len = self.names.len();
+        let repeats = len >= RECENT && self.names.iter().rev().take(RECENT).any(|it| *it == name);
+        if len >= KEPT_MAX {
             self.flags.set(Flag::Uncertain);
+        } else if !repeats {
+            self.names.push(name);
+        }
+    }
+
+    fn push_call(&mut self, call: Call<'a>) {
+        let len = self.calls.len();
+        let repeats = self.calls.iter().rev().take(RECENT).any(|it| *it == call);
+        if len >= KEPT_MAX {
+            self.flags.set(Flag::Uncertain);
+        } else if !repeats {
+            self.calls.push(call);
         }
     }
 
@@ -239,10 +269,10 @@ impl<'a> Walk<'a> {
             Some(_) => CallRole::Impure,
             None => CallRole::Unknown,
         };
-        self.calls.push(Call { qualifier, name, role });
+        self.push_call(Call { qualifier, name, role });
     }
 
-    /// How many arguments the brackets ahead hold.
+    /// How many arguments the brackets ahead hold, as far as the first few items show.
     fn arguments(&self) -> usize {
         let mut ahead = self.cursor.clone();
         ahead.next();
@@ -250,7 +280,9 @@ impl<'a> Walk<'a> {
             return 0;
         }
         let (mut depth, mut count) = (0_usize, 1);
-        while let Some(item) = ahead.next() {
+        // Not to the end: calls may be nested as deep as the text is long.
+        for _ in 0..ARGUMENT_ITEMS_MAX {
+            let Some(item) = ahead.next() else { break };
             match item.kind {
                 TokenKind::Punctuation(b'(') => depth += 1,
                 TokenKind::Punctuation(b')') if depth == 0 => break,
@@ -356,8 +388,14 @@ fn ident_of<'a>(item: &Item<'a>) -> Ident<'a> {
 /// Deeper brackets are not followed, and the statement is not certain.
 const LEVELS_MAX: usize = 64;
 
-/// More names are not kept, and the statement is not certain.
-const NAMES_MAX: usize = 4096;
+/// More names or calls are not kept, and the statement is not certain: looking them up must not
+/// take longer than the statement.
+const KEPT_MAX: usize = 2048;
+
+/// How far back a repeated name or call is recognised.
+const RECENT: usize = 16;
+
+const ARGUMENT_ITEMS_MAX: usize = 64;
 
 const ASKING_VARIABLES: &[&[u8]] =
     &[b"warning_count", b"error_count", b"last_insert_id", b"identity", b"rowcount"];

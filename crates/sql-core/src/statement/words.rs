@@ -70,7 +70,8 @@ keys! {
     Previous "PREVIOUS"; Privileges "PRIVILEGES"; Procedure "PROCEDURE" r; Purge "PURGE" r;
     Query "QUERY"; Quick "QUICK"; Read "READ" r; Recover "RECOVER"; Recursive "RECURSIVE";
     References "REFERENCES" r; Release "RELEASE" r; Rename "RENAME" r; Repair "REPAIR";
-    Repeat "REPEAT" r; Replace "REPLACE" r; Reset "RESET"; Resignal "RESIGNAL" r; Resource "RESOURCE";
+    Repeat "REPEAT" r; Replace "REPLACE" r; Reset "RESET"; Resignal "RESIGNAL" r;
+    Resource "RESOURCE";
     Restart "RESTART"; Returning "RETURNING"; Revoke "REVOKE" r; Role "ROLE"; Rollback "ROLLBACK";
     Rollup "ROLLUP"; Savepoint "SAVEPOINT"; Schema "SCHEMA"; Security "SECURITY";
     Select "SELECT" r; Sequence "SEQUENCE"; Server "SERVER"; Session "SESSION"; Set "SET" r;
@@ -205,6 +206,7 @@ impl Table {
         at = 0;
         while at < FUNCTIONS.len() {
             let place = table.place(FUNCTIONS[at].0);
+            assert!(table.words[place].function.is_none(), "a function is listed twice");
             table.words[place].function = Some(FUNCTIONS[at].1);
             at += 1;
         }

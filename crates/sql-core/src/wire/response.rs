@@ -356,9 +356,10 @@ impl Response {
             return Ok(Step::Pass);
         }
         let whole = HEADER_BYTES + header.len;
+        // Behind an empty packet stands the next packet.
         let first = match rest.get(HEADER_BYTES) {
+            _ if header.len == 0 => None,
             Some(first) => Some(*first),
-            None if header.len == 0 => None,
             None => return Ok(Step::Need(HEADER_BYTES + 1)),
         };
         let row = match (self.stage, first) {

@@ -35,13 +35,16 @@ impl From<ClientError> for ReadError {
     }
 }
 
+/// Databases that alone are logged, if any, and such that are not.
+type Filters = (Vec<Box<[u8]>>, Vec<Box<[u8]>>);
+
 /// What the server says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFacts {
     /// Names and values of its variables, in lower case, as far as asked for.
     variables: Vec<(String, String)>,
     /// `binlog_do_db` and `binlog_ignore_db`.
-    filters: (Vec<Box<[u8]>>, Vec<Box<[u8]>>),
+    filters: Filters,
     version: String,
 }
 
@@ -106,10 +109,7 @@ impl ServerFacts {
         }
     }
 
-    async fn filters(
-        &self,
-        client: &mut Client,
-    ) -> Result<(Vec<Box<[u8]>>, Vec<Box<[u8]>>), ClientError> {
+    async fn filters(&self, client: &mut Client) -> Result<Filters, ClientError> {
         let rows = match client.query("SHOW MASTER STATUS", 2).await {
             // MySQL 8.4 has another word.
             Err(ClientError::Server { code: 1064, .. }) => {

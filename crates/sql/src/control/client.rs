@@ -9,9 +9,9 @@ use std::io;
 use std::time::Duration;
 
 use menshen_sql_core::wire::auth::{AuthPacket, Sha2};
+use menshen_sql_core::wire::greeting::Greeting;
 use menshen_sql_core::wire::lenenc::Fields;
 use menshen_sql_core::wire::login::Login;
-use menshen_sql_core::wire::greeting::Greeting;
 use menshen_sql_core::wire::{Capabilities, ErrPacket, build, packet};
 use tokio::time::timeout;
 
@@ -137,7 +137,8 @@ impl Client {
         };
         client.version = String::from_utf8_lossy(&greeting.version).into_owned();
         let mut sequence = 1;
-        let answer = auth::answer(&greeting.plugin, account.password.as_bytes(), &greeting.scramble);
+        let answer =
+            auth::answer(&greeting.plugin, account.password.as_bytes(), &greeting.scramble);
         let login = Login {
             capabilities: WANTED & (greeting.capabilities | Capabilities::MYSQL),
             message_max: 1 << 24,

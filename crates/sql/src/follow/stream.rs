@@ -47,9 +47,7 @@ enum Ended {
 
 impl From<ClientError> for Ended {
     fn from(error: ClientError) -> Self {
-        let off = |code, hint| {
-            Self::Off(OffReason { code, claim: error.to_string(), hint })
-        };
+        let off = |code, hint| Self::Off(OffReason { code, claim: error.to_string(), hint });
         match &error {
             ClientError::Server { code: 1045 | 1698 | 1044 | 1130, .. } => off(
                 "control-login-refused",
@@ -156,10 +154,7 @@ impl Run {
         machine.heard = Some(std::time::Instant::now());
     }
 
-    async fn refresh(
-        &self,
-        refreshes: &mut Refreshes,
-    ) -> Result<std::convert::Infallible, Ended> {
+    async fn refresh(&self, refreshes: &mut Refreshes) -> Result<std::convert::Infallible, Ended> {
         loop {
             let Some((number, scopes)) = refreshes.recv().await else {
                 std::future::pending::<()>().await;
@@ -183,7 +178,8 @@ impl Run {
         if !facts.is_on("log_bin") {
             return off("binlog-off", "the server writes no binary log", BINLOG_HINT);
         }
-        let logs_replicated = facts.is_on("log_slave_updates") || facts.is_on("log_replica_updates");
+        let logs_replicated =
+            facts.is_on("log_slave_updates") || facts.is_on("log_replica_updates");
         if facts.is_on("wsrep_on") && !logs_replicated {
             let claim = "writes of other nodes of the cluster are not in the binary log";
             return off("galera-not-logged", claim, UPDATES_HINT);
@@ -237,8 +233,13 @@ impl Run {
             let sole = self.settings.without_binlog == WithoutBinlog::SoleDoor;
             match self.cell.load().scheduled() {
                 Some(event) if sole => {
-                    let name = |part: &[u8]| String::from_utf8_lossy(part).escape_debug().to_string();
-                    let claim = format!("the event {}.{} writes past the door", name(event.0), name(event.1));
+                    let name =
+                        |part: &[u8]| String::from_utf8_lossy(part).escape_debug().to_string();
+                    let claim = format!(
+                        "the event {}.{} writes past the door",
+                        name(event.0),
+                        name(event.1)
+                    );
                     let hint = "switch the event scheduler or the event off, or the binary log on";
                     let state = OffReason { code: "scheduler-on", claim, hint };
                     self.shared.turn(FollowState::Off(state), Gate::Closed);

@@ -1,7 +1,8 @@
 //! What a link has read and nobody has consumed: a piece of a buffer borrowed from the thread.
 //!
 //! An empty one holds no memory. Buffers of the usual size are kept by the thread, a bounded
-//! number; larger ones, for a packet somebody wants whole, are freed. It cannot fail but for memory.
+//! number; larger ones, for a packet somebody wants whole, are freed. It cannot fail but for
+//! memory.
 
 use std::cell::RefCell;
 

@@ -1,3 +1,5 @@
+//! Links over real sockets: cuts, ends, buffers, TLS.
+
 use std::future::Future;
 use std::io::IoSlice;
 use std::task::{Context, Poll, Waker};

@@ -3,7 +3,7 @@
 //!
 //! Of what passes it understands which plugin is asked for, and the full authentication of
 //! `caching_sha2_password`, whose form depends on whether a link is private
-//! (<https://dev.mysql.com/doc/dev/mysql-server/latest/page_caching_sha2_authentication_exchanges.html>):
+//! (MySQL source documentation, "Caching_sha2_password information"):
 //!
 //! | client's link | server's link | the password goes |
 //! |---|---|---|

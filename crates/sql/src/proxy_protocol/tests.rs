@@ -1,3 +1,5 @@
+//! Headers byte by byte.
+
 use super::*;
 
 fn header(peer: Option<&str>, local: Option<&str>) -> Vec<u8> {

@@ -1,3 +1,5 @@
+//! Who is asked to leave, and when.
+
 use super::*;
 
 fn leave(seat: &Seat) -> Poll<Leave> {

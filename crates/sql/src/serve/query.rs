@@ -1,6 +1,6 @@
 //! `COM_QUERY`: from the cache, by the surface, or by the server.
 
-use menshen_sql_core::session::{Effective, Serving};
+use menshen_sql_core::session::{Effective, Protocol, Serving};
 use menshen_sql_core::wire::Reply;
 
 use super::Connection;
@@ -28,6 +28,9 @@ impl Connection<'_> {
 
     /// A statement that the cache did not answer as it is.
     async fn ask_server(&mut self, text: &[u8], bytes: &[u8]) -> Result<(), Left> {
+        // What is prepared or assigned now is of the session as it is now. Without room for another
+        // state it has no number, and nothing of it is remembered.
+        let _ = self.key_number(Protocol::Text);
         let plan = match self.effective(text) {
             None => self.plan(Planned { text, asked: Asked::Text(text), binding: None }),
             Some(Effective::Text(whole)) => {

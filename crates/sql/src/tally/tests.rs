@@ -1,3 +1,5 @@
+//! What reaches the scoreboard.
+
 use menshen_sys::Scoreboard;
 
 use super::*;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use menshen_config::SqlAddress;
@@ -13,7 +14,12 @@ use tempfile::TempDir;
 pub(crate) struct Mariadb {
     folder: TempDir,
     child: Child,
+    /// One at a time: tests in parallel would measure each other.
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// The kernel has few requests of its asynchronous IO for all servers of a machine.
+const NO_AIO: &str = "--innodb-use-native-aio=0";
 
 /// Options with which a follower has something to follow.
 pub(crate) const BINLOG: &[&str] =
@@ -22,21 +28,28 @@ pub(crate) const BINLOG: &[&str] =
 impl Mariadb {
     /// Starts one with these options more. `None` after saying so where MariaDB is not installed.
     pub(crate) fn start(options: &[&str]) -> Option<Self> {
+        static TURN: Mutex<()> = Mutex::new(());
         let program = find("mariadbd")?;
         let install = find("mariadb-install-db")?;
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let data = format!("--datadir={}", folder.path().join("data").display());
         let mut command = Command::new(install);
         command.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
-        command.args(["--skip-test-db", "--innodb-log-file-size=8M", "--user=root", &data]);
+        command.args(["--skip-test-db", "--innodb-log-file-size=8M", "--user=root", NO_AIO, &data]);
         let made = command.stdin(Stdio::null()).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        assert!(
+            made.status.success(),
+            "{}{}",
+            String::from_utf8_lossy(&made.stdout),
+            String::from_utf8_lossy(&made.stderr),
+        );
         let socket = format!("--socket={}", folder.path().join("sock").display());
         let mut command = Command::new(program);
         command.args(["--no-defaults", "--user=root", "--skip-networking", &data, &socket]);
-        command.args(["--innodb-buffer-pool-size=32M"]).args(options);
+        command.args(["--innodb-buffer-pool-size=32M", NO_AIO]).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let server = Self { child: command.spawn().unwrap(), folder };
+        let server = Self { child: command.spawn().unwrap(), folder, _turn: turn };
         let until = Instant::now() + Duration::from_secs(60);
         while std::os::unix::net::UnixStream::connect(server.socket()).is_err() {
             assert!(Instant::now() < until, "mariadbd does not answer");
@@ -93,7 +106,6 @@ impl Session {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);

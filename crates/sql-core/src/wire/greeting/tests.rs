@@ -74,6 +74,25 @@ fn what_cannot_be_relayed_is_not_offered() {
 }
 
 #[test]
+fn a_greeting_of_a_server_without_plugins() {
+    // As 5.1: no length of the scramble, 13 bytes of it.
+    let payload = bytes(
+        "0a 352e312e3733 00 08000000 0102030405060708 00 ffb7 08 0200 0000 00
+         00000000000000000000 091011121314151617181920 00",
+    );
+    let greeting = Greeting::parse(&payload).unwrap();
+    assert_eq!((greeting.scramble.len(), greeting.plugin.len()), (20, 0));
+    let mut again = Vec::new();
+    greeting.encode(&mut again);
+    assert_eq!(again, payload);
+    // A length of 0 means the same where plugins are named.
+    let mut payload = bytes(MYSQL_8);
+    payload[28] = 0;
+    let greeting = Greeting::parse(&payload).unwrap();
+    assert_eq!(greeting.plugin, super::super::auth::CACHING_SHA2);
+}
+
+#[test]
 fn refusals_and_other_protocols() {
     let refused = bytes("ff 1004 546f6f206d616e7920636f6e6e656374696f6e73");
     assert_eq!(Greeting::parse(&refused), Err(GreetingError::Refused));

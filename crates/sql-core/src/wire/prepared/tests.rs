@@ -153,6 +153,17 @@ fn executions_cut_short_have_no_key() {
     assert!(key(&mut prepared(), &whole).is_ok());
 }
 
+#[test]
+fn a_text_cannot_pass_for_parameters() {
+    let mut prepared = Prepared::new(100);
+    prepared.prepared(PreparedHead { parameters: 1, ..HEAD }, b"a");
+    prepared.prepared(PreparedHead { statement: 2, parameters: 0, ..HEAD }, b"a\x01\0\x03\0\0");
+    let one = key(&mut prepared, &bytes("17010000000001000000 00 01 0300 0000")).unwrap();
+    let two = key(&mut prepared, &bytes("17020000000001000000")).unwrap();
+    assert_ne!(one, two);
+    assert_eq!(one[4..], two[4..], "they differ in the length of the text alone");
+}
+
 proptest! {
     #[test]
     fn any_commands_in_any_order(commands in prop::collection::vec(

@@ -163,6 +163,14 @@ fn rows_of_16_mib_are_not_read_for_their_end() {
         assert_eq!(letters(&relayed), "RowsEnd.");
         assert_eq!((relayed.shown[0].0, relayed.facts.rows), (end, 1));
     }
+    // A continuation that begins as rows do is no row of its own.
+    stream.truncate(10);
+    let mut sequence = 3;
+    row[PAYLOAD_MAX] = 1;
+    packet::push(&mut stream, &mut sequence, &row);
+    packet::push(&mut stream, &mut sequence, &[0xfe, 0, 0, 2, 0, 0, 0]);
+    let relayed = Relayed::of(Reply::Results, capabilities, &stream, 1 << 20);
+    assert_eq!((letters(&relayed), relayed.facts.rows), (String::from("RowsEnd."), 1));
     // Exactly 0xFFFFFF bytes: the continuation is empty.
     stream.truncate(10);
     let mut sequence = 3;
@@ -170,6 +178,31 @@ fn rows_of_16_mib_are_not_read_for_their_end() {
     packet::push(&mut stream, &mut sequence, &[0xfe, 0, 0, 2, 0, 0, 0]);
     let relayed = Relayed::of(Reply::Results, capabilities, &stream, 1 << 20);
     assert_eq!((letters(&relayed), relayed.facts.rows), (String::from("RowsEnd."), 1));
+}
+
+#[test]
+fn what_begins_with_fe_is_the_end_by_its_style_and_length() {
+    let head = "01000001 01 01000002 00";
+    let tracked = "0d000003 fe0000 0240 0000 00 04 010201 74";
+    let ok = format!("{head} {tracked}");
+    let capabilities = Capabilities::DEPRECATE_EOF | Capabilities::SESSION_TRACK;
+    let relayed = Relayed::of(Reply::Results, capabilities, &bytes(&ok), 3);
+    assert_eq!((letters(&relayed), relayed.facts.rows), (String::from("RowsEnd."), 0));
+    // With EOF packets, more than 8 bytes are a row.
+    let eof = format!("{head} 05000003 fe00000200 {tracked} 05000004 fe00000200");
+    let relayed = Relayed::of(Reply::Results, Capabilities::SESSION_TRACK, &bytes(&eof), 3);
+    assert_eq!((letters(&relayed), relayed.facts.rows), (String::from("RowsEnd."), 1));
+}
+
+#[test]
+fn an_empty_packet_is_not_judged_by_what_follows() {
+    let stream = bytes("00000002 ff000003");
+    for step in 1..9 {
+        let relayed = Relayed::of(Reply::Auth, Capabilities::default(), &stream, step);
+        assert_eq!(letters(&relayed), "Auth", "{step}");
+        let relayed = Relayed::of(Reply::Rows, Capabilities::default(), &stream, step);
+        assert_eq!((relayed.consumed, relayed.facts.rows), (4, 1));
+    }
 }
 
 #[test]

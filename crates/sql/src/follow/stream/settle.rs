@@ -118,9 +118,7 @@ async fn executed(shared: &Shared, asker: &mut Client) -> Result<(), Ended> {
 }
 
 /// Prepared transactions; none if the account may not ask.
-async fn recover(
-    asker: &mut Client,
-) -> Result<std::collections::BTreeSet<Box<[u8]>>, ClientError> {
+async fn recover(asker: &mut Client) -> Result<std::collections::BTreeSet<Box<[u8]>>, ClientError> {
     let rows = match asker.query("XA RECOVER", 100_000).await {
         Err(ClientError::Server { .. }) => Vec::new(),
         other => other?,

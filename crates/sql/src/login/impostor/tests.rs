@@ -1,3 +1,5 @@
+//! Which accounts could be the door itself.
+
 use super::*;
 
 fn door(own: Option<&[u8]>) -> Impostors {

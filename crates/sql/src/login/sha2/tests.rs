@@ -1,3 +1,5 @@
+//! Passwords sealed and opened.
+
 use super::*;
 
 const SCRAMBLE: &[u8] = b"abcdefghijklmnopqrst";
