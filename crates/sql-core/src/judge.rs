@@ -75,6 +75,8 @@ pub struct Known {
     pub read_writes: Effect,
     /// Whether a rollback undoes a write to it, and to all of `writes`.
     pub transactional: bool,
+    /// A view whose definition says `SQL_CACHE`: a read of it is cached on demand too.
+    pub demands: bool,
 }
 
 /// Why a relation is never cached.
@@ -90,6 +92,8 @@ pub enum Bar {
     OpaqueView,
     /// A view that uses what no statement may use: functions, variables, system tables.
     ImpureView,
+    /// A view whose definition says `SQL_NO_CACHE`.
+    UncachedView,
     /// Its writes may be invisible: `binlog_ignore_db`, an unlogged engine and the like.
     UnseenWrites,
 }

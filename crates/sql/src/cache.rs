@@ -217,6 +217,11 @@ impl Cache {
         if self.room.size() == 0 {
             return None;
         }
+        // Few entries are looked through at once, so that stale ones leave before the new one
+        // comes, as they do in the server.
+        if self.room.entries.load(Relaxed) <= SWEPT_AT_FILLS {
+            self.sweep(ask.thread);
+        }
         let fill = Fill::begin(self, ask, stamp, digest);
         if fill.is_none() {
             self.counters.count(ask.thread, Event::NotCached);
@@ -355,6 +360,9 @@ fn shard_of(hash: u64) -> usize {
 }
 
 const SHARDS: usize = 64;
+
+/// Up to so many entries a fill first drops the stale ones.
+const SWEPT_AT_FILLS: u64 = 32;
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@
 
 mod exchange;
 mod execute;
+mod explain;
 mod fill;
 mod hit;
 mod interned;
@@ -35,10 +36,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use menshen_base::Counter;
+use menshen_sql_core::catalog::Catalog;
 use menshen_sql_core::judge::Reason;
 use menshen_sql_core::lexer::Server;
 use menshen_sql_core::session::{Protocol, Serving, Session};
 use menshen_sql_core::surface::Locals;
+use menshen_sql_core::versions::Slot;
 use menshen_sql_core::wire::{Capabilities, Command, Prepared, Reply, Status};
 
 pub use interned::Interned;
@@ -68,6 +71,10 @@ pub struct Connection<'a> {
     prepared: Prepared,
     bindings: Bindings,
     writes: Writes,
+    /// Statements prepared by text; the catalog they were prepared with, if the cache was on.
+    by_text: Vec<(Box<[u8]>, Option<Arc<Catalog>>)>,
+    /// Tables locked for writing while `query_cache_wlock_invalidate` was off.
+    write_locked: Vec<Slot>,
     /// The command under way: its packet as it came, or the head of a long one.
     command: Vec<u8>,
     /// The command that was last answered from the cache, if the server has run none since.
@@ -115,6 +122,8 @@ impl<'a> Connection<'a> {
             prepared: Prepared::new(PREPARED_BYTES_MAX),
             bindings: Bindings::default(),
             writes,
+            by_text: Vec::new(),
+            write_locked: Vec::new(),
             command: Vec::new(),
             ghost: Vec::new(),
             scratch: Vec::new(),

@@ -97,7 +97,7 @@ impl<'c> Schema<'c> {
             _ if database.unseen => Some(Bar::UnseenWrites),
             Kind::Table { .. } | Kind::Merge { .. } | Kind::View { .. } => None,
         };
-        let mut below = Below { schema: self, seen: BTreeSet::new(), bar };
+        let mut below = Below { schema: self, seen: BTreeSet::new(), bar, demands: false };
         below.visit(table);
         let mut walk = Walk::new(self);
         walk.table(table);
@@ -114,6 +114,7 @@ impl<'c> Schema<'c> {
             writes,
             read_writes: walk.effect(),
             transactional,
+            demands: below.demands,
         })
     }
 
@@ -127,6 +128,7 @@ struct Below<'s, 'c> {
     schema: &'s Schema<'c>,
     seen: BTreeSet<Table>,
     bar: Option<Bar>,
+    demands: bool,
 }
 
 impl Below<'_, '_> {
@@ -164,6 +166,10 @@ impl Below<'_, '_> {
                 if !pure {
                     self.bar(Bar::ImpureView);
                 }
+                if body.names.contains(b"sql_no_cache".as_slice()) {
+                    self.bar(Bar::UncachedView);
+                }
+                self.demands |= body.names.contains(b"sql_cache".as_slice());
                 self.names(body, todo);
             }
         }

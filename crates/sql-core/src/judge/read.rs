@@ -26,9 +26,6 @@ pub(super) fn reasons<'n>(
             return Err(*reason);
         }
     }
-    if facts.cache_type == CacheType::Demand && !statement.is(Flag::SqlCache) {
-        return Err(Reason::NotDemanded);
-    }
     if facts.auto_is_null && statement.is(Flag::IsNull) {
         return Err(Reason::LastInsertId);
     }
@@ -39,7 +36,12 @@ pub(super) fn reasons<'n>(
     if statement.is(Flag::OddSource) {
         return Err(Reason::UnknownTable);
     }
-    relations(statement, facts, names)
+    let known = relations(statement, facts, names)?;
+    let demanded = statement.is(Flag::SqlCache) || known.iter().any(|one| one.demands);
+    if facts.cache_type == CacheType::Demand && !demanded {
+        return Err(Reason::NotDemanded);
+    }
+    Ok(known)
 }
 
 fn calls(statement: &Statement<'_>, facts: &Facts<'_>, names: &dyn Names) -> Result<(), Reason> {
@@ -167,6 +169,7 @@ const fn barred(bar: Bar) -> Reason {
         Bar::Versioned => Reason::VersionedTable,
         Bar::OpaqueView => Reason::OpaqueView,
         Bar::ImpureView => Reason::ImpureView,
+        Bar::UncachedView => Reason::NoCache,
         Bar::UnseenWrites => Reason::UnseenWrites,
     }
 }

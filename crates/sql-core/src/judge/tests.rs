@@ -39,6 +39,8 @@ impl Catalog {
         catalog.add(b"d", "vers", Some(Bar::Versioned), &["vers"], &["vers"]);
         catalog.add(b"d", "blindv", Some(Bar::OpaqueView), &[], &[]);
         catalog.add(b"d", "nowv", Some(Bar::ImpureView), &[], &[]);
+        catalog.add(b"d", "uncachedv", Some(Bar::UncachedView), &[], &[]);
+        catalog.add(b"d", "demandv", None, &["demandv", "t1"], &[]);
         catalog.add(b"d", "quiet", Some(Bar::UnseenWrites), &[], &[]);
         let known = |name: &str| (b"d".to_vec(), name.as_bytes().to_vec());
         let parent = catalog.relations.get_mut(&known("parent")).unwrap();
@@ -62,6 +64,7 @@ impl Catalog {
             writes: effect(writes),
             read_writes: Effect::default(),
             transactional: true,
+            demands: name == "demandv",
         };
         self.relations.insert((db.to_vec(), name.as_bytes().to_vec()), known);
     }

@@ -42,7 +42,7 @@ pub(super) struct Plan {
     pub(super) privileges: bool,
     /// Rows come after the reply.
     pub(super) delayed: bool,
-    /// Tables it locks, if that counts as a change (`query_cache_wlock_invalidate`).
+    /// Tables it locks for writing.
     pub(super) locks: Vec<Slot>,
     /// A decision on an XA transaction, or its preparation.
     pub(super) xa: Option<(XaVerb, Box<[u8]>)>,
@@ -209,7 +209,7 @@ impl Connection<'_> {
                 let decides = matches!(verb, XaVerb::Commit | XaVerb::Rollback | XaVerb::Prepare);
                 plan.xa = decides.then(|| (verb, xid.into()));
             }
-            Kind::LockTables if self.locals.wlock_invalidate => {
+            Kind::LockTables => {
                 plan.locks = self.locked(statement, plan);
             }
             _ => {}

@@ -91,10 +91,17 @@ impl Connection<'_> {
         if was_locked && (!self.session.is_locked() || !plan.locks.is_empty()) {
             let slots = self.session.transaction_mut().unlock();
             self.writes.end(&slots, Change::Happened);
+            // The query cache invalidates what was locked for writing when it is let go, too.
+            self.shared.versions.bump(&std::mem::take(&mut self.write_locked));
         }
         if ok && !plan.locks.is_empty() {
-            let slots = self.session.transaction_mut().lock(&plan.locks);
-            self.writes.begin(&slots);
+            if self.locals.wlock_invalidate {
+                self.shared.versions.bump(&plan.locks);
+                let slots = self.session.transaction_mut().lock(&plan.locks);
+                self.writes.begin(&slots);
+            } else {
+                self.write_locked.clone_from(&plan.locks);
+            }
         }
     }
 
