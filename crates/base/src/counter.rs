@@ -171,7 +171,7 @@ counters! {
         "times the server was asked whether an account may read what another one had cached";
     SqlFollower Gauge "sql_follower_state" "the follower of the binlog: 0 off, 1 behind, 2 follows";
     SqlFollowLag Gauge "sql_follower_lag_microseconds"
-        "age of the last change from the binlog when it was settled, microseconds";
+        "time within which 99 of 100 changes were seen in the binlog, microseconds";
     LimitSqlConnections Counter "limit_sql_connections_total" "hits of sql.connections_max";
     LimitSqlHandshake Counter "limit_sql_handshake_seconds_total"
         "hits of sql.handshake_seconds_max";

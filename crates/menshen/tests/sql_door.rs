@@ -33,7 +33,10 @@ struct Shop {
 impl Shop {
     /// With these lines more in `[sql]`; `None` after saying that MariaDB is not installed.
     fn open(more: &str) -> Option<Self> {
-        let server = Mariadb::start(BINLOG)?;
+        Self::before(Mariadb::start(BINLOG)?, more)
+    }
+
+    fn before(server: Mariadb, more: &str) -> Option<Self> {
         server.make_shop("app", "secret");
         server.make_control("menshen", "control");
         let sockets = tempfile::tempdir().unwrap();
@@ -270,13 +273,56 @@ fn a_door_whose_server_is_away_starts_and_waits_for_it() {
 }
 
 #[test]
-fn figures_are_in_metrics_under_the_doors_name() {
+fn hits_are_told_by_status_and_explained() {
     let Some(shop) = Shop::open("") else { return };
-    assert_eq!(shop.once(GOODS), "pear\n");
     let slot = shop.worker(SlotState::Ready).unwrap();
-    wait_for("a counted command", || slot.get(Counter::SqlCommands) > 0);
-    assert_eq!(slot.get(Counter::SqlAccepted), 1);
-    let explained = shop.live.run(&["explain", "query", "SELECT 1", "--json"]);
-    let json: serde_json::Value = serde_json::from_slice(&explained.stdout).unwrap();
-    assert_eq!((explained.status.code(), &json["asked"]), (Some(1), &"door".into()), "{json}");
+    wait_for("the follower", || slot.get(Counter::SqlServing) == 1);
+    let mut session = shop.session();
+    for _ in 0..5 {
+        assert_eq!(session.ask(GOODS).as_deref(), Some("pear"));
+    }
+    wait_for("hits on the scoreboard", || slot.get(Counter::SqlHits) >= 4);
+    assert_eq!(slot.get(Counter::SqlInserts), 1);
+    let json = shop.status_json();
+    assert_eq!(json["sql"]["door"]["qcache"]["queries_in_cache"], 1, "{json}");
+    assert_eq!(json["sql"]["door"]["follower"]["state"], "following", "{json}");
+    let status = shop.status();
+    for part in ["cache      on", "binlog     followed", "most hits  4 hits, 1 stored"] {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    assert!(!status.contains("id = 2"), "literals are nobody's business: {status}");
+
+    let explain = |statement: &str| {
+        let output = shop.live.run(&["explain", "query", statement, "--json"]);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["asked"], "door", "{json}");
+        (output.status.code(), json)
+    };
+    let (code, json) = explain(GOODS);
+    assert_eq!((code, &json["verdict"]), (Some(0), &"cached".into()), "{json}");
+    assert_eq!(json["tables"][0]["name"], "shop.goods", "{json}");
+    let (code, json) = explain("SELECT 1");
+    assert_eq!((code, &json["why"]["code"]), (Some(1), &"no-table".into()), "{json}");
+
+    // Somebody else's write, straight at the server.
+    shop.server.sql("UPDATE shop.goods SET name = 'quince' WHERE id = 2");
+    wait_for("the write to be seen", || session.ask(GOODS).as_deref() == Some("quince"));
+    wait_for("its count", || slot.get(Counter::SqlForeign) > 0);
+}
+
+#[test]
+fn without_a_binlog_the_door_says_so_and_serves_nothing() {
+    let Some(server) = Mariadb::start(&["--skip-log-bin"]) else { return };
+    let Some(shop) = Shop::before(server, "") else { return };
+    let off = |json: &serde_json::Value| json["sql"]["door"]["follower"]["state"] == "off";
+    wait_for("the follower's word", || off(&shop.status_json()));
+    let mut session = shop.session();
+    for _ in 0..3 {
+        assert_eq!(session.ask(GOODS).as_deref(), Some("pear"));
+    }
+    let status = shop.status();
+    for part in ["cache      off: ", "nothing is served from the cache", "\n           hint: "] {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    assert_eq!(shop.worker(SlotState::Ready).unwrap().get(Counter::SqlHits), 0);
 }

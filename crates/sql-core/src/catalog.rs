@@ -2,8 +2,8 @@
 //!
 //! A catalog is a snapshot that never changes; the next one shares what stayed the same. It answers
 //! through [`Names`] what a read of a name depends on and what a write to it changes. Where it does
-//! not know (a name that could not be read, a body with dynamic SQL, too many tables) it says so and
-//! never guesses: the caller takes that for uncacheable or for everything.
+//! not know (a name that could not be read, a body with dynamic SQL, too many tables) it says so
+//! and never guesses: the caller takes that for uncacheable or for everything.
 //!
 //! Sources: `information_schema` of MariaDB and MySQL (TABLES, VIEWS, TRIGGERS, ROUTINES, EVENTS,
 //! REFERENTIAL_CONSTRAINTS), MariaDB `sql/sql_show.cc`.
@@ -213,7 +213,8 @@ struct Object {
 #[derive(Clone, Debug)]
 enum Kind {
     /// A table whose changes are made by this server alone.
-    Table { transactional: bool },
+    /// A table of rows. `pure`: no virtual column computes what a read must not be cached for.
+    Table { transactional: bool, pure: bool },
     /// A view; `pure` when it calls nothing but allowed functions.
     View { body: Body, pure: bool },
     /// A MERGE table: its rows are those of its children.

@@ -92,6 +92,8 @@ pub enum Bar {
     OpaqueView,
     /// A view that uses what no statement may use: functions, variables, system tables.
     ImpureView,
+    /// A table with a virtual column that calls what no statement may.
+    ImpureColumn,
     /// A view whose definition says `SQL_NO_CACHE`.
     UncachedView,
     /// Its writes may be invisible: `binlog_ignore_db`, an unlogged engine and the like.

@@ -7,8 +7,8 @@
 //! being pending ([`Settled`]).
 //!
 //! It must never call a session understood that is not: whatever may have changed state in a way
-//! the server does not report by name (a function that makes a temporary table, a procedure that
-//! prepares statements) makes it *opaque* until the client resets it. How it fails: opaque sessions
+//! the server does not report by name (a routine that may have
+//! made a temporary table) makes it *opaque* until the client resets it. How it fails: opaque sessions
 //! and servers that report nothing are relayed and never served.
 //!
 //! Cited: MariaDB `sql/session_tracker.cc` and the protocol's page on OK packets. Measured on
@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::judge::{CacheType, Facts, Reason, Table};
-use crate::lexer::{Mode, Server};
+use crate::lexer::{Dialect, Mode, Server};
 use crate::statement::Value;
 use crate::versions::Slot;
 
@@ -50,6 +50,10 @@ pub struct Session {
     role: Box<[u8]>,
     doubts: Doubts,
     unnamed: bool,
+    /// `CREATE TEMPORARY` statements since the server counts.
+    made: u64,
+    /// Whether the cache is on for this session.
+    storing: bool,
     fingerprint: Option<u32>,
 }
 
@@ -96,6 +100,8 @@ struct Doubts {
     fixed_time: bool,
     /// `SET TRANSACTION` for the next transaction.
     next_isolation: bool,
+    /// Something changed without a name, which may be a temporary table that was made.
+    unnamed: bool,
     /// In an XA transaction.
     xa: bool,
     /// An ERR within a transaction: it may be over.
@@ -127,6 +133,8 @@ impl Session {
             role: Box::default(),
             doubts: Doubts { untracked: true, ..Doubts::default() },
             unnamed: false,
+            made: 0,
+            storing: true,
             fingerprint: None,
         }
     }
@@ -156,7 +164,7 @@ impl Session {
         if let Some((_, reason)) = rows.into_iter().find(|(is, _)| *is) {
             return Serving::No(reason);
         }
-        if doubts.stale || doubts.unheard {
+        if doubts.stale || doubts.unheard || doubts.unnamed {
             return Serving::Ask;
         }
         match (self.in_transaction(), self.status & AUTOCOMMIT != 0) {
@@ -233,6 +241,11 @@ impl Session {
     #[must_use]
     pub const fn texts(&self) -> &Texts {
         &self.texts
+    }
+
+    /// A prepared statement is about to be executed, see [`Texts::executed`].
+    pub fn executed(&mut self, name: &[u8], schema: u64) {
+        self.texts.executed(name, self.storing, schema);
     }
 
     /// What is pending.
@@ -349,6 +362,11 @@ impl Session {
         self.unnamed = true;
     }
 
+    /// Says whether the cache is on: what is prepared while it is off is not stored later.
+    pub const fn store(&mut self, cache: CacheType) {
+        self.storing = !matches!(cache, CacheType::Off);
+    }
+
     /// The server answered [`tracking`], with OK or not.
     pub fn tracked(&mut self, ok: bool, status: Option<u16>) {
         self.unnamed = false;
@@ -358,6 +376,20 @@ impl Session {
         if let Some(status) = status {
             self.note_status(status);
         }
+    }
+
+    /// Whether the server must be asked how many temporary tables this session has made: the value
+    /// of its status variable `Com_create_temporary_table`.
+    #[must_use]
+    pub const fn is_miscounted(&self) -> bool {
+        self.doubts.unnamed
+    }
+
+    /// The server's count. Where it is not what this session has been seen to make, a routine or
+    /// trigger has made one, and nobody knows its name.
+    pub fn counted(&mut self, made: Option<u64>) {
+        self.doubts.unnamed = false;
+        self.doubts.opaque |= made != Some(self.made);
     }
 
     /// A reply has ended: applies what the statement changes and settles what is pending.
@@ -387,7 +419,12 @@ impl Session {
 
     fn apply(&mut self, intent: &Intent, ok: bool) {
         let unnamed = core::mem::take(&mut self.unnamed);
-        self.doubts.opaque |= unnamed && intent.opaque_if_unnamed;
+        if unnamed && intent.opaque_if_unnamed {
+            // Only MariaDB counts temporary tables that are made.
+            self.doubts.unnamed = self.server.dialect == Dialect::Mariadb;
+            self.doubts.opaque |= !self.doubts.unnamed;
+            self.doubts.stale = true;
+        }
         self.doubts.opaque |= !ok && intent.several && !intent.changes.is_empty();
         if intent.consumes_isolation && self.doubts.next_isolation && !self.in_transaction() && ok {
             self.doubts.next_isolation = false;
@@ -413,6 +450,7 @@ impl Session {
             Change::Opaque => self.doubts.opaque = true,
             Change::XaBegins => self.doubts.xa |= ok,
             Change::Prepared { name, text } if ok => {
+                let under = self.storing.then_some(under);
                 self.texts.prepared(name, text.as_deref(), under);
             }
             Change::Prepared { name, .. } | Change::Deallocated(name) => {
@@ -423,6 +461,8 @@ impl Session {
             }
             Change::ValuesForgotten => self.texts.forget_values(),
             Change::TextsForgotten => self.texts.forget(),
+            Change::TemporaryCounted => self.made += 1,
+            Change::CountsFlushed => self.made = if ok { 0 } else { self.made },
             Change::TemporaryMade(table) if self.temporary.contains(table) => {}
             Change::TemporaryMade(_) if self.temporary.len() >= TEMPORARY_MAX => {
                 self.doubts.opaque = true;

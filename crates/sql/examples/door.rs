@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             WithoutBinlog::Refuse
         },
         transactions: if has("never") { SqlTransactions::Never } else { SqlTransactions::Snapshot },
+        cache_type: if has("off") { CacheType::Off } else { CacheType::On },
         cache_bytes_max: bytes.unwrap_or(64 << 20),
         cache_type: if has("off") { CacheType::Off } else { CacheType::On },
         ..Sql::default()

@@ -1,8 +1,8 @@
 //! The door's relay alone, without guard, cache and rights: for measuring and for trying clients.
 //!
 //! `relay LISTEN UPSTREAM [THREADS [CERTIFICATE KEY]] [upstream-tls] [proxy-protocol]`, addresses
-//! as in `[sql]`: `127.0.0.1:3307`, `unix:/run/x.sock`. It serves until it is killed and exits with 2
-//! when the arguments are no such.
+//! as in `[sql]`: `127.0.0.1:3307`, `unix:/run/x.sock`. It serves until it is killed and exits with
+//! 2 when the arguments are no such.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;

@@ -102,47 +102,87 @@ pub(crate) async fn run(
     connect: impl AsyncFn() -> Option<Client>,
     tables_max: usize,
 ) {
-    let mut client: Option<Client> = None;
-    while let Some(first) = asks.recv().await {
+    let mut reader = Reader { cell, connect, client: None, tables_max };
+    // What could not be read, to be tried again.
+    let mut unread: Vec<Scope> = Vec::new();
+    loop {
+        let first = match unread.is_empty() {
+            true => asks.recv().await.ok_or(()),
+            false => match tokio::time::timeout(AGAIN, asks.recv()).await {
+                Ok(ask) => ask.ok_or(()),
+                Err(_) => Ok(Ask { scopes: Vec::new(), done: oneshot::channel().0 }),
+            },
+        };
+        let Ok(first) = first else { return };
         // What came meanwhile is read in one go.
         let mut waiting = vec![first];
         while let Ok(ask) = asks.try_recv() {
             waiting.push(ask);
         }
-        let scopes: Vec<Scope> = waiting.iter().flat_map(|ask| ask.scopes.clone()).collect();
-        let mut outcome = Err(ReadError::Unreachable);
-        // An idle connection may have been closed by the server: once more with a new one.
-        for _ in 0..2 {
-            if client.is_none() {
-                client = connect().await;
-            }
-            let Some(connection) = client.as_mut() else { break };
-            outcome = read::read(connection, &cell.load(), &scopes, tables_max).await;
-            match &outcome {
-                Err(ReadError::Unreachable) => client = None,
-                Ok(_) | Err(_) => break,
-            }
+        let mut scopes: Vec<Scope> = waiting.iter().flat_map(|ask| ask.scopes.clone()).collect();
+        scopes.append(&mut unread);
+        let refreshed = reader.read(&scopes).await;
+        if refreshed == Refreshed::Unknown {
+            scopes.sort_unstable();
+            scopes.dedup();
+            unread = scopes;
         }
-        let refreshed = match outcome {
-            Ok(next) => {
-                cell.publish(|_| next);
-                Refreshed::Done
-            }
-            Err(ReadError::Many) => {
-                cell.publish(|catalog| catalog.forgotten(&[Scope::Server]));
-                Refreshed::Unknown
-            }
-            Err(_) => {
-                cell.publish(|catalog| catalog.forgotten(&scopes));
-                Refreshed::Unknown
-            }
-        };
         for ask in waiting {
             // Who does not wait any more has called the names unknown already.
             let _ = ask.done.send(refreshed);
         }
     }
 }
+
+struct Reader<C> {
+    cell: Arc<CatalogCell>,
+    connect: C,
+    client: Option<Client>,
+    tables_max: usize,
+}
+
+impl<C: AsyncFn() -> Option<Client>> Reader<C> {
+    /// Reads, and publishes what came of it.
+    async fn read(&mut self, scopes: &[Scope]) -> Refreshed {
+        match self.next(scopes).await {
+            Ok(next) => {
+                self.cell.publish(|_| next);
+                Refreshed::Done
+            }
+            Err(ReadError::Many) => {
+                self.cell.publish(|catalog| catalog.forgotten(&[Scope::Server]));
+                Refreshed::Unknown
+            }
+            Err(ReadError::Refused | ReadError::Unreachable) => {
+                self.cell.publish(|catalog| catalog.forgotten(scopes));
+                Refreshed::Unknown
+            }
+        }
+    }
+
+    async fn next(&mut self, scopes: &[Scope]) -> Result<Catalog, ReadError> {
+        // An idle connection may have been closed by the server: once more with a new one.
+        for _ in 0..2 {
+            if self.client.is_none() {
+                self.client = (self.connect)().await;
+            }
+            let Some(client) = self.client.as_mut() else { break };
+            match read::read(client, &self.cell.load(), scopes, self.tables_max).await {
+                Err(ReadError::Unreachable) => self.client = None,
+                // A result that was not read to its end leaves the connection useless.
+                Err(ReadError::Many) => {
+                    self.client = None;
+                    return Err(ReadError::Many);
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(ReadError::Unreachable)
+    }
+}
+
+/// When what could not be read is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Longer than the server's wait for one metadata lock (1 s), shorter than a person's.
 const WAIT: Duration = Duration::from_millis(2_500);

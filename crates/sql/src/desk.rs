@@ -15,7 +15,7 @@ use menshen_base::Counter;
 use menshen_config::{SqlSpec, WithoutBinlog};
 use menshen_net::clock::unix_s;
 use menshen_sql_core::judge::{self, Facts, Names, Reason, judge};
-use menshen_sql_core::lexer::Mode;
+use menshen_sql_core::lexer::{Charset, Dialect, Mode, Server};
 use menshen_sql_core::statement;
 use menshen_sql_core::store::Key;
 use menshen_sql_core::versions::{Slot, Versions};
@@ -29,6 +29,7 @@ use crate::report::{
     ChangeReport, EntryReport, ExplainReport, FollowerReport, FollowerState, QcacheReport,
     RefusalReport, Reporter, StatementReport, StatusReport, TableReport, Verdict, Why,
 };
+use crate::serve::Shared;
 
 /// What is asked of, and what posts.
 #[derive(Debug)]
@@ -48,13 +49,15 @@ pub struct Insight {
     pub cache: Arc<Cache>,
     /// Versions of tables.
     pub versions: Versions,
-    /// How the binlog is followed, and the age of the last change when it was settled,
+    /// How the binlog is followed, and within which time 99 of 100 changes are seen in it,
     /// microseconds.
     pub follower: Box<dyn Fn() -> (FollowState, Option<u64>)>,
+    /// Changes seen in the binlog that did not come through the door.
+    pub foreign_changes: Box<dyn Fn() -> u64>,
     /// `query_cache_type` now.
     pub cache_type: Box<dyn Fn() -> judge::CacheType>,
-    /// How many fingerprints are interned; they are numbered from 0.
-    pub fingerprints: Box<dyn Fn() -> u32>,
+    /// How many numbers of keys there may be; they count from 0.
+    pub key_numbers: Box<dyn Fn() -> u32>,
     /// The clock of the cache's [`Ask::now_ms`].
     pub now_ms: Box<dyn Fn() -> u64>,
     /// What sessions of default settings are read by.
@@ -65,6 +68,32 @@ pub struct Insight {
 
 /// Calls what it is given with the catalog of the moment.
 pub type WithNames = Box<dyn Fn(&mut dyn FnMut(&dyn Names))>;
+
+impl Insight {
+    /// Into what sessions share.
+    #[must_use]
+    pub fn of(shared: &Arc<Shared>) -> Self {
+        let with = || Arc::clone(shared);
+        let (follower, others, kind) = (with(), with(), with());
+        let (prints, clock, names) = (with(), with(), with());
+        Self {
+            cache: Arc::clone(shared.cache()),
+            versions: *shared.cache().versions(),
+            follower: Box::new(move || {
+                let follower = &follower.foreign().follower;
+                let figures = follower.figures();
+                let lag = (figures.lag_count > 0).then_some(figures.lag_p99.as_micros());
+                (follower.state(), lag.and_then(|micros| u64::try_from(micros).ok()))
+            }),
+            foreign_changes: Box::new(move || others.foreign().follower.figures().counts.foreign),
+            cache_type: Box::new(move || kind.globals().cache_type),
+            key_numbers: Box::new(move || prints.key_numbers()),
+            now_ms: Box::new(move || clock.ms_at(Instant::now())),
+            mode: Box::new(|| PLAIN),
+            names: Box::new(move |look| look(&*names.foreign().catalog.load())),
+        }
+    }
+}
 
 impl Desk {
     /// The desk of a worker; without `insight` the door only relays.
@@ -109,6 +138,7 @@ impl Desk {
                 FollowState::Following => 2,
             },
         );
+        slot.set(Counter::SqlForeign, (insight.foreign_changes)());
         slot.set(Counter::SqlFollowLag, lag_micros.unwrap_or(0));
         slot.set(Counter::SqlServing, u64::from(self.off(insight, &state).is_none()));
         // These look at every entry.
@@ -299,8 +329,8 @@ impl Reporter for Desk {
 /// The stored results of this text, one for each set of session settings.
 fn entries(insight: &Insight, text: &[u8], ttl_ms: Option<u64>) -> Vec<EntryReport> {
     let now_ms = (insight.now_ms)();
-    let found = (0..(insight.fingerprints)()).filter_map(|fingerprint| {
-        let key = Key::text(fingerprint, text);
+    let found = (0..(insight.key_numbers)()).filter_map(|number| {
+        let key = Key::text(number, text);
         // Whether an account may read it is the server's to say, session by session.
         let ask = Ask { key, account: 0, snapshot: None, now_ms, ttl_ms, thread: THREAD };
         insight.cache.explain(&ask)
@@ -384,6 +414,16 @@ const EVENTS: &[(Counter, Event)] = &[
     (Counter::SqlInvalidations, Event::Invalidation),
     (Counter::SqlRightsChecked, Event::Verify),
 ];
+
+/// A session of default settings; the server's version, which executable comments ask for, is not
+/// known here.
+const PLAIN: Mode = Mode {
+    ansi_quotes: false,
+    no_backslash_escapes: false,
+    foreign_grammar: false,
+    charset: Charset::Utf8,
+    server: Server { dialect: Dialect::Mariadb, version: 0 },
+};
 
 /// Counted as if the first thread that serves had done it.
 const THREAD: usize = 0;

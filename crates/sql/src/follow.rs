@@ -1,11 +1,11 @@
 //! The follower: the door as a replica, so that writes that came another way are seen.
 //!
-//! Decisions are `menshen_sql_core::follow`'s; here are the connections, the clock and the lock that
-//! sessions and the stream share. Slots are begun and ended under that lock, so a session that
+//! Decisions are `menshen_sql_core::follow`'s; here are the connections, the clock and the lock
+//! that sessions and the stream share. Slots are begun and ended under that lock, so a session that
 //! reports its own commit finds either its event's slots or their absence, never half of it.
 //!
-//! How it fails: the stream breaks or falls silent. Then all it held is let go, everything counts as
-//! changed, and the gate is what `sql.without_binlog` says until the stream runs again.
+//! How it fails: the stream breaks or falls silent. Then all it held is let go, everything counts
+//! as changed, and the gate is what `sql.without_binlog` says until the stream runs again.
 
 mod gate;
 mod stream;

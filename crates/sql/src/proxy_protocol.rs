@@ -1,8 +1,8 @@
 //! The header that tells the server whose connection it is: PROXY protocol, version 2.
 //!
 //! Layout: <https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt>, section 2.2. MariaDB
-//! reads it from addresses in `proxy_protocol_networks` (10.3 and later), MySQL never. Of clients on a
-//! unix socket it says `LOCAL`: the connection counts as the door's own. It cannot fail.
+//! reads it from addresses in `proxy_protocol_networks` (10.3 and later), MySQL never. Of clients
+//! on a unix socket it says `LOCAL`: the connection counts as the door's own. It cannot fail.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -332,7 +332,11 @@ pub(crate) fn hides(client: Capabilities, kind: Kind, status: Status) -> bool {
 }
 
 /// The packet, whole, as a client with other capabilities is sent it.
-pub(crate) fn without_tracking(packet: &[u8], client: Capabilities, server: Capabilities) -> Vec<u8> {
+pub(crate) fn without_tracking(
+    packet: &[u8],
+    client: Capabilities,
+    server: Capabilities,
+) -> Vec<u8> {
     let (header, payload) = packet.split_at(HEADER_BYTES.min(packet.len()));
     let Ok(ok) = OkPacket::parse(payload, server) else { return packet.to_vec() };
     let mut out = vec![0; HEADER_BYTES];

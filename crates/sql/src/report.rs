@@ -114,7 +114,7 @@ pub struct QcacheReport {
 pub struct FollowerReport {
     /// Whether it follows.
     pub state: FollowerState,
-    /// Age of the last change from the binlog when it was settled, microseconds.
+    /// 99 of 100 changes are seen in the binlog within this time, microseconds.
     pub lag_micros: Option<u64>,
     /// Why it does not follow.
     pub why: Option<Why>,

@@ -71,10 +71,8 @@ pub struct Connection<'a> {
     prepared: Prepared,
     bindings: Bindings,
     writes: Writes,
-    /// Statements prepared by text; the catalog they were prepared with, if the cache was on.
-    by_text: Vec<(Box<[u8]>, Option<Arc<Catalog>>)>,
-    /// Tables locked for writing while `query_cache_wlock_invalidate` was off.
-    write_locked: Vec<Slot>,
+    /// Tables locked for writing that do not count as written.
+    locked: Vec<Slot>,
     /// The command under way: its packet as it came, or the head of a long one.
     command: Vec<u8>,
     /// The command that was last answered from the cache, if the server has run none since.
@@ -122,8 +120,7 @@ impl<'a> Connection<'a> {
             prepared: Prepared::new(PREPARED_BYTES_MAX),
             bindings: Bindings::default(),
             writes,
-            by_text: Vec::new(),
-            write_locked: Vec::new(),
+            locked: Vec::new(),
             command: Vec::new(),
             ghost: Vec::new(),
             scratch: Vec::new(),

@@ -29,9 +29,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, LocalSet};
 
 use crate::accept::{Listening, Stage, Thread};
-use crate::desk::Desk;
+use crate::desk::{Desk, Insight};
 use crate::door::Door;
 use crate::report;
+use crate::serve::Shared;
 
 /// Why a worker could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +109,9 @@ fn begin(spec: SqlSpec) -> Result<(), StartError> {
     let now_unix = i64::try_from(unix_s()).unwrap_or(0);
     let door = Door::new(&spec, descriptors, own_name(), now_unix);
     let door = door.map_err(|error| StartError::Local("set up the door", error.into()))?;
-    let door = Arc::new(door);
+    let shared = Shared::begin(&spec, words, door.entrance.upstream.clone());
+    let shared = shared.map_err(fail("start the control account's thread"))?;
+    let door = Arc::new(door.with_cache(Arc::clone(&shared)));
     let runtime = runtime().map_err(fail("start the event loop"))?;
     let (stage, stages) = watch::channel(Stage::Serving);
     let (up, mut ups) = mpsc::unbounded_channel();
@@ -124,7 +127,8 @@ fn begin(spec: SqlSpec) -> Result<(), StartError> {
         .collect::<io::Result<_>>()
         .map_err(fail("start a thread"))?;
     drop(up);
-    let desk = Rc::new(RefCell::new(Desk::new(&spec, Arc::clone(&door), None)));
+    let insight = door.shared.as_ref().map(Insight::of);
+    let desk = Rc::new(RefCell::new(Desk::new(&spec, Arc::clone(&door), insight)));
     let stop_seconds_max = spec.stop_seconds_max;
     let steward = Steward { door, slot, words, posture, desk, stop_seconds_max };
     drop(spec);
@@ -149,6 +153,7 @@ fn begin(spec: SqlSpec) -> Result<(), StartError> {
         // One that has panicked has nothing more to say.
         let _ = thread.join();
     }
+    shared.foreign().stop();
     slot.set_state(SlotState::Ended);
     Ok(())
 }

@@ -154,7 +154,11 @@ fn follower(row: &mut Rows<'_>, sql: &Sql, door: &StatusReport) {
     match follower.state {
         FollowerState::Following => {
             let lag = follower.lag_micros.map(|micros| {
-                format!(", the last change {}.{} ms late", micros / 1000, micros % 1000 / 100)
+                format!(
+                    ", 99 % of changes seen within {}.{} ms",
+                    micros / 1000,
+                    micros % 1000 / 100
+                )
             });
             let lag = lag.unwrap_or_default();
             row.add(&format!("followed{lag}; {} changes of others", sql.foreign_changes));

@@ -40,6 +40,8 @@ impl Mariadb {
         command.arg("--no-defaults").args(as_root());
         command.arg(format!("--datadir={}", folder.path().join("data").display()));
         command.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
+        // A server that starts removes the temporary tables of all others in its folder for those.
+        command.arg(format!("--tmpdir={}", folder.path().display()));
         command.arg("--innodb-log-file-size=8M").stdin(Stdio::null());
         let made = command.output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
@@ -199,6 +201,7 @@ fn launch(program: &Path, folder: &Path, address: SocketAddr, options: &[String]
     command
         .args([format!("--bind-address={}", address.ip()), format!("--port={}", address.port())]);
     command.args(["--skip-name-resolve", "--innodb-log-file-size=8M"]);
+    command.arg(format!("--tmpdir={}", folder.display()));
     command.args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=2"]);
     command.args(options).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command.spawn().unwrap()

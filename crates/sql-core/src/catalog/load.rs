@@ -165,6 +165,22 @@ impl Builder {
         self.object(db, name, |object| object.kind = Kind::View { body, pure });
     }
 
+    /// A virtual column of a row of COLUMNS: database, table, GENERATION_EXPRESSION. Computed at
+    /// each read, it may call what no cached statement may.
+    pub fn virtual_column(&mut self, db: &[u8], name: &[u8], expression: &[u8]) {
+        let mode = Mode::new(b"", b"utf8mb4", self.server);
+        let select = [b"SELECT ", expression].concat();
+        let read = statement::read(&select, mode);
+        let variables = read.is(Flag::UserVariable) || read.is(Flag::SystemVariable);
+        if !read.calls.is_empty() || variables || read.is(Flag::Uncertain) {
+            self.object(db, name, |object| {
+                if let Kind::Table { pure, .. } = &mut object.kind {
+                    *pure = false;
+                }
+            });
+        }
+    }
+
     /// What SHOW CREATE TABLE says of a MERGE table; empty if it could not be read.
     pub fn merge(&mut self, db: &[u8], name: &[u8], create: &[u8]) {
         let mode = Mode::new(b"", b"utf8mb4", self.server);
@@ -250,7 +266,7 @@ impl Builder {
             (b"BASE TABLE", b"MRG_MYISAM" | b"MERGE") => Kind::Unknown,
             (b"BASE TABLE", b"") => Kind::Unknown,
             (b"BASE TABLE", engine) if OWN.contains(&engine) => {
-                Kind::Table { transactional: self.transactional.contains(engine) }
+                Kind::Table { transactional: self.transactional.contains(engine), pure: true }
             }
             (b"BASE TABLE", _) => Kind::Foreign,
             _ => Kind::Unknown,

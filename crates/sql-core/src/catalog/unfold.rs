@@ -153,6 +153,7 @@ impl Below<'_, '_> {
             self.bar(Bar::UnseenWrites);
         }
         match &object.kind {
+            Kind::Table { pure: false, .. } => self.bar(Bar::ImpureColumn),
             Kind::Table { .. } => {}
             Kind::Sequence => self.bar(Bar::Sequence),
             Kind::Versioned => self.bar(Bar::Versioned),
@@ -234,7 +235,7 @@ impl<'s, 'c> Walk<'s, 'c> {
             todo.extend(self.schema.children.get(&table).into_iter().flatten().cloned());
             let Some(object) = self.schema.object(&table) else { continue };
             match &object.kind {
-                Kind::Table { transactional } => self.transactional &= transactional,
+                Kind::Table { transactional, .. } => self.transactional &= transactional,
                 Kind::Versioned => {}
                 Kind::Sequence | Kind::Foreign => self.transactional = false,
                 Kind::Unknown => self.everything = true,

@@ -169,6 +169,7 @@ const fn barred(bar: Bar) -> Reason {
         Bar::Versioned => Reason::VersionedTable,
         Bar::OpaqueView => Reason::OpaqueView,
         Bar::ImpureView => Reason::ImpureView,
+        Bar::ImpureColumn => Reason::ImpureFunction,
         Bar::UncachedView => Reason::NoCache,
         Bar::UnseenWrites => Reason::UnseenWrites,
     }

@@ -73,6 +73,10 @@ pub enum Change {
     ValuesForgotten,
     /// Prepared statements too.
     TextsForgotten,
+    /// A `CREATE TEMPORARY TABLE`, which the server counts whether it succeeds or not.
+    TemporaryCounted,
+    /// `FLUSH STATUS`.
+    CountsFlushed,
     /// A temporary table, by its name as written.
     TemporaryMade(Table),
     /// One is dropped, if it was one.
@@ -105,9 +109,10 @@ impl Intent {
     /// Of one statement in `session`.
     #[must_use]
     pub fn of(statement: &Statement<'_>, session: &Session) -> Self {
-        let unknown_call = statement.calls.iter().any(|call| {
-            matches!(call.role, CallRole::Unknown | CallRole::Procedure)
-        });
+        let unknown_call = statement
+            .calls
+            .iter()
+            .any(|call| matches!(call.role, CallRole::Unknown | CallRole::Procedure));
         let mut intent = Self {
             turn: turn(statement),
             opaque_if_unnamed: opaque_if_unnamed(statement, unknown_call),
@@ -225,6 +230,7 @@ fn changes(statement: &Statement<'_>, session: &Session, unknown_call: bool) -> 
         Kind::Flush(Flush::Tables | Flush::SomeTables) if says_lock(statement.text) => {
             changes.push(Change::Locked);
         }
+        Kind::Flush(Flush::Status) => changes.push(Change::CountsFlushed),
         Kind::Xa { verb: XaVerb::Start, .. } => changes.push(Change::XaBegins),
         Kind::Prepare { name, source } => {
             let text = text_of(source, session);
@@ -268,7 +274,9 @@ fn assigned(assignment: &Assignment<'_>, session: &Session) -> Option<Change> {
             Some(Change::Valued { name: name.into(), literal })
         }
         Scope::Role if name == b"role" => {
-            let (Value::Text(role) | Value::Number(role) | Value::Word(role)
+            let (Value::Text(role)
+            | Value::Number(role)
+            | Value::Word(role)
             | Value::Expression(role)) = assignment.value
             else {
                 return Some(Change::Opaque);
@@ -317,6 +325,9 @@ fn temporary(statement: &Statement<'_>, session: &Session, changes: &mut Vec<Cha
     let names: Vec<Table> = names.collect();
     let mut words = statement.text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let drops = words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"DROP"));
+    if !drops && statement.is(Flag::Temporary) {
+        changes.push(Change::TemporaryCounted);
+    }
     if drops {
         changes.extend(names.into_iter().map(Change::TemporaryGone));
     } else if statement.is(Flag::Temporary)
@@ -332,9 +343,8 @@ fn temporary(statement: &Statement<'_>, session: &Session, changes: &mut Vec<Cha
 fn hides_changes(assignments: &[Assignment<'_>]) -> bool {
     let session = |one: &&Assignment<'_>| one.scope == Scope::Session;
     let name = |one: &Assignment<'_>| one.name.bytes().to_ascii_lowercase();
-    let turns_off = assignments.iter().filter(session).any(|one| {
-        name(one).starts_with(b"session_track_")
-    });
+    let turns_off =
+        assignments.iter().filter(session).any(|one| name(one).starts_with(b"session_track_"));
     turns_off
         && assignments.iter().filter(session).any(|one| !variables::is_reported_again(&name(one)))
 }

@@ -24,8 +24,10 @@ pub struct Texts {
 struct Prepared {
     name: Box<[u8]>,
     text: Box<[u8]>,
-    /// The fingerprint of the session then.
-    under: u32,
+    /// The fingerprint of the session then; none: it was prepared not to be stored.
+    under: Option<u32>,
+    /// The catalog's generation when it was last executed.
+    schema: Option<u64>,
 }
 
 /// A user variable with a known literal.
@@ -48,13 +50,26 @@ pub enum Effective {
 }
 
 impl Texts {
-    /// `PREPARE name FROM 'text'` succeeded. `None`: the text is not known.
-    pub fn prepared(&mut self, name: &[u8], text: Option<&[u8]>, under: u32) {
+    /// `PREPARE name FROM 'text'` succeeded. `text`: none if it is not known. `under`: the session's
+    /// fingerprint; none when the cache was off, as the server decides then (MariaDB
+    /// `sql/sql_prepare.cc`) that executions are not for its query cache.
+    pub fn prepared(&mut self, name: &[u8], text: Option<&[u8]>, under: Option<u32>) {
         self.deallocated(name);
         let fits = |text: &&[u8]| text.len() <= TEXT_BYTES_MAX && self.prepared.len() < TEXTS_MAX;
         if let Some(text) = text.filter(fits) {
             let name = name.to_ascii_lowercase().into();
-            self.prepared.push(Prepared { name, text: text.into(), under });
+            self.prepared.push(Prepared { name, text: text.into(), under, schema: None });
+        }
+    }
+
+    /// `EXECUTE name` is about to be sent while the schema is of this generation. The server prepares
+    /// a statement anew after a change of its tables, and decides anew whether it is for its cache.
+    pub fn executed(&mut self, name: &[u8], storing: bool, schema: u64) {
+        let mut all = self.prepared.iter_mut();
+        let Some(one) = all.find(|one| one.name.eq_ignore_ascii_case(name)) else { return };
+        let known = one.schema.replace(schema);
+        if !storing && known.is_some_and(|known| known != schema) {
+            one.under = None;
         }
     }
 
@@ -99,8 +114,10 @@ impl Texts {
         let Some(prepared) = all.find(|one| one.name.eq_ignore_ascii_case(name)) else {
             return Effective::Unknown;
         };
-        if prepared.under != under {
-            return Effective::Unknown;
+        match prepared.under {
+            None => return Effective::Shape(prepared.text.to_vec()),
+            Some(then) if then != under => return Effective::Unknown,
+            Some(_) => {}
         }
         match self.written_in(&prepared.text, using, mode, under) {
             Some(text) => Effective::Text(text),
@@ -109,8 +126,8 @@ impl Texts {
     }
 
     fn written_in(&self, text: &[u8], using: &[u8], mode: Mode, under: u32) -> Option<Vec<u8>> {
-        let mut values = Lexer::new(using, mode)
-            .filter(|token| token.kind != TokenKind::Punctuation(b','));
+        let mut values =
+            Lexer::new(using, mode).filter(|token| token.kind != TokenKind::Punctuation(b','));
         let mut out = Vec::with_capacity(text.len());
         let mut copied = 0;
         for token in Lexer::new(text, mode) {

@@ -187,6 +187,12 @@ impl Reading<'_> {
                 self.builder.view(bytes(&row, 0), bytes(&row, 1), bytes(&row, 2));
             }
         }
+        // Of stored ones the rows have the values.
+        let generated = format!("{filter} AND EXTRA LIKE 'VIRTUAL%'");
+        let columns = "TABLE_SCHEMA, TABLE_NAME, GENERATION_EXPRESSION";
+        for row in self.rows(columns, "COLUMNS", &generated).await? {
+            self.builder.virtual_column(bytes(&row, 0), bytes(&row, 1), bytes(&row, 2));
+        }
         for (db, name) in merged.iter().take(MERGED_MAX) {
             let text = format!("SHOW CREATE TABLE {}.{}", quoted(db)?, quoted(name)?);
             match self.client.query(&text, 1).await {
@@ -252,7 +258,23 @@ impl Reading<'_> {
 
     async fn rows(&mut self, what: &str, of: &str, filter: &str) -> Result<Vec<Row>, ReadError> {
         let text = format!("SELECT {what} FROM information_schema.{of} WHERE {filter}");
-        Ok(self.client.query(&text, self.tables_max.saturating_mul(4)).await?)
+        let rows = self.client.query(&text, self.tables_max.saturating_mul(4)).await?;
+        self.complete().await?;
+        Ok(rows)
+    }
+
+    /// What cannot be opened in time is left out of `information_schema` with a warning. (Others,
+    /// about views whose tables are gone, are harmless.)
+    async fn complete(&mut self) -> Result<(), ReadError> {
+        if self.client.warnings() == 0 {
+            return Ok(());
+        }
+        for row in self.client.query("SHOW WARNINGS", 100_000).await? {
+            if LEFT_OUT.contains(&text(&row, 1).as_str()) {
+                return Err(ReadError::Refused);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -295,6 +317,10 @@ fn text(row: &Row, column: usize) -> String {
 const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', \
      'lower_case_table_names', 'event_scheduler', 'log_bin', 'binlog_format', 'server_id', \
      'log_slave_updates', 'log_replica_updates', 'wsrep_on', 'gtid_mode', 'binlog_checksum')";
+
+/// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_QUERY_INTERRUPTED, ER_OUT_OF_RESOURCES,
+/// ER_CANT_OPEN_FILE, ER_STATEMENT_TIMEOUT.
+const LEFT_OUT: &[&str] = &["1205", "1213", "1317", "1041", "1016", "1969"];
 
 /// MERGE tables of one scope that are asked for, one statement each.
 const MERGED_MAX: usize = 1_000;

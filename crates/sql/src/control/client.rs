@@ -74,6 +74,8 @@ pub struct Client {
     link: Link,
     /// The server's version as it greeted.
     version: String,
+    /// Warnings of the last result.
+    warnings: u16,
 }
 
 impl Client {
@@ -92,6 +94,12 @@ impl Client {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Warnings of the last statement that had a result.
+    #[must_use]
+    pub fn warnings(&self) -> u16 {
+        self.warnings
     }
 
     /// Runs one statement and returns its rows, none for an OK.
@@ -130,7 +138,7 @@ impl Client {
 
     async fn login(upstream: &Upstream, account: &Account) -> Result<Self, ClientError> {
         let link = upstream.connect(Visitor::SELF).await?;
-        let mut client = Self { link, version: String::new() };
+        let mut client = Self { link, version: String::new(), warnings: 0 };
         let greeting = client.payload().await?;
         let Ok(greeting) = Greeting::parse(&greeting) else {
             return Err(refused(&greeting));
@@ -220,7 +228,11 @@ impl Client {
         loop {
             let row = self.payload().await?;
             match row.first() {
-                Some(0xfe) if row.len() < 9 => return Ok(rows),
+                Some(0xfe) if row.len() < 9 => {
+                    let count = row.get(1..3).and_then(<[u8]>::first_chunk);
+                    self.warnings = count.map_or(0, |count| u16::from_le_bytes(*count));
+                    return Ok(rows);
+                }
                 Some(0xff) => return Err(refused(&row)),
                 _ => {}
             }
@@ -302,3 +314,6 @@ const TEXT_MAX: usize = 300;
 const LOGIN_TIME: Duration = Duration::from_secs(10);
 /// The full reading of many tables takes its time.
 const QUERY_TIME: Duration = Duration::from_secs(120);
+
+#[cfg(test)]
+mod tests;

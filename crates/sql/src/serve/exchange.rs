@@ -15,9 +15,9 @@ use menshen_sql_core::wire::packet::{Stream, StreamEnd};
 use menshen_sql_core::wire::response::Kind;
 use menshen_sql_core::wire::{Change, Next, OkPacket, Reply, Response, Status};
 
+use super::Connection;
 use super::plan::Plan;
 use super::surface::patched;
-use super::Connection;
 use crate::link::{Broken, HEADER_BYTES};
 use crate::relay::{Left, hides, more, without_tracking};
 

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use menshen_sql_core::judge::CacheType;
 use menshen_sql_core::lexer::Mode;
 use menshen_sql_core::session::{Protocol, Serving, Session};
 use menshen_sql_core::wire::command::{Execute, LAST_STATEMENT};
@@ -26,7 +27,7 @@ pub(super) struct Binding {
     pub(super) database: Option<Box<[u8]>>,
     /// How its text was read.
     pub(super) mode: Mode,
-    /// Everything that shapes replies.
+    /// Everything that shapes replies; none when the cache was off.
     fingerprint: Option<u32>,
 }
 
@@ -73,14 +74,12 @@ impl Connection<'_> {
         bytes: &[u8],
         rest: Rest,
     ) -> Result<(), Left> {
-        if self.session.serving() == Serving::Ask {
-            self.track().await?;
-        }
+        self.track_for(text).await?;
         let _ = self.key_number(Protocol::Binary);
         let binding = Binding {
             database: self.session.database().map(Into::into),
             mode: self.session.mode(),
-            fingerprint: self.session.fingerprint(),
+            fingerprint: self.session.fingerprint().filter(|_| !self.is_off()),
         };
         let ended = self.exchange(bytes, rest, Reply::Prepared, Plan::nothing()).await?;
         match ended.facts.prepared {
@@ -96,6 +95,12 @@ impl Connection<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing is stored for this session: what is prepared then is not stored later.
+    pub(super) fn is_off(&self) -> bool {
+        let size = self.shared.cache.size();
+        self.shared.is_off() || size == 0 || self.locals.cache_type == CacheType::Off
     }
 
     /// `COM_STMT_EXECUTE`, whole.
@@ -123,7 +128,8 @@ impl Connection<'_> {
         let binding = self.bindings.get(execute.statement);
         let holds = binding.is_some_and(|binding| binding.holds(&self.session));
         if keyed && self.session.serving() == Serving::Ask {
-            self.track().await?;
+            let text = self.text_of(execute.statement);
+            self.track_for(&text).await?;
         }
         if keyed && holds && !self.session.has_temporary() {
             // The text is wanted only to ask the server about rights, which is rare; a prepared
@@ -218,9 +224,10 @@ impl Connection<'_> {
             bytes = rewritten;
         }
         let place = HEADER_BYTES + 1..HEADER_BYTES + 5;
-        let last = self.bindings.last.filter(|_| {
-            bytes.get(place.clone()) == Some(&LAST_STATEMENT.to_le_bytes()[..])
-        });
+        let last = self
+            .bindings
+            .last
+            .filter(|_| bytes.get(place.clone()) == Some(&LAST_STATEMENT.to_le_bytes()[..]));
         if let (Some(number), Some(field)) = (last, bytes.get_mut(place)) {
             field.copy_from_slice(&number.to_le_bytes());
         }

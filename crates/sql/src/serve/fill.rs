@@ -6,8 +6,8 @@
 use std::time::Instant;
 
 use menshen_sql_core::judge::Reason;
-use menshen_sql_core::wire::response::{Facts, Kind};
 use menshen_sql_core::wire::packet::{HEADER_BYTES, Header};
+use menshen_sql_core::wire::response::{Facts, Kind};
 use menshen_sql_core::wire::{Capabilities, OkPacket, Status};
 
 use crate::cache::{Fill, Pushed, Stored};

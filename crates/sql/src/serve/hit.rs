@@ -35,11 +35,7 @@ pub(super) enum Asked<'a> {
 
 impl Connection<'_> {
     /// Answers from the cache, if it may and can. `bytes` is the command as it came.
-    pub(super) async fn answered(
-        &mut self,
-        asked: Asked<'_>,
-        bytes: &[u8],
-    ) -> Result<bool, Left> {
+    pub(super) async fn answered(&mut self, asked: Asked<'_>, bytes: &[u8]) -> Result<bool, Left> {
         let now = Instant::now();
         match self.look(asked, now) {
             Some(Lookup::Hit(reply)) => self.hit(&reply, bytes, now).await,
@@ -63,7 +59,8 @@ impl Connection<'_> {
         }
         let ttl = self.shared.open()?;
         let ask = self.ask(asked, snapshot, now)?;
-        let ask = Ask { ttl_ms: ttl.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)), ..ask };
+        let ask =
+            Ask { ttl_ms: ttl.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)), ..ask };
         Some(self.shared.cache.lookup(&ask))
     }
 

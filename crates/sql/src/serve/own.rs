@@ -6,11 +6,12 @@
 use std::time::Instant;
 
 use menshen_sql_core::session::tracking;
+use menshen_sql_core::wire::lenenc::Fields;
 use menshen_sql_core::wire::response::{Facts, Kind};
-use menshen_sql_core::wire::{Next, Reply, Response, Status, build, command};
+use menshen_sql_core::wire::{Capabilities, Next, Reply, Response, Status, build, command, packet};
 
-use super::plan::Plan;
 use super::Connection;
+use super::plan::Plan;
 use crate::relay::{Left, more};
 
 /// What came of one.
@@ -30,6 +31,11 @@ impl Connection<'_> {
         let text = tracking(self.session.server());
         let answer = self.own(command::QUERY, &text, Reply::Results).await?;
         self.session.tracked(answer.ok, answer.status.map(|status| status.0));
+        if self.session.is_miscounted() {
+            let (answer, bytes) = self.own_whole(command::QUERY, MADE, Reply::Results).await?;
+            let made = first_number(&bytes, answer.facts.columns, self.link.entered.server);
+            self.session.counted(made.filter(|_| answer.ok));
+        }
         Ok(())
     }
 
@@ -116,3 +122,15 @@ impl Connection<'_> {
         }
     }
 }
+
+/// The number in the second column of the only row.
+fn first_number(bytes: &[u8], columns: u64, capabilities: Capabilities) -> Option<u64> {
+    let eof = usize::from(!capabilities.has(Capabilities::DEPRECATE_EOF));
+    let before = usize::try_from(columns).ok()? + 1 + eof;
+    let mut fields = Fields::new(packet::packets(bytes).nth(before)?.payload);
+    fields.string().ok()?;
+    std::str::from_utf8(fields.string().ok()?).ok()?.parse().ok()
+}
+
+/// How many temporary tables the session has made, in routines and triggers too (MariaDB).
+const MADE: &[u8] = b"SHOW SESSION STATUS LIKE 'Com_create_temporary_table'";

@@ -12,13 +12,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use menshen_sql_core::catalog::{Catalog, Scope};
-use menshen_sql_core::judge::{
-    CacheType, Facts, Names, Reason, Relation, Table, Unseen, Written, writes,
-};
+use menshen_sql_core::judge::{CacheType, Facts, Names, Reason, Table, Unseen, Written, writes};
 use menshen_sql_core::session::{Effective, Intent, Serving, Target, Undo};
-use menshen_sql_core::statement::{
-    Flag, Kind, Statement, What, XaVerb, digest, read, statements,
-};
+use menshen_sql_core::statement::{Flag, Kind, Statement, What, XaVerb, digest, read, statements};
 use menshen_sql_core::surface::Patch;
 use menshen_sql_core::versions::Slot;
 
@@ -209,14 +205,12 @@ impl Connection<'_> {
                 let decides = matches!(verb, XaVerb::Commit | XaVerb::Rollback | XaVerb::Prepare);
                 plan.xa = decides.then(|| (verb, xid.into()));
             }
-            Kind::LockTables => {
-                plan.locks = self.locked(statement, plan);
-            }
+            Kind::LockTables => plan.locks = self.locked(statement, plan),
             _ => {}
         }
     }
 
-    /// What `LOCK TABLES … WRITE` names, with what is below it.
+    /// What `LOCK TABLES … WRITE` names.
     fn locked(&self, statement: &Statement<'_>, plan: &Plan) -> Vec<Slot> {
         let Some(catalog) = &plan.catalog else { return Vec::new() };
         let mut slots = Vec::new();
@@ -224,11 +218,7 @@ impl Connection<'_> {
             let qualifier = target.qualifier.map(|qualifier| qualifier.bytes());
             let database = qualifier.as_deref().or(self.session.database());
             let Some(database) = database else { continue };
-            let name = target.name.bytes();
-            slots.push(slot(&catalog.canonical(database, &name)));
-            if let Relation::Known(known) = catalog.relation(database, &name) {
-                slots.extend(known.reads.iter().map(slot));
-            }
+            slots.push(slot(&catalog.canonical(database, &target.name.bytes())));
         }
         slots
     }
@@ -299,6 +289,8 @@ impl Connection<'_> {
         let under = self.session.fingerprint();
         match statement.kind {
             Kind::Execute { name, using } => {
+                let schema = self.shared.foreign.catalog.load().generation();
+                self.session.executed(&name.bytes(), schema);
                 let texts = self.session.texts();
                 Some(texts.effective(&name.bytes(), using, mode, under?))
             }

@@ -65,7 +65,9 @@ impl Connection<'_> {
         if plan.privileges {
             self.shared.versions.bump_epoch();
         }
-        if plan.resets && let Some(status) = status {
+        if plan.resets
+            && let Some(status) = status
+        {
             let database = self.session.database().map(<[u8]>::to_vec);
             self.begin_anew(database.as_deref(), status);
             return;
@@ -87,22 +89,25 @@ impl Connection<'_> {
         }
     }
 
+    /// Tables locked for writing: with `query_cache_wlock_invalidate` they count as written from
+    /// lock to unlock; without, the server forgets them at the unlock, and so does the door.
     fn settle_locks(&mut self, plan: &Plan, was_locked: bool, ok: bool) {
         if was_locked && (!self.session.is_locked() || !plan.locks.is_empty()) {
             let slots = self.session.transaction_mut().unlock();
             self.writes.end(&slots, Change::Happened);
-            // The query cache invalidates what was locked for writing when it is let go, too.
-            self.shared.versions.bump(&std::mem::take(&mut self.write_locked));
+            self.shared.versions.bump(&std::mem::take(&mut self.locked));
         }
-        if ok && !plan.locks.is_empty() {
-            if self.locals.wlock_invalidate {
-                self.shared.versions.bump(&plan.locks);
-                let slots = self.session.transaction_mut().lock(&plan.locks);
-                self.writes.begin(&slots);
-            } else {
-                self.write_locked.clone_from(&plan.locks);
-            }
+        if !ok || plan.locks.is_empty() {
+            return;
         }
+        if !self.locals.wlock_invalidate {
+            self.locked.clone_from(&plan.locks);
+            return;
+        }
+        let slots = self.session.transaction_mut().lock(&plan.locks);
+        self.writes.begin(&slots);
+        // What is stored goes at once, as in the server.
+        self.shared.versions.bump(&slots);
     }
 
     fn settle_xa(&self, plan: &Plan, settled: &mut Settled, ok: bool) {

@@ -112,8 +112,13 @@ impl Shared {
         &self.foreign
     }
 
+    /// How many numbers `Session::key_number` may have given: eight for each fingerprint.
+    pub(crate) fn key_numbers(&self) -> u32 {
+        u32::try_from(self.fingerprints.len()).map_or(0, |known| known.saturating_mul(8))
+    }
+
     /// Milliseconds between the making of this door and `now`.
-    pub(super) fn ms_at(&self, now: Instant) -> u64 {
+    pub(crate) fn ms_at(&self, now: Instant) -> u64 {
         let age = now.saturating_duration_since(self.started);
         u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
     }

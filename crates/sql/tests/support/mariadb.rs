@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use menshen_config::SqlAddress;
 use menshen_sql::control::{Account, Client};
 use menshen_sql::upstream::{Origin, Upstream};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A running server.
@@ -61,6 +62,12 @@ impl Mariadb {
     /// Its socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("sock")
+    }
+
+    /// Stops it or lets it go on.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
     }
 
     /// As a door sees it.

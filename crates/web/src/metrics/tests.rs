@@ -35,3 +35,31 @@ fn pools_are_told_with_their_address() {
     // A type stands once for each name.
     assert_eq!(text.matches("# TYPE menshen_php_pool_workers gauge").count(), 1);
 }
+
+#[test]
+fn each_door_tells_its_own_counters() {
+    let folder = tempfile::tempdir().unwrap();
+    let (board, _file) = Scoreboard::create(&folder.path().join("board")).unwrap();
+    for (number, door) in [(0, SlotDoor::Web), (1, SlotDoor::Sql)] {
+        let slot = board.slot(number);
+        slot.reset(0, 1, 0);
+        slot.set_door(door);
+        slot.set(Counter::SqlHits, 7);
+        slot.set(Counter::CacheShrinks, 2);
+    }
+    let text = text(&board.view());
+    let told = |name: &str| -> Vec<&str> {
+        let start = format!("menshen_{name}{{");
+        text.lines().filter_map(|line| line.strip_prefix(&*start)).collect()
+    };
+    let (web, sql) = ("worker=\"0\",generation=\"1\",slot=\"0\"}", "generation=\"1\",slot=\"1\"}");
+    assert_eq!(told("requests_total"), [format!("door=\"web\",{web} 0")]);
+    assert_eq!(told("sql_qcache_hits_total"), [format!("door=\"sql\",worker=\"0\",{sql} 7")]);
+    assert_eq!(told("cache_shrinks_total").len(), 2);
+    for counter in ["hits", "inserts", "not_cached", "lowmem_prunes"] {
+        assert_eq!(told(&format!("sql_qcache_{counter}_total")).len(), 1, "{counter}");
+    }
+    for gauge in ["queries_in_cache", "free_memory_bytes", "free_blocks", "total_blocks"] {
+        assert_eq!(told(&format!("sql_qcache_{gauge}")).len(), 1, "{gauge}");
+    }
+}

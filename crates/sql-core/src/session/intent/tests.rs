@@ -59,9 +59,8 @@ fn several_statements_take_any_turn_if_one_of_them_takes_one() {
 #[test]
 fn roles_are_told_apart() {
     let session = session();
-    let of = |text: &str| {
-        Intent::of(&read(text.as_bytes(), session.mode()), &session).changes_role()
-    };
+    let of =
+        |text: &str| Intent::of(&read(text.as_bytes(), session.mode()), &session).changes_role();
     assert!(of("set role r"));
     assert!(of("set role none"));
     assert!(!of("set @role = 1"));

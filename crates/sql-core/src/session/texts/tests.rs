@@ -10,7 +10,7 @@ fn mode() -> Mode {
 #[test]
 fn values_are_written_in() {
     let mut texts = Texts::default();
-    texts.prepared(b"S", Some(b"select * from t where a = ? and b = '?' and c < ?"), 1);
+    texts.prepared(b"S", Some(b"select * from t where a = ? and b = '?' and c < ?"), Some(1));
     texts.valued(b"x", Some(b"'it''s'"), 1);
     texts.valued(b"y", Some(b"-5"), 1);
     assert_eq!(
@@ -23,7 +23,7 @@ fn values_are_written_in() {
 fn what_is_not_known_is_not_made_up() {
     let mut texts = Texts::default();
     let text = b"select * from t where a = ?";
-    texts.prepared(b"s", Some(text), 1);
+    texts.prepared(b"s", Some(text), Some(1));
     texts.valued(b"x", Some(b"1"), 1);
     let shape = Effective::Shape(text.to_vec());
     let whole = Effective::Text(b"select * from t where a = 1".to_vec());
@@ -34,13 +34,16 @@ fn what_is_not_known_is_not_made_up() {
     assert_eq!(texts.effective(b"s", b"@y", mode(), 1), shape);
     // Another state of the session.
     assert_eq!(texts.effective(b"s", b"@x", mode(), 2), Effective::Unknown);
-    texts.prepared(b"s", Some(text), 2);
+    texts.prepared(b"s", Some(text), Some(2));
     assert_eq!(texts.effective(b"s", b"@x", mode(), 2), shape);
     texts.valued(b"x", None, 2);
     assert_eq!(texts.effective(b"s", b"@x", mode(), 2), shape);
-    texts.prepared(b"s", None, 2);
+    texts.prepared(b"s", None, Some(2));
     assert_eq!(texts.effective(b"s", b"@x", mode(), 2), Effective::Unknown);
-    texts.prepared(b"s", Some(text), 1);
+    texts.prepared(b"s", Some(text), Some(1));
+    texts.prepared(b"off", Some(b"select * from t"), None);
+    let off = texts.effective(b"off", b"", mode(), 1);
+    assert_eq!(off, Effective::Shape(b"select * from t".to_vec()));
     texts.forget_values();
     assert_eq!(texts.effective(b"s", b"@x", mode(), 1), shape);
     texts.forget();
@@ -51,10 +54,26 @@ fn what_is_not_known_is_not_made_up() {
 fn memory_is_bounded() {
     let mut texts = Texts::default();
     for number in 0..2 * TEXTS_MAX {
-        texts.prepared(&number.to_le_bytes(), Some(b"select 1"), 1);
+        texts.prepared(&number.to_le_bytes(), Some(b"select 1"), Some(1));
         texts.valued(&number.to_le_bytes(), Some(b"1"), 1);
     }
     assert_eq!((texts.prepared.len(), texts.values.len()), (TEXTS_MAX, VALUES_MAX));
-    texts.prepared(b"long", Some(&[b'x'; TEXT_BYTES_MAX + 1]), 1);
+    texts.prepared(b"long", Some(&[b'x'; TEXT_BYTES_MAX + 1]), Some(1));
     assert_eq!(texts.effective(b"long", b"", mode(), 1), Effective::Unknown);
+}
+
+#[test]
+fn what_is_prepared_anew_with_the_cache_off_is_not_stored() {
+    let text = b"select a from t";
+    let stored = |steps: &[(bool, u64)]| {
+        let mut texts = Texts::default();
+        texts.prepared(b"s", Some(text), Some(1));
+        for (storing, schema) in steps {
+            texts.executed(b"S", *storing, *schema);
+        }
+        texts.effective(b"s", b"", mode(), 1) == Effective::Text(text.to_vec())
+    };
+    assert!(stored(&[(true, 1), (true, 2)]));
+    assert!(stored(&[(true, 1), (false, 1), (true, 1)]));
+    assert!(!stored(&[(true, 1), (false, 2), (true, 2)]));
 }

@@ -146,7 +146,7 @@ fn dump(id: u32, start: &Start) -> Result<Vec<u8>, Ended> {
     Ok(ask)
 }
 
-/// MySQL's `COM_BINLOG_DUMP_GTID`: flags, number, no file, position 4, the set of GTIDs not to send.
+/// MySQL's `COM_BINLOG_DUMP_GTID`: flags, number, no file, position 4, the GTIDs not to send.
 fn dump_gtid(id: u32, executed: &str) -> Result<Vec<u8>, Ended> {
     let set = gtid_set(executed).ok_or(Ended::Broken)?;
     let mut ask = THROUGH_GTID.to_le_bytes().to_vec();
