@@ -7,8 +7,10 @@
 
 #![expect(clippy::print_stderr, reason = "a command")]
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,7 +24,13 @@ fn main() -> ExitCode {
         eprintln!("usage: sql_delay LISTEN_SOCKET SERVER_SOCKET DELAY_FILE");
         return ExitCode::from(2);
     };
-    let listener = match UnixListener::bind(listen) {
+    let open = Permissions::from_mode(0o777);
+    // As the server's own socket: a door has few rights.
+    let bound = UnixListener::bind(listen).and_then(|listener| {
+        std::fs::set_permissions(listen, open)?;
+        Ok(listener)
+    });
+    let listener = match bound {
         Ok(listener) => listener,
         Err(error) => {
             eprintln!("sql_delay: {error}");

@@ -121,7 +121,7 @@ impl<'p> Torture<'p> {
     }
 
     fn prepare(&self) -> Result<(), Failure> {
-        let mut session = Session::connect(&self.plan.server, "root", "")?;
+        let mut session = Session::connect(&self.plan.door, "root", "")?;
         session.query("drop database if exists torture")?;
         session.query("create database torture")?;
         session.query("use torture")?;
