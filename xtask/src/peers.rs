@@ -22,7 +22,8 @@ use suite::{Outcome, Suite};
 /// Which suite.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Peer {
-    /// The server's tests of its query cache; ends with 1 when one does not pass.
+    /// The server's tests of its query cache; ends with 1 when one fails that could pass, or one
+    /// passes that is said not to.
     MariadbQueryCache(Options),
     /// The server's `main` suite: what fails through the door and not through haproxy.
     MariadbMain(MainOptions),
@@ -88,9 +89,57 @@ fn query_cache(options: &Options) -> Result<ExitCode, String> {
         options.tests.clone()
     };
     let outcomes = run_through(&lab, options.through, &menshen, &tests)?;
-    let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
-    println!("\n{} passed, {failed} failed", outcomes.len() - failed);
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(sum_up(options.through, &outcomes))
+}
+
+/// Says what came of all tests; the known ones that cannot pass hold behind the door only.
+fn sum_up(through: Through, outcomes: &[Outcome]) -> ExitCode {
+    let (mut passed, mut failed, mut cannot) = (0, 0, 0);
+    println!();
+    for outcome in outcomes {
+        let test = &outcome.test;
+        match Verdict::of(outcome) {
+            _ if through != Through::Menshen && outcome.passed() => passed += 1,
+            _ if through != Through::Menshen => failed += 1,
+            Verdict::Passed => passed += 1,
+            Verdict::Failed => failed += 1,
+            Verdict::Unexpected => {
+                failed += 1;
+                println!("{test} passes: take it out of the table of those that cannot");
+            }
+            Verdict::Cannot(reason) => {
+                cannot += 1;
+                println!("{test:<40} cannot: {} differing lines: {reason}", outcome.differing);
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed, {cannot} cannot");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What a result means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// As it should be.
+    Passed,
+    /// Differs, broke off, or did not run.
+    Failed,
+    /// Fails for this reason, which is known and no fault.
+    Cannot(&'static str),
+    /// Passes, though the table says that it cannot.
+    Unexpected,
+}
+
+impl Verdict {
+    fn of(outcome: &Outcome) -> Self {
+        let cannot = CANNOT.iter().find(|(test, _)| *test == outcome.test);
+        match cannot {
+            Some(_) if outcome.passed() => Self::Unexpected,
+            Some((_, reason)) if outcome.failed() => Self::Cannot(reason),
+            None if outcome.passed() => Self::Passed,
+            _ => Self::Failed,
+        }
+    }
 }
 
 fn main_suite(options: &MainOptions) -> Result<ExitCode, String> {
@@ -210,6 +259,16 @@ const QUERY_CACHE: &[&str] = &[
     "sys_vars.query_cache_wlock_invalidate_basic",
     "sys_vars.query_cache_limit_func",
 ];
+
+/// Tests that cannot pass behind a door, and why. They are run all the same.
+const CANNOT: &[(&str, &str)] = &[
+    ("main.query_cache", INSIDE_PROCEDURES),
+    ("sys_vars.query_cache_type_func", INSIDE_PROCEDURES),
+    ("main.query_cache_notembedded", INSIDE_PROCEDURES),
+];
+
+const INSIDE_PROCEDURES: &str =
+    "the server's cache keeps SELECTs inside of procedures; a door sees only the CALL";
 
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,8 @@ pub(crate) struct Outcome {
     pub(crate) test: String,
     /// The result line as the suite prints it.
     pub(crate) line: String,
+    /// Lines of the output that are not as expected, there and here; 0 when it broke off.
+    pub(crate) differing: usize,
 }
 
 impl Outcome {
@@ -74,8 +76,17 @@ impl Suite {
             .map_err(|e| format!("{}: {e}", self.log.display()))?;
         let line = result_line(&text, test)
             .unwrap_or_else(|| format!("{test:<40} [ fail ]  gave no result line"));
-        Ok(Outcome { test: test.to_owned(), line })
+        Ok(Outcome { test: test.to_owned(), line, differing: differing_lines(&text) })
     }
+}
+
+/// Lines that stand in one of the two outputs only, in the difference that the suite printed.
+pub(crate) fn differing_lines(text: &str) -> usize {
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("@@ "));
+    let in_difference =
+        |line: &&str| line.is_empty() || line.starts_with(['+', '-', ' ', '@', '\\']);
+    let difference = lines.by_ref().take_while(in_difference);
+    difference.filter(|line| line.starts_with(['+', '-'])).count()
 }
 
 /// The result line of `test` in what the suite printed.

@@ -1,6 +1,7 @@
 //! Tests of reading the suite's result lines.
 
-use super::suite::{Outcome, names_of, result_line};
+use super::suite::{Outcome, differing_lines, names_of, result_line};
+use super::{CANNOT, QUERY_CACHE, Verdict};
 
 #[test]
 fn takes_the_line_of_the_test_and_not_of_its_namesakes() {
@@ -14,7 +15,6 @@ fn takes_the_line_of_the_test_and_not_of_its_namesakes() {
 
 #[test]
 fn skipped_is_neither_passed_nor_failed() {
-    let outcome = |line: &str| Outcome { test: "t".to_owned(), line: line.to_owned() };
     let skipped = outcome("t  [ skipped ]  needs something");
     assert!(!skipped.passed() && !skipped.failed());
     assert!(outcome("t [ pass ] 5").passed() && !outcome("t [ pass ] 5").failed());
@@ -27,4 +27,31 @@ fn lists_the_suite_or_says_what_is_missing() {
         Ok(names) => assert!(names.iter().any(|name| name == "main.query_cache")),
         Err(message) => assert!(message.contains("apt-get install mariadb-test"), "{message}"),
     }
+}
+
+#[test]
+fn counts_what_differs_and_not_the_heads_of_the_difference() {
+    let text = "--- a.result\n+++ a.reject\n@@ -1,3 +1,3 @@\n same\n-was\n+is\n+more\n\n\
+                mysqltest: Result length mismatch\n- not of it\n";
+    assert_eq!(differing_lines(text), 3);
+    assert_eq!(differing_lines("no difference\n- here\n"), 0);
+}
+
+#[test]
+fn a_test_that_cannot_pass_must_not() {
+    let verdict =
+        |test: &str, line: &str| Verdict::of(&Outcome { test: test.to_owned(), ..outcome(line) });
+    let (test, reason) = CANNOT[0];
+    assert_eq!(verdict(test, "t [ fail ]"), Verdict::Cannot(reason));
+    assert_eq!(verdict(test, "t [ pass ] 5"), Verdict::Unexpected);
+    assert_eq!(verdict("main.other", "t [ pass ] 5"), Verdict::Passed);
+    assert_eq!(verdict("main.other", "t [ fail ]"), Verdict::Failed);
+    assert_eq!(verdict(test, "t [ skipped ]"), Verdict::Failed, "a test that does not run");
+    for (test, _) in CANNOT {
+        assert!(QUERY_CACHE.contains(test), "{test} is not run");
+    }
+}
+
+fn outcome(line: &str) -> Outcome {
+    Outcome { test: "t".to_owned(), line: line.to_owned(), differing: 0 }
 }
