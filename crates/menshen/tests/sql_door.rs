@@ -2,10 +2,12 @@
 //! worker, its sockets and the versions of tables, and what status tells.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+#[expect(dead_code, reason = "other tests fetch and load more")]
 #[path = "support/live.rs"]
 mod live;
 #[path = "support/mariadb.rs"]
 mod mariadb;
+#[expect(dead_code, reason = "the servers of other tests")]
 #[path = "support/peers.rs"]
 mod peers;
 
@@ -47,7 +49,7 @@ impl Shop {
         let row = print.lines().find_map(|line| line.strip_prefix("  sql ")).unwrap().to_owned();
         let first = row.trim_start().split([',', ' ']).next().unwrap();
         let (address, socket) = (first.parse().unwrap(), sockets.path().join("sql.sock"));
-        Some(Self { live, server, address, socket, sockets: sockets })
+        Some(Self { live, server, address, socket, sockets })
     }
 
     fn head(sockets: &tempfile::TempDir, server: &Mariadb, more: &str) -> String {

@@ -115,7 +115,7 @@ fn fill(set: &Set) {
     let mut fill = set.cache.begin_fill(&ask, stamp, &digest).unwrap();
     fill.push(b"reply");
     let _ = fill.finish([0, 0], 1290);
-    set.cache.lookup(&ask);
+    let _ = set.cache.lookup(&ask);
 }
 
 #[test]
