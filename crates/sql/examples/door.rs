@@ -37,7 +37,6 @@ fn main() -> ExitCode {
         transactions: if has("never") { SqlTransactions::Never } else { SqlTransactions::Snapshot },
         cache_type: if has("off") { CacheType::Off } else { CacheType::On },
         cache_bytes_max: bytes.unwrap_or(64 << 20),
-        cache_type: if has("off") { CacheType::Off } else { CacheType::On },
         ..Sql::default()
     };
     let spec = spec(config, threads, Secret(password.clone()));

@@ -36,7 +36,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use menshen_base::Counter;
-use menshen_sql_core::catalog::Catalog;
 use menshen_sql_core::judge::Reason;
 use menshen_sql_core::lexer::Server;
 use menshen_sql_core::session::{Protocol, Serving, Session};

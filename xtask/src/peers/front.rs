@@ -3,6 +3,7 @@
 //! Tests connect to `localhost`, which for the client library is a unix socket; so each has one.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -90,6 +91,8 @@ fn door(
         fs::write(file, text).map_err(|e| format!("{}: {e}", file.display()))
     };
     written(&password, CONTROL_PASSWORD)?;
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600))
+        .map_err(|e| format!("{}: {e}", password.display()))?;
     // Nobody else writes to this server, so the door needs no binary log; the defaults of the
     // cache are the server's own, which the tests know.
     let text = format!(

@@ -3,8 +3,8 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use menshen_sql_core::judge::{CacheType, Facts, Known, Reason, Table, Verdict, judge};
 use menshen_sql_core::catalog::Catalog;
+use menshen_sql_core::judge::{CacheType, Facts, Known, Reason, Table, Verdict, judge};
 use menshen_sql_core::session::Serving;
 use menshen_sql_core::statement::{Statement, digest, read};
 

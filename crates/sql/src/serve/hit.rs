@@ -98,7 +98,9 @@ impl Connection<'_> {
         self.session_hits += 1;
         if self.shared.by_account.is_on() {
             let rows = rows(reply, self.link.entered.client);
-            self.shared.by_account.hit(&self.link.entered.user, &self.link.host, rows);
+            // Where the server is not told of the client it sees the door, which is on its host.
+            let host = if self.link.host.is_empty() { b"localhost" } else { &*self.link.host };
+            self.shared.by_account.hit(&self.link.entered.user, host, rows);
         }
         let (tally, thread) = self.link.tally;
         tally.add(thread, Counter::SqlBytesOut, reply.len() as u64);

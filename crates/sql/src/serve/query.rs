@@ -34,12 +34,7 @@ impl Connection<'_> {
     }
 
     /// A statement that the cache did not answer as it is; `compared` is what it is stored under.
-    async fn ask_server(
-        &mut self,
-        text: &[u8],
-        compared: &[u8],
-        bytes: &[u8],
-    ) -> Result<(), Left> {
+    async fn ask_server(&mut self, text: &[u8], compared: &[u8], bytes: &[u8]) -> Result<(), Left> {
         // What is prepared or assigned now is of the session as it is now. Without room for another
         // state it has no number, and nothing of it is remembered.
         let _ = self.key_number(Protocol::Text);
