@@ -33,7 +33,7 @@ fn plain(shop: &Shop) {
         "UPDATE /*!50000 t SET */ v={n} WHERE id=4",
         "REPLACE INTO t VALUES (2, {n}, 'r')",
         "DELETE FROM t ORDER BY id DESC LIMIT 1",
-        "DELETE t FROM t JOIN other USING (id) WHERE t.id IN (SELECT MAX(id) FROM t)",
+        "DELETE t FROM t JOIN (SELECT MAX(id) AS id FROM t) AS last USING (id)",
         "INSERT INTO t (v) VALUES ({n}) RETURNING id",
         "UPDATE t SET v={n} WHERE id=(SELECT MIN(id) FROM other)",
         "CREATE OR REPLACE TABLE t SELECT {n} AS id, {n} AS v, 'made' AS s",
@@ -63,12 +63,12 @@ fn carried(shop: &Shop) {
         "CREATE TABLE log (id INT PRIMARY KEY AUTO_INCREMENT, n INT) ENGINE=InnoDB",
         "CREATE TRIGGER after_t AFTER UPDATE ON t FOR EACH ROW INSERT INTO log (n) VALUES (NEW.v)",
         "CREATE VIEW seen AS SELECT id, v FROM t WHERE v > 0",
-        "CREATE VIEW over AS SELECT SUM(v) FROM seen",
+        "CREATE VIEW sums AS SELECT SUM(v) FROM seen",
         "CREATE PROCEDURE add_one(n INT) INSERT INTO t (v) VALUES (n)",
         "CREATE PROCEDURE by_text(n INT) EXECUTE IMMEDIATE 'INSERT INTO t (v) VALUES (?)' USING n",
         "CREATE PROCEDURE outer_one(n INT) CALL add_one(n)",
-        "CREATE FUNCTION put(n INT) RETURNS INT BEGIN INSERT INTO log (n) VALUES (n); RETURN n; \
-         END",
+        "CREATE FUNCTION put(n INT) RETURNS INT DETERMINISTIC BEGIN INSERT INTO log (n) VALUES (n); \
+         RETURN n; END",
         "CREATE TABLE part1 (a INT) ENGINE=MyISAM",
         "CREATE TABLE part2 (a INT) ENGINE=MyISAM",
         "CREATE TABLE merged (a INT) ENGINE=MERGE UNION=(part1, part2) INSERT_METHOD=LAST",
@@ -83,7 +83,7 @@ fn carried(shop: &Shop) {
     fresh.changes(log, &["DO put({n})"]);
     fresh.changes(log, &["SELECT put({n})"]);
     fresh.changes(log, &["SET @x = put({n})"]);
-    for view in ["SELECT * FROM over", "SELECT SUM(v) FROM seen", ALL] {
+    for view in ["SELECT * FROM sums", "SELECT SUM(v) FROM seen", ALL] {
         fresh.changes(view, &["UPDATE t SET v={n} WHERE id=2"]);
         fresh.changes(view, &["UPDATE seen SET v={n} WHERE id=3"]);
         fresh.changes(view, &["CALL add_one({n})"]);

@@ -78,12 +78,15 @@ impl Connection<'_> {
             self.session.schema(name);
         }
         self.settle_locks(plan, was_locked, status.is_some());
-        self.settle_xa(plan, &mut settled, status.is_some());
-        self.tell(plan, &settled);
+        let decided = self.settle_xa(plan, &settled, status.is_some());
+        self.tell(plan, &settled, &decided);
         if plan.delayed {
             self.writes.delay(std::mem::take(&mut settled.happened));
         }
         self.writes.apply(&settled);
+        if let Some((slots, change)) = decided {
+            self.shared.versions.end(&slots, change);
+        }
         if plan.intent.changes_role() {
             self.forget_account();
         }
@@ -110,34 +113,39 @@ impl Connection<'_> {
         self.shared.versions.bump(&slots);
     }
 
-    fn settle_xa(&self, plan: &Plan, settled: &mut Settled, ok: bool) {
-        let Some((verb, xid)) = plan.xa.as_ref().filter(|_| ok) else { return };
-        match verb {
-            XaVerb::Prepare => self.shared.parked.park(xid, &settled.parked),
-            XaVerb::Commit | XaVerb::Rollback => {
-                let change =
-                    if *verb == XaVerb::Commit { Change::Happened } else { Change::Nothing };
-                match self.shared.parked.take(xid) {
-                    Some(slots) => self.shared.versions.end(&slots, change),
-                    // Prepared past this door, or before it was there.
-                    None if *verb == XaVerb::Commit => {
-                        self.shared.versions.bump(&[Slot::EVERYTHING]);
-                    }
-                    None => {}
-                }
+    /// What an XA decision ends: slots that were parked, and how.
+    fn settle_xa(&self, plan: &Plan, settled: &Settled, ok: bool) -> Option<(Vec<Slot>, Change)> {
+        let (verb, xid) = plan.xa.as_ref().filter(|_| ok)?;
+        let change = match verb {
+            XaVerb::Commit => Change::Happened,
+            XaVerb::Rollback => Change::Nothing,
+            _ => {
+                self.shared.parked.park(xid, &settled.parked);
+                return None;
             }
-            _ => {}
+        };
+        let parked = self.shared.parked.take(xid);
+        if parked.is_none() && *verb == XaVerb::Commit {
+            // Prepared past this door, or before it was there.
+            self.shared.versions.bump(&[Slot::EVERYTHING]);
         }
+        parked.map(|slots| (slots, change))
     }
 
     /// Tells the follower of an own commit, and people who ask what changed a table.
-    fn tell(&self, plan: &Plan, settled: &Settled) {
-        if settled.happened.is_empty() && settled.bumped.is_empty() {
-            return;
-        }
+    fn tell(&self, plan: &Plan, settled: &Settled, decided: &Option<(Vec<Slot>, Change)>) {
+        let decided = decided.as_ref().map_or(&[][..], |(slots, _)| slots);
+        let Settled { happened, bumped, parked, .. } = settled;
+        let changed = [happened.as_slice(), bumped, decided].concat();
         if !plan.gtid.is_empty() {
-            let changed = [settled.happened.as_slice(), &settled.bumped].concat();
-            self.shared.foreign.follower.own_commit(&plan.gtid, &changed);
+            // Rows of an XA transaction are logged when it is prepared.
+            let logged = [changed.as_slice(), parked].concat();
+            if !logged.is_empty() {
+                self.shared.foreign.follower.own_commit(&plan.gtid, &logged);
+            }
+        }
+        if changed.is_empty() {
+            return;
         }
         let entered = &self.link.entered;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -151,7 +159,7 @@ impl Connection<'_> {
             ),
             unix_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
         });
-        for slot in settled.happened.iter().chain(&settled.bumped) {
+        for slot in &changed {
             self.shared.cache.note_change(*slot, Arc::clone(&noted));
         }
     }
