@@ -461,36 +461,7 @@ impl<'r> Grammar<'r> {
                 self.query();
                 self.put(")");
             }
-            12 if self.depth < 6 => {
-                let name = self.random.of(&[
-                    "UPPER",
-                    "IF",
-                    "CONCAT",
-                    "COALESCE",
-                    "GREATEST",
-                    "f_pure",
-                    "f_read",
-                    "d1.f_read",
-                    "LENGTH",
-                    "nvl3",
-                    "MEDIAN",
-                    "NVL",
-                    "`f_read`",
-                    "`UPPER`",
-                    "MAX",
-                    "NOW",
-                ]);
-                // Most built-ins take no blank in front of their bracket.
-                let name = if self.random.one_in(9) { name.to_owned() } else { format!("{name}(") };
-                self.put(&name);
-                if !name.ends_with('(') {
-                    self.put("(");
-                }
-                self.expression();
-                self.put(",");
-                self.expression();
-                self.put(")");
-            }
+            12 if self.depth < 6 => self.call(),
             _ if self.depth < 6 => {
                 self.column();
                 let operator = self.random.of(&[
@@ -503,6 +474,37 @@ impl<'r> Grammar<'r> {
             _ => self.literal(),
         }
         self.depth -= 1;
+    }
+
+    fn call(&mut self) {
+        let name = self.random.of(&[
+            "UPPER",
+            "IF",
+            "CONCAT",
+            "COALESCE",
+            "GREATEST",
+            "f_pure",
+            "f_read",
+            "d1.f_read",
+            "LENGTH",
+            "nvl3",
+            "MEDIAN",
+            "NVL",
+            "`f_read`",
+            "`UPPER`",
+            "MAX",
+            "NOW",
+        ]);
+        // Most built-ins take no blank in front of their bracket.
+        let name = if self.random.one_in(9) { name.to_owned() } else { format!("{name}(") };
+        self.put(&name);
+        if !name.ends_with('(') {
+            self.put("(");
+        }
+        self.expression();
+        self.put(",");
+        self.expression();
+        self.put(")");
     }
 
     fn column(&mut self) {

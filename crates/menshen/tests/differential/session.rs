@@ -109,7 +109,8 @@ impl Session {
         match head.first() {
             Some(0) => {
                 let mut fields = Fields::new(&head[1..]);
-                (fields.int().unwrap(), fields.int().unwrap());
+                fields.int().unwrap();
+                fields.int().unwrap();
                 (Reply::Done, fields.u16().unwrap() & MORE_RESULTS != 0)
             }
             Some(0xff) => (failed(&head), false),
@@ -118,8 +119,8 @@ impl Session {
     }
 
     fn rows(&mut self, columns: u64) -> (Reply, bool) {
-        let mut result = Rows::default();
-        result.columns = (0..columns).map(|_| self.payload()).collect();
+        let columns = (0..columns).map(|_| self.payload()).collect();
+        let mut result = Rows { columns, ..Rows::default() };
         if self.payload() == LOST {
             return (failed(LOST), false);
         }
