@@ -18,7 +18,7 @@ fn slot(number: u16) -> Slot {
 
 fn ask(text: &str) -> Ask<'_> {
     let key = Key::text(1, text.as_bytes());
-    Ask { key, account: 1, snapshot: None, now_ms: 0, ttl_ms: None, thread: 0 }
+    Ask { key, account: 1, snapshot: None, unopened: false, now_ms: 0, ttl_ms: None, thread: 0 }
 }
 
 fn begin(cache: &Arc<Cache>, ask: &Ask<'_>, slots: &[Slot]) -> Option<Fill> {

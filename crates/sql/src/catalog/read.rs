@@ -153,6 +153,9 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     async fn scope(&mut self, scope: &Scope) -> Result<(), ReadError> {
+        if *scope == Scope::Rights {
+            return self.column_rights(scope).await;
+        }
         if !matches!(scope, Scope::Table(..)) {
             let filter = filter(scope, "SCHEMA_NAME", "");
             for row in self.rows("SCHEMA_NAME", "SCHEMATA", &filter).await? {
@@ -160,6 +163,7 @@ impl Reading<'_> {
             }
         }
         self.tables(scope).await?;
+        self.column_rights(scope).await?;
         self.triggers(scope).await?;
         self.foreign_keys(scope).await?;
         if !matches!(scope, Scope::Table(..)) {
@@ -204,6 +208,17 @@ impl Reading<'_> {
                 Err(ClientError::Server { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+        Ok(())
+    }
+
+    /// Of all accounts. The server's own cache leaves such tables out too
+    /// (`sql/sql_cache.cc`, `Query_cache::send_result_to_client`).
+    async fn column_rights(&mut self, scope: &Scope) -> Result<(), ReadError> {
+        let filter = filter(scope, "TABLE_SCHEMA", "TABLE_NAME");
+        let columns = "DISTINCT TABLE_SCHEMA, TABLE_NAME";
+        for row in self.rows(columns, "COLUMN_PRIVILEGES", &filter).await? {
+            self.builder.column_rights(bytes(&row, 0), bytes(&row, 1));
         }
         Ok(())
     }
@@ -280,7 +295,7 @@ impl Reading<'_> {
 
 fn filter(scope: &Scope, db_column: &str, table_column: &str) -> String {
     match scope {
-        Scope::Server => {
+        Scope::Server | Scope::Rights => {
             let system = "('mysql','information_schema','performance_schema','sys')";
             format!("{db_column} NOT IN {system}")
         }
