@@ -8,6 +8,7 @@ use menshen_sql_core::catalog::{
     Builder, Catalog, ForeignKeyRow, LetterCase, RoutineRow, Scope, TableRow, TriggerRow, Unseen,
 };
 use menshen_sql_core::lexer::{Dialect, Server};
+use menshen_sql_core::wire::command::QUERY;
 
 use crate::control::{Client, ClientError, Row};
 
@@ -133,6 +134,10 @@ pub(super) async fn read(
     scopes: &[Scope],
     tables_max: usize,
 ) -> Result<Catalog, ReadError> {
+    // The server counts the first statement after FLUSH USER_STATISTICS for the address only, not
+    // for the account (`sql/sql_connect.cc`, `update_global_user_stats`), and the surface takes the
+    // account's numbers out of the address's: so the first one has no rows.
+    client.command(QUERY, b"DO 0").await?;
     let facts = ServerFacts::read(client).await?;
     let scopes = before.widened(scopes);
     let mut builder = Builder::new(before, facts.server());
