@@ -484,7 +484,8 @@ const PIECES: &[&str] = &[
 #[test]
 fn json_table_is_a_source_of_nothing_but_its_arguments() {
     let columns = "columns (n for ordinality, f varchar(20) path '$.a' default '0' on empty, \
-                   g int exists path '$.b', nested path '$.c[*]' columns (h decimal(5,2) path '$'))";
+                   g int exists path '$.b', \
+                   nested path '$.c[*]' columns (h decimal(5,2) path '$'))";
     let text = format!("select * from t1, json_table(t1.a, '$' {columns}) as jt join t2");
     let read = read(text.as_bytes(), MODE);
     assert!(!read.is(Flag::OddSource) && read.calls.is_empty(), "{:?}", read.calls);

@@ -142,6 +142,29 @@ fn a_snapshot_is_served_only_what_it_would_see() {
 }
 
 #[test]
+fn what_no_snapshot_concerns_is_served_before_and_after_it() {
+    let cache = cache(1 << 20);
+    fill(&cache, "versioned", &[slot(0)], b"rows");
+    let fill = begin(&cache, &ask("plain"), &[slot(1)]).unwrap();
+    let mut fill = fill.timeless();
+    fill.push(b"rows");
+    assert_eq!(fill.finish([0, 0], 100), Stored::Kept);
+    let unopened = |text| Ask { unopened: true, ..ask(text) };
+    let found = cache.lookup(&unopened("versioned"));
+    assert!(matches!(found, Lookup::Miss(Absence::Unopened)), "{found:?}");
+    assert!(hit(&cache, &ask("versioned")).is_some(), "it stays for others");
+    assert!(hit(&cache, &unopened("plain")).is_some());
+    let long_ago = Ask { snapshot: Some(0), ..ask("plain") };
+    cache.versions().bump(&[slot(1)]);
+    assert!(hit(&cache, &unopened("plain")).is_none(), "a change is one all the same");
+    let fill = begin(&cache, &ask("plain"), &[slot(1)]).unwrap();
+    let mut fill = fill.timeless();
+    fill.push(b"rows");
+    assert_eq!(fill.finish([0, 0], 100), Stored::Kept);
+    assert!(hit(&cache, &long_ago).is_some());
+}
+
+#[test]
 fn entries_expire_where_a_time_bound_is_asked_for() {
     let cache = cache(1 << 20);
     let mut fill = begin(&cache, &Ask { now_ms: 1000, ..ask("q") }, &[slot(0)]).unwrap();
