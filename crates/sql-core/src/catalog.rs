@@ -44,6 +44,8 @@ pub enum Scope {
     Database(Box<[u8]>),
     /// A table or view with its triggers and foreign keys.
     Table(Box<[u8]>, Box<[u8]>),
+    /// Which tables and views accounts have rights on single columns of.
+    Rights,
 }
 
 /// A snapshot of the schema. The empty one knows nothing: every name is unknown to it.
@@ -133,6 +135,7 @@ impl Catalog {
             },
             Scope::Database(db) => Scope::Database(self.fold(db).into()),
             Scope::Server => Scope::Server,
+            Scope::Rights => Scope::Rights,
         };
         let all: BTreeSet<Scope> = scopes.iter().map(widened).collect();
         let whole = |db: &[u8]| all.contains(&Scope::Database(db.into()));
@@ -207,6 +210,8 @@ struct Object {
     /// Tables whose rows, going or changing, change rows of this one (a foreign key with CASCADE,
     /// SET NULL or SET DEFAULT).
     parents: Vec<Table>,
+    /// Some account may read single columns of it.
+    column_rights: bool,
 }
 
 /// What a name stands for.

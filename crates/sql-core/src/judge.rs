@@ -75,6 +75,9 @@ pub struct Known {
     pub read_writes: Effect,
     /// Whether a rollback undoes a write to it, and to all of `writes`.
     pub transactional: bool,
+    /// Whether all of `reads` are of engines without transactions: rows are read as they are, in
+    /// whatever transaction.
+    pub timeless: bool,
     /// A view whose definition says `SQL_CACHE`: a read of it is cached on demand too.
     pub demands: bool,
 }
@@ -98,6 +101,8 @@ pub enum Bar {
     UncachedView,
     /// Its writes may be invisible: `binlog_ignore_db`, an unlogged engine and the like.
     UnseenWrites,
+    /// Accounts have rights on single columns of it.
+    ColumnRights,
 }
 
 /// Tables that something may change.

@@ -19,7 +19,8 @@ pub struct Mode {
     pub ansi_quotes: bool,
     /// `sql_mode` has `NO_BACKSLASH_ESCAPES`: a backslash in a text is a backslash.
     pub no_backslash_escapes: bool,
-    /// `sql_mode` has `ORACLE` or `MSSQL`: other quotes and words; nothing read is certain.
+    /// `sql_mode` has `ORACLE` or `MSSQL`: other quotes and words; nothing read is certain but a
+    /// SELECT that uses none of them.
     pub foreign_grammar: bool,
     /// The class of `character_set_client`.
     pub charset: Charset,

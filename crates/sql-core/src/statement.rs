@@ -17,6 +17,7 @@ use verb::Head;
 use walk::Walk;
 
 mod cursor;
+mod foreign;
 mod prefix;
 mod rows;
 mod schema;
@@ -508,11 +509,13 @@ fn split(bytes: &[u8], mode: Mode) -> (Statement<'_>, Option<&[u8]>) {
     let text = own.and_then(|at| bytes.get(..at)).unwrap_or(bytes).trim_ascii_end();
     // In such a set even the place of the `;` is only sure behind ASCII.
     let ambiguous = mode.charset == Charset::Ambiguous && !text.is_ascii();
-    if mode.foreign_grammar || ambiguous {
-        flags.set(Flag::Uncertain);
-    }
     let mut calls = walk.calls;
     calls.extend(head.procedure);
+    let strange = mode.foreign_grammar
+        && (kind != Kind::Select || !calls.is_empty() || foreign::is_foreign(text, mode));
+    if strange || ambiguous {
+        flags.set(Flag::Uncertain);
+    }
     let statement = Statement {
         text,
         kind,

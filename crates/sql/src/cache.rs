@@ -80,6 +80,9 @@ pub struct Ask<'a> {
     /// The session's snapshot in a REPEATABLE READ transaction, as [`Versions::now`] counted when
     /// it began; `None` outside.
     pub snapshot: Option<u64>,
+    /// In such a transaction before the server took its snapshot: only replies that no snapshot
+    /// concerns ([`Fill::timeless`]) are served.
+    pub unopened: bool,
     /// Milliseconds of a clock that never goes back; coarse is good enough.
     pub now_ms: u64,
     /// Hits must be younger than this, milliseconds, on top of all else; `None`: no such bound.
@@ -122,6 +125,8 @@ pub enum Absence {
     Pending(Slot),
     /// Newer than the session's snapshot.
     Snapshot(Slot),
+    /// The session's snapshot is still to be taken, which the server must do.
+    Unopened,
     /// Older than the time bound; the entry is gone now.
     Expired,
     /// The cache has no size, or its words are retired.
@@ -279,7 +284,11 @@ impl Cache {
 
     /// What else keeps an entry from being served whose tables are quiet.
     fn out_of_time(&self, ask: &Ask<'_>, entry: &Entry) -> Option<Absence> {
+        if ask.unopened && !entry.timeless {
+            return Some(Absence::Unopened);
+        }
         if let Some(snapshot) = ask.snapshot.filter(|snapshot| *snapshot < entry.at())
+            && !entry.timeless
             && let Held::Changed(slot) = self.versions.held(snapshot, entry.slots())
         {
             return Some(Absence::Snapshot(slot));

@@ -339,7 +339,15 @@ fn entries(insight: &Insight, text: &[u8], ttl_ms: Option<u64>) -> Vec<EntryRepo
     let found = (0..(insight.key_numbers)()).filter_map(|number| {
         let key = Key::text(number, text);
         // Whether an account may read it is the server's to say, session by session.
-        let ask = Ask { key, account: 0, snapshot: None, now_ms, ttl_ms, thread: THREAD };
+        let ask = Ask {
+            key,
+            account: 0,
+            snapshot: None,
+            unopened: false,
+            now_ms,
+            ttl_ms,
+            thread: THREAD,
+        };
         insight.cache.explain(&ask)
     });
     let report = |entry: EntryView| EntryReport {
@@ -364,6 +372,7 @@ fn absent(insight: &Insight, absence: Absence) -> String {
         Absence::Stale(slot) => named("there was a write to", slot),
         Absence::Pending(slot) => named("there is a write under way to", slot),
         Absence::Snapshot(slot) => named("it is newer than the snapshot of", slot),
+        Absence::Unopened => "the transaction has no snapshot yet".to_owned(),
         Absence::Expired => "older than ttl_ms".to_owned(),
         Absence::Off => "the cache is off".to_owned(),
     }

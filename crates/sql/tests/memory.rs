@@ -22,7 +22,15 @@ fn an_entry_takes_what_it_is_charged_and_less_than_600_bytes_beyond_itself() {
         let text = format!("SELECT c FROM sbtest1 WHERE id = {number:016}");
         assert_eq!(text.len() as u64, KEY_BYTES);
         let key = Key::text(1, text.as_bytes());
-        let ask = Ask { key, account: 1, snapshot: None, now_ms: 0, ttl_ms: None, thread: 0 };
+        let ask = Ask {
+            key,
+            account: 1,
+            snapshot: None,
+            unopened: false,
+            now_ms: 0,
+            ttl_ms: None,
+            thread: 0,
+        };
         let stamp = cache.versions().stamp(&[slot]).unwrap();
         let mut fill =
             cache.begin_fill(&ask, stamp, b"SELECT c FROM sbtest1 WHERE id = ?").unwrap();

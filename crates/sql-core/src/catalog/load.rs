@@ -132,6 +132,17 @@ impl Builder {
                     self.database(db).objects.remove(name);
                 }
             }
+            Scope::Rights => {
+                for database in self.catalog.databases.values_mut() {
+                    if database.objects.values().any(|object| object.column_rights) {
+                        for object in Arc::make_mut(database).objects.values_mut() {
+                            if object.column_rights {
+                                Arc::make_mut(object).column_rights = false;
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -149,7 +160,8 @@ impl Builder {
         }
         let kind = self.kind(row);
         let name = self.fold(row.name);
-        let object = Object { kind, triggers: Vec::new(), parents: Vec::new() };
+        let (triggers, parents) = (Vec::new(), Vec::new());
+        let object = Object { kind, triggers, parents, column_rights: false };
         self.database(row.db).objects.insert(name, Arc::new(object));
     }
 
@@ -164,6 +176,11 @@ impl Builder {
         let odd = read.is(Flag::Locking) || read.is(Flag::SystemTime) || read.is(Flag::OddSource);
         let pure = read.calls.is_empty() && !variables && !odd;
         self.object(db, name, |object| object.kind = Kind::View { body, pure });
+    }
+
+    /// A row of COLUMN_PRIVILEGES: database and table.
+    pub fn column_rights(&mut self, db: &[u8], name: &[u8]) {
+        self.object(db, name, |object| object.column_rights = true);
     }
 
     /// A virtual column of a row of COLUMNS: database, table, GENERATION_EXPRESSION. Computed at
@@ -276,7 +293,7 @@ impl Builder {
 
     fn wants(&self, db: &[u8], name: Option<&[u8]>) -> bool {
         let fits = match (&self.scope, name) {
-            (Scope::Server, _) => true,
+            (Scope::Server | Scope::Rights, _) => true,
             (Scope::Database(one), _) => *one == self.fold(db),
             (Scope::Table(one, table), Some(name)) => {
                 *one == self.fold(db) && *table == self.fold(name)
@@ -342,9 +359,12 @@ pub(super) fn forgotten(catalog: &Catalog, scopes: &[Scope]) -> Catalog {
             Scope::Table(db, name) => {
                 let database = next.databases.entry(db.clone()).or_default();
                 let (triggers, parents) = (Vec::new(), Vec::new());
-                let unknown = Object { kind: Kind::Unknown, triggers, parents };
+                let kind = Kind::Unknown;
+                let unknown = Object { kind, triggers, parents, column_rights: false };
                 Arc::make_mut(database).objects.insert(name.clone(), Arc::new(unknown));
             }
+            // The server is asked about each account's rights all the same.
+            Scope::Rights => {}
         }
     }
     shown(&mut next, catalog);

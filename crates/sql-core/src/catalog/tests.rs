@@ -127,6 +127,35 @@ fn a_table_is_itself() {
 }
 
 #[test]
+fn rights_on_columns_bar_the_table_itself() {
+    let view = "select `t`.`a`.`x` AS `x` from `t`.`a`";
+    let mut schema = Schema::new().tables("t.a t.b").view("t.v", view);
+    schema.0.column_rights(b"t", b"a");
+    let catalog = schema.done();
+    assert_eq!(known(&catalog, "t.a").bar, Some(Bar::ColumnRights));
+    assert_eq!((known(&catalog, "t.b").bar, known(&catalog, "t.v").bar), (None, None));
+    assert_eq!(catalog.widened(&[Scope::Rights]), [Scope::Rights]);
+    let mut builder = Builder::new(&catalog, SERVER);
+    builder.forget(&Scope::Rights);
+    builder.column_rights(b"t", b"b");
+    let next = builder.finish(&catalog);
+    assert_eq!(known(&next, "t.a").bar, None);
+    assert_eq!(known(&next, "t.b").bar, Some(Bar::ColumnRights));
+    assert_eq!(known(&next.forgotten(&[Scope::Rights]), "t.b").bar, Some(Bar::ColumnRights));
+}
+
+#[test]
+fn without_transactions_is_a_matter_of_all_that_is_read() {
+    let both = "select `t`.`a`.`x` AS `x` from `t`.`a` join `t`.`m`";
+    let plain = "select `t`.`m`.`x` AS `x` from `t`.`m`";
+    let schema = Schema::new().tables("t.a").table("t.m", "BASE TABLE", "MyISAM");
+    let schema = schema.trigger("t.m", "insert into a values (1)");
+    let catalog = schema.view("t.both", both).view("t.plain", plain).done();
+    assert!(known(&catalog, "t.m").timeless && known(&catalog, "t.plain").timeless);
+    assert!(!known(&catalog, "t.a").timeless && !known(&catalog, "t.both").timeless);
+}
+
+#[test]
 fn views_are_unfolded() {
     let catalog = Schema::new()
         .tables("t.a t.b u.c")

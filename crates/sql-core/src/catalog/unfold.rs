@@ -95,9 +95,12 @@ impl<'c> Schema<'c> {
             Kind::Versioned => Some(Bar::Versioned),
             Kind::Foreign => Some(Bar::Engine),
             _ if database.unseen => Some(Bar::UnseenWrites),
+            // Not of tables below a view, whose definer has the rights.
+            _ if object.column_rights => Some(Bar::ColumnRights),
             Kind::Table { .. } | Kind::Merge { .. } | Kind::View { .. } => None,
         };
-        let mut below = Below { schema: self, seen: BTreeSet::new(), bar, demands: false };
+        let seen = BTreeSet::new();
+        let mut below = Below { schema: self, seen, bar, demands: false, timeless: true };
         below.visit(table);
         let mut walk = Walk::new(self);
         walk.table(table);
@@ -114,6 +117,7 @@ impl<'c> Schema<'c> {
             writes,
             read_writes: walk.effect(),
             transactional,
+            timeless: below.timeless,
             demands: below.demands,
         })
     }
@@ -129,6 +133,7 @@ struct Below<'s, 'c> {
     seen: BTreeSet<Table>,
     bar: Option<Bar>,
     demands: bool,
+    timeless: bool,
 }
 
 impl Below<'_, '_> {
@@ -148,7 +153,15 @@ impl Below<'_, '_> {
 
     fn look(&mut self, table: &Table, todo: &mut Vec<Table>) {
         // A name that a view has and that does not exist stays a dependency: it may come.
-        let Some(object) = self.schema.object(table) else { return };
+        let Some(object) = self.schema.object(table) else {
+            self.timeless = false;
+            return;
+        };
+        self.timeless &= match &object.kind {
+            Kind::Table { transactional, .. } => !transactional,
+            Kind::Merge { .. } | Kind::View { .. } => true,
+            Kind::Sequence | Kind::Versioned | Kind::Foreign | Kind::Unknown => false,
+        };
         if self.schema.databases.get(&table.database).is_some_and(|database| database.unseen) {
             self.bar(Bar::UnseenWrites);
         }

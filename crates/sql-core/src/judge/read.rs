@@ -172,6 +172,7 @@ const fn barred(bar: Bar) -> Reason {
         Bar::ImpureColumn => Reason::ImpureFunction,
         Bar::UncachedView => Reason::NoCache,
         Bar::UnseenWrites => Reason::UnseenWrites,
+        Bar::ColumnRights => Reason::ColumnRights,
     }
 }
 

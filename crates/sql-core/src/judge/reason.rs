@@ -95,7 +95,7 @@ reasons! {
         "see the view's definition";
     UnseenWrites, "unseen-writes", "reads a table whose writes the binary log does not hold",
         "see binlog_do_db and binlog_ignore_db";
-    ColumnRights, "column-rights", "the account has rights on single columns of a table it reads",
+    ColumnRights, "column-rights", "reads a table with rights on single columns",
         "grant the table";
     // The lookup.
     WriteInFlight, "write-in-flight", "a write to one of its tables is under way", "nothing";

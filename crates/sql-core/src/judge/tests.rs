@@ -64,6 +64,7 @@ impl Catalog {
             writes: effect(writes),
             read_writes: Effect::default(),
             transactional: true,
+            timeless: false,
             demands: name == "demandv",
         };
         self.relations.insert((db.to_vec(), name.as_bytes().to_vec()), known);

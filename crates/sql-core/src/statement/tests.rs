@@ -125,7 +125,6 @@ fn flags_of_selects() {
         ("set statement max_statement_time=1 for select a from t", Flag::SetStatement),
         ("analyze select a from t", Flag::Analyzed),
         ("select a from t", Flag::From),
-        ("select * from json_table('[]', '$' columns (a int path '$'))", Flag::OddSource),
         ("select a from f(1)", Flag::OddSource),
         ("select 'a", Flag::Uncertain),
         ("select `a", Flag::Uncertain),
@@ -298,7 +297,27 @@ fn doubtful_texts_are_uncertain() {
     assert!(uncertain(b"select a from\xa0t", latin));
     assert!(!uncertain(b"select '\xe9' from t", latin));
     assert!(!uncertain("select a from té".as_bytes(), MODE));
-    assert!(uncertain(b"select 1", Mode { foreign_grammar: true, ..MODE }));
+    let oracle = Mode { foreign_grammar: true, ansi_quotes: true, ..MODE };
+    for text in ["select '1' || '3' from t1", "with c as (select 1) select count (*) from \"t\", c"]
+    {
+        assert!(!uncertain(text.as_bytes(), oracle), "{text}");
+    }
+    for text in [
+        "insert into t values (1)",
+        "begin insert into t values (1); end",
+        "<<here>> begin null; end",
+        "select a from t where b = :b",
+        "select sysdate from t",
+        "select rownum from t",
+        "select s1.nextval from t",
+        "select x.s1.CurrVal from t",
+        "select sql%rowcount from t",
+        "select a from [t]",
+        "select pack.f(a) from t",
+        "select f(a) from t",
+    ] {
+        assert!(uncertain(text.as_bytes(), oracle), "{text}");
+    }
     let server = crate::lexer::Server { version: 0, ..MODE.server };
     assert!(uncertain(b"select 1 /*!40000 + 1 */", Mode { server, ..MODE }));
     let deep = format!("select {}1{}", "(".repeat(100), ")".repeat(100));
@@ -461,3 +480,24 @@ const PIECES: &[&str] = &[
     "{",
     "}",
 ];
+
+#[test]
+fn json_table_is_a_source_of_nothing_but_its_arguments() {
+    let columns = "columns (n for ordinality, f varchar(20) path '$.a' default '0' on empty, \
+                   g int exists path '$.b', \
+                   nested path '$.c[*]' columns (h decimal(5,2) path '$'))";
+    let text = format!("select * from t1, json_table(t1.a, '$' {columns}) as jt join t2");
+    let read = read(text.as_bytes(), MODE);
+    assert!(!read.is(Flag::OddSource) && read.calls.is_empty(), "{:?}", read.calls);
+    let sources = read.names.iter().filter(|name| name.role == Role::Source);
+    let sources: Vec<_> = sources.map(|name| name.name.bytes().into_owned()).collect();
+    assert_eq!(sources, [b"t1".to_vec(), b"t2".to_vec()]);
+    for text in [
+        "select * from t1, json_table(f(t1.a), '$' columns (b int path '$')) j",
+        "select * from t1, json_table(t1.a, '$' columns (b time path '$')) j",
+        "select columns (1) from t1",
+        "select * from t1, `json_table`(1, 2)",
+    ] {
+        assert!(!super::read(text.as_bytes(), MODE).calls.is_empty(), "{text}");
+    }
+}

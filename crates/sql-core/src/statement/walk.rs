@@ -27,6 +27,8 @@ pub(super) struct Walk<'a> {
     level: usize,
     selects: usize,
     in_options: bool,
+    /// Behind `JSON_TABLE` or a `COLUMNS` in it: the bracket ahead is its.
+    json_ahead: bool,
     key_before: Key,
     kind_before: TokenKind,
 }
@@ -46,6 +48,8 @@ pub(super) enum State {
     CteWant,
     /// Behind such a name.
     CteGot,
+    /// In the brackets of a `JSON_TABLE`, or of its columns.
+    Json,
 }
 
 impl<'a> Walk<'a> {
@@ -61,6 +65,7 @@ impl<'a> Walk<'a> {
             level: 0,
             selects: 0,
             in_options: false,
+            json_ahead: false,
             key_before: Key::None,
             kind_before: TokenKind::Punctuation(b';'),
         }
@@ -102,6 +107,9 @@ impl<'a> Walk<'a> {
     }
 
     fn word(&mut self, item: &Item<'a>) {
+        if self.json_table(item) {
+            return;
+        }
         if self.makes_time(item) {
             self.call(None, ident_of(item), Some(Purity::Impure));
         }
@@ -130,13 +138,34 @@ impl<'a> Walk<'a> {
         self.name(item);
     }
 
+    /// `JSON_TABLE(document, path COLUMNS (…))`: a source that reads nothing but its arguments, and
+    /// lists of columns that are no calls. (A table of that name needs quotes.)
+    fn json_table(&mut self, item: &Item<'a>) -> bool {
+        if item.kind != TokenKind::Word || !self.cursor.at_byte(b'(') {
+            return false;
+        }
+        let wanted: &[u8] = match self.state() {
+            State::Want => b"json_table",
+            State::Json => b"columns",
+            _ => return false,
+        };
+        if !item.text.eq_ignore_ascii_case(wanted) {
+            return false;
+        }
+        if self.state() == State::Want {
+            self.to(State::Got);
+        }
+        self.json_ahead = true;
+        true
+    }
+
     /// `TIME '…'`, `{t '…'}`, `CAST(… AS TIME)` and `CONVERT(…, TIME)`: a time of day, which means
     /// the current day wherever a date is wanted. A column of that name in such a place costs a
     /// hit.
     fn makes_time(&self, item: &Item<'a>) -> bool {
         let text = self.cursor.peek().is_some_and(|next| next.kind == TokenKind::Text);
         match item.key() {
-            Key::Time if text => true,
+            Key::Time if text || self.state() == State::Json => true,
             Key::Time if self.cursor.at_byte(b')') => {
                 self.key_before == Key::As || self.kind_before == TokenKind::Punctuation(b',')
             }
@@ -366,6 +395,7 @@ impl<'a> Walk<'a> {
 
     fn open(&mut self) {
         let inner = match self.state() {
+            _ if core::mem::take(&mut self.json_ahead) => State::Json,
             State::Want => {
                 self.to(State::Got);
                 State::Want

@@ -64,6 +64,8 @@ pub struct Entry {
     was_hit: bool,
     /// The caller's own mark.
     pub split: bool,
+    /// The caller's own mark: no snapshot shows its tables otherwise than they are.
+    pub timeless: bool,
 }
 
 /// A stored reply. Dereferences to its bytes; cloning counts, it does not copy.
@@ -148,6 +150,7 @@ impl Entry {
             line: Line::Small,
             was_hit: false,
             split: false,
+            timeless: false,
         }
     }
 

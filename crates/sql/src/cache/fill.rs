@@ -25,6 +25,7 @@ pub struct Fill {
     asked_ms: u64,
     thread: usize,
     refused: bool,
+    timeless: bool,
 }
 
 /// What came of [`Fill::push`].
@@ -113,6 +114,7 @@ impl Fill {
             asked_ms: ask.now_ms,
             thread: ask.thread,
             refused: false,
+            timeless: false,
         })
     }
 
@@ -150,6 +152,14 @@ impl Fill {
         Pushed::Kept
     }
 
+    /// All tables it depends on are of engines without transactions: who reads them sees them as
+    /// they are, whatever snapshot the transaction has or will have.
+    #[must_use]
+    pub fn timeless(mut self) -> Self {
+        self.timeless = true;
+        self
+    }
+
     /// The reply is whole and fit to be stored. `marks` come back with each [`super::Reply`];
     /// `micros` is how long the server took, what each hit saves.
     #[must_use]
@@ -182,7 +192,8 @@ impl Fill {
             micros,
             figures: Arc::clone(&self.figures),
         };
-        let entry = Entry::new(&key, contents);
+        let mut entry = Entry::new(&key, contents);
+        entry.timeless = self.timeless;
         let charge = entry.charge();
         let stored = self.store(entry, &stamp);
         let left = if stored == Stored::Kept { charge } else { 0 };

@@ -18,7 +18,7 @@ fn slot(number: u16) -> Slot {
 
 fn ask(text: &str) -> Ask<'_> {
     let key = Key::text(1, text.as_bytes());
-    Ask { key, account: 1, snapshot: None, now_ms: 0, ttl_ms: None, thread: 0 }
+    Ask { key, account: 1, snapshot: None, unopened: false, now_ms: 0, ttl_ms: None, thread: 0 }
 }
 
 fn begin(cache: &Arc<Cache>, ask: &Ask<'_>, slots: &[Slot]) -> Option<Fill> {
@@ -139,6 +139,29 @@ fn a_snapshot_is_served_only_what_it_would_see() {
     assert!(matches!(found, Lookup::Miss(Absence::Snapshot(s)) if s == slot(1)), "{found:?}");
     assert!(hit(&cache, &ask("new")).is_some(), "others are served");
     assert!(begin(&cache, &inside("newer"), &[slot(1)]).is_none(), "nor does it fill");
+}
+
+#[test]
+fn what_no_snapshot_concerns_is_served_before_and_after_it() {
+    let cache = cache(1 << 20);
+    fill(&cache, "versioned", &[slot(0)], b"rows");
+    let fill = begin(&cache, &ask("plain"), &[slot(1)]).unwrap();
+    let mut fill = fill.timeless();
+    fill.push(b"rows");
+    assert_eq!(fill.finish([0, 0], 100), Stored::Kept);
+    let unopened = |text| Ask { unopened: true, ..ask(text) };
+    let found = cache.lookup(&unopened("versioned"));
+    assert!(matches!(found, Lookup::Miss(Absence::Unopened)), "{found:?}");
+    assert!(hit(&cache, &ask("versioned")).is_some(), "it stays for others");
+    assert!(hit(&cache, &unopened("plain")).is_some());
+    let long_ago = Ask { snapshot: Some(0), ..ask("plain") };
+    cache.versions().bump(&[slot(1)]);
+    assert!(hit(&cache, &unopened("plain")).is_none(), "a change is one all the same");
+    let fill = begin(&cache, &ask("plain"), &[slot(1)]).unwrap();
+    let mut fill = fill.timeless();
+    fill.push(b"rows");
+    assert_eq!(fill.finish([0, 0], 100), Stored::Kept);
+    assert!(hit(&cache, &long_ago).is_some());
 }
 
 #[test]

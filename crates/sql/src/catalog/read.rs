@@ -8,6 +8,7 @@ use menshen_sql_core::catalog::{
     Builder, Catalog, ForeignKeyRow, LetterCase, RoutineRow, Scope, TableRow, TriggerRow, Unseen,
 };
 use menshen_sql_core::lexer::{Dialect, Server};
+use menshen_sql_core::wire::command::QUERY;
 
 use crate::control::{Client, ClientError, Row};
 
@@ -133,6 +134,10 @@ pub(super) async fn read(
     scopes: &[Scope],
     tables_max: usize,
 ) -> Result<Catalog, ReadError> {
+    // The server counts the first statement after FLUSH USER_STATISTICS for the address only, not
+    // for the account (`sql/sql_connect.cc`, `update_global_user_stats`), and the surface takes the
+    // account's numbers out of the address's: so the first one has no rows.
+    client.command(QUERY, b"DO 0").await?;
     let facts = ServerFacts::read(client).await?;
     let scopes = before.widened(scopes);
     let mut builder = Builder::new(before, facts.server());
@@ -153,6 +158,9 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     async fn scope(&mut self, scope: &Scope) -> Result<(), ReadError> {
+        if *scope == Scope::Rights {
+            return self.column_rights(scope).await;
+        }
         if !matches!(scope, Scope::Table(..)) {
             let filter = filter(scope, "SCHEMA_NAME", "");
             for row in self.rows("SCHEMA_NAME", "SCHEMATA", &filter).await? {
@@ -160,6 +168,7 @@ impl Reading<'_> {
             }
         }
         self.tables(scope).await?;
+        self.column_rights(scope).await?;
         self.triggers(scope).await?;
         self.foreign_keys(scope).await?;
         if !matches!(scope, Scope::Table(..)) {
@@ -204,6 +213,17 @@ impl Reading<'_> {
                 Err(ClientError::Server { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+        Ok(())
+    }
+
+    /// Of all accounts. The server's own cache leaves such tables out too
+    /// (`sql/sql_cache.cc`, `Query_cache::send_result_to_client`).
+    async fn column_rights(&mut self, scope: &Scope) -> Result<(), ReadError> {
+        let filter = filter(scope, "TABLE_SCHEMA", "TABLE_NAME");
+        let columns = "DISTINCT TABLE_SCHEMA, TABLE_NAME";
+        for row in self.rows(columns, "COLUMN_PRIVILEGES", &filter).await? {
+            self.builder.column_rights(bytes(&row, 0), bytes(&row, 1));
         }
         Ok(())
     }
@@ -280,7 +300,7 @@ impl Reading<'_> {
 
 fn filter(scope: &Scope, db_column: &str, table_column: &str) -> String {
     match scope {
-        Scope::Server => {
+        Scope::Server | Scope::Rights => {
             let system = "('mysql','information_schema','performance_schema','sys')";
             format!("{db_column} NOT IN {system}")
         }

@@ -80,6 +80,7 @@ fn set() -> Set {
         writes: Effect::default(),
         read_writes: Effect::default(),
         transactional: true,
+        timeless: false,
         demands: false,
     };
     let insight = Insight {
@@ -110,7 +111,15 @@ const QUERY: &[u8] = b"SELECT name FROM goods WHERE id = 7";
 /// Stores a reply to [`QUERY`] and asks for it once.
 fn fill(set: &Set) {
     let key = Key::text(2, QUERY);
-    let ask = Ask { key, account: 0, snapshot: None, now_ms: 1000, ttl_ms: None, thread: 0 };
+    let ask = Ask {
+        key,
+        account: 0,
+        snapshot: None,
+        unopened: false,
+        now_ms: 1000,
+        ttl_ms: None,
+        thread: 0,
+    };
     let stamp = set.versions.stamp(&[Slot::of(b"shop", b"goods")]).unwrap();
     let digest = statement::digest(QUERY, PLAIN, DIGEST_BYTES_MAX);
     let mut fill = set.cache.begin_fill(&ask, stamp, &digest).unwrap();

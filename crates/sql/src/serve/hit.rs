@@ -53,14 +53,19 @@ impl Connection<'_> {
     }
 
     fn look(&mut self, asked: Asked<'_>, now: Instant) -> Option<Lookup> {
-        let Serving::Yes { snapshot } = self.session.serving() else { return None };
+        let (snapshot, unopened) = match self.session.serving() {
+            Serving::Yes { snapshot } => (snapshot, false),
+            // Without one the answer itself would have begun it.
+            Serving::Opens if self.session.in_transaction() => (None, true),
+            _ => return None,
+        };
         if self.locals.cache_type == CacheType::Off || self.shared.is_off() {
             return None;
         }
         let ttl = self.shared.open()?;
         let ask = self.ask(asked, snapshot, now)?;
-        let ask =
-            Ask { ttl_ms: ttl.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)), ..ask };
+        let ttl_ms = ttl.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX));
+        let ask = Ask { ttl_ms, unopened, ..ask };
         Some(self.shared.cache.lookup(&ask))
     }
 
@@ -77,7 +82,7 @@ impl Connection<'_> {
         };
         let account = self.account_number()?;
         let (now_ms, thread) = (self.shared.ms_at(now), self.thread());
-        Some(Ask { key, account, snapshot, now_ms, ttl_ms: None, thread })
+        Some(Ask { key, account, snapshot, unopened: false, now_ms, ttl_ms: None, thread })
     }
 
     async fn hit(

@@ -125,7 +125,10 @@ impl Plan {
                 Scope::Table(table.database.clone(), table.name.clone())
             });
         }
-        self.privileges |= written.privileges;
+        if written.privileges {
+            self.privileges = true;
+            self.definitions.push(Scope::Rights);
+        }
         self.delayed |= written.delayed;
     }
 }
@@ -262,11 +265,14 @@ impl Connection<'_> {
         if planned.binding.is_some_and(|binding| !binding.holds(&self.session)) {
             return Err(Reason::OpaqueSession);
         }
+        let timeless = known.iter().all(|one| one.timeless);
         let digest = digest(planned.text, self.session.mode(), DIGEST_BYTES_MAX);
+        let snapshot = snapshot.filter(|_| !timeless);
         let ask = self.ask(planned.asked, snapshot, Instant::now());
         let ask = ask.ok_or(Reason::OpaqueSession)?;
         let fill = self.shared.cache.begin_fill(&ask, stamp, &digest);
-        plan.keeping = Some(Keeping::new(fill.ok_or(Reason::FillInFlight)?));
+        let fill = fill.ok_or(Reason::FillInFlight)?;
+        plan.keeping = Some(Keeping::new(if timeless { fill.timeless() } else { fill }));
         Ok(())
     }
 
