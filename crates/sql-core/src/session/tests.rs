@@ -55,7 +55,8 @@ fn nothing_is_served_before_the_server_reports() {
 /// Statements by which a session is served less, and those that undo it.
 #[test]
 fn doubts_and_their_ends() {
-    let rows: &[(&str, Option<u16>, Serving, &str, Option<u16>, Serving)] = &[
+    type Row = (&'static str, Option<u16>, Serving, &'static str, Option<u16>, Serving);
+    let rows: &[Row] = &[
         ("lock tables t read", OK, Serving::No(Reason::LockedTables), "unlock tables", OK, YES),
         (
             "lock tables t read",
