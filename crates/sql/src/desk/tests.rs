@@ -80,6 +80,7 @@ fn set() -> Set {
         writes: Effect::default(),
         read_writes: Effect::default(),
         transactional: true,
+        demands: false,
     };
     let insight = Insight {
         cache: Arc::clone(&cache),
@@ -161,6 +162,28 @@ fn the_call_for_memory_empties_half_and_an_old_one_nothing() {
     assert_eq!(slot.get(Counter::CacheShrinks), 1);
     assert!(set.cache.used() < before);
     assert_eq!(slot.get(Counter::CacheShrunk), before - set.cache.used());
+}
+
+#[test]
+fn a_retired_worker_holds_no_reply() {
+    let set = set();
+    fill(&set);
+    assert!(set.cache.used() > 0);
+    set.desk.forget();
+    assert_eq!(set.cache.used(), 0);
+}
+
+#[test]
+fn a_change_that_nobody_noted_is_explained_by_its_table() {
+    let set = set();
+    fill(&set);
+    set.versions.bump(&[Slot::of(b"shop", b"goods")]);
+    let report = set.desk.explain(QUERY, "shop");
+    assert_eq!(report.entries[0].absence.as_deref(), Some("there was a write to shop.goods"));
+    fill(&set);
+    set.versions.bump(&[Slot::EVERYTHING]);
+    let report = set.desk.explain(QUERY, "shop");
+    assert_eq!(report.entries[0].absence.as_deref(), Some("there was a write to every table"));
 }
 
 #[test]

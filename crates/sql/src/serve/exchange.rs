@@ -64,7 +64,7 @@ impl Connection<'_> {
         reply: Reply,
         mut plan: Plan,
     ) -> Result<Ended, Left> {
-        self.begin(&mut plan);
+        self.begin(&plan);
         self.send(bytes, rest).await?;
         self.ghost.clear();
         let response = Response::new(reply, self.link.entered.server);
@@ -131,7 +131,10 @@ impl Connection<'_> {
         loop {
             let unseen = self.link.server.bytes().get(passing.ready..).unwrap_or_default();
             let seen = passing.response.feed(unseen);
-            plan.keep(unseen.get(..seen.pass).unwrap_or_default());
+            let kept = plan.keep(unseen.get(..seen.pass).unwrap_or_default());
+            if let Some(reason) = kept {
+                self.gave_up(reason);
+            }
             passing.ready += seen.pass;
             match seen.next {
                 Next::Status { len, kind, status, last } => {

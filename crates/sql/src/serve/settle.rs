@@ -24,7 +24,7 @@ use crate::cache::Invalidation;
 
 impl Connection<'_> {
     /// Before the command is sent.
-    pub(super) fn begin(&mut self, plan: &mut Plan) {
+    pub(super) fn begin(&mut self, plan: &Plan) {
         let transaction = self.session.transaction_mut();
         if let Some(now) = plan.opens {
             transaction.take_snapshot(now);
@@ -34,6 +34,9 @@ impl Connection<'_> {
         }
         let slots = transaction.begin(&plan.targets);
         self.writes.begin(&slots);
+        for (target, name) in plan.targets.iter().zip(&plan.names) {
+            self.began.insert(target.slot, (name.clone(), digest_text(&plan.digest)));
+        }
     }
 
     /// The last packet is there: what was kept is stored, if it is fit to be.
@@ -46,7 +49,7 @@ impl Connection<'_> {
         let bytes = self.link.server.bytes();
         let packet = bytes.get(passing.ready..passing.ready + len).unwrap_or_default();
         if let Err(reason) = keeping.seal(packet, kind, facts, self.link.entered.server) {
-            self.shared.counters.refused(self.thread(), reason as usize);
+            self.gave_up(reason);
         }
     }
 
@@ -60,7 +63,7 @@ impl Connection<'_> {
             && !plan.targets.is_empty()
             && !self.shared.foreign.catalog.is_current(catalog)
         {
-            self.shared.versions.bump(&[Slot::EVERYTHING]);
+            self.shared.bump(self.thread(), &[Slot::EVERYTHING]);
         }
         if plan.privileges {
             self.shared.versions.bump_epoch();
@@ -78,12 +81,16 @@ impl Connection<'_> {
             self.session.schema(name);
         }
         self.settle_locks(plan, was_locked, status.is_some());
-        self.settle_xa(plan, &mut settled, status.is_some());
+        self.settle_xa(plan, &settled, status.is_some());
         self.tell(plan, &settled);
         if plan.delayed {
             self.writes.delay(std::mem::take(&mut settled.happened));
         }
+        self.count(&settled);
         self.writes.apply(&settled);
+        if self.writes.is_empty() {
+            self.began.clear();
+        }
         if plan.intent.changes_role() {
             self.forget_account();
         }
@@ -94,8 +101,10 @@ impl Connection<'_> {
     fn settle_locks(&mut self, plan: &Plan, was_locked: bool, ok: bool) {
         if was_locked && (!self.session.is_locked() || !plan.locks.is_empty()) {
             let slots = self.session.transaction_mut().unlock();
+            self.shared.count_changes(self.thread(), slots.len());
             self.writes.end(&slots, Change::Happened);
-            self.shared.versions.bump(&std::mem::take(&mut self.locked));
+            let locked = std::mem::take(&mut self.locked);
+            self.shared.bump(self.thread(), &locked);
         }
         if !ok || plan.locks.is_empty() {
             return;
@@ -107,10 +116,10 @@ impl Connection<'_> {
         let slots = self.session.transaction_mut().lock(&plan.locks);
         self.writes.begin(&slots);
         // What is stored goes at once, as in the server.
-        self.shared.versions.bump(&slots);
+        self.shared.bump(self.thread(), &slots);
     }
 
-    fn settle_xa(&self, plan: &Plan, settled: &mut Settled, ok: bool) {
+    fn settle_xa(&self, plan: &Plan, settled: &Settled, ok: bool) {
         let Some((verb, xid)) = plan.xa.as_ref().filter(|_| ok) else { return };
         match verb {
             XaVerb::Prepare => self.shared.parked.park(xid, &settled.parked),
@@ -118,10 +127,15 @@ impl Connection<'_> {
                 let change =
                     if *verb == XaVerb::Commit { Change::Happened } else { Change::Nothing };
                 match self.shared.parked.take(xid) {
-                    Some(slots) => self.shared.versions.end(&slots, change),
+                    Some(slots) => {
+                        if change == Change::Happened {
+                            self.shared.count_changes(self.thread(), slots.len());
+                        }
+                        self.shared.versions.end(&slots, change);
+                    }
                     // Prepared past this door, or before it was there.
                     None if *verb == XaVerb::Commit => {
-                        self.shared.versions.bump(&[Slot::EVERYTHING]);
+                        self.shared.bump(self.thread(), &[Slot::EVERYTHING]);
                     }
                     None => {}
                 }
@@ -141,18 +155,31 @@ impl Connection<'_> {
         }
         let entered = &self.link.entered;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let noted = Arc::new(Invalidation {
-            table: String::new(),
-            by: String::from_utf8_lossy(&plan.digest).into_owned(),
-            who: format!(
-                "{} (connection {})",
-                String::from_utf8_lossy(&entered.user),
-                entered.greeting.thread_id
-            ),
-            unix_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-        });
+        let who = format!(
+            "{} (connection {})",
+            String::from_utf8_lossy(&entered.user),
+            entered.greeting.thread_id
+        );
+        let unix_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         for slot in settled.happened.iter().chain(&settled.bumped) {
-            self.shared.cache.note_change(*slot, Arc::clone(&noted));
+            // A COMMIT names no table: the statement that wrote is what people ask for.
+            let began = self.began.get(slot).cloned();
+            let (table, by) = began.unwrap_or_else(|| (String::new(), digest_text(&plan.digest)));
+            let noted = Invalidation { table, by, who: who.clone(), unix_ms };
+            self.shared.cache.note_change(*slot, Arc::new(noted));
         }
+    }
+
+    /// Counts what `settled` is about to change.
+    pub(super) fn count(&self, settled: &Settled) {
+        let changed = settled.happened.len() + settled.bumped.len();
+        self.shared.count_changes(self.thread(), changed);
+    }
+}
+
+fn digest_text(digest: &[u8]) -> String {
+    match digest {
+        b"" => "a statement that was not read".to_owned(),
+        digest => String::from_utf8_lossy(digest).into_owned(),
     }
 }
