@@ -431,6 +431,6 @@ fn a_change_beside_the_door_is_noted_with_its_number_and_counted() {
     wait("the change to be noted", || cache.last_change(slot("w1")).is_some());
     let noted = cache.last_change(slot("w1")).unwrap();
     assert_eq!((&*noted.table, &*noted.who), ("t.w1", "beside the door"));
-    assert!(noted.by.starts_with("GTID 0-1-"), "{}", noted.by);
+    assert!(noted.by.starts_with("GTID 0-7-"), "{}", noted.by);
     wait("the change to be counted", || counters.sum(Event::Invalidation) == before + 1);
 }
