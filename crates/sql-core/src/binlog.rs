@@ -9,6 +9,8 @@ mod query;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use core::fmt;
+
 use fields::Fields;
 pub use query::Query;
 
@@ -31,6 +33,21 @@ pub enum Gtid {
         /// Within the source.
         number: u64,
     },
+}
+
+impl fmt::Display for Gtid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MariaDb { domain, server, sequence } => write!(f, "{domain}-{server}-{sequence}"),
+            Self::MySql { source, number } => {
+                for (place, byte) in source.iter().enumerate() {
+                    let dash = if matches!(place, 4 | 6 | 8 | 10) { "-" } else { "" };
+                    write!(f, "{dash}{byte:02x}")?;
+                }
+                write!(f, ":{number}")
+            }
+        }
+    }
 }
 
 impl Gtid {

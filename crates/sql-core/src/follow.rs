@@ -27,6 +27,7 @@ pub use lag::Lag;
 
 use crate::binlog::Gtid;
 use crate::catalog::Scope;
+use crate::judge::Table;
 use crate::lexer::Server;
 use crate::versions::{Change, Slot};
 
@@ -104,6 +105,8 @@ pub struct Follow {
     lag: Lag,
     settle: Lag,
     counts: Counts,
+    /// Changes that nobody was told of yet.
+    changed: Vec<Changed>,
     next: u64,
 }
 
@@ -122,6 +125,19 @@ pub struct Counts {
     pub everything: u64,
 }
 
+/// A change beside the door that is visible now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Its number, if it has one.
+    pub gtid: Option<Gtid>,
+    /// What it touched.
+    pub slots: Vec<Slot>,
+    /// Their names, as far as the log told them; the first of many.
+    pub tables: Vec<Table>,
+    /// Not a change that was seen: the stream was lost, so nobody knows.
+    pub lost: bool,
+}
+
 /// A group that may not be visible yet.
 #[derive(Debug)]
 struct Unsettled {
@@ -129,6 +145,8 @@ struct Unsettled {
     end: Position,
     arrived: u64,
     slots: BTreeSet<Slot>,
+    /// Names of `slots`, as far as they are known.
+    named: Vec<Table>,
     scopes: BTreeSet<Scope>,
     privileges: bool,
     /// An XA transaction that must be gone first.
@@ -169,6 +187,7 @@ impl Follow {
             lag: Lag::default(),
             settle: Lag::default(),
             counts: Counts::default(),
+            changed: Vec::new(),
             next: 0,
         }
     }
@@ -278,6 +297,8 @@ impl Follow {
         self.own_order.clear();
         self.prepared.clear();
         self.seen.clear();
+        let slots = alloc::vec![Slot::EVERYTHING];
+        self.changed.push(Changed { gtid: None, slots, tables: Vec::new(), lost: true });
         out.push(Do::Begin(alloc::vec![Slot::EVERYTHING]));
         out.push(Do::Privileges);
         out.push(Do::End(alloc::vec![Slot::EVERYTHING], Change::Happened));
@@ -288,6 +309,12 @@ impl Follow {
         self.server = server;
         self.settling = settling;
         self.position = position;
+    }
+
+    /// Changes beside the door that have become visible since the last call.
+    #[must_use]
+    pub fn take_changed(&mut self) -> Vec<Changed> {
+        core::mem::take(&mut self.changed)
     }
 
     /// Where the stream is.
@@ -320,7 +347,10 @@ impl Follow {
         self.prepared.len()
     }
 
-    fn visible(&mut self, one: Unsettled, out: &mut Vec<Do>) {
+    fn visible(&mut self, mut one: Unsettled, out: &mut Vec<Do>) {
+        let (slots, tables) =
+            (one.slots.iter().copied().collect(), core::mem::take(&mut one.named));
+        self.changed.push(Changed { gtid: one.gtid, slots, tables, lost: false });
         if one.privileges {
             out.push(Do::Privileges);
         }

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use menshen_config::{SqlSpec, WithoutBinlog};
-use menshen_sql_core::versions::Versions;
+use menshen_sql_core::versions::{Change, Slot, Versions};
 use tokio::sync::oneshot;
 
 pub use client::{Account, Client, ClientError, Row};
@@ -81,6 +81,8 @@ pub struct Foreign {
     pub follower: Follower,
     /// Who waits for writes of unknown outcome.
     pub orphans: Orphans,
+    /// Whether there is a control account.
+    watched: bool,
     thread: Arc<Mutex<Option<Running>>>,
 }
 
@@ -91,6 +93,13 @@ struct Running {
 }
 
 impl Foreign {
+    /// Whether writes of unknown outcome are not known to be over. Without a control account nobody
+    /// can tell, and nothing is cached that could be wrong: what they touched stays pending.
+    #[must_use]
+    pub fn writes_left(&self) -> bool {
+        self.watched && self.orphans.left() > 0
+    }
+
     /// Ends the thread and waits for that; slots it held are let go. Later calls do nothing.
     pub fn stop(&self) {
         let running = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -124,6 +133,7 @@ pub fn start(settings: ControlSettings, versions: Versions) -> std::io::Result<F
         keeper: keeper.clone(),
         follower: Follower::new(Arc::clone(&shared)),
         orphans,
+        watched: settings.account.is_some(),
         thread: Arc::default(),
     };
     let Some(account) = settings.account else { return Ok(foreign) };
@@ -146,7 +156,8 @@ pub fn start(settings: ControlSettings, versions: Versions) -> std::io::Result<F
         runtime.block_on(async {
             let connect = async || Client::connect(&upstream, &account).await.ok();
             let keep = catalog::run(Arc::clone(&catalog), asks, connect, tables_max);
-            let look = orphans::run(arrive, versions, connect);
+            let over = |slots: &[Slot]| shared.end(slots, Change::Happened);
+            let look = orphans::run(arrive, over, connect);
             let follow = follow::run(
                 Arc::clone(&shared),
                 catalog.clone(),

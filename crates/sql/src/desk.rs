@@ -176,6 +176,16 @@ impl Desk {
         slot.add(Counter::CacheShrunk, freed);
     }
 
+    /// Lets go of all replies: a newer generation serves, or nothing here can be relied on. Sessions
+    /// that go on may fill the cache again with what they ask for, as long as its words hold.
+    pub fn forget(&self) {
+        let Some(cache) = self.insight.as_ref().map(|insight| &insight.cache) else { return };
+        if cache.used() > 0 {
+            cache.reset(THREAD);
+            menshen_sys::memory::trim();
+        }
+    }
+
     /// Why nothing is answered from the cache; `None`: reads are.
     fn off(&self, insight: &Insight, state: &FollowState) -> Option<Why> {
         let size = insight.cache.size();
@@ -298,8 +308,7 @@ impl Reporter for Desk {
         };
         let mode = (insight.mode)();
         let digest = statement::digest(text, mode, DIGEST_BYTES_MAX);
-        let figures = insight.cache.top_by_hits(usize::MAX);
-        let figures = figures.iter().find(|one| one.digest == digest).map(statement_report);
+        let figures = insight.cache.statement(&digest).as_ref().map(statement_report);
         let digest = String::from_utf8_lossy(&digest).into_owned();
         let mut report = ExplainReport { digest, figures, ..ExplainReport::default() };
         let off = self.off(insight, &(insight.follower)().0);
@@ -311,17 +320,19 @@ impl Reporter for Desk {
             auto_is_null: false,
             temporary: &[],
         };
+        let mut named = Vec::new();
         (insight.names)(&mut |names| match judge(&read, &facts, names) {
             judge::Verdict::Not(reason) => report.why = Some(row(reason)),
             judge::Verdict::Cacheable(known) => {
                 report.verdict = Verdict::Cacheable;
                 let tables = known.iter().flat_map(|known| &known.reads);
-                report.tables = tables.map(|table| table_report(insight, table)).collect();
+                report.tables = tables.clone().map(|table| table_report(insight, table)).collect();
+                named = tables.map(|table| (slot_of(table), name_of(table))).collect();
                 report.tables.sort_by(|one, other| one.name.cmp(&other.name));
                 report.tables.dedup_by(|one, other| one.name == other.name);
             }
         });
-        report.entries = entries(insight, text, self.ttl_ms());
+        report.entries = entries(insight, text, self.ttl_ms(), &named);
         let served = report.entries.iter().any(|entry| entry.absence.is_none());
         if served && report.verdict == Verdict::Cacheable {
             report.verdict = Verdict::Cached;
@@ -334,7 +345,12 @@ impl Reporter for Desk {
 }
 
 /// The stored results of this text, one for each set of session settings.
-fn entries(insight: &Insight, text: &[u8], ttl_ms: Option<u64>) -> Vec<EntryReport> {
+fn entries(
+    insight: &Insight,
+    text: &[u8],
+    ttl_ms: Option<u64>,
+    named: &[(Slot, String)],
+) -> Vec<EntryReport> {
     let now_ms = (insight.now_ms)();
     let found = (0..(insight.key_numbers)()).filter_map(|number| {
         let key = Key::text(number, text);
@@ -355,17 +371,21 @@ fn entries(insight: &Insight, text: &[u8], ttl_ms: Option<u64>) -> Vec<EntryRepo
         charged_bytes: entry.charged_bytes,
         age_ms: entry.age_ms,
         saved_micros: entry.micros.into(),
-        absence: entry.absence.map(|absence| absent(insight, absence)),
+        absence: entry.absence.map(|absence| absent(insight, absence, named)),
     };
     found.map(report).take(ENTRIES_MAX).collect()
 }
 
 /// Why an entry would not be served, in words.
-fn absent(insight: &Insight, absence: Absence) -> String {
-    let table = |slot| insight.cache.last_change(slot).map(|change| change.table.clone());
-    let named = |what: &str, slot| match table(slot) {
-        Some(table) => format!("{what} {table}"),
-        None => format!("{what} one of its tables"),
+fn absent(insight: &Insight, absence: Absence, tables: &[(Slot, String)]) -> String {
+    let noted = |slot| insight.cache.last_change(slot).map(|change| change.table.clone());
+    let named = |what: &str, slot| {
+        let own = tables.iter().find(|(of, _)| *of == slot).map(|(_, name)| name.clone());
+        match own.or_else(|| noted(slot)).filter(|name| !name.is_empty()) {
+            _ if slot == Slot::EVERYTHING => format!("{what} every table"),
+            Some(table) => format!("{what} {table}"),
+            None => format!("{what} one of its tables"),
+        }
     };
     match absence {
         Absence::Unknown => "evicted".to_owned(),
@@ -379,9 +399,7 @@ fn absent(insight: &Insight, absence: Absence) -> String {
 }
 
 fn table_report(insight: &Insight, table: &judge::Table) -> TableReport {
-    let slot = Slot::of(&table.database, &table.name);
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let name = format!("{}.{}", text(&table.database), text(&table.name));
+    let (slot, name) = (slot_of(table), name_of(table));
     let changes = [insight.cache.last_change(slot), insight.cache.last_change(Slot::EVERYTHING)];
     let changed = changes.into_iter().flatten().max_by_key(|change| change.unix_ms);
     TableReport {
@@ -389,6 +407,16 @@ fn table_report(insight: &Insight, table: &judge::Table) -> TableReport {
         changed: changed.map(|change| change_report(&change)),
         being_written: insight.versions.pending(slot) > 0,
     }
+}
+
+fn slot_of(table: &judge::Table) -> Slot {
+    Slot::of(&table.database, &table.name)
+}
+
+/// `database.table`.
+pub(crate) fn name_of(table: &judge::Table) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}.{}", text(&table.database), text(&table.name))
 }
 
 fn change_report(change: &Invalidation) -> ChangeReport {
@@ -399,7 +427,7 @@ fn change_report(change: &Invalidation) -> ChangeReport {
     }
 }
 
-fn statement_report(view: &StatementView) -> StatementReport {
+pub(crate) fn statement_report(view: &StatementView) -> StatementReport {
     StatementReport {
         digest: String::from_utf8_lossy(&view.digest).into_owned(),
         hits: view.hits,

@@ -10,14 +10,18 @@
 mod gate;
 mod stream;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use menshen_sql_core::binlog::Gtid;
 use menshen_sql_core::catalog::Scope;
-use menshen_sql_core::follow::{Counts, Do, Follow};
-use menshen_sql_core::versions::{Slot, Versions};
+use menshen_sql_core::follow::{Changed, Counts, Do, Follow};
+use menshen_sql_core::versions::{Change, Slot, Versions};
 use tokio::sync::{Notify, mpsc};
+
+use crate::cache::{Cache, Invalidation};
+use crate::counters::Event;
+use crate::desk::name_of;
 
 pub use gate::Gate;
 use gate::GateCell;
@@ -84,6 +88,11 @@ impl Follower {
         self.shared.gate.get()
     }
 
+    /// From now on changes beside the door are noted and counted there; later calls do nothing.
+    pub fn note_in(&self, cache: Arc<Cache>) {
+        let _ = self.shared.cache.set(cache);
+    }
+
     /// For status.
     #[must_use]
     pub fn state(&self) -> FollowState {
@@ -129,6 +138,8 @@ pub(crate) struct Shared {
     /// Something waits to become visible.
     unsettled: Notify,
     refreshes: mpsc::UnboundedSender<(u64, Vec<Scope>)>,
+    /// Where changes are noted and counted.
+    cache: OnceLock<Arc<Cache>>,
     start: Instant,
 }
 
@@ -152,6 +163,7 @@ impl Shared {
             machine: Mutex::default(),
             unsettled: Notify::new(),
             refreshes,
+            cache: OnceLock::new(),
             start: Instant::now(),
         };
         (Arc::new(shared), asked)
@@ -164,13 +176,45 @@ impl Shared {
         let mut machine = locked(&self.machine);
         let Some(follow) = machine.follow.as_mut() else { return };
         step(follow, now, &mut out);
+        self.note(follow.take_changed());
         for one in out {
             match one {
                 Do::Begin(slots) => self.versions.begin(&slots),
-                Do::End(slots, change) => self.versions.end(&slots, change),
+                Do::End(slots, change) => self.end(&slots, change),
                 Do::Privileges => self.versions.bump_epoch(),
                 // Nobody to do it: the thread has ended, and with it the gate is closed.
                 Do::Refresh(number, scopes) => drop(self.refreshes.send((number, scopes))),
+            }
+        }
+    }
+
+    /// Ends slots, and counts those that changed.
+    pub(crate) fn end(&self, slots: &[Slot], change: Change) {
+        if let (Some(cache), Change::Happened) = (self.cache.get(), change) {
+            let count = u64::try_from(slots.len()).unwrap_or(0);
+            cache.counters().add(THREAD, Event::Invalidation, count);
+        }
+        self.versions.end(slots, change);
+    }
+
+    /// For people who ask what changed a table.
+    fn note(&self, changed: Vec<Changed>) {
+        let Some(cache) = self.cache.get() else { return };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        for one in changed {
+            let by = match (one.gtid, one.lost) {
+                (Some(gtid), _) => format!("GTID {gtid}"),
+                (None, true) => "the binary log was lost".to_owned(),
+                (None, false) => "an event without GTID".to_owned(),
+            };
+            for slot in one.slots {
+                let named =
+                    one.tables.iter().find(|table| Slot::of(&table.database, &table.name) == slot);
+                let table = named.map(name_of).unwrap_or_default();
+                let unix_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+                let who = "beside the door".to_owned();
+                let change = Invalidation { table, by: by.clone(), who, unix_ms };
+                cache.note_change(slot, Arc::new(change));
             }
         }
     }
@@ -196,3 +240,6 @@ impl Shared {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Counted as if the first thread that serves had done it.
+const THREAD: usize = 0;

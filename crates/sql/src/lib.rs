@@ -35,7 +35,8 @@ mod worker;
 use std::process::ExitCode;
 
 /// Runs a worker of this door: takes over what the guard left open, drops rights, serves until it
-/// is told to end. Exit status 0 after that, 111 when it could not begin.
+/// is told to end. Exit status 0 after that, 1 when writes of its sessions are left in flight, 111
+/// when it could not begin.
 #[must_use]
 pub fn run(spec: menshen_config::SqlSpec) -> ExitCode {
     worker::run(spec)

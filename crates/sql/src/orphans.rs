@@ -5,9 +5,11 @@
 //! the old threads, so the first answer lets them go.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use menshen_sql_core::versions::{Change, Slot, Versions};
+use menshen_sql_core::versions::Slot;
 use tokio::sync::mpsc;
 
 use crate::control::{Client, ClientError};
@@ -25,6 +27,14 @@ pub enum Until {
 #[derive(Clone, Debug)]
 pub struct Orphans {
     asks: mpsc::UnboundedSender<Orphan>,
+    left: Arc<AtomicU64>,
+}
+
+/// Orphans on their way to who looks after them.
+#[derive(Debug)]
+pub(crate) struct Arrive {
+    asks: mpsc::UnboundedReceiver<Orphan>,
+    left: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -36,23 +46,31 @@ pub(crate) struct Orphan {
 }
 
 impl Orphans {
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Orphan>) {
+    pub(crate) fn new() -> (Self, Arrive) {
         let (asks, arrive) = mpsc::unbounded_channel();
-        (Self { asks }, arrive)
+        let left = Arc::<AtomicU64>::default();
+        (Self { asks, left: Arc::clone(&left) }, Arrive { asks: arrive, left })
+    }
+
+    /// How many were adopted and are not over.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.left.load(SeqCst)
     }
 
     /// Takes over slots that `Versions::begin` was called for. `end(Happened)` is called for them
     /// once `until` is fulfilled, however long that takes.
     pub fn adopt(&self, slots: Vec<Slot>, until: Until) {
+        self.left.fetch_add(1, SeqCst);
         // With the thread gone the process is ending, and the guard retires these versions.
         drop(self.asks.send(Orphan { slots, until, over: None }));
     }
 }
 
-/// Looks after orphans until nobody can bring any more.
+/// Looks after orphans until nobody can bring any more; `end` is called with slots that are over.
 pub(crate) async fn run(
-    mut arrive: mpsc::UnboundedReceiver<Orphan>,
-    versions: Versions,
+    Arrive { asks: mut arrive, left }: Arrive,
+    end: impl Fn(&[Slot]),
     connect: impl AsyncFn() -> Option<Client>,
 ) {
     let mut waiting: Vec<Orphan> = Vec::new();
@@ -72,7 +90,7 @@ pub(crate) async fn run(
             client = connect().await;
         }
         if let Some(connection) = client.as_mut()
-            && look(connection, &mut waiting, versions).await.is_err()
+            && look(connection, &mut waiting, &end, &left).await.is_err()
         {
             client = None;
         }
@@ -83,7 +101,8 @@ pub(crate) async fn run(
 async fn look(
     client: &mut Client,
     waiting: &mut Vec<Orphan>,
-    versions: Versions,
+    end: &impl Fn(&[Slot]),
+    left: &AtomicU64,
 ) -> Result<(), ClientError> {
     let threads = threads(client).await?;
     let delayed = match waiting.iter().any(|one| one.until == Until::DelayedFlushed) {
@@ -104,7 +123,8 @@ async fn look(
             }
         };
         if over {
-            versions.end(&one.slots, Change::Happened);
+            end(&one.slots);
+            left.fetch_sub(1, SeqCst);
         }
         !over
     });

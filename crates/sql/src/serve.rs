@@ -32,6 +32,7 @@ mod shared;
 mod surface;
 mod writes;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,6 +71,8 @@ pub struct Connection<'a> {
     prepared: Prepared,
     bindings: Bindings,
     writes: Writes,
+    /// Of what is being written: the table's name, and the digest of the last statement.
+    began: HashMap<Slot, (String, String)>,
     /// Tables locked for writing that do not count as written.
     locked: Vec<Slot>,
     /// The command under way: its packet as it came, or the head of a long one.
@@ -119,6 +122,7 @@ impl<'a> Connection<'a> {
             prepared: Prepared::new(PREPARED_BYTES_MAX),
             bindings: Bindings::default(),
             writes,
+            began: HashMap::new(),
             locked: Vec::new(),
             command: Vec::new(),
             ghost: Vec::new(),
@@ -190,8 +194,8 @@ impl<'a> Connection<'a> {
         let command = Command::parse(payload);
         match command {
             Command::Query(text) if whole => self.query(text, bytes).await,
-            Command::Query(text) => {
-                let plan = self.plan_head(text);
+            Command::Query(_) => {
+                let plan = if rest == Rest::NOTHING { Plan::unknown() } else { self.plan_head() };
                 self.forward(bytes, rest, Reply::of(&command), plan).await
             }
             Command::Prepare(text) => self.prepare(text, bytes, rest).await,
@@ -265,7 +269,9 @@ impl<'a> Connection<'a> {
     /// The server has reset the session: what it had open is rolled back and forgotten.
     fn begin_anew(&mut self, database: Option<&[u8]>, status: Status) {
         let settled = self.session.reset(database, status.0);
+        self.count(&settled);
         self.writes.apply(&settled);
+        self.began.clear();
         self.prepared.clear();
         self.bindings.clear();
         self.ghost.clear();

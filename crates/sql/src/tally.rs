@@ -74,6 +74,9 @@ const KEPT: &[Counter] = &[
     Counter::LimitSqlHandshake,
     Counter::LimitSqlIdle,
     Counter::LimitSqlDrain,
+    Counter::LimitSqlResult,
+    Counter::LimitSqlInspect,
+    Counter::LimitSqlFingerprints,
 ];
 
 const COUNTERS: usize = Counter::ALL.len() - Counter::SqlSessions as usize;

@@ -3,7 +3,8 @@
 //! It binds nothing and opens by path only the server's socket, and once the system's list of
 //! users. Threads serve; the first thread of the process has no client: it hears signals and keeps
 //! the scoreboard. `SIGUSR1`: a newer generation serves; `SIGTERM`: end. How it fails: something
-//! cannot be taken over (exit status 111), or the guard dies (the kernel sends `SIGTERM`).
+//! cannot be taken over (exit status 111), writes of its sessions
+//! are left in flight at its end (exit status 1), or the guard dies (the kernel sends `SIGTERM`).
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -44,7 +45,12 @@ enum StartError {
 /// Runs a worker to its end.
 pub(crate) fn run(spec: SqlSpec) -> ExitCode {
     match begin(spec) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            // Standard error may be gone; the guard sees the exit code.
+            let _ = io::stderr().write_all(WRITES_LEFT.as_bytes());
+            ExitCode::FAILURE
+        }
         Err(error) => {
             let mut text = format!("menshen: sql worker {error}");
             let mut source = std::error::Error::source(&error);
@@ -97,7 +103,8 @@ fn fail(what: &'static str) -> impl Fn(io::Error) -> StartError {
     move |error| StartError::Local(what, error.into())
 }
 
-fn begin(spec: SqlSpec) -> Result<(), StartError> {
+/// Serves to the end; whether no write of its sessions is left in flight.
+fn begin(spec: SqlSpec) -> Result<bool, StartError> {
     let rights = Rights { user: spec.become_user, oom_score_adj: spec.oom_score_adj };
     let Inherited { listening, words, board, posture, control, mut ready } =
         Inherited::take_over(&spec)?;
@@ -149,13 +156,25 @@ fn begin(spec: SqlSpec) -> Result<(), StartError> {
         steward.run(signals, stage, ups, &answering).await;
         Ok(())
     })?;
-    for thread in threads {
-        // One that has panicked has nothing more to say.
-        let _ = thread.join();
-    }
+    // One that has panicked may have left anything behind.
+    let through: Vec<bool> = threads.into_iter().map(|thread| thread.join().is_ok()).collect();
+    let settled = settled(&shared, words);
     shared.foreign().stop();
     slot.set_state(SlotState::Ended);
-    Ok(())
+    Ok(settled && !through.contains(&false))
+}
+
+/// After the last session: waits a moment until the server is through with writes whose sessions
+/// were ended in the middle. Whether all are; of retired versions nobody asks any more.
+fn settled(shared: &Shared, words: Versions) -> bool {
+    let until = Instant::now() + Duration::from_millis(SETTLE_MS_MAX);
+    while shared.writes_left() && !words.retired() {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(SETTLE_LOOK_MS));
+    }
+    true
 }
 
 fn thread(
@@ -237,10 +256,12 @@ impl Steward {
                     self.slot.set_state(SlotState::Draining);
                     let until = seconds(self.door.config.drain_seconds_max);
                     stage.send_replace(Stage::Retired(until));
+                    self.desk.borrow().forget();
                 }
                 Told::Stop => self.stop(&stage, seconds(self.stop_seconds_max)),
                 // Whoever wrote these versions last has crashed: nothing here can be relied on.
                 Told::Nothing if self.words.retired() => {
+                    self.desk.borrow().forget();
                     self.stop(&stage, seconds(self.stop_seconds_max));
                 }
                 Told::Retire | Told::Nothing => {}
@@ -331,5 +352,8 @@ fn raise_descriptors() -> u64 {
 
 const BLOCKING_THREADS_MAX: usize = 4;
 const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
+const WRITES_LEFT: &str = "menshen: sql worker ends with writes in flight\n";
+const SETTLE_MS_MAX: u64 = 2000;
+const SETTLE_LOOK_MS: u64 = 10;
 /// Time between two looks at the versions and postings to the scoreboard.
 const LOOK_MS: u64 = 500;

@@ -11,15 +11,17 @@
 #[path = "support/mariadb.rs"]
 mod mariadb;
 
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use mariadb::{BINLOG, Mariadb, Session};
 use menshen_config::WithoutBinlog;
 use rustix::process::Signal;
 
+use menshen_sql::cache::{Cache, CacheLimits};
 use menshen_sql::control::{self, Account, ControlSettings, Foreign};
+use menshen_sql::counters::{Counters, Event};
 use menshen_sql::follow::{FollowState, Gate, Rule};
 use menshen_sql::orphans::Until;
 use menshen_sql_core::judge::{Names, Relation};
@@ -412,4 +414,23 @@ fn what_the_account_lacks_is_said() {
     wait("the login to be refused", off);
     assert_eq!(foreign.follower.gate(), Gate::Closed);
     foreign.stop();
+}
+
+#[test]
+fn a_change_beside_the_door_is_noted_with_its_number_and_counted() {
+    let Some(mut bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Refuse, FOUR) else {
+        return;
+    };
+    let counters = Arc::new(Counters::new(1));
+    let limits = CacheLimits { bytes_max: 1 << 20, result_bytes_max: 1 << 16, statements_max: 10 };
+    let cache = Cache::new(limits, bench.versions, Arc::clone(&counters));
+    bench.foreign.follower.note_in(Arc::clone(&cache));
+    bench.until_open();
+    let before = counters.sum(Event::Invalidation);
+    bench.root.run("INSERT INTO t.w1 VALUES (1)");
+    wait("the change to be noted", || cache.last_change(slot("w1")).is_some());
+    let noted = cache.last_change(slot("w1")).unwrap();
+    assert_eq!((&*noted.table, &*noted.who), ("t.w1", "beside the door"));
+    assert!(noted.by.starts_with("GTID 0-7-"), "{}", noted.by);
+    wait("the change to be counted", || counters.sum(Event::Invalidation) == before + 1);
 }

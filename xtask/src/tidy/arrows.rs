@@ -104,6 +104,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "explain",
             "explain-core",
             "guard-core",
+            "sql-core",
         ],
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),

@@ -13,7 +13,7 @@ use menshen_base::Counter;
 use menshen_config::keeper::{KeepState, Note};
 use menshen_guard::utc;
 use menshen_sys::scoreboard::HeaderWord;
-use menshen_sys::{ScoreView, SlotState};
+use menshen_sys::{ScoreView, Slot, SlotDoor, SlotState};
 use serde::Serialize;
 
 use super::render::age;
@@ -65,7 +65,9 @@ struct NameRow {
 /// Reads the scoreboard, and the notes in the state folder, as of `now_unix`.
 pub(super) fn read(board: ScoreView, state: &Path, now_unix: i64) -> Certificates {
     let posted = board.header(HeaderWord::ShelfVersion);
-    let ready = living(board).filter(|slot| slot.state() == SlotState::Ready);
+    // The sql door has a certificate of its own, not one of the shelf.
+    let of_the_shelf = |slot: &Slot| slot.door() == SlotDoor::Web;
+    let ready = living(board).filter(|slot| slot.state() == SlotState::Ready && of_the_shelf(slot));
     let behind = ready.filter_map(|slot| {
         let version = slot.get(Counter::ShelfVersion);
         (version != posted).then(|| Behind { worker_pid: slot.pid(), version })

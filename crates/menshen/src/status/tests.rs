@@ -119,3 +119,21 @@ fn pools_and_deliveries_are_shown() {
     assert_eq!(json["deliveries"][0]["kind"], "swap");
     assert_eq!(json["php_queue_seconds"], 1.5);
 }
+
+#[test]
+fn the_sql_door_is_not_asked_about_the_shelf() {
+    let folder = tempfile::tempdir().unwrap();
+    let (board, _file) = Scoreboard::create(&folder.path().join("scoreboard")).unwrap();
+    board.set_header(HeaderWord::ShelfVersion, 2);
+    for (number, door) in [(0, SlotDoor::Web), (1, SlotDoor::Sql)] {
+        let slot = board.slot(number);
+        slot.reset(0, 1, unix_millis());
+        slot.set_door(door);
+        slot.set_state(SlotState::Ready);
+    }
+    board.slot(0).set(Counter::ShelfVersion, 2);
+    let text = || render::text(&read(board.view(), 1, folder.path()));
+    assert!(!text().contains("not yet in all workers"), "{}", text());
+    board.slot(0).set(Counter::ShelfVersion, 1);
+    assert!(text().contains("serves version 1"), "{}", text());
+}

@@ -35,6 +35,8 @@ pub(super) struct Group {
     sealed: bool,
     /// Names of tables by number.
     tables: BTreeMap<u64, Table>,
+    /// Names of what it touches, the first of many.
+    named: Vec<Table>,
 }
 
 impl Group {
@@ -52,6 +54,7 @@ impl Group {
             xid: None,
             sealed: false,
             tables: BTreeMap::new(),
+            named: Vec::new(),
         }
     }
 
@@ -78,6 +81,13 @@ impl Group {
         }
         if self.touched.len() > SLOTS_MAX && !self.touched.contains(&Slot::EVERYTHING) {
             self.touch([Slot::EVERYTHING], out);
+        }
+    }
+
+    /// Notes the name of a table it touches, for people.
+    pub(super) fn name(&mut self, table: &Table) {
+        if self.named.len() < NAMED_MAX && !self.named.contains(table) {
+            self.named.push(table.clone());
         }
     }
 
@@ -231,6 +241,7 @@ impl Follow {
             end: self.position,
             arrived: group.arrived,
             slots: group.slots,
+            named: group.named,
             scopes: group.scopes,
             privileges: group.privileges,
             xid: group.xid.filter(|_| group.own.is_none()),
@@ -263,6 +274,8 @@ impl Follow {
                 out.push(Do::End(twice, Change::Nothing));
             }
             second.slots.append(&mut first.slots);
+            second.named.append(&mut first.named);
+            second.named.truncate(NAMED_MAX);
             second.scopes.append(&mut first.scopes);
             second.privileges |= first.privileges;
             second.xid = first.xid.or_else(|| second.xid.take());
@@ -287,6 +300,7 @@ impl Follow {
     ) {
         let canonical = names.canonical(db, table);
         let group = self.current(now);
+        group.name(&canonical);
         if db == b"mysql" {
             group.privileges(out);
         }
@@ -334,6 +348,8 @@ impl Follow {
 
 /// Slots of one group that are told apart; with more it touches everything.
 const SLOTS_MAX: usize = 4_096;
+/// Names of one group that are noted for people.
+const NAMED_MAX: usize = 16;
 /// Tables by number of one group.
 const TABLES_MAX: usize = 16_384;
 /// Names to read again of one group; with more the whole catalog is read.

@@ -81,6 +81,7 @@ impl Follow {
             self.everything(now, out);
         }
         let group = self.current(now);
+        written.tables.iter().for_each(|table| group.name(table));
         let slots = written.tables.iter().map(|table| Slot::of(&table.database, &table.name));
         group.touch(slots, out);
         if written.privileges {

@@ -105,13 +105,26 @@ impl Cache {
         self.top(count, |view| view.wasted)
     }
 
-    fn top(&self, count: usize, by: impl Fn(&StatementView) -> u64) -> Vec<StatementView> {
-        // Hits of living entries are counted in the entries.
+    /// The figures of one statement; `None`: it was never stored, or lost its place.
+    #[must_use]
+    pub fn statement(&self, digest: &[u8]) -> Option<StatementView> {
+        self.fold();
+        let digest = &digest[..digest.len().min(DIGEST_BYTES_MAX)];
+        let known = self.statements.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.figures.get(*known.places.get(digest)?).map(|figures| view(figures))
+    }
+
+    /// Hits of living entries are counted in the entries.
+    fn fold(&self) {
         for number in 0..SHARDS {
             self.part_number(number).entries.each(|entry| {
                 entry.fold();
             });
         }
+    }
+
+    fn top(&self, count: usize, by: impl Fn(&StatementView) -> u64) -> Vec<StatementView> {
+        self.fold();
         let mut views: Vec<StatementView> =
             self.statements.all().iter().map(|figures| view(figures)).collect();
         views.retain(|view| by(view) > 0);

@@ -315,6 +315,8 @@ fn statements_are_ranked_by_hits_and_by_waste_and_bounded() {
     assert_eq!((top[0].wasted, top[0].saved_micros), (0, 200));
     assert!(top[0].bytes > top[1].bytes);
     assert_eq!(cache.top_by_hits(1).len(), 1);
+    assert_eq!(cache.statement(b"a ?").map(|one| one.hits), Some(2));
+    assert_eq!(cache.statement(b"never seen"), None);
     cache.versions().bump(&[slot(0)]);
     cache.sweep(0);
     let waste = cache.top_by_waste(5);

@@ -131,7 +131,10 @@ impl Connection<'_> {
         loop {
             let unseen = self.link.server.bytes().get(passing.ready..).unwrap_or_default();
             let seen = passing.response.feed(unseen);
-            plan.keep(unseen.get(..seen.pass).unwrap_or_default());
+            let kept = plan.keep(unseen.get(..seen.pass).unwrap_or_default());
+            if let Some(reason) = kept {
+                self.gave_up(reason);
+            }
             passing.ready += seen.pass;
             match seen.next {
                 Next::Status { len, kind, status, last } => {

@@ -74,6 +74,9 @@ impl Connection<'_> {
         bytes: &[u8],
         rest: Rest,
     ) -> Result<(), Left> {
+        if rest != Rest::NOTHING {
+            self.too_long_to_read();
+        }
         self.track_for(text).await?;
         let _ = self.key_number(Protocol::Binary);
         let binding = Binding {
@@ -81,6 +84,8 @@ impl Connection<'_> {
             mode: self.session.mode(),
             fingerprint: self.session.fingerprint().filter(|_| !self.is_off()),
         };
+        let plain = self.plain(bytes, rest);
+        let bytes = plain.as_deref().unwrap_or(bytes);
         let ended = self.exchange(bytes, rest, Reply::Prepared, Plan::nothing()).await?;
         match ended.facts.prepared {
             // Of a long text only the head is known: it is not kept.

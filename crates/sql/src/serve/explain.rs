@@ -7,11 +7,13 @@ use menshen_sql_core::catalog::Catalog;
 use menshen_sql_core::judge::{CacheType, Facts, Known, Reason, Table, Verdict, judge};
 use menshen_sql_core::session::Serving;
 use menshen_sql_core::statement::{Statement, digest, read};
+use menshen_sql_core::versions::Slot;
 
 use super::hit::Asked;
 use super::plan::slot;
 use super::{Connection, Shared};
-use crate::cache::DIGEST_BYTES_MAX;
+use crate::cache::{Absence, DIGEST_BYTES_MAX};
+use crate::desk::statement_report;
 use crate::follow::FollowState;
 use crate::report::{self, ChangeReport, EntryReport, ExplainReport, TableReport, Why};
 
@@ -71,6 +73,7 @@ impl Connection<'_> {
             (None, _) => report::Verdict::Cacheable,
         };
         let digest = digest(text, self.session.mode(), DIGEST_BYTES_MAX);
+        let figures = self.shared.cache.statement(&digest);
         ExplainReport {
             digest: String::from_utf8_lossy(&digest).into_owned(),
             verdict,
@@ -78,7 +81,7 @@ impl Connection<'_> {
             unknown: Vec::new(),
             tables,
             entries: entry.into_iter().collect(),
-            figures: None,
+            figures: figures.as_ref().map(statement_report),
         }
     }
 
@@ -94,14 +97,17 @@ impl Connection<'_> {
             charged_bytes: view.charged_bytes,
             age_ms: view.age_ms,
             saved_micros: view.micros.into(),
-            absence: view.absence.map(|absence| format!("{absence:?}").to_ascii_lowercase()),
+            absence: view.absence.map(|absence| code_of(absence).to_owned()),
         })
     }
 
     fn table(&self, table: &Table) -> TableReport {
         let slot = slot(table);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let changed = self.shared.cache.last_change(slot).map(|change| ChangeReport {
+        let cache = &self.shared.cache;
+        let changes = [cache.last_change(slot), cache.last_change(Slot::EVERYTHING)];
+        let last = changes.into_iter().flatten().max_by_key(|change| change.unix_ms);
+        let changed = last.map(|change| ChangeReport {
             by: change.by.clone(),
             who: change.who.clone(),
             seconds_ago: u64::try_from(now).unwrap_or(0).saturating_sub(change.unix_ms) / 1000,
@@ -115,6 +121,18 @@ impl Connection<'_> {
             changed,
             being_written: self.shared.versions.pending(slot) > 0,
         }
+    }
+}
+
+/// As the column `Reason` names it.
+fn code_of(absence: Absence) -> &'static str {
+    match absence {
+        Absence::Unknown => "unknown",
+        Absence::Stale(_) => "stale",
+        Absence::Pending(_) => "pending",
+        Absence::Snapshot(_) => "snapshot",
+        Absence::Expired => "expired",
+        Absence::Off => "off",
     }
 }
 

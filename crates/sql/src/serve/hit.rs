@@ -11,6 +11,7 @@ use menshen_sql_core::judge::CacheType;
 use menshen_sql_core::session::{Protocol, Serving};
 use menshen_sql_core::statement::trim;
 use menshen_sql_core::store::Key;
+use menshen_sql_core::surface::{Native, without_keywords};
 use menshen_sql_core::wire::lenenc::Fields;
 use menshen_sql_core::wire::packet::packets;
 use menshen_sql_core::wire::{Capabilities, Reply, Status, StatusWords, command};
@@ -119,6 +120,10 @@ impl Connection<'_> {
         let text = match asked {
             Asked::Text(text) | Asked::Execution { text, .. } => text,
         };
+        let plain = (self.native() == Native::Removed)
+            .then(|| without_keywords(text, self.session.mode()))
+            .flatten();
+        let text = plain.as_deref().unwrap_or(text);
         let answer = self.own(command::PREPARE, trim(text), Reply::Prepared).await?;
         let Some(head) = answer.facts.prepared.filter(|_| answer.ok) else { return Ok(false) };
         self.own(command::CLOSE, &head.statement.to_le_bytes(), Reply::None).await?;

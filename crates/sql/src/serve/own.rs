@@ -11,6 +11,7 @@ use menshen_sql_core::wire::response::{Facts, Kind};
 use menshen_sql_core::wire::{Capabilities, Next, Reply, Response, Status, build, command, packet};
 
 use super::Connection;
+use super::exchange::Rest;
 use super::plan::Plan;
 use crate::relay::{Left, more};
 
@@ -47,6 +48,7 @@ impl Connection<'_> {
             return Ok(());
         }
         let ghost = self.as_forwarded(ghost);
+        let ghost = self.plain(&ghost, Rest::NOTHING).unwrap_or(ghost);
         self.send_own(&ghost, Reply::Results, |_| {}).await.map(|_| ())
     }
 

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use menshen_base::Counter;
 use menshen_sql_core::catalog::{Catalog, Scope};
 use menshen_sql_core::judge::{CacheType, Facts, Names, Reason, Table, Unseen, Written, writes};
 use menshen_sql_core::session::{Effective, Intent, Serving, Target, Undo};
@@ -24,6 +25,7 @@ use super::explain::judged;
 use super::fill::Keeping;
 use super::hit::Asked;
 use crate::cache::DIGEST_BYTES_MAX;
+use crate::desk::name_of;
 
 /// What a command does.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Plan {
     pub(super) intent: Intent,
     /// To tables.
     pub(super) targets: Vec<Target>,
+    /// Their names, in the same order.
+    pub(super) names: Vec<String>,
     /// Definitions to read again when it has ended.
     pub(super) definitions: Vec<Scope>,
     /// Rights change.
@@ -77,6 +81,7 @@ impl Plan {
         Self {
             intent: Intent::NOTHING,
             targets: Vec::new(),
+            names: Vec::new(),
             definitions: Vec::new(),
             privileges: false,
             delayed: false,
@@ -95,30 +100,35 @@ impl Plan {
 
     /// Nobody knows.
     pub(super) fn unknown() -> Self {
-        let targets = vec![Target { slot: Slot::EVERYTHING, undo: Undo::Unknown }];
-        Self { intent: Intent::unknown(), targets, ..Self::nothing() }
+        let mut plan = Self { intent: Intent::unknown(), ..Self::nothing() };
+        plan.aim(Slot::EVERYTHING, Undo::Unknown, EVERY_TABLE.to_owned());
+        plan
     }
 
-    /// Bytes of the reply pass.
-    pub(super) fn keep(&mut self, bytes: &[u8]) {
-        if let Some(keeping) = &mut self.keeping
-            && !bytes.is_empty()
-            && keeping.push(bytes).is_err()
-        {
-            self.keeping = None;
-        }
+    /// Bytes of the reply pass; why it is kept no longer, if that is so from now on.
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> Option<Reason> {
+        let keeping = self.keeping.as_mut().filter(|_| !bytes.is_empty())?;
+        let reason = keeping.push(bytes).err()?;
+        self.keeping = None;
+        Some(reason)
+    }
+
+    fn aim(&mut self, slot: Slot, undo: Undo, name: String) {
+        self.targets.push(Target { slot, undo });
+        self.names.push(name);
     }
 
     fn write(&mut self, written: &Written<'_>) {
         let undo = if written.transactional { Undo::Transactional } else { Undo::Unknown };
-        let tables = written.tables.iter();
-        self.targets.extend(tables.map(|table| Target { slot: slot(table), undo }));
+        for table in &written.tables {
+            self.aim(slot(table), undo, name_of(table));
+        }
         if let Some(unseen) = written.everything {
             let undo = if unseen == Unseen::Flush { Undo::Immediate } else { Undo::Unknown };
-            self.targets.push(Target { slot: Slot::EVERYTHING, undo });
+            self.aim(Slot::EVERYTHING, undo, EVERY_TABLE.to_owned());
         }
         for table in &written.definitions {
-            self.targets.push(Target { slot: slot(table), undo: Undo::Immediate });
+            self.aim(slot(table), Undo::Immediate, name_of(table));
             self.definitions.push(if table.name.is_empty() || written.code {
                 Scope::Database(table.database.clone())
             } else {
@@ -175,9 +185,24 @@ impl Connection<'_> {
     }
 
     /// A command of which only the beginning is known.
-    pub(super) fn plan_head(&self, text: &[u8]) -> Plan {
-        let _ = text;
+    pub(super) fn plan_head(&self) -> Plan {
+        self.too_long_to_read();
         Plan::unknown()
+    }
+
+    /// Counts a statement that is longer than `sql.inspect_bytes_max`.
+    pub(super) fn too_long_to_read(&self) {
+        let (tally, thread) = self.link.tally;
+        tally.add(thread, Counter::LimitSqlInspect, 1);
+    }
+
+    /// Counts a reply that is not stored for a reason found while it passed.
+    pub(super) fn gave_up(&self, reason: Reason) {
+        self.shared.counters.refused(self.thread(), reason as usize);
+        if reason == Reason::ResultTooLarge {
+            let (tally, thread) = self.link.tally;
+            tally.add(thread, Counter::LimitSqlResult, 1);
+        }
     }
 
     fn facts<'f>(&'f self, planned: Planned<'f>) -> Facts<'f> {
@@ -321,6 +346,8 @@ fn reads_rows_of_tables(statement: &Statement<'_>) -> bool {
         && !has(b"intersect")
         && !has(b"limit")
 }
+
+const EVERY_TABLE: &str = "every table";
 
 /// The version word of a table.
 pub(super) fn slot(table: &Table) -> Slot {

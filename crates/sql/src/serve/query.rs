@@ -1,16 +1,18 @@
 //! `COM_QUERY`: from the cache, by the surface, or by the server.
 
 use menshen_sql_core::judge::CacheType;
+use menshen_sql_core::lexer::Mode;
 use menshen_sql_core::session::{Effective, Protocol, Serving};
 use menshen_sql_core::statement::{Flag, read};
-use menshen_sql_core::surface::stripped;
-use menshen_sql_core::wire::Reply;
+use menshen_sql_core::surface::{Native, stripped, without_keywords};
+use menshen_sql_core::wire::{Command, Reply, build, command};
 
 use super::Connection;
 use super::exchange::Rest;
 use super::explain::judged;
 use super::hit::Asked;
 use super::plan::{Plan, Planned};
+use crate::link::HEADER_BYTES;
 use crate::relay::Left;
 
 impl Connection<'_> {
@@ -56,7 +58,17 @@ impl Connection<'_> {
         if plan.intent.diagnostics {
             self.replay().await?;
         }
-        self.forward(bytes, Rest::NOTHING, Reply::Results, plan).await
+        let plain = self.plain(bytes, Rest::NOTHING);
+        self.forward(plain.as_deref().unwrap_or(bytes), Rest::NOTHING, Reply::Results, plan).await
+    }
+
+    /// The command without `SQL_CACHE` and `SQL_NO_CACHE`, where the server knows them no more;
+    /// `None`: as it is. What is not there whole is not changed.
+    pub(super) fn plain(&self, bytes: &[u8], rest: Rest) -> Option<Vec<u8>> {
+        if self.native() == Native::Known || rest != Rest::NOTHING {
+            return None;
+        }
+        without_keywords_in(bytes, self.session.mode())
     }
 
     /// Has the server report the session's state anew, if that is wanted and the statement is one
@@ -83,8 +95,24 @@ impl Connection<'_> {
     }
 }
 
+/// A whole `COM_QUERY` or `COM_STMT_PREPARE` without the keywords; `None`: there are none in it.
+fn without_keywords_in(bytes: &[u8], mode: Mode) -> Option<Vec<u8>> {
+    let (code, text) = match Command::parse(bytes.get(HEADER_BYTES..)?) {
+        Command::Query(text) => (command::QUERY, text),
+        Command::Prepare(text) => (command::PREPARE, text),
+        _ => return None,
+    };
+    let plain = without_keywords(text, mode)?;
+    let mut out = Vec::with_capacity(plain.len() + 8);
+    build::command(code, &plain, &mut out);
+    Some(out)
+}
+
 /// The first letter that is no blank, as the query cache's own check begins.
 pub(super) fn may_be_cached(text: &[u8]) -> bool {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     matches!(first, Some(b's' | b'S' | b'w' | b'W' | b'(' | b'/' | b'-' | b'#'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,9 @@ impl Connection<'_> {
         }
         let slots = transaction.begin(&plan.targets);
         self.writes.begin(&slots);
+        for (target, name) in plan.targets.iter().zip(&plan.names) {
+            self.began.insert(target.slot, (name.clone(), digest_text(&plan.digest)));
+        }
     }
 
     /// The last packet is there: what was kept is stored, if it is fit to be.
@@ -46,7 +49,7 @@ impl Connection<'_> {
         let bytes = self.link.server.bytes();
         let packet = bytes.get(passing.ready..passing.ready + len).unwrap_or_default();
         if let Err(reason) = keeping.seal(packet, kind, facts, self.link.entered.server) {
-            self.shared.counters.refused(self.thread(), reason as usize);
+            self.gave_up(reason);
         }
     }
 
@@ -60,7 +63,7 @@ impl Connection<'_> {
             && !plan.targets.is_empty()
             && !self.shared.foreign.catalog.is_current(catalog)
         {
-            self.shared.versions.bump(&[Slot::EVERYTHING]);
+            self.shared.bump(self.thread(), &[Slot::EVERYTHING]);
         }
         if plan.privileges {
             self.shared.versions.bump_epoch();
@@ -83,9 +86,16 @@ impl Connection<'_> {
         if plan.delayed {
             self.writes.delay(std::mem::take(&mut settled.happened));
         }
+        self.count(&settled);
         self.writes.apply(&settled);
         if let Some((slots, change)) = decided {
+            if change == Change::Happened {
+                self.shared.count_changes(self.thread(), slots.len());
+            }
             self.shared.versions.end(&slots, change);
+        }
+        if self.writes.is_empty() {
+            self.began.clear();
         }
         if plan.intent.changes_role() {
             self.forget_account();
@@ -97,8 +107,10 @@ impl Connection<'_> {
     fn settle_locks(&mut self, plan: &Plan, was_locked: bool, ok: bool) {
         if was_locked && (!self.session.is_locked() || !plan.locks.is_empty()) {
             let slots = self.session.transaction_mut().unlock();
+            self.shared.count_changes(self.thread(), slots.len());
             self.writes.end(&slots, Change::Happened);
-            self.shared.versions.bump(&std::mem::take(&mut self.locked));
+            let locked = std::mem::take(&mut self.locked);
+            self.shared.bump(self.thread(), &locked);
         }
         if !ok || plan.locks.is_empty() {
             return;
@@ -110,7 +122,7 @@ impl Connection<'_> {
         let slots = self.session.transaction_mut().lock(&plan.locks);
         self.writes.begin(&slots);
         // What is stored goes at once, as in the server.
-        self.shared.versions.bump(&slots);
+        self.shared.bump(self.thread(), &slots);
     }
 
     /// What an XA decision ends: slots that were parked, and how.
@@ -127,7 +139,7 @@ impl Connection<'_> {
         let parked = self.shared.parked.take(xid);
         if parked.is_none() && *verb == XaVerb::Commit {
             // Prepared past this door, or before it was there.
-            self.shared.versions.bump(&[Slot::EVERYTHING]);
+            self.shared.bump(self.thread(), &[Slot::EVERYTHING]);
         }
         parked.map(|slots| (slots, change))
     }
@@ -149,18 +161,31 @@ impl Connection<'_> {
         }
         let entered = &self.link.entered;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let noted = Arc::new(Invalidation {
-            table: String::new(),
-            by: String::from_utf8_lossy(&plan.digest).into_owned(),
-            who: format!(
-                "{} (connection {})",
-                String::from_utf8_lossy(&entered.user),
-                entered.greeting.thread_id
-            ),
-            unix_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-        });
+        let who = format!(
+            "{} (connection {})",
+            String::from_utf8_lossy(&entered.user),
+            entered.greeting.thread_id
+        );
+        let unix_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         for slot in &changed {
-            self.shared.cache.note_change(*slot, Arc::clone(&noted));
+            // A COMMIT names no table: the statement that wrote is what people ask for.
+            let began = self.began.get(slot).cloned();
+            let (table, by) = began.unwrap_or_else(|| (String::new(), digest_text(&plan.digest)));
+            let noted = Invalidation { table, by, who: who.clone(), unix_ms };
+            self.shared.cache.note_change(*slot, Arc::new(noted));
         }
+    }
+
+    /// Counts what `settled` is about to change.
+    pub(super) fn count(&self, settled: &Settled) {
+        let changed = settled.happened.len() + settled.bumped.len();
+        self.shared.count_changes(self.thread(), changed);
+    }
+}
+
+fn digest_text(digest: &[u8]) -> String {
+    match digest {
+        b"" => "a statement that was not read".to_owned(),
+        digest => String::from_utf8_lossy(digest).into_owned(),
     }
 }

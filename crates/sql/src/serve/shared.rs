@@ -9,7 +9,7 @@ use menshen_config::{SqlSpec, SqlTransactions};
 use menshen_sql_core::judge::{CacheType, Reason};
 use menshen_sql_core::session::Transactions;
 use menshen_sql_core::surface::Globals;
-use menshen_sql_core::versions::Versions;
+use menshen_sql_core::versions::{Slot, Versions};
 
 use super::{Interned, Parked};
 use crate::cache::{Cache, CacheLimits};
@@ -59,8 +59,10 @@ impl Shared {
         };
         let globals = Globals::new(cache_type, config.cache_bytes_max, config.result_bytes_max);
         let foreign = control::start(ControlSettings::of(spec, upstream), versions)?;
+        let cache = Cache::new(limits, versions, Arc::clone(&counters));
+        foreign.follower.note_in(Arc::clone(&cache));
         Ok(Arc::new(Self {
-            cache: Cache::new(limits, versions, Arc::clone(&counters)),
+            cache,
             counters,
             versions,
             foreign,
@@ -112,6 +114,11 @@ impl Shared {
         &self.foreign
     }
 
+    /// Whether writes of sessions that are gone are still in flight, or prepared and not decided.
+    pub(crate) fn writes_left(&self) -> bool {
+        self.foreign.writes_left() || !self.parked.is_empty()
+    }
+
     /// How many numbers `Session::key_number` may have given: eight for each fingerprint.
     pub(crate) fn key_numbers(&self) -> u32 {
         u32::try_from(self.fingerprints.len()).map_or(0, |known| known.saturating_mul(8))
@@ -136,6 +143,18 @@ impl Shared {
         if looks_cacheable && !counted && self.cache.size() > 0 {
             self.counters.count(thread, Event::NotCached);
         }
+    }
+
+    /// Slots are about to be ended as changed.
+    pub(super) fn count_changes(&self, thread: usize, slots: usize) {
+        let slots = u64::try_from(slots).unwrap_or(u64::MAX);
+        self.counters.add(thread, Event::Invalidation, slots);
+    }
+
+    /// Something changed that nobody announced.
+    pub(super) fn bump(&self, thread: usize, slots: &[Slot]) {
+        self.count_changes(thread, slots.len());
+        self.versions.bump(slots);
     }
 
     /// Whether others' writes are seen, so that the cache may be used; and how young an entry must

@@ -79,7 +79,7 @@ impl Connection<'_> {
         self.viewed(|view| look(text, view))
     }
 
-    fn native(&self) -> Native {
+    pub(super) fn native(&self) -> Native {
         use menshen_sql_core::lexer::{Dialect, Server};
         match self.session.server() {
             Server { dialect: Dialect::Mysql, version: 80_000.. } => Native::Removed,

@@ -95,6 +95,11 @@ impl Parked {
         let mut all = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(&plain(xid))
     }
+
+    /// Whether nothing waits for a decision.
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
 }
 
 /// Blanks and the kind of quotes do not make another id.

@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use menshen_sql_core::binlog::Gtid;
 use menshen_sql_core::follow::{Position, Settling, xid_key};
@@ -44,7 +45,7 @@ pub(super) async fn run(
         if waiting != Some(true) {
             tries = 0;
             let news = shared.unsettled.notified();
-            if tokio::time::timeout(settings.silence / 3, news).await.is_ok() {
+            if tokio::time::timeout(settings.silence / PARTS, news).await.is_ok() {
                 continue;
             }
         }
@@ -52,11 +53,27 @@ pub(super) async fn run(
         if by_gtid {
             executed(shared, asker).await?;
         } else {
-            let rows = asker.query(SNAPSHOT, 4).await?;
+            let asked = Instant::now();
+            let rows = {
+                let mut answer = pin!(asker.query(SNAPSHOT, 4));
+                match tokio::time::timeout(settings.silence / PARTS, &mut answer).await {
+                    Ok(rows) => rows?,
+                    Err(_) => {
+                        behind.closed = true;
+                        shared.turn(FollowState::Behind, Gate::Closed);
+                        answer.await?
+                    }
+                }
+            };
             let at = value(&rows, 1, 1).parse().map_err(|_| Ended::Broken)?;
             let reached = Position::of(value(&rows, 0, 1).as_bytes(), at);
             shared.with(|follow, now, out| follow.reached(now, reached, out));
-            behind.look(shared, reached, settings.silence);
+            let stream = shared.ask(|follow| follow.position()).unwrap_or_default();
+            match behind.look(stream, reached, (asked, Instant::now()), settings.silence) {
+                Some(Turn::Open) => shared.turn(FollowState::Following, Gate::Open),
+                Some(Turn::Close) => shared.turn(FollowState::Behind, Gate::Closed),
+                None => {}
+            }
         }
         if shared.ask(|follow| follow.is_leaving()) == Some(true) {
             let still = recover(asker).await?;
@@ -69,30 +86,55 @@ pub(super) async fn run(
     }
 }
 
-/// Whether the stream comes after the server.
+/// Whether the stream comes after the server: it is timed on its way to where the server was.
+///
+/// The gate is closed at most a silence after the first change that the stream has not brought, in
+/// parts of an eighth: looks are one apart, and their answers take one, or the gate is closed while
+/// they are awaited. While it is open, all changes up to a place were seen that was noted within
+/// the last two and a half; the next place is late after as many (5), which the next answer finds
+/// out (7).
 #[derive(Default)]
 struct Behind {
-    target: Option<(Position, std::time::Instant)>,
+    target: Option<(Position, Instant)>,
     closed: bool,
 }
 
+/// What becomes of the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Open,
+    Close,
+}
+
 impl Behind {
-    fn look(&mut self, shared: &Shared, server: Position, silence: Duration) {
-        let at = shared.ask(|follow| follow.position()).unwrap_or_default();
-        match self.target {
-            Some((target, _)) if at >= target => {
-                self.target = None;
-                if self.closed {
-                    self.closed = false;
-                    shared.turn(FollowState::Following, Gate::Open);
-                }
+    /// The stream is at `stream`; the server, asked at `asked`, has said at `now` that it is at
+    /// `server`.
+    fn look(
+        &mut self,
+        stream: Position,
+        server: Position,
+        (asked, now): (Instant, Instant),
+        silence: Duration,
+    ) -> Option<Turn> {
+        let (target, since) = *self.target.get_or_insert((server, asked));
+        let (part, after) = (silence / PARTS, |then| now.saturating_duration_since(then));
+        let caught_up = stream >= server && after(asked) <= part;
+        let in_time = caught_up || after(since) <= part * 5 / 2;
+        let reached = stream >= target;
+        if reached {
+            // The next one at once: between two nobody would see that the stream stands.
+            self.target = Some((server, asked));
+        }
+        match (reached, in_time) {
+            (true, true) if self.closed => {
+                self.closed = false;
+                Some(Turn::Open)
             }
-            Some((_, since)) if since.elapsed() > silence && !self.closed => {
+            (_, false) if !self.closed => {
                 self.closed = true;
-                shared.turn(FollowState::Behind, Gate::Closed);
+                Some(Turn::Close)
             }
-            Some(_) => {}
-            None => self.target = Some((server, std::time::Instant::now())),
+            _ => None,
         }
     }
 }
@@ -101,12 +143,8 @@ async fn executed(shared: &Shared, asker: &mut Client) -> Result<(), Ended> {
     let (gtids, mark) = shared.ask(|follow| follow.asked()).unwrap_or_default();
     let mut text = String::from("SELECT GTID_SUBSET('");
     for gtid in &gtids {
-        if let Gtid::MySql { source, number } = gtid {
-            for (place, byte) in source.iter().enumerate() {
-                let dash = if matches!(place, 4 | 6 | 8 | 10) { "-" } else { "" };
-                let _ = write!(text, "{dash}{byte:02x}");
-            }
-            let _ = write!(text, ":{number},");
+        if let Gtid::MySql { .. } = gtid {
+            let _ = write!(text, "{gtid},");
         }
     }
     let text = format!("{}', @@GLOBAL.gtid_executed)", text.trim_end_matches(','));
@@ -143,3 +181,8 @@ pub(super) const SNAPSHOT: &str = "SHOW GLOBAL STATUS LIKE 'Binlog\\_snapshot\\_
 
 /// Questions without a pause between them.
 const AT_ONCE: u32 = 3;
+/// See [`Behind`].
+const PARTS: u32 = 8;
+
+#[cfg(test)]
+mod tests;
