@@ -82,7 +82,8 @@ pub(crate) enum Set {
     ExplainCert,
     /// `menshen explain oom` through logs of a gigabyte, beside grep.
     ExplainOom,
-    /// The sql door beside `MariaDB` with and without its own cache, haproxy and a canned responder.
+    /// The sql door beside `MariaDB` with and without its own cache, haproxy and a canned
+    /// responder.
     Sql,
     /// From the start of the process to the first byte of an HTTPS answer, goal 100 ms.
     Startup,

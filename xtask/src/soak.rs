@@ -1,8 +1,8 @@
 //! Long tortures of the released program, each with a short form for CI.
 //!
-//! `reload`: nothing may be lost while the configuration is taken again and again. `stale`: no answer
-//! of the sql door may be older than the rules allow while servers and doors are killed. Only loopback
-//! and unix sockets are contacted.
+//! `reload`: nothing may be lost while the configuration is taken again and again. `stale`: no
+//! answer of the sql door may be older than the rules allow while servers and doors are killed.
+//! Only loopback and unix sockets are contacted.
 
 mod reload;
 mod stale;

@@ -1,5 +1,5 @@
-//! `menshen sql-worker`: the role behind the sql door. What it needs comes on standard input, as one
-//! JSON text, from the guard that started it; nothing is read from files or arguments.
+//! `menshen sql-worker`: the role behind the sql door. What it needs comes on standard input, as
+//! one JSON text, from the guard that started it; nothing is read from files or arguments.
 
 use std::io::Read;
 use std::process::ExitCode;

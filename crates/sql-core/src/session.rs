@@ -8,8 +8,8 @@
 //!
 //! It must never call a session understood that is not: whatever may have changed state in a way
 //! the server does not report by name (a routine that may have
-//! made a temporary table) makes it *opaque* until the client resets it. How it fails: opaque sessions
-//! and servers that report nothing are relayed and never served.
+//! made a temporary table) makes it *opaque* until the client resets it. How it fails: opaque
+//! sessions and servers that report nothing are relayed and never served.
 //!
 //! Cited: MariaDB `sql/session_tracker.cc` and the protocol's page on OK packets. Measured on
 //! MariaDB 10.11: `SET STATEMENT` reports the value that holds for one statement only, so the

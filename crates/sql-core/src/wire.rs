@@ -42,8 +42,8 @@ pub use prepared::Prepared;
 pub use response::{Next, Reply, Response, Seen, StatusWords};
 pub use status::Status;
 
-/// A packet that is shorter than its fields, longer than them, or contradicts itself. The text names
-/// the field; it holds nothing of the packet.
+/// A packet that is shorter than its fields, longer than them, or contradicts itself. The text
+/// names the field; it holds nothing of the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
 

@@ -1,8 +1,8 @@
 //! The door with its cache, without guard and rights: for measuring and for trying clients.
 //!
-//! `door LISTEN UPSTREAM THREADS CONTROL_USER CONTROL_PASSWORD [sole-door] [never] [off] [bytes=N]`,
-//! addresses as in `[sql]`: `127.0.0.1:3307`, `unix:/run/x.sock`. It serves until it is killed and
-//! exits with 2 when the arguments are no such.
+//! `door LISTEN UPSTREAM THREADS CONTROL_USER CONTROL_PASSWORD [sole-door] [never] [off]
+//! [bytes=N]`, addresses as in `[sql]`: `127.0.0.1:3307`, `unix:/run/x.sock`. It serves until it is
+//! killed and exits with 2 when the arguments are no such.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;

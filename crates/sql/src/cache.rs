@@ -7,7 +7,8 @@
 //! changed since, and never hold more bytes than its size, fills in flight included.
 //!
 //! Locks: one shard at a time, and no other lock is taken under it but the counted ones of nobody
-//! else's (atomics). So nothing here can wait for anything but a few microseconds of another thread.
+//! else's (atomics). So nothing here can wait for anything but a few microseconds of another
+//! thread.
 //!
 //! How it fails: no room or a fill of the same key in flight means "not stored"; nothing waits.
 

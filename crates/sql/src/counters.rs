@@ -1,8 +1,8 @@
 //! Counters of the sql door: one padded block of words a thread, summed when read.
 //!
 //! What `SHOW STATUS LIKE 'Qcache%'` shows is here true to the server's meaning
-//! (`sql/sql_cache.cc`): hits, inserts, not_cached and lowmem_prunes fall to zero at `FLUSH STATUS`.
-//! Nothing here ever waits or locks.
+//! (`sql/sql_cache.cc`): hits, inserts, not_cached and lowmem_prunes fall to zero at `FLUSH
+//! STATUS`. Nothing here ever waits or locks.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -176,8 +176,9 @@ impl Desk {
         slot.add(Counter::CacheShrunk, freed);
     }
 
-    /// Lets go of all replies: a newer generation serves, or nothing here can be relied on. Sessions
-    /// that go on may fill the cache again with what they ask for, as long as its words hold.
+    /// Lets go of all replies: a newer generation serves, or nothing here can be relied on.
+    /// Sessions that go on may fill the cache again with what they ask for, as long as its words
+    /// hold.
     pub fn forget(&self) {
         let Some(cache) = self.insight.as_ref().map(|insight| &insight.cache) else { return };
         if cache.used() > 0 {

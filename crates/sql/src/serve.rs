@@ -3,10 +3,11 @@
 //!
 //! Because commands are handled strictly one after another, an answer from the cache never
 //! overtakes the server's. What a command does to the session, to the tables and to the cache is
-//! decided in `sql_core::session` and `sql_core::judge`; here the bytes move, in an order that makes
-//! those decisions true:
+//! decided in `sql_core::session` and `sql_core::judge`; here the bytes move, in an order that
+//! makes those decisions true:
 //!
-//! 1. a write is pending ([`writes`]) before its bytes go to the server, and settled before the last
+//! 1. a write is pending ([`writes`]) before its bytes go to the server, and settled before the
+//! last
 //!    packet of its reply goes to the client ([`settle`]);
 //! 2. a fill is stamped before its SELECT goes to the server, and the catalog its tables were found
 //!    with must still be the current one after the stamp ([`plan`]);

@@ -1,5 +1,5 @@
-//! A MariaDB of our own: data in the working folder, a unix socket and a loopback port; and the port
-//! of the sql door that a menshen puts before it.
+//! A MariaDB of our own: data in the working folder, a unix socket and a loopback port; and the
+//! port of the sql door that a menshen puts before it.
 //!
 //! It reads no configuration of the system and must never be reachable from another machine.
 
@@ -27,7 +27,8 @@ pub(crate) enum Reached {
 /// A running server; stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct Database {
-    /// Where applications find it on 127.0.0.1: the door where there is one, else the server itself.
+    /// Where applications find it on 127.0.0.1: the door where there is one, else the server
+    /// itself.
     pub(crate) port: u16,
     /// The password of the account that applications use.
     pub(crate) password: String,
@@ -89,8 +90,8 @@ impl Database {
         shell::output(command.args(["--user=root", "--batch", "--execute"]).arg(sql))
     }
 
-    /// How often the door answered from its cache, and how many statements it sent on and could have
-    /// kept; asked through the door, as an application would.
+    /// How often the door answered from its cache, and how many statements it sent on and could
+    /// have kept; asked through the door, as an application would.
     pub(crate) fn cache_counts(&self) -> Result<(u64, u64), String> {
         let mut command = Command::new(&self.client);
         command.args(["--no-defaults", "--host=127.0.0.1", "--batch", "--skip-column-names"]);

@@ -1,9 +1,9 @@
 //! The sql door beside `MariaDB` alone, `MariaDB` with its own query cache, haproxy and a canned
 //! responder, driven by sysbench with statements of which a known share repeats.
 //!
-//! All servers run at the same time, one is driven at a time, in turns. Client and servers share the
-//! machine's processors, as they do on a small server; so rates are compared, and processor time of
-//! the two proxies. Only loopback is contacted.
+//! All servers run at the same time, one is driven at a time, in turns. Client and servers share
+//! the machine's processors, as they do on a small server; so rates are compared, and processor
+//! time of the two proxies. Only loopback is contacted.
 
 mod probe;
 mod rivals;

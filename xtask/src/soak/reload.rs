@@ -1,7 +1,8 @@
-//! Reloads and scale-downs while connections begin at a fixed rate, whatever became of the ones before.
+//! Reloads and scale-downs while connections begin at a fixed rate, whatever became of the ones
+//! before.
 //!
-//! It fails as well when the rate or the number of reloads was not reached: a load that was not there
-//! shows nothing.
+//! It fails as well when the rate or the number of reloads was not reached: a load that was not
+//! there shows nothing.
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -2,8 +2,8 @@
 //!
 //! Writers of every kind (see `bench/sqlload`) go through the door and straight to the server; the
 //! binary log reaches the door over a link that delays it; server, door and the link are killed in
-//! turn. Then the same checker looks at a fault that was planted: a door told to be the only one while
-//! others write beside it. It has to find that, or its silence before means nothing.
+//! turn. Then the same checker looks at a fault that was planted: a door told to be the only one
+//! while others write beside it. It has to find that, or its silence before means nothing.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -261,7 +261,8 @@ const PLANTED_SECONDS: u32 = 6;
 const PLANTED_BOUND_MS: u32 = 20;
 /// `follow_silence_ms_max`: a follower that hears nothing for longer makes the door stop answering.
 const SILENCE_MS: u32 = 1000;
-/// The door's own promise is the silence and the settling after it; the rest is the checker's clock.
+/// The door's own promise is the silence and the settling after it; the rest is the checker's
+/// clock.
 const BOUND_MS: u32 = 1500;
 const SETTINGS: &[&str] = &[
     "--skip-networking=0",

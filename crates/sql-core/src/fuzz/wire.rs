@@ -187,8 +187,8 @@ pub fn prepared(data: &[u8]) {
     assert!(prepared.len() <= data.len());
 }
 
-/// A stored result, served: it is a reply of one result whose last packet has the session's bits and
-/// no changes.
+/// A stored result, served: it is a reply of one result whose last packet has the session's bits
+/// and no changes.
 fn assert_served(reply: Reply, capabilities: Capabilities, stored: &[u8], words: StatusWords) {
     let now = Status::IN_TRANS | Status::NO_BACKSLASH_ESCAPES;
     let mut served = stored.to_vec();

@@ -50,8 +50,8 @@ pub enum Effective {
 }
 
 impl Texts {
-    /// `PREPARE name FROM 'text'` succeeded. `text`: none if it is not known. `under`: the session's
-    /// fingerprint; none when the cache was off, as the server decides then (MariaDB
+    /// `PREPARE name FROM 'text'` succeeded. `text`: none if it is not known. `under`: the
+    /// session's fingerprint; none when the cache was off, as the server decides then (MariaDB
     /// `sql/sql_prepare.cc`) that executions are not for its query cache.
     pub fn prepared(&mut self, name: &[u8], text: Option<&[u8]>, under: Option<u32>) {
         self.deallocated(name);
@@ -62,8 +62,9 @@ impl Texts {
         }
     }
 
-    /// `EXECUTE name` is about to be sent while the schema is of this generation. The server prepares
-    /// a statement anew after a change of its tables, and decides anew whether it is for its cache.
+    /// `EXECUTE name` is about to be sent while the schema is of this generation. The server
+    /// prepares a statement anew after a change of its tables, and decides anew whether it is for
+    /// its cache.
     pub fn executed(&mut self, name: &[u8], storing: bool, schema: u64) {
         let mut all = self.prepared.iter_mut();
         let Some(one) = all.find(|one| one.name.eq_ignore_ascii_case(name)) else { return };

@@ -2,8 +2,8 @@
 //! ends; and which moment its consistent reads show.
 //!
 //! A table a session writes to is *pending* from before the statement goes to the server until its
-//! outcome is known ([`Transaction::begin`], [`Transaction::settle`]). What a transaction wrote stays
-//! pending until the transaction ends: it *happened* when it may have been committed, it was
+//! outcome is known ([`Transaction::begin`], [`Transaction::settle`]). What a transaction wrote
+//! stays pending until the transaction ends: it *happened* when it may have been committed, it was
 //! *undone* only when the server said OK to a `ROLLBACK`. Where the server leaves it open (an ERR
 //! packet has no status; a deadlock rolls back silently), it is kept pending until the next status
 //! word, and then counts as happened: invalidating too much is the only error this module makes.

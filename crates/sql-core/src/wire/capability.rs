@@ -12,7 +12,8 @@ use core::ops::{BitAnd, BitOr, Not};
 pub struct Capabilities(pub u64);
 
 impl Capabilities {
-    /// `CLIENT_LONG_PASSWORD`, for MariaDB `CLIENT_MYSQL`: set means "no MariaDB capabilities here".
+    /// `CLIENT_LONG_PASSWORD`, for MariaDB `CLIENT_MYSQL`: set means "no MariaDB capabilities
+    /// here".
     pub const MYSQL: Self = Self(1);
     /// Affected rows are found rows.
     pub const FOUND_ROWS: Self = Self(1 << 1);

@@ -128,7 +128,8 @@ impl Greeting {
         }
     }
 
-    /// Whether the server is a MariaDB, by its version: `10.11.19-MariaDB`, `5.5.5-10.6.1-MariaDB…`.
+    /// Whether the server is a MariaDB, by its version: `10.11.19-MariaDB`,
+    /// `5.5.5-10.6.1-MariaDB…`.
     #[must_use]
     pub fn is_mariadb(&self) -> bool {
         memchr::memmem::find(&self.version, b"MariaDB").is_some()

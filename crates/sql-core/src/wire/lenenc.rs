@@ -1,8 +1,8 @@
 //! Fields of packets: integers in little endian, length-encoded integers and strings, strings that
 //! end with NUL.
 //!
-//! A [`Fields`] never reads past its packet and never allocates: a length that promises more than is
-//! there is a [`Malformed`].
+//! A [`Fields`] never reads past its packet and never allocates: a length that promises more than
+//! is there is a [`Malformed`].
 
 use alloc::vec::Vec;
 

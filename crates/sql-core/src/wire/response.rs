@@ -30,8 +30,8 @@
 //! What a server sends while no command is under way (an ERR before it closes an idle or killed
 //! connection) is no reply: pass it on and close.
 //!
-//! State never grows; a packet with a status must be whole in the buffer (`want`, at most 16 MiB and
-//! only as far as bytes really arrive, as the header's length is the bound from below).
+//! State never grows; a packet with a status must be whole in the buffer (`want`, at most 16 MiB
+//! and only as far as bytes really arrive, as the header's length is the bound from below).
 
 use super::lenenc::{self, Fields};
 use super::ok::{OkPacket, PROGRESS};
@@ -114,8 +114,8 @@ pub struct Seen {
 /// What stands after the passed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Too little is there to know: feed again when at least `want` bytes are in the buffer, counted
-    /// after the passed ones.
+    /// Too little is there to know: feed again when at least `want` bytes are in the buffer,
+    /// counted after the passed ones.
     Read {
         /// At least one more than there are.
         want: usize,
@@ -187,8 +187,8 @@ pub struct Facts {
     pub rows: u64,
     /// All bytes passed on or shown in [`Next::Status`], headers included.
     pub bytes: u64,
-    /// Where the status word of the EOF packet after the columns stands, counted from the first byte
-    /// of the reply; only where EOF packets are used, and of the latest result.
+    /// Where the status word of the EOF packet after the columns stands, counted from the first
+    /// byte of the reply; only where EOF packets are used, and of the latest result.
     pub columns_status_at: Option<u64>,
     /// A cursor was opened; no rows came.
     pub cursor: bool,

@@ -78,8 +78,8 @@ impl Cache {
         self.qcache_unswept()
     }
 
-    /// The same without looking at every entry first: entries that are out of date and not yet found
-    /// so count as if they were not.
+    /// The same without looking at every entry first: entries that are out of date and not yet
+    /// found so count as if they were not.
     #[must_use]
     pub fn qcache_unswept(&self) -> Qcache {
         let totals = self.sums();

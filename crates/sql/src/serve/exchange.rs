@@ -3,9 +3,9 @@
 //!
 //! What the packets say of the session is taken in on the way; what of them only the door asked for
 //! is taken out. A reply that is being stored is pushed into its fill as it passes. How it fails:
-//! the client does not take its reply (if the statement writes, the rest of the reply is awaited and
-//! settled, otherwise the session ends at once), the server is gone or sends nonsense (the session
-//! ends with what is pending left to the orphans).
+//! the client does not take its reply (if the statement writes, the rest of the reply is awaited
+//! and settled, otherwise the session ends at once), the server is gone or sends nonsense (the
+//! session ends with what is pending left to the orphans).
 
 use std::io::IoSlice;
 use std::time::Instant;

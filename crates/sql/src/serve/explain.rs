@@ -1,5 +1,5 @@
-//! `EXPLAIN CACHE`: what becomes of a statement in this session, by the same decisions as when it is
-//! sent, without sending it.
+//! `EXPLAIN CACHE`: what becomes of a statement in this session, by the same decisions as when it
+//! is sent, without sending it.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

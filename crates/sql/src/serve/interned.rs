@@ -1,8 +1,8 @@
 //! Texts by number: fingerprints and accounts. Exact: two texts never share a number.
 //!
 //! Asked only when a session's state changes, never on a hit. Bounded: when it is full, new texts
-//! get no number, and their sessions are not cached; numbers are never given anew, since keys of the
-//! cache hold them.
+//! get no number, and their sessions are not cached; numbers are never given anew, since keys of
+//! the cache hold them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

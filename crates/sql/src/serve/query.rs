@@ -72,8 +72,8 @@ impl Connection<'_> {
     }
 
     /// Has the server report the session's state anew, if that is wanted and the statement is one
-    /// for the cache. Only then: reports clear what `SHOW WARNINGS` and the like would tell, which a
-    /// SELECT for the cache clears too and never asks for.
+    /// for the cache. Only then: reports clear what `SHOW WARNINGS` and the like would tell, which
+    /// a SELECT for the cache clears too and never asks for.
     pub(super) async fn track_for(&mut self, text: &[u8]) -> Result<(), Left> {
         if self.session.serving() != Serving::Ask {
             return Ok(());

@@ -2,9 +2,9 @@
 //! however the session ends; and what waits for an XA decision.
 //!
 //! Dropped with slots still pending (the server's link broke, the client left within a transaction,
-//! the task was dropped), the outcome is not known: the slots go to the orphans, which end them once
-//! the server's thread of this session is gone. Until then nothing of these tables is served. In
-//! doubt tables stay pending too long, never too short.
+//! the task was dropped), the outcome is not known: the slots go to the orphans, which end them
+//! once the server's thread of this session is gone. Until then nothing of these tables is served.
+//! In doubt tables stay pending too long, never too short.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -22,10 +22,10 @@ pub struct StatusWords {
 impl StatusWords {
     /// Completes a stored result: appends `packet` (the whole packet of
     /// [`Next::Status`](super::Next::Status) with [`Kind::RowsEnd`](super::Kind::RowsEnd) and
-    /// `last`) to the passed bytes in `stored`, without its changes, and says where the status words
-    /// are. `None`: this is no result that can be served again, and `stored` is as it was: several
-    /// results, a cursor, warnings, a file, reports of progress, a statement prepared again, not all
-    /// passed bytes in `stored`, or above 4 GiB.
+    /// `last`) to the passed bytes in `stored`, without its changes, and says where the status
+    /// words are. `None`: this is no result that can be served again, and `stored` is as it was:
+    /// several results, a cursor, warnings, a file, reports of progress, a statement prepared
+    /// again, not all passed bytes in `stored`, or above 4 GiB.
     #[must_use]
     pub fn seal(
         facts: &Facts,
