@@ -112,7 +112,8 @@ fn definers(shop: &Shop) {
         "CREATE SQL SECURITY DEFINER VIEW shown AS SELECT SUM(v) AS s FROM t",
         "CREATE SQL SECURITY INVOKER VIEW hidden AS SELECT SUM(v) AS s FROM t",
     ]);
-    let mut user = account(shop, "viewer", &["SELECT ON defined.shown", "SELECT ON defined.hidden"]);
+    let mut user =
+        account(shop, "viewer", &["SELECT ON defined.shown", "SELECT ON defined.hidden"]);
     user.run(&["USE defined"]);
     fresh.warm("SELECT s FROM shown");
     fresh.warm("SELECT s FROM hidden");
