@@ -5,7 +5,7 @@
 //! some ten kilobytes). It never grants what the server did not: changes are made after its OK.
 
 use menshen_sql_core::surface::{
-    Answer, Effect, Format, Native, Patch, Plan as Course, Step, View, look,
+    Answer, Effect, Format, Native, Patch, Plan as Course, Step, View, look, without_keywords,
 };
 use menshen_sql_core::wire::column::Column;
 use menshen_sql_core::wire::lenenc::Fields;
@@ -77,6 +77,17 @@ impl Connection<'_> {
         };
         look(text, &view)?;
         self.viewed(|view| look(text, view))
+    }
+
+    /// The command without the query cache's keywords, for a server that has removed them.
+    pub(super) fn without_keywords(&self, code: u8, text: &[u8]) -> Option<Vec<u8>> {
+        if self.native() == Native::Known {
+            return None;
+        }
+        let known = without_keywords(text, self.session.mode())?;
+        let mut bytes = Vec::with_capacity(known.len() + 8);
+        build::command(code, &known, &mut bytes);
+        Some(bytes)
     }
 
     fn native(&self) -> Native {
