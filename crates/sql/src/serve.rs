@@ -320,6 +320,3 @@ const UNTRACKED: Serving = Serving::No(Reason::NoTracking);
 const PREPARED_BYTES_MAX: usize = 4 << 20;
 /// The buffer of a command stays with its session up to this size.
 const COMMAND_KEPT: usize = 8 << 10;
-
-#[cfg(test)]
-mod tests;

@@ -55,56 +55,48 @@ fn nothing_is_served_before_the_server_reports() {
 /// Statements by which a session is served less, and those that undo it.
 #[test]
 fn doubts_and_their_ends() {
-    let rows: &[(&str, Option<u16>, Serving, &str, Option<u16>, Serving)] = &[
-        ("lock tables t read", OK, Serving::No(Reason::LockedTables), "unlock tables", OK, YES),
+    type Step = (&'static str, Option<u16>, Serving);
+    let rows: &[(Step, Step)] = &[
+        (("lock tables t read", OK, Serving::No(Reason::LockedTables)), ("unlock tables", OK, YES)),
         (
-            "lock tables t read",
-            OK,
-            Serving::No(Reason::LockedTables),
-            "begin",
-            OPEN,
-            Serving::Opens,
+            ("lock tables t read", OK, Serving::No(Reason::LockedTables)),
+            ("begin", OPEN, Serving::Opens),
         ),
-        ("lock tables t read", None, YES, "unlock tables", OK, YES),
+        (("lock tables t read", None, YES), ("unlock tables", OK, YES)),
         (
-            "set timestamp=5",
-            OK,
-            Serving::No(Reason::FixedTimestamp),
-            "set timestamp=default",
-            OK,
-            YES,
-        ),
-        ("set timestamp=5", None, Serving::No(Reason::FixedTimestamp), "set timestamp=0", OK, YES),
-        (
-            "set transaction isolation level read uncommitted",
-            OK,
-            Serving::No(Reason::Isolation),
-            "select a from t",
-            OK,
-            Serving::Ask,
+            ("set timestamp=5", OK, Serving::No(Reason::FixedTimestamp)),
+            ("set timestamp=default", OK, YES),
         ),
         (
-            "set transaction isolation level read uncommitted",
-            OK,
-            Serving::No(Reason::Isolation),
-            "select 1",
-            OK,
-            Serving::No(Reason::Isolation),
+            ("set timestamp=5", None, Serving::No(Reason::FixedTimestamp)),
+            ("set timestamp=0", OK, YES),
         ),
         (
-            "set statement lc_time_names='de_DE' for select 1",
-            OK,
-            Serving::Ask,
-            "do 1",
-            OK,
-            Serving::Ask,
+            (
+                "set transaction isolation level read uncommitted",
+                OK,
+                Serving::No(Reason::Isolation),
+            ),
+            ("select a from t", OK, Serving::Ask),
         ),
-        ("set session_track_system_variables=''", OK, Serving::Ask, "do 1", OK, Serving::Ask),
-        ("xa start 'a'", OPEN, Serving::No(Reason::InTransaction), "xa commit 'a'", OK, YES),
-        ("begin", OPEN, Serving::Opens, "commit", OK, YES),
-        ("set autocommit=0", Some(0), Serving::Opens, "set autocommit=1", OK, YES),
+        (
+            (
+                "set transaction isolation level read uncommitted",
+                OK,
+                Serving::No(Reason::Isolation),
+            ),
+            ("select 1", OK, Serving::No(Reason::Isolation)),
+        ),
+        (
+            ("set statement lc_time_names='de_DE' for select 1", OK, Serving::Ask),
+            ("do 1", OK, Serving::Ask),
+        ),
+        (("set session_track_system_variables=''", OK, Serving::Ask), ("do 1", OK, Serving::Ask)),
+        (("xa start 'a'", OPEN, Serving::No(Reason::InTransaction)), ("xa commit 'a'", OK, YES)),
+        (("begin", OPEN, Serving::Opens), ("commit", OK, YES)),
+        (("set autocommit=0", Some(0), Serving::Opens), ("set autocommit=1", OK, YES)),
     ];
-    for (first, first_status, then, second, second_status, at_last) in rows {
+    for ((first, first_status, then), (second, second_status, at_last)) in rows {
         let mut session = session();
         run(&mut session, first, *first_status);
         assert_eq!(session.serving(), *then, "{first}");

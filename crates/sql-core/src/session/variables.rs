@@ -16,7 +16,7 @@ use crate::lexer::{Dialect, Server};
 #[derive(Debug, Default, Clone)]
 pub struct Variables {
     /// Sorted by name; names in lower case.
-    known: Vec<(Box<[u8]>, Box<[u8]>)>,
+    known: Vec<(Name, Box<[u8]>)>,
 }
 
 impl Variables {
@@ -78,6 +78,9 @@ impl Variables {
         }
     }
 }
+
+/// In lower case.
+type Name = Box<[u8]>;
 
 /// The statement that makes the server report: once what shapes results, from then on every change.
 ///

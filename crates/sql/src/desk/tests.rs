@@ -80,6 +80,7 @@ fn set() -> Set {
         writes: Effect::default(),
         read_writes: Effect::default(),
         transactional: true,
+        demands: false,
     };
     let insight = Insight {
         cache: Arc::clone(&cache),

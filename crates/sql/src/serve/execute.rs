@@ -11,7 +11,7 @@ use menshen_sql_core::lexer::Mode;
 use menshen_sql_core::session::{Protocol, Serving, Session};
 use menshen_sql_core::wire::command::{Execute, LAST_STATEMENT};
 use menshen_sql_core::wire::prepared::Forward;
-use menshen_sql_core::wire::{Command, Prepared, Reply, build};
+use menshen_sql_core::wire::{Command, Prepared, Reply, build, command};
 
 use super::Connection;
 use super::exchange::Rest;
@@ -81,6 +81,11 @@ impl Connection<'_> {
             mode: self.session.mode(),
             fingerprint: self.session.fingerprint().filter(|_| !self.is_off()),
         };
+        let known = match rest {
+            Rest::NOTHING => self.without_keywords(command::PREPARE, text),
+            _ => None,
+        };
+        let bytes = known.as_deref().unwrap_or(bytes);
         let ended = self.exchange(bytes, rest, Reply::Prepared, Plan::nothing()).await?;
         match ended.facts.prepared {
             // Of a long text only the head is known: it is not kept.

@@ -63,7 +63,7 @@ impl Connection<'_> {
             Serving::No(reason) => Some(reason),
             Serving::Yes { .. } | Serving::Opens | Serving::Ask => None,
         };
-        let why = self.shared.closed().or(off).or(session).or(judged.err());
+        let why = self.shared.closed().or(off).or(session).or_else(|| judged.err());
         let entry = self.entry(text);
         let verdict = match (&why, &entry) {
             (Some(_), _) => report::Verdict::NotCached,

@@ -136,7 +136,7 @@ impl Connection<'_> {
         if self.session.serving() == super::UNTRACKED {
             return self.plan_untracked(planned.text);
         }
-        let mode = planned.binding.map_or(self.session.mode(), |binding| binding.mode);
+        let mode = planned.binding.map_or_else(|| self.session.mode(), |binding| binding.mode);
         let first = read(planned.text, mode);
         if first.is(Flag::Several) {
             let all: Vec<Statement<'_>> = statements(planned.text, mode).collect();
@@ -216,7 +216,7 @@ impl Connection<'_> {
         let mut slots = Vec::new();
         for target in statement.targets.iter().filter(|one| one.what == What::WriteLock) {
             let qualifier = target.qualifier.map(|qualifier| qualifier.bytes());
-            let database = qualifier.as_deref().or(self.session.database());
+            let database = qualifier.as_deref().or_else(|| self.session.database());
             let Some(database) = database else { continue };
             slots.push(slot(&catalog.canonical(database, &target.name.bytes())));
         }

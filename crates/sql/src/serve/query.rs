@@ -4,7 +4,7 @@ use menshen_sql_core::judge::CacheType;
 use menshen_sql_core::session::{Effective, Protocol, Serving};
 use menshen_sql_core::statement::{Flag, read};
 use menshen_sql_core::surface::stripped;
-use menshen_sql_core::wire::Reply;
+use menshen_sql_core::wire::{Reply, command};
 
 use super::Connection;
 use super::exchange::Rest;
@@ -56,7 +56,8 @@ impl Connection<'_> {
         if plan.intent.diagnostics {
             self.replay().await?;
         }
-        self.forward(bytes, Rest::NOTHING, Reply::Results, plan).await
+        let known = self.without_keywords(command::QUERY, text);
+        self.forward(known.as_deref().unwrap_or(bytes), Rest::NOTHING, Reply::Results, plan).await
     }
 
     /// Has the server report the session's state anew, if that is wanted and the statement is one

@@ -24,7 +24,7 @@ use crate::cache::Invalidation;
 
 impl Connection<'_> {
     /// Before the command is sent.
-    pub(super) fn begin(&mut self, plan: &mut Plan) {
+    pub(super) fn begin(&mut self, plan: &Plan) {
         let transaction = self.session.transaction_mut();
         if let Some(now) = plan.opens {
             transaction.take_snapshot(now);

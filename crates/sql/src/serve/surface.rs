@@ -5,7 +5,7 @@
 //! some ten kilobytes). It never grants what the server did not: changes are made after its OK.
 
 use menshen_sql_core::surface::{
-    Answer, Effect, Format, Native, Patch, Plan as Course, Step, View, look,
+    Answer, Effect, Format, Native, Patch, Plan as Course, Step, View, look, without_keywords,
 };
 use menshen_sql_core::wire::column::Column;
 use menshen_sql_core::wire::lenenc::Fields;
@@ -54,7 +54,7 @@ impl Connection<'_> {
     }
 
     /// How an execution of this text in the binary protocol is patched, if it is.
-    pub(super) fn patch_of_execution(&mut self, text: &[u8]) -> Option<(Course, Patch)> {
+    pub(super) fn patch_of_execution(&self, text: &[u8]) -> Option<(Course, Patch)> {
         match self.course(text)? {
             (course, Step::Send { statement, patch: Some(patch) }) if statement == text => {
                 Some((course, patch.of(Format::Binary)))
@@ -63,7 +63,7 @@ impl Connection<'_> {
         }
     }
 
-    fn course(&mut self, text: &[u8]) -> Option<(Course, Step)> {
+    fn course(&self, text: &[u8]) -> Option<(Course, Step)> {
         // With counters of nothing, to see whether it is any business of the surface.
         let globals = self.shared.globals();
         let view = View {
@@ -77,6 +77,17 @@ impl Connection<'_> {
         };
         look(text, &view)?;
         self.viewed(|view| look(text, view))
+    }
+
+    /// The command without the query cache's keywords, for a server that has removed them.
+    pub(super) fn without_keywords(&self, code: u8, text: &[u8]) -> Option<Vec<u8>> {
+        if self.native() == Native::Known {
+            return None;
+        }
+        let known = without_keywords(text, self.session.mode())?;
+        let mut bytes = Vec::with_capacity(known.len() + 8);
+        build::command(code, &known, &mut bytes);
+        Some(bytes)
     }
 
     fn native(&self) -> Native {

@@ -91,9 +91,14 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn open(server: &Mariadb, user: &str, password: &str) -> Self {
+        Self::at(&server.upstream(), user, password)
+    }
+
+    /// Of a server or door that listens there.
+    pub(crate) fn at(upstream: &Upstream, user: &str, password: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let account = Account { user: user.to_owned(), password: password.to_owned() };
-        let client = runtime.block_on(Client::connect(&server.upstream(), &account)).unwrap();
+        let client = runtime.block_on(Client::connect(upstream, &account)).unwrap();
         Self { runtime, client }
     }
 
@@ -102,6 +107,15 @@ impl Session {
             if let Err(error) = self.runtime.block_on(self.client.query(statement, 1000)) {
                 panic!("{statement}: {error:?}");
             }
+        }
+    }
+
+    /// What the server says no to: its error, as text.
+    #[allow(dead_code, reason = "not every test that uses this module asks")]
+    pub(crate) fn refusal(&mut self, text: &str) -> String {
+        match self.runtime.block_on(self.client.query(text, 1000)) {
+            Ok(_) => String::new(),
+            Err(error) => format!("{error:?}"),
         }
     }
 
