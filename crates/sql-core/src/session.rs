@@ -425,6 +425,7 @@ impl Session {
             self.doubts.opaque |= !self.doubts.unnamed;
             self.doubts.stale = true;
         }
+        self.doubts.unnamed |= intent.runs_routine && self.server.dialect == Dialect::Mariadb;
         self.doubts.opaque |= !ok && intent.several && !intent.changes.is_empty();
         if intent.consumes_isolation && self.doubts.next_isolation && !self.in_transaction() && ok {
             self.doubts.next_isolation = false;

@@ -31,7 +31,10 @@ fn variables(shop: &Shop) {
     ]);
     for (statement, set) in [
         ("SELECT t FROM times", "SET time_zone='+05:30'"),
-        ("SELECT UNIX_TIMESTAMP(t) FROM times WHERE t='2024-01-31 12:00'", "SET time_zone='+02:00'"),
+        (
+            "SELECT UNIX_TIMESTAMP(t) FROM times WHERE t='2024-01-31 12:00'",
+            "SET time_zone='+02:00'",
+        ),
         ("SELECT x FROM times", "SET NAMES latin1"),
         ("SELECT x FROM times", "SET character_set_results=latin1"),
         ("SELECT x='É' FROM times", "SET NAMES utf8mb4 COLLATE utf8mb4_bin"),
@@ -364,7 +367,10 @@ fn idle(shop: &Shop) {
         std::thread::sleep(Duration::from_millis(50));
     }
     assert!(shop.hits() - hits > 20);
-    assert_eq!(fresh.reader.one("SELECT CONNECTION_ID()").unwrap(), fresh.reader.thread.to_string());
+    assert_eq!(
+        fresh.reader.one("SELECT CONNECTION_ID()").unwrap(),
+        fresh.reader.thread.to_string()
+    );
 }
 
 fn user_variables(shop: &Shop) {

@@ -141,11 +141,14 @@ fn prepared(shop: &Shop) {
     }
     fresh.changes(ALL, &["EXECUTE IMMEDIATE 'UPDATE t SET v={n} WHERE id=2'"]);
     fresh.changes(ALL, &["PREPARE p FROM 'UPDATE t SET v={n} WHERE id=2'", "EXECUTE p"]);
-    fresh.changes(ALL, &[
-        "SET @text = CONCAT('UPDATE t SET v={n}', ' WHERE id=3')",
-        "PREPARE p FROM @text",
-        "EXECUTE p",
-    ]);
+    fresh.changes(
+        ALL,
+        &[
+            "SET @text = CONCAT('UPDATE t SET v={n}', ' WHERE id=3')",
+            "PREPARE p FROM @text",
+            "EXECUTE p",
+        ],
+    );
     fresh.changes(ALL, &["BEGIN NOT ATOMIC UPDATE t SET v={n} WHERE id=4; END"]);
 }
 

@@ -116,5 +116,4 @@ impl Shop {
     }
 }
 
-const ALWAYS: &[&str] =
-    &["--local-infile=1", "--max-allowed-packet=64M", "--query-cache-type=OFF"];
+const ALWAYS: &[&str] = &["--local-infile=1", "--max-allowed-packet=64M", "--query-cache-type=OFF"];

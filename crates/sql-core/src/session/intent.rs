@@ -22,6 +22,9 @@ pub struct Intent {
     pub changes: Vec<Change>,
     /// Whether a change that the server reports without a name makes the session opaque.
     pub opaque_if_unnamed: bool,
+    /// Whether a routine may run, which may make a temporary table that the server does not
+    /// report: MariaDB does not for `CREATE TEMPORARY TABLE … SELECT` in a routine.
+    pub runs_routine: bool,
     /// Whether `SET TRANSACTION` was for it, if no transaction is open when it has ended.
     pub consumes_isolation: bool,
     /// Whether it is several statements, of which some may have run when the reply is ERR.
@@ -89,6 +92,7 @@ impl Intent {
         turn: Turn::Goes,
         changes: Vec::new(),
         opaque_if_unnamed: false,
+        runs_routine: false,
         consumes_isolation: false,
         several: false,
         diagnostics: false,
@@ -101,6 +105,7 @@ impl Intent {
             turn: Turn::Anything,
             changes: [Change::TextsForgotten].into(),
             opaque_if_unnamed: true,
+            runs_routine: true,
             diagnostics: true,
             ..Self::NOTHING
         }
@@ -109,13 +114,11 @@ impl Intent {
     /// Of one statement in `session`.
     #[must_use]
     pub fn of(statement: &Statement<'_>, session: &Session) -> Self {
-        let unknown_call = statement
-            .calls
-            .iter()
-            .any(|call| matches!(call.role, CallRole::Unknown | CallRole::Procedure));
+        let unknown_call = has_unknown_call(statement);
         let mut intent = Self {
             turn: turn(statement),
             opaque_if_unnamed: opaque_if_unnamed(statement, unknown_call),
+            runs_routine: unknown_call || is_unfolded_by_the_server(statement),
             consumes_isolation: consumes_isolation(statement),
             diagnostics: unknown_call || asks_about_the_last(statement),
             ..Self::NOTHING
@@ -141,6 +144,7 @@ impl Intent {
             }
             whole.changes.extend(one.changes);
             whole.opaque_if_unnamed |= one.opaque_if_unnamed;
+            whole.runs_routine |= one.runs_routine;
             whole.consumes_isolation |= one.consumes_isolation;
             whole.diagnostics |= one.diagnostics && place == 0;
         }
@@ -189,6 +193,20 @@ fn opaque_if_unnamed(statement: &Statement<'_>, unknown_call: bool) -> bool {
     }
 }
 
+/// Whether it calls what is no built-in. A list of columns behind a written table's name is no call
+/// (nor is taken for one a function that has the name of the table it feeds).
+fn has_unknown_call(statement: &Statement<'_>) -> bool {
+    let mut lists: Vec<_> = statement.targets.iter().map(|target| target.name).collect();
+    statement.calls.iter().any(|call| match call.role {
+        CallRole::Procedure => true,
+        CallRole::Unknown => {
+            let list = lists.iter().position(|name| name.bytes() == call.name.bytes());
+            list.map(|place| lists.swap_remove(place)).is_none()
+        }
+        _ => false,
+    })
+}
+
 fn consumes_isolation(statement: &Statement<'_>) -> bool {
     match statement.kind {
         Kind::Insert | Kind::Replace | Kind::Update | Kind::Delete | Kind::Load => true,
@@ -201,14 +219,19 @@ fn consumes_isolation(statement: &Statement<'_>) -> bool {
 fn asks_about_the_last(statement: &Statement<'_>) -> bool {
     statement.is(Flag::Diagnostics)
         || statement.calls.iter().any(|call| call.role == CallRole::Diagnostic)
-        || matches!(
-            statement.kind,
-            Kind::Call
-                | Kind::Compound
-                | Kind::Unknown
-                | Kind::Execute { .. }
-                | Kind::ExecuteImmediate { .. }
-        )
+        || is_unfolded_by_the_server(statement)
+}
+
+/// Whether it runs statements that its text does not show, or not one by one.
+fn is_unfolded_by_the_server(statement: &Statement<'_>) -> bool {
+    matches!(
+        statement.kind,
+        Kind::Call
+            | Kind::Compound
+            | Kind::Unknown
+            | Kind::Execute { .. }
+            | Kind::ExecuteImmediate { .. }
+    )
 }
 
 fn changes(statement: &Statement<'_>, session: &Session, unknown_call: bool) -> Vec<Change> {

@@ -148,6 +148,27 @@ fn a_change_without_a_name_makes_opaque_unless_the_statement_is_understood() {
 }
 
 #[test]
+fn whatever_runs_a_routine_has_its_temporary_tables_counted_though_none_is_reported() {
+    for (text, asked) in [
+        ("call p()", true),
+        ("select f()", true),
+        ("do f(1)", true),
+        ("begin not atomic create temporary table t select 1; end", true),
+        ("execute immediate concat('create temporary', ' table t select 1')", true),
+        ("do 1; call p()", true),
+        ("insert into t (a) values (1)", false),
+        ("insert into t values (f(1))", true),
+        ("create table t (a int)", false),
+        ("select a from t", false),
+        ("set @x = 1", false),
+    ] {
+        let mut session = session();
+        run(&mut session, text, OK);
+        assert_eq!(session.is_miscounted(), asked, "{text}");
+    }
+}
+
+#[test]
 fn temporary_tables_that_are_known_are_no_reason_for_doubt() {
     let count = |flush: bool, made: u64| {
         let mut session = session();
