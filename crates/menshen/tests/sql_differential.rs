@@ -90,8 +90,8 @@ fn functions_and_keywords() {
 fn statements_of_the_servers_own_tests() {
     let Some(files) = suite::files(scaled(40)) else { return };
     let Some(mut oracle) = Oracle::start() else { return };
-    for file in files {
-        suite::live(&mut oracle, &file);
+    for (number, file) in files.iter().enumerate() {
+        suite::live(&mut oracle, file, number);
     }
     report("the server's own tests", &oracle.seen);
 }

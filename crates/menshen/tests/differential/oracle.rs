@@ -134,7 +134,7 @@ impl Oracle {
     /// An empty database of this name, and sessions in it.
     pub(crate) fn fresh(&mut self, database: &str) {
         self.forget();
-        self.maker.run(&format!("CREATE OR REPLACE DATABASE {database}"));
+        self.maker.run(&format!("CREATE DATABASE {database}"));
         self.maker.run(&format!("USE {database}"));
         self.maker.run("SET max_statement_time=1, lock_wait_timeout=2");
         self.session(Some(database), "", "utf8mb4");

@@ -27,8 +27,10 @@ pub(crate) fn files(count: usize) -> Option<Vec<PathBuf>> {
 }
 
 /// Lives through a file: tables are made, reads and writes are checked.
-pub(crate) fn live(oracle: &mut Oracle, file: &Path) {
-    oracle.fresh("suite");
+pub(crate) fn live(oracle: &mut Oracle, file: &Path, number: usize) {
+    // A file that some SELECT wrote keeps the server from dropping a database.
+    let database = &format!("suite{number}");
+    oracle.fresh(database);
     let text = String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned();
     let mut checked = 0;
     for statement in statements(&text) {
@@ -41,15 +43,16 @@ pub(crate) fn live(oracle: &mut Oracle, file: &Path) {
             "INSERT" | "REPLACE" | "UPDATE" | "DELETE" if checked < CHECKED_MAX => {
                 checked += 1;
                 oracle.check_write(statement.as_bytes());
-                oracle.make(&statement, "suite");
+                oracle.make(&statement, database);
             }
-            "INSERT" | "REPLACE" | "UPDATE" | "DELETE" => oracle.make(&statement, "suite"),
+            "INSERT" | "REPLACE" | "UPDATE" | "DELETE" => oracle.make(&statement, database),
             "CREATE" | "DROP" | "ALTER" | "TRUNCATE" if is_harmless(&statement) => {
-                oracle.make(&statement, "suite");
+                oracle.make(&statement, database);
             }
             _ => {}
         }
     }
+    oracle.make(&format!("DROP DATABASE {database}"), "d1");
 }
 
 /// Statements that stand for themselves.
