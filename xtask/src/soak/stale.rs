@@ -2,8 +2,8 @@
 //!
 //! Writers of every kind (see `bench/sqlload`) go through the door and straight to the server; the
 //! binary log reaches the door over a link that delays it; server, door and the link are killed in
-//! turn. Then the same checker looks at a fault that was planted: a door told to be the only one
-//! while others write beside it. It has to find that, or its silence before means nothing.
+//! turn. Then the same checker looks at a fault that was planted: a door told to be the only one while
+//! others write beside it. It has to find that, or its silence before means nothing.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -51,7 +51,7 @@ fn judge(told: &Value, planted: &Value) -> Result<(), String> {
     let number = |value: &Value, key: &str| value[key].as_u64().unwrap_or(0);
     if number(told, "violations") > 0 {
         Err(format!("{} answers were too old: {}", told["violations"], told["shown"]))
-    } else if number(told, "hits_since_last_start") == 0 || number(told, "writes") == 0 {
+    } else if number(told, "hits") == 0 || number(told, "writes") == 0 {
         Err("nothing was answered from the cache, or nothing written: this shows nothing".into())
     } else if number(planted, "violations") == 0 {
         Err("the planted fault was not found: the checker shows nothing".to_owned())
@@ -261,8 +261,7 @@ const PLANTED_SECONDS: u32 = 6;
 const PLANTED_BOUND_MS: u32 = 20;
 /// `follow_silence_ms_max`: a follower that hears nothing for longer makes the door stop answering.
 const SILENCE_MS: u32 = 1000;
-/// The door's own promise is the silence and the settling after it; the rest is the checker's
-/// clock.
+/// The door's own promise is the silence and the settling after it; the rest is the checker's clock.
 const BOUND_MS: u32 = 1500;
 const SETTINGS: &[&str] = &[
     "--skip-networking=0",

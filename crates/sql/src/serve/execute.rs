@@ -11,7 +11,7 @@ use menshen_sql_core::lexer::Mode;
 use menshen_sql_core::session::{Protocol, Serving, Session};
 use menshen_sql_core::wire::command::{Execute, LAST_STATEMENT};
 use menshen_sql_core::wire::prepared::Forward;
-use menshen_sql_core::wire::{Command, Prepared, Reply, build, command};
+use menshen_sql_core::wire::{Command, Prepared, Reply, build};
 
 use super::Connection;
 use super::exchange::Rest;

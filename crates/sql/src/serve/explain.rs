@@ -131,6 +131,7 @@ fn code_of(absence: Absence) -> &'static str {
         Absence::Stale(_) => "stale",
         Absence::Pending(_) => "pending",
         Absence::Snapshot(_) => "snapshot",
+        Absence::Unopened => "unopened",
         Absence::Expired => "expired",
         Absence::Off => "off",
     }

@@ -5,7 +5,7 @@
 //! some ten kilobytes). It never grants what the server did not: changes are made after its OK.
 
 use menshen_sql_core::surface::{
-    Answer, Effect, Format, Native, Patch, Plan as Course, Step, View, look, without_keywords,
+    Answer, Effect, Format, Native, Patch, Plan as Course, Step, View, look,
 };
 use menshen_sql_core::wire::column::Column;
 use menshen_sql_core::wire::lenenc::Fields;
