@@ -7,8 +7,7 @@
 //! makes those decisions true:
 //!
 //! 1. a write is pending ([`writes`]) before its bytes go to the server, and settled before the
-//! last
-//!    packet of its reply goes to the client ([`settle`]);
+//!    last packet of its reply goes to the client ([`settle`]);
 //! 2. a fill is stamped before its SELECT goes to the server, and the catalog its tables were found
 //!    with must still be the current one after the stamp ([`plan`]);
 //! 3. a snapshot's moment is taken before the read that opens it is sent.
