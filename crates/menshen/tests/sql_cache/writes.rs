@@ -67,8 +67,8 @@ fn carried(shop: &Shop) {
         "CREATE PROCEDURE add_one(n INT) INSERT INTO t (v) VALUES (n)",
         "CREATE PROCEDURE by_text(n INT) EXECUTE IMMEDIATE 'INSERT INTO t (v) VALUES (?)' USING n",
         "CREATE PROCEDURE outer_one(n INT) CALL add_one(n)",
-        "CREATE FUNCTION put(n INT) RETURNS INT DETERMINISTIC BEGIN INSERT INTO log (n) VALUES (n); \
-         RETURN n; END",
+        "CREATE FUNCTION put(n INT) RETURNS INT DETERMINISTIC BEGIN INSERT INTO log (n) VALUES \
+         (n); RETURN n; END",
         "CREATE TABLE part1 (a INT) ENGINE=MyISAM",
         "CREATE TABLE part2 (a INT) ENGINE=MyISAM",
         "CREATE TABLE merged (a INT) ENGINE=MERGE UNION=(part1, part2) INSERT_METHOD=LAST",
