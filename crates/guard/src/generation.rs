@@ -51,8 +51,8 @@ pub(crate) struct Current<'a> {
 }
 
 impl Generation {
-    /// Opens and makes everything `config` needs. `current` is what it takes over. `shelf` is what the keeper
-    /// has stored, and what is served now.
+    /// Opens and makes everything `config` needs. `current` is what it takes over. `shelf` is what
+    /// the keeper has stored, and what is served now.
     pub(crate) fn prepare(
         config: Config,
         number: u64,
@@ -102,8 +102,8 @@ impl Generation {
         })
     }
 
-    /// Takes over what is shared: steers new connections to this generation's workers, where the sockets outnumber them or
-    /// did so for `before` workers.
+    /// Takes over what is shared: steers new connections to this generation's workers, where the
+    /// sockets outnumber them or did so for `before` workers.
     pub(crate) fn steer(&self, before: u32) -> Result<(), GuardError> {
         for door in &self.doors {
             let more = door.made() > usize::try_from(self.workers).unwrap_or(usize::MAX);

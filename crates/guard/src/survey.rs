@@ -18,8 +18,8 @@ use crate::php::pool::PoolPlan;
 use crate::shelf;
 use crate::{sites, sql};
 
-/// Everything about certificates, sites and sql door of `config`, whose paths are absolute, that will not
-/// work here and now.
+/// Everything about certificates, sites and sql door of `config`, whose paths are absolute, that
+/// will not work here and now.
 #[must_use]
 pub fn survey(config: &Config) -> Vec<Finding> {
     let mut findings = shelf::survey(config);

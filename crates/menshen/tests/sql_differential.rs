@@ -1,5 +1,5 @@
-//! The decision table against a real MariaDB: a statement that we would cache is one that the server
-//! accepts as a read, it opens no table that we do not depend on, and it answers the same to
+//! The decision table against a real MariaDB: a statement that we would cache is one that the
+//! server accepts as a read, it opens no table that we do not depend on, and it answers the same to
 //! everybody; a write locks no table that we did not say.
 //!
 //! Statements come from a grammar, from mutations of it, from every function and keyword the server

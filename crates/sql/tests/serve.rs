@@ -43,8 +43,8 @@ impl Bench {
         root.run(
             "CREATE DATABASE t;; CREATE USER door@localhost IDENTIFIED BY 'geheim';; \
              GRANT ALL ON *.* TO door@localhost;; CREATE USER anna@localhost IDENTIFIED BY 'a';; \
-             GRANT ALL ON *.* TO anna@localhost WITH GRANT OPTION;; CREATE TABLE t.x (id INT PRIMARY KEY, v INT) \
-             ENGINE=InnoDB;; INSERT INTO t.x VALUES (1, 1), (2, 2)",
+             GRANT ALL ON *.* TO anna@localhost WITH GRANT OPTION;; CREATE TABLE t.x (id INT \
+             PRIMARY KEY, v INT) ENGINE=InnoDB;; INSERT INTO t.x VALUES (1, 1), (2, 2)",
         );
         let mut config = Sql {
             upstream: SqlAddress::Unix(server.socket()),

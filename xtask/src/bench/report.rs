@@ -313,12 +313,13 @@ const METHOD: &str = "\
   on the disk, everybody's temporary folders included; sockets and files in memory do not count
   (`wchar` would count every record OpenSSL writes to a socket). Nothing when the disk is tmpfs.
 - Memory in `offload` is `Pss` of all processes of the server: shared pages once.
-- `sql`: sysbench and all servers share the processors, none is pinned; the ratio is queries a second
-  divided by the rival's, or haproxy's processor time a query divided by ours. Statements that repeat
-  are the same text each time (1,000 of each kind); every other one holds a number no run had before.
-  Both proxies reach the server without cache through its unix socket. The canned responder answers
-  without looking: the limit of what a client on this machine can ask. Latencies of `readonly` are
-  those of 14 statements. Memory of an entry is the growth of private memory, whole processes.
+- `sql`: sysbench and all servers share the processors, none is pinned; the ratio is queries a
+  second divided by the rival's, or haproxy's processor time a query divided by ours. Statements
+  that repeat are the same text each time (1,000 of each kind); every other one holds a number no
+  run had before. Both proxies reach the server without cache through its unix socket. The canned
+  responder answers without looking: the limit of what a client on this machine can ask. Latencies
+  of `readonly` are those of 14 statements. Memory of an entry is the growth of private memory,
+  whole processes.
 - Differences below about 15 % are noise. Requests in flight when the time is up are finished and
   counted, so processor time and count belong together.
 - TLS 1.3, AES-256-GCM, X25519, ECDSA P-256 on all sides; HTTP/1.1; no access log on either side.

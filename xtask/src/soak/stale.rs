@@ -2,8 +2,8 @@
 //!
 //! Writers of every kind (see `bench/sqlload`) go through the door and straight to the server; the
 //! binary log reaches the door over a link that delays it; server, door and the link are killed in
-//! turn. Then the same checker looks at a fault that was planted: a door told to be the only one while
-//! others write beside it. It has to find that, or its silence before means nothing.
+//! turn. Then the same checker looks at a fault that was planted: a door told to be the only one
+//! while others write beside it. It has to find that, or its silence before means nothing.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -33,12 +33,12 @@ pub(super) fn run(
     let planted = arena.planted()?;
     let verdict = judge(&told, &planted);
     let text = format!(
-        "# soak stale, {when}\n\n{machine}\n`cargo xtask soak stale --seconds {seconds}`: one writer \
-         for each of {} ways to write through the door and as many straight to the server, \
+        "# soak stale, {when}\n\n{machine}\n`cargo xtask soak stale --seconds {seconds}`: one \
+         writer for each of {} ways to write through the door and as many straight to the server, \
          {READERS} readers through the door; disasters in turn every {} s. A write beside the door \
          has to be seen after {BOUND_MS} ms at the latest; one through the door at once.\n\n{}\n\n\
-         ## A planted fault\n\nA door told `without_binlog = \"sole-door\"` while others write beside \
-         it, {PLANTED_SECONDS} s; what is older than {PLANTED_BOUND_MS} ms counts.\n\n{}\n",
+         ## A planted fault\n\nA door told `without_binlog = \"sole-door\"` while others write \
+         beside it, {PLANTED_SECONDS} s; what is older than {PLANTED_BOUND_MS} ms counts.\n\n{}\n",
         told["scenarios"],
         TURN.as_secs(),
         table(&told, &disasters),
@@ -261,7 +261,8 @@ const PLANTED_SECONDS: u32 = 6;
 const PLANTED_BOUND_MS: u32 = 20;
 /// `follow_silence_ms_max`: a follower that hears nothing for longer makes the door stop answering.
 const SILENCE_MS: u32 = 1000;
-/// The door's own promise is the silence and the settling after it; the rest is the checker's clock.
+/// The door's own promise is the silence and the settling after it; the rest is the checker's
+/// clock.
 const BOUND_MS: u32 = 1500;
 const SETTINGS: &[&str] = &[
     "--skip-networking=0",

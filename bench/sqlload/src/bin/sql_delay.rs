@@ -2,8 +2,8 @@
 //!
 //!     sql_delay LISTEN_SOCKET SERVER_SOCKET DELAY_FILE
 //!
-//! DELAY_FILE holds milliseconds; it is read again with every piece, so the delay changes as the file
-//! does. A connection becomes a replica's with its COM_BINLOG_DUMP.
+//! DELAY_FILE holds milliseconds; it is read again with every piece, so the delay changes as the
+//! file does. A connection becomes a replica's with its COM_BINLOG_DUMP.
 
 #![expect(clippy::print_stderr, reason = "a command")]
 

@@ -4,7 +4,8 @@
 //!
 //! Prints one line of JSON: how long the writes took that found entries to drop and those that
 //! found none, and the slowest read of the other clients in the milliseconds around each, in
-//! microseconds. `payload` is the bytes of all statements and answers of one filling. The database `sbtest` has the tables `big` and `other` (id, c), see `bench sql`.
+//! microseconds. `payload` is the bytes of all statements and answers of one filling. The database
+//! `sbtest` has the tables `big` and `other` (id, c), see `bench sql`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command: output is its result")]
 
@@ -82,7 +83,8 @@ fn write_and_watch(
         empty.push(micros(begun));
     }
     Ok(format!(
-        "{{\"entries\":{filled},\"payload\":{payload},\"write_us\":{full:?},\"write_empty_us\":{empty:?},\
+        "{{\"entries\":{filled},\"payload\":{payload},\"write_us\":{full:?},\
+         \"write_empty_us\":{empty:?},\
          \"slowest_read_us\":{stalls:?},\"slowest_read_calm_us\":{calm:?}}}"
     ))
 }

@@ -3,9 +3,10 @@
 //!     sql_torture DOOR SERVER SECONDS BOUND_MS READERS
 //!
 //! DOOR and SERVER are `unix:PATH` or `HOST:PORT`; half of the scenarios are written through the
-//! door, half straight to the server; all are read through the door. Whoever started it kills servers
-//! and doors meanwhile: a link that breaks is made anew. Prints one JSON text; exit 1 if anything was
-//! older than allowed. The account is root without a password, the database `torture` is made anew.
+//! door, half straight to the server; all are read through the door. Whoever started it kills
+//! servers and doors meanwhile: a link that breaks is made anew. Prints one JSON text; exit 1 if
+//! anything was older than allowed. The account is root without a password, the database `torture`
+//! is made anew.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command: output is its result")]
 

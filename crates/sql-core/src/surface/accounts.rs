@@ -1,8 +1,8 @@
 //! What hits add to the server's statistics of users and clients (`userstat`): it never ran those
 //! statements, but its own query cache would have counted them (MDEV-4981).
 //!
-//! Only the columns that a hit changes, where they are named in a statement: `SELECT *` and
-//! `SHOW USER_STATISTICS` show the numbers of the server. The connections of the door are taken out of
+//! Only the columns that a hit changes, where they are named in a statement: `SELECT *` and `SHOW
+//! USER_STATISTICS` show the numbers of the server. The connections of the door are taken out of
 //! the numbers of their address. It cannot fail.
 
 use alloc::format;

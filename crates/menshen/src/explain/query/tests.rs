@@ -55,8 +55,8 @@ fn an_answer_in_words() {
         text(Asked::Door, &report),
         "statement  SELECT * FROM goods WHERE id = ?\nanswer     from the cache\ntable      \
          shop.goods\\x1b, changed 12 s ago by app@127.0.0.1 #12: UPDATE goods SET name = ?\n\
-         result     200 B (480 B in the cache), 5 s old, saves 1.2 ms\nso far     9 hits, 2 results \
-         stored, 1 of them for nothing\n"
+         result     200 B (480 B in the cache), 5 s old, saves 1.2 ms\nso far     9 hits, 2 \
+         results stored, 1 of them for nothing\n"
     );
     let why = Why { code: "no-table".into(), says: "reads no table".into(), hint: "n".into() };
     let refused = ExplainReport { why: Some(why), ..ExplainReport::default() };

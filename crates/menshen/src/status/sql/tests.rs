@@ -69,8 +69,8 @@ fn a_door_that_serves() {
          server's time saved\n           1.0 KiB of 64 MiB in 1 results, 0 prunes, 4 changes of \
          tables\nQcache     hits 900, inserts 3, not_cached 0, lowmem_prunes 0\n           \
          queries_in_cache 1, free_memory 0, free_blocks 0, total_blocks 0\nbinlog     followed, \
-         99 % of changes seen within 1.2 ms; 2 changes of others\nmost hits  900 hits, 3 stored, 1 min \
-         saved: select * from goods where id = ?\\x1b[31m\nrefused    7 times: reads no table \
+         99 % of changes seen within 1.2 ms; 2 changes of others\nmost hits  900 hits, 3 stored, 1 \
+         min saved: select * from goods where id = ?\\x1b[31m\nrefused    7 times: reads no table \
          (no-table)\n"
     );
 }

@@ -9,7 +9,8 @@ use crate::wire::{ErrPacket, packet};
 /// A greeting made from MySQL 8's documented layout: capabilities 0xdfffffff,
 /// caching_sha2_password.
 const MYSQL_8: &str = "0a 382e302e3336 00 08000000 0102030405060708 00 ffff ff 0200 ffdf 15
-    00000000000000000000 0910111213141516171819 20 00 63616368696e675f736861325f70617373776f7264 00";
+    00000000000000000000 0910111213141516171819 20 00
+    63616368696e675f736861325f70617373776f7264 00";
 
 #[test]
 fn a_greeting_of_mariadb() {
