@@ -64,7 +64,7 @@ impl Connection<'_> {
         reply: Reply,
         mut plan: Plan,
     ) -> Result<Ended, Left> {
-        self.begin(&mut plan);
+        self.begin(&plan);
         self.send(bytes, rest).await?;
         self.ghost.clear();
         let response = Response::new(reply, self.link.entered.server);

@@ -24,7 +24,7 @@ use crate::cache::Invalidation;
 
 impl Connection<'_> {
     /// Before the command is sent.
-    pub(super) fn begin(&mut self, plan: &mut Plan) {
+    pub(super) fn begin(&mut self, plan: &Plan) {
         let transaction = self.session.transaction_mut();
         if let Some(now) = plan.opens {
             transaction.take_snapshot(now);
@@ -78,7 +78,7 @@ impl Connection<'_> {
             self.session.schema(name);
         }
         self.settle_locks(plan, was_locked, status.is_some());
-        self.settle_xa(plan, &mut settled, status.is_some());
+        self.settle_xa(plan, &settled, status.is_some());
         self.tell(plan, &settled);
         if plan.delayed {
             self.writes.delay(std::mem::take(&mut settled.happened));
@@ -110,7 +110,7 @@ impl Connection<'_> {
         self.shared.versions.bump(&slots);
     }
 
-    fn settle_xa(&self, plan: &Plan, settled: &mut Settled, ok: bool) {
+    fn settle_xa(&self, plan: &Plan, settled: &Settled, ok: bool) {
         let Some((verb, xid)) = plan.xa.as_ref().filter(|_| ok) else { return };
         match verb {
             XaVerb::Prepare => self.shared.parked.park(xid, &settled.parked),

@@ -54,7 +54,7 @@ impl Connection<'_> {
     }
 
     /// How an execution of this text in the binary protocol is patched, if it is.
-    pub(super) fn patch_of_execution(&mut self, text: &[u8]) -> Option<(Course, Patch)> {
+    pub(super) fn patch_of_execution(&self, text: &[u8]) -> Option<(Course, Patch)> {
         match self.course(text)? {
             (course, Step::Send { statement, patch: Some(patch) }) if statement == text => {
                 Some((course, patch.of(Format::Binary)))
@@ -63,7 +63,7 @@ impl Connection<'_> {
         }
     }
 
-    fn course(&mut self, text: &[u8]) -> Option<(Course, Step)> {
+    fn course(&self, text: &[u8]) -> Option<(Course, Step)> {
         // With counters of nothing, to see whether it is any business of the surface.
         let globals = self.shared.globals();
         let view = View {
