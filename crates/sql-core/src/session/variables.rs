@@ -16,8 +16,11 @@ use crate::lexer::{Dialect, Server};
 #[derive(Debug, Default, Clone)]
 pub struct Variables {
     /// Sorted by name; names in lower case.
-    known: Vec<(Box<[u8]>, Box<[u8]>)>,
+    known: Vec<Pair>,
 }
+
+/// Name and value.
+type Pair = (Box<[u8]>, Box<[u8]>);
 
 impl Variables {
     /// Takes a report; whether the text of a fingerprint changes with it.
