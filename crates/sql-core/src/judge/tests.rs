@@ -185,7 +185,7 @@ fn what_is_cached_and_what_not() {
         ("select * from nowhere", "unknown-table"),
         ("select * from t1, nowhere", "unknown-table"),
         ("select * from dark.t1", "unknown-table"),
-        ("select * from json_table('[]', '$' columns (a int path '$')) j", "impure-function"),
+        ("select * from json_table('[]', '$' columns (a int path '$')) j", "no-table"),
         ("select * from seq", "sequence"),
         ("select * from far", "foreign-engine"),
         ("select * from vers", "versioned-table"),
