@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import tempfile
+import time
 
 module, host, port, user, password, database = sys.argv[1:7]
 driver = importlib.import_module(module)
@@ -32,6 +33,8 @@ cursor.execute(f"CREATE OR REPLACE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(
 cursor.executemany(f"INSERT INTO {table} VALUES (%s, %s, %s)",
                    [(1, "门神", b"\0\x1a\\'\xff"), (2, "it's", b""), (3, None, None)])
 link.commit()
+# The door learns a moment later from the server's log that the table is settled.
+time.sleep(0.5)
 other = connect()
 other.autocommit(True)
 reader = other.cursor()

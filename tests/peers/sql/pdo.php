@@ -18,6 +18,8 @@ foreach ([true, false] as $emulated) {
     foreach ([1 => "门神", 2 => "it's"] as $id => $text) {
         $put->execute([$id, $text]);
     }
+    // The door learns a moment later from the server's log that the table is settled.
+    usleep(500000);
     $get = $db->prepare('SELECT v FROM php_o WHERE id = :id');
     $read = function (int $id) use ($get) {
         $get->execute(['id' => $id]);
