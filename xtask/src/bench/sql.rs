@@ -21,12 +21,13 @@ use rivals::{Rivals, Target};
 pub(crate) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<Vec<Row>, String> {
     let rivals = Rivals::start(options, lab)?;
     let mut rows = Vec::new();
+    // First: what an entry costs is seen while memory is still as it was at the start.
+    if "invalidation".contains(&options.filter) {
+        rows.extend(probe::measure(options, lab, &rivals, report)?);
+    }
     for case in cases(options) {
         let samples = run_case(options, lab, &rivals, &case, report)?;
         rows.extend(rows_of(&case, &samples));
-    }
-    if "invalidation".contains(&options.filter) {
-        rows.extend(probe::measure(options, lab, &rivals, report)?);
     }
     Ok(rows)
 }
