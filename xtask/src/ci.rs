@@ -65,6 +65,7 @@ struct Step {
 
 fn run_steps(steps: &[&Step], after_failure: AfterFailure) -> Outcome {
     let mut outcome = Outcome::default();
+    let mut failures = Vec::new();
     for step in steps {
         if outcome.failed > 0 && after_failure == AfterFailure::Stop {
             outcome.not_run.push(step.name);
@@ -82,8 +83,13 @@ fn run_steps(steps: &[&Step], after_failure: AfterFailure) -> Outcome {
             Err(message) => {
                 outcome.failed += 1;
                 println!("== {}: failed in {secs:.1} s: {message}", step.name);
+                failures.push((step.name, message));
             }
         }
+    }
+    // Said once more at the end, in the words of Rust's test harness.
+    for (name, message) in failures {
+        println!("test ci::{name} ... FAILED\n    {message}");
     }
     outcome
 }
@@ -108,7 +114,9 @@ fn test() -> Result<(), String> {
         // nextest leaves documentation tests to cargo.
         // Real programs and real disks under full load: one that fails is tried again, and named
         // FLAKY in the closing lines when it then passes (docs/decisions/0026).
-        cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--retries", "2"])?;
+        // Lines of tests that passed would bury those of one that did not.
+        let tries = ["--no-fail-fast", "--retries", "2", "--status-level", "retry"];
+        cargo(&[&["nextest", "run", "--workspace"][..], &tries].concat())?;
         cargo(&["test", "--workspace", "--doc", "--quiet"])
     } else {
         cargo(&["test", "--workspace", "--no-fail-fast"])

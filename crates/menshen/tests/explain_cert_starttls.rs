@@ -91,7 +91,9 @@ fn mariadb() {
     command.arg("--no-defaults").arg(format!("--datadir={}", data.display()));
     let whoami =
         if rustix::process::geteuid().is_root() { "--user=root" } else { "--skip-name-resolve" };
+    let temporary = format!("--tmpdir={}", authority.folder.path().display());
     let output = command
+        .arg(&temporary)
         .args(["--auth-root-authentication-method=normal", "--skip-test-db", whoami])
         .output();
     assert!(output.as_ref().unwrap().status.success(), "{output:?}");
@@ -102,6 +104,7 @@ fn mariadb() {
             "--no-defaults",
             &format!("--datadir={}", data.display()),
             whoami,
+            &temporary,
         ]);
         command.arg(format!("--port={}", address.port())).arg("--bind-address=127.0.0.1");
         command.arg(format!("--socket={}", authority.path("socket").display()));

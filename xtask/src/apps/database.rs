@@ -52,17 +52,20 @@ impl Database {
         fs::create_dir_all(&data)
             .map_err(|e| format!("could not create {}: {e}", data.display()))?;
         lab.account.give(&folder)?;
+        // Servers that share one delete each other's temporary tables when they start.
+        let temporary = format!("--tmpdir={}", folder.display());
         let mut install = lab.account.command(&program("mariadb-install-db")?);
         install.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
         install.arg("--skip-test-db").arg(format!("--datadir={}", data.display()));
-        shell::spoken(&mut install)?;
+        shell::spoken(install.arg(&temporary))?;
 
         let ports = free_ports(2)?;
         let server_port = ports[0];
         let socket = folder.join("mariadb.sock");
         let log = folder.join("mariadb.log");
         let mut command = lab.account.command(&program("mariadbd")?);
-        command.arg("--no-defaults").args(SETTINGS).arg(format!("--port={server_port}"));
+        command.arg("--no-defaults").args(SETTINGS).arg(temporary);
+        command.arg(format!("--port={server_port}"));
         command.arg(format!("--datadir={}", data.display()));
         command.arg(format!("--socket={}", socket.display()));
         command.arg(format!("--pid-file={}", folder.join("mariadb.pid").display()));

@@ -35,7 +35,10 @@ impl Mariadb {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let data = format!("--datadir={}", folder.path().join("data").display());
+        // Servers that share a folder for temporary files delete each other's when they start.
+        let own = folder.path().to_owned();
         let mut command = Command::new(install);
+        command.env("TMPDIR", &own);
         command.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
         command.args(["--skip-test-db", "--innodb-log-file-size=8M", "--user=root", NO_AIO, &data]);
         let made = command.stdin(Stdio::null()).output().unwrap();
@@ -47,6 +50,7 @@ impl Mariadb {
         );
         let socket = format!("--socket={}", folder.path().join("sock").display());
         let mut command = Command::new(program);
+        command.env("TMPDIR", &own);
         command.args(["--no-defaults", "--user=root", "--skip-networking", &data, &socket]);
         command.args(["--innodb-buffer-pool-size=32M", NO_AIO]).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
