@@ -27,7 +27,7 @@ use crate::versions::Slot;
 pub use intent::{Change, Intent};
 pub use texts::{Effective, Texts};
 pub use transaction::{Outcome, Settled, Target, Transaction, Turn, Undo};
-pub use variables::{Variables, tracking};
+pub use variables::{Isolation, Variables, tracking};
 
 mod intent;
 mod texts;
@@ -181,11 +181,12 @@ impl Session {
 
     /// Whether READ UNCOMMITTED and SERIALIZABLE are out of the question.
     fn fresh_isolation(&self) -> bool {
-        matches!(self.variables.isolation(), Some(b"REPEATABLE-READ" | b"READ-COMMITTED"))
+        let level = self.variables.isolation();
+        matches!(level, Some(Isolation::RepeatableRead | Isolation::ReadCommitted))
     }
 
     fn reads_committed(&self) -> bool {
-        self.variables.isolation() == Some(b"READ-COMMITTED")
+        self.variables.isolation() == Some(Isolation::ReadCommitted)
     }
 
     /// `SERVER_STATUS_IN_TRANS` of the last status word.
@@ -309,7 +310,7 @@ impl Session {
         Facts {
             database: self.database.as_deref(),
             cache_type,
-            auto_is_null: self.variables.get(b"sql_auto_is_null") == Some(b"ON"),
+            auto_is_null: self.variables.auto_is_null(),
             temporary: &self.temporary,
         }
     }

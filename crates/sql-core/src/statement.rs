@@ -16,12 +16,15 @@ use cursor::Cursor;
 use verb::Head;
 use walk::Walk;
 
+pub use shape::{SHAPED_BYTES_MAX, shape};
+
 mod cursor;
 mod foreign;
 mod prefix;
 mod rows;
 mod schema;
 mod settings;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -28,6 +28,7 @@ mod own;
 mod plan;
 mod query;
 mod settle;
+mod shapes;
 mod shared;
 mod surface;
 mod writes;

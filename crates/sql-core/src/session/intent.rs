@@ -98,6 +98,17 @@ impl Intent {
         diagnostics: false,
     };
 
+    /// Of a SELECT from tables that calls nothing but built-in functions.
+    pub const READ: Self = Self {
+        turn: Turn::Goes,
+        changes: Vec::new(),
+        opaque_if_unnamed: true,
+        runs_routine: false,
+        consumes_isolation: true,
+        several: false,
+        diagnostics: false,
+    };
+
     /// Of text nobody knows.
     #[must_use]
     pub fn unknown() -> Self {

@@ -17,6 +17,21 @@ use crate::lexer::{Dialect, Server};
 pub struct Variables {
     /// Sorted by name; names in lower case.
     known: Vec<(Name, Box<[u8]>)>,
+    /// Read for every statement.
+    level: Option<Isolation>,
+    /// So is this: `sql_auto_is_null` is on.
+    auto_is_null: bool,
+}
+
+/// How fresh the reads of a session are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// `READ-COMMITTED`.
+    ReadCommitted,
+    /// `REPEATABLE-READ`.
+    RepeatableRead,
+    /// Any other.
+    Other,
 }
 
 impl Variables {
@@ -38,6 +53,13 @@ impl Variables {
             }
             Err(_) => false,
         };
+        if changed && matches!(&*name, b"transaction_isolation" | b"tx_isolation") {
+            let value = self.get(b"transaction_isolation").or_else(|| self.get(b"tx_isolation"));
+            self.level = value.map(Isolation::read);
+        }
+        if changed && name == b"sql_auto_is_null" {
+            self.auto_is_null = value == b"ON";
+        }
         changed && !is_noise(&name)
     }
 
@@ -57,15 +79,21 @@ impl Variables {
             && self.isolation().is_some()
     }
 
-    /// `tx_isolation` or `transaction_isolation`.
+    /// `transaction_isolation`, or `tx_isolation`.
     #[must_use]
-    pub fn isolation(&self) -> Option<&[u8]> {
-        self.get(b"transaction_isolation").or_else(|| self.get(b"tx_isolation"))
+    pub const fn isolation(&self) -> Option<Isolation> {
+        self.level
+    }
+
+    /// Whether `sql_auto_is_null` is on.
+    #[must_use]
+    pub const fn auto_is_null(&self) -> bool {
+        self.auto_is_null
     }
 
     /// Forgets all, as the server does at a reset.
     pub fn clear(&mut self) {
-        self.known.clear();
+        *self = Self::default();
     }
 
     /// Appends `name=value` of all that may shape results, exactly and without ambiguity.
@@ -75,6 +103,16 @@ impl Variables {
                 text.extend_from_slice(&part.len().to_le_bytes());
                 text.extend_from_slice(part);
             }
+        }
+    }
+}
+
+impl Isolation {
+    fn read(value: &[u8]) -> Self {
+        match value {
+            b"READ-COMMITTED" => Self::ReadCommitted,
+            b"REPEATABLE-READ" => Self::RepeatableRead,
+            _ => Self::Other,
         }
     }
 }
