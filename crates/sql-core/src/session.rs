@@ -289,13 +289,8 @@ impl Session {
     /// How long the server's link may be silent before it should be used.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        let text = self.variables.get(b"wait_timeout").unwrap_or_default();
-        let seconds = text.iter().try_fold(0_u64, |sum, digit| {
-            let digit = digit.is_ascii_digit().then(|| u64::from(digit & 15))?;
-            sum.checked_mul(10)?.checked_add(digit)
-        });
         // Then the client itself may be silent for the rest.
-        Duration::from_millis(seconds.filter(|it| *it > 0).unwrap_or(60).saturating_mul(250))
+        Duration::from_millis(self.variables.wait_timeout().unwrap_or(60).saturating_mul(250))
     }
 
     /// The text a `PREPARE` or `EXECUTE IMMEDIATE` gets from there, if it is known.

@@ -21,6 +21,8 @@ pub struct Variables {
     level: Option<Isolation>,
     /// So is this: `sql_auto_is_null` is on.
     auto_is_null: bool,
+    /// And this: `wait_timeout`, seconds, if it is a number above 0.
+    wait_timeout: Option<u64>,
 }
 
 /// How fresh the reads of a session are.
@@ -60,6 +62,9 @@ impl Variables {
         if changed && name == b"sql_auto_is_null" {
             self.auto_is_null = value == b"ON";
         }
+        if changed && name == b"wait_timeout" {
+            self.wait_timeout = seconds(value).filter(|seconds| *seconds > 0);
+        }
         changed && !is_noise(&name)
     }
 
@@ -91,6 +96,12 @@ impl Variables {
         self.auto_is_null
     }
 
+    /// `wait_timeout`, seconds, above 0.
+    #[must_use]
+    pub const fn wait_timeout(&self) -> Option<u64> {
+        self.wait_timeout
+    }
+
     /// Forgets all, as the server does at a reset.
     pub fn clear(&mut self) {
         *self = Self::default();
@@ -115,6 +126,13 @@ impl Isolation {
             _ => Self::Other,
         }
     }
+}
+
+fn seconds(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |sum, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit & 15))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// In lower case.
