@@ -92,7 +92,7 @@ struct Doubts {
     opaque: bool,
     /// Reported values may be of one statement only.
     stale: bool,
-    /// The client has told the server to report less.
+    /// The client has told the server to report less, or changed unreported how it reads text.
     unheard: bool,
     /// `LOCK TABLES`.
     locked: bool,
@@ -100,6 +100,8 @@ struct Doubts {
     fixed_time: bool,
     /// `SET TRANSACTION` for the next transaction.
     next_isolation: bool,
+    /// The level changed while a transaction was open, which goes on with the one it began with.
+    former_isolation: bool,
     /// Something changed without a name, which may be a temporary table that was made.
     unnamed: bool,
     /// In an XA transaction.
@@ -158,7 +160,8 @@ impl Session {
             (doubts.opaque, Reason::OpaqueSession),
             (doubts.fixed_time, Reason::FixedTimestamp),
             (doubts.locked, Reason::LockedTables),
-            (doubts.next_isolation || !self.fresh_isolation(), Reason::Isolation),
+            (doubts.next_isolation || doubts.former_isolation, Reason::Isolation),
+            (!self.fresh_isolation(), Reason::Isolation),
             (doubts.xa || doubts.status, Reason::InTransaction),
         ];
         if let Some((_, reason)) = rows.into_iter().find(|(is, _)| *is) {
@@ -201,7 +204,7 @@ impl Session {
     }
 
     /// Whether [`tracking`] must be sent before anything else is: the client has just told the
-    /// server to report less.
+    /// server to report less, or changed how statements are read in a way that is not reported.
     #[must_use]
     pub const fn is_unheard(&self) -> bool {
         self.doubts.unheard && !self.doubts.untracked
@@ -343,6 +346,9 @@ impl Session {
 
     /// The server reported a variable.
     pub fn variable(&mut self, name: &[u8], value: &[u8]) {
+        // Until a status word says that no transaction is open.
+        self.doubts.former_isolation |=
+            variables::is_isolation(name) && self.variables.isolation() != Some(value);
         if !self.variables.set(name, value) {
             return;
         }
@@ -415,6 +421,7 @@ impl Session {
         self.status = status;
         self.doubts.status = false;
         self.doubts.xa &= status & IN_TRANS != 0;
+        self.doubts.former_isolation &= status & IN_TRANS != 0;
     }
 
     fn apply(&mut self, intent: &Intent, ok: bool) {

@@ -82,6 +82,11 @@ impl Variables {
 /// In lower case.
 type Name = Box<[u8]>;
 
+/// Whether it is the name of the isolation level, which MySQL has given another one.
+pub(super) fn is_isolation(name: &[u8]) -> bool {
+    [&b"tx_isolation"[..], b"transaction_isolation"].iter().any(|it| name.eq_ignore_ascii_case(it))
+}
+
 /// The statement that makes the server report: once what shapes results, from then on every change.
 ///
 /// Variables are assigned to themselves, which reports them and changes nothing.
@@ -118,7 +123,7 @@ pub(super) fn is_reported_again(name: &[u8]) -> bool {
 
 /// Variables that do not shape what a cacheable SELECT returns. `timestamp` only shapes functions
 /// that are not cacheable, and fixes them in other ways: see `Session`.
-fn is_noise(name: &[u8]) -> bool {
+pub(super) fn is_noise(name: &[u8]) -> bool {
     name.starts_with(b"session_track_") || NOISE.binary_search(&name).is_ok()
 }
 
