@@ -104,6 +104,8 @@ struct Doubts {
     former_isolation: bool,
     /// Something changed without a name, which may be a temporary table that was made.
     unnamed: bool,
+    /// `SET profiling = 1`: statements of the door's own would show, and hits would not.
+    profiled: bool,
     /// In an XA transaction.
     xa: bool,
     /// An ERR within a transaction: it may be over.
@@ -157,7 +159,7 @@ impl Session {
         let doubts = &self.doubts;
         let rows = [
             (doubts.untracked, Reason::NoTracking),
-            (doubts.opaque, Reason::OpaqueSession),
+            (doubts.opaque || doubts.profiled, Reason::OpaqueSession),
             (doubts.fixed_time, Reason::FixedTimestamp),
             (doubts.locked, Reason::LockedTables),
             (doubts.next_isolation || doubts.former_isolation, Reason::Isolation),
@@ -353,6 +355,9 @@ impl Session {
             return;
         }
         self.fingerprint = None;
+        if name.eq_ignore_ascii_case(b"profiling") {
+            self.doubts.profiled = value.eq_ignore_ascii_case(b"ON");
+        }
         let get = |name| self.variables.get(name).unwrap_or_default();
         self.mode = Mode::new(get(b"sql_mode"), get(b"character_set_client"), self.server);
     }
@@ -491,6 +496,18 @@ impl Session {
             Self::new(self.server, self.capabilities, self.transactions, database, status);
         core::mem::swap(self, &mut fresh);
         Settled { happened, undone, ..Settled::default() }
+    }
+
+    /// The server refused `COM_CHANGE_USER`. Before it looked at the account it had made the session
+    /// a new one (`dispatch_command` in MariaDB's `sql/sql_parse.cc`), as the former account and in
+    /// the former database; what else it has kept nobody says, so it stays opaque. Returns the slots
+    /// that are no longer pending.
+    pub fn refused(&mut self) -> Settled {
+        let database = self.database.take();
+        let mut settled = self.reset(database.as_deref(), AUTOCOMMIT);
+        self.doubts.opaque = true;
+        settled.happened.append(&mut settled.undone);
+        settled
     }
 
     /// The session is over with its outcome unknown: the slots still pending, each as often as it

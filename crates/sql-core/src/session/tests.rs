@@ -299,6 +299,37 @@ fn a_transaction_keeps_the_isolation_level_it_began_with() {
 }
 
 #[test]
+fn nothing_is_served_or_asked_while_the_client_profiles() {
+    let mut session = session();
+    session.variable(b"profiling", b"ON");
+    run(&mut session, "set profiling=1", OK);
+    assert_eq!(session.serving(), Serving::No(Reason::OpaqueSession));
+    session.variable(b"profiling", b"OFF");
+    run(&mut session, "set profiling=0", OK);
+    assert_eq!(session.serving(), YES);
+    run(&mut session, "set @@profiling=1", OK);
+    assert_eq!(session.serving(), Serving::No(Reason::OpaqueSession));
+}
+
+#[test]
+fn a_refused_change_of_user_leaves_a_new_session_that_stays_opaque() {
+    let mut session = session();
+    run(&mut session, "begin", OPEN);
+    let target = Target { slot: Slot(7), undo: Undo::Transactional };
+    let _ = session.transaction_mut().begin(&[target]);
+    let _ = session.transaction_mut().settle(Turn::Goes, Outcome::Done { open: true }, true);
+    assert_eq!(session.refused().happened, [Slot(7)]);
+    assert!(!session.transaction().has_pending());
+    assert_eq!(session.database(), Some(&b"d"[..]));
+    assert_eq!(session.serving(), Serving::No(Reason::NoTracking));
+    report(&mut session);
+    assert_eq!(session.serving(), Serving::No(Reason::OpaqueSession));
+    session.reset(None, AUTOCOMMIT);
+    report(&mut session);
+    assert_eq!(session.serving(), YES);
+}
+
+#[test]
 fn fingerprints_are_made_anew_when_something_shaping_changes() {
     let mut session = session();
     session.set_fingerprint(5);

@@ -168,7 +168,6 @@ const NOISE: &[&[u8]] = &[
     b"net_read_timeout",
     b"net_retry_count",
     b"net_write_timeout",
-    b"profiling",
     b"profiling_history_size",
     b"pseudo_thread_id",
     b"query_cache_type",
