@@ -138,6 +138,11 @@ fn seconds(text: &[u8]) -> Option<u64> {
 /// In lower case.
 type Name = Box<[u8]>;
 
+/// Whether it is the name of the isolation level, which MySQL has given another one.
+pub(super) fn is_isolation(name: &[u8]) -> bool {
+    [&b"tx_isolation"[..], b"transaction_isolation"].iter().any(|it| name.eq_ignore_ascii_case(it))
+}
+
 /// The statement that makes the server report: once what shapes results, from then on every change.
 ///
 /// Variables are assigned to themselves, which reports them and changes nothing.
@@ -174,7 +179,7 @@ pub(super) fn is_reported_again(name: &[u8]) -> bool {
 
 /// Variables that do not shape what a cacheable SELECT returns. `timestamp` only shapes functions
 /// that are not cacheable, and fixes them in other ways: see `Session`.
-fn is_noise(name: &[u8]) -> bool {
+pub(super) fn is_noise(name: &[u8]) -> bool {
     name.starts_with(b"session_track_") || NOISE.binary_search(&name).is_ok()
 }
 
@@ -219,7 +224,6 @@ const NOISE: &[&[u8]] = &[
     b"net_read_timeout",
     b"net_retry_count",
     b"net_write_timeout",
-    b"profiling",
     b"profiling_history_size",
     b"pseudo_thread_id",
     b"query_cache_type",
