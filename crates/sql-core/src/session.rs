@@ -345,8 +345,8 @@ impl Session {
     /// The server reported a variable.
     pub fn variable(&mut self, name: &[u8], value: &[u8]) {
         // Until a status word says that no transaction is open.
-        self.doubts.former_isolation |=
-            variables::is_isolation(name) && self.variables.isolation() != Some(value);
+        self.doubts.former_isolation |= variables::is_isolation(name)
+            && self.variables.isolation() != Some(Isolation::read(value));
         if !self.variables.set(name, value) {
             return;
         }

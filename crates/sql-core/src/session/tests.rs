@@ -315,10 +315,10 @@ fn nothing_is_served_or_asked_while_the_client_profiles() {
 fn a_refused_change_of_user_leaves_a_new_session_that_stays_opaque() {
     let mut session = session();
     run(&mut session, "begin", OPEN);
-    let target = Target { slot: Slot(7), undo: Undo::Transactional };
+    let target = Target { slot: Slot::from_number(77), undo: Undo::Transactional };
     let _ = session.transaction_mut().begin(&[target]);
     let _ = session.transaction_mut().settle(Turn::Goes, Outcome::Done { open: true }, true);
-    assert_eq!(session.refused().happened, [Slot(7)]);
+    assert_eq!(session.refused().happened, [Slot::from_number(77)]);
     assert!(!session.transaction().has_pending());
     assert_eq!(session.database(), Some(&b"d"[..]));
     assert_eq!(session.serving(), Serving::No(Reason::NoTracking));

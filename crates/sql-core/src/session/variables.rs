@@ -55,7 +55,7 @@ impl Variables {
             }
             Err(_) => false,
         };
-        if changed && matches!(&*name, b"transaction_isolation" | b"tx_isolation") {
+        if changed && is_isolation(&name) {
             let value = self.get(b"transaction_isolation").or_else(|| self.get(b"tx_isolation"));
             self.level = value.map(Isolation::read);
         }
@@ -119,7 +119,9 @@ impl Variables {
 }
 
 impl Isolation {
-    fn read(value: &[u8]) -> Self {
+    /// The level of this name.
+    #[must_use]
+    pub fn read(value: &[u8]) -> Self {
         match value {
             b"READ-COMMITTED" => Self::ReadCommitted,
             b"REPEATABLE-READ" => Self::RepeatableRead,
