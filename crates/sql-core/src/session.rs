@@ -27,7 +27,7 @@ use crate::versions::Slot;
 pub use intent::{Change, Intent};
 pub use texts::{Effective, Texts};
 pub use transaction::{Outcome, Settled, Target, Transaction, Turn, Undo};
-pub use variables::{Isolation, Variables, tracking};
+pub use variables::{Isolation, Variables};
 
 mod intent;
 mod texts;
@@ -50,6 +50,8 @@ pub struct Session {
     role: Box<[u8]>,
     doubts: Doubts,
     unnamed: bool,
+    /// Variables that were changed without a report, and which are not among those always asked for.
+    asked: Vec<Box<[u8]>>,
     /// `CREATE TEMPORARY` statements since the server counts.
     made: u64,
     /// Whether the cache is on for this session.
@@ -77,7 +79,7 @@ pub enum Serving {
     /// It must go to the server, which takes a snapshot or opens the transaction with it; its reply
     /// may be stored.
     Opens,
-    /// Not before [`tracking`] has been sent again.
+    /// Not before [`Session::tracking`] has been sent again.
     Ask,
     /// No.
     No(Reason),
@@ -137,6 +139,7 @@ impl Session {
             role: Box::default(),
             doubts: Doubts { untracked: true, ..Doubts::default() },
             unnamed: false,
+            asked: Vec::new(),
             made: 0,
             storing: true,
             fingerprint: None,
@@ -206,7 +209,7 @@ impl Session {
         self.in_transaction() || self.status & AUTOCOMMIT == 0 || self.doubts.xa
     }
 
-    /// Whether [`tracking`] must be sent before anything else is: the client has just told the
+    /// Whether [`Self::tracking`] must be sent before anything else is: the client has just told the
     /// server to report less, or changed how statements are read in a way that is not reported.
     #[must_use]
     pub const fn is_unheard(&self) -> bool {
@@ -374,7 +377,13 @@ impl Session {
         self.storing = !matches!(cache, CacheType::Off);
     }
 
-    /// The server answered [`tracking`], with OK or not.
+    /// The statement that makes the server report: see [`variables::tracking`].
+    #[must_use]
+    pub fn tracking(&self) -> Vec<u8> {
+        variables::tracking(self.server, &self.asked)
+    }
+
+    /// The server answered [`Self::tracking`], with OK or not.
     pub fn tracked(&mut self, ok: bool, status: Option<u16>) {
         self.unnamed = false;
         self.doubts.untracked = !(ok && self.variables.are_tracked());
@@ -455,6 +464,14 @@ impl Session {
             Change::TimeFlows => self.doubts.fixed_time &= !ok,
             Change::NextIsolation => self.doubts.next_isolation = true,
             Change::Stale => self.doubts.stale = true,
+            Change::Unreported(name) if ok && self.asked.len() < ASKED_MAX => {
+                self.doubts.stale = true;
+                if !self.asked.contains(name) {
+                    self.asked.push(name.clone());
+                }
+            }
+            // Some of what failed may have been done.
+            Change::Unreported(_) => self.doubts.opaque = true,
             Change::Unheard => self.doubts.unheard = true,
             Change::Opaque => self.doubts.opaque = true,
             Change::XaBegins => self.doubts.xa |= ok,
@@ -528,6 +545,8 @@ pub enum Protocol {
 const IN_TRANS: u16 = 1;
 /// `SERVER_STATUS_AUTOCOMMIT`.
 const AUTOCOMMIT: u16 = 2;
+/// Names of variables asked for beside those always asked for; more make a session opaque.
+const ASKED_MAX: usize = 32;
 /// No interned fingerprint has it.
 const NO_FINGERPRINT: u32 = u32::MAX;
 /// Names of temporary tables kept a session; more make it opaque.

@@ -48,8 +48,10 @@ pub enum Change {
     NextIsolation,
     /// What the server reports may not hold.
     Stale,
-    /// The server may not report what comes next.
+    /// The server may not report what comes next, or has not what the next is read by.
     Unheard,
+    /// A variable that the server does not report, in lower case.
+    Unreported(Box<[u8]>),
     /// Nobody can tell.
     Opaque,
     /// `SET ROLE`, as written.
@@ -334,6 +336,7 @@ fn assigned(assignment: &Assignment<'_>, session: &Session) -> Option<Change> {
         }
         Scope::Unsaid if variables::is_noise(&name) => None,
         Scope::Unsaid if variables::is_reported_again(&name) => Some(Change::Stale),
+        Scope::Unsaid if variables::is_plain(&name) => Some(Change::Unreported(name.into())),
         Scope::Unsaid => Some(Change::Opaque),
         _ => None,
     }

@@ -127,8 +127,8 @@ fn what_no_server_reports_is_asked_for_or_makes_opaque() {
         ("set @@session_track_system_variables=''", Serving::Ask, true),
         ("set @@time_zone='+01:00'", Serving::Ask, false),
         ("set session sql_mode='', @@`lc_time_names`='de_DE'", Serving::Ask, false),
-        ("set @@old_mode=''", Serving::No(Reason::OpaqueSession), false),
-        ("set @@default_regex_flags='EXTENDED'", Serving::No(Reason::OpaqueSession), false),
+        ("set @@old_mode=''", Serving::Ask, false),
+        ("set @@`odd name`=1", Serving::No(Reason::OpaqueSession), false),
         ("set @@timestamp=5", Serving::No(Reason::FixedTimestamp), false),
         ("set @@tx_isolation='READ-UNCOMMITTED'", Serving::No(Reason::Isolation), false),
         ("set @@lock_wait_timeout=5", YES, false),
@@ -141,6 +141,24 @@ fn what_no_server_reports_is_asked_for_or_makes_opaque() {
         assert_eq!(session.serving(), serving, "{text}");
         assert_eq!(session.is_unheard(), unheard, "{text}");
     }
+}
+
+#[test]
+fn what_was_changed_unreported_is_asked_for_by_name() {
+    let mut session = session();
+    let always = session.tracking();
+    for _ in 0..2 {
+        run(&mut session, "set @@Default_Regex_Flags='EXTENDED', @@collation_server=binary", OK);
+    }
+    let text = session.tracking();
+    let more = b", default_regex_flags=@@default_regex_flags, collation_server=@@collation_server";
+    assert_eq!(text.strip_prefix(&always[..]), Some(&more[..]));
+    session.variable(b"default_regex_flags", b"EXTENDED");
+    assert_eq!(session.fingerprint(), None);
+    session.tracked(true, OK);
+    assert_eq!(session.serving(), YES);
+    run(&mut session, "set @@max_recursive_iterations=x", None);
+    assert_eq!(session.serving(), Serving::No(Reason::OpaqueSession));
 }
 
 #[test]
@@ -308,6 +326,9 @@ fn nothing_is_served_or_asked_while_the_client_profiles() {
     run(&mut session, "set profiling=0", OK);
     assert_eq!(session.serving(), YES);
     run(&mut session, "set @@profiling=1", OK);
+    assert_eq!(session.serving(), Serving::Ask);
+    session.variable(b"profiling", b"ON");
+    session.tracked(true, OK);
     assert_eq!(session.serving(), Serving::No(Reason::OpaqueSession));
 }
 
@@ -315,10 +336,10 @@ fn nothing_is_served_or_asked_while_the_client_profiles() {
 fn a_refused_change_of_user_leaves_a_new_session_that_stays_opaque() {
     let mut session = session();
     run(&mut session, "begin", OPEN);
-    let target = Target { slot: Slot::from_number(77), undo: Undo::Transactional };
+    let target = Target { slot: Slot::of(b"d", b"t"), undo: Undo::Transactional };
     let _ = session.transaction_mut().begin(&[target]);
     let _ = session.transaction_mut().settle(Turn::Goes, Outcome::Done { open: true }, true);
-    assert_eq!(session.refused().happened, [Slot::from_number(77)]);
+    assert_eq!(session.refused().happened, [Slot::of(b"d", b"t")]);
     assert!(!session.transaction().has_pending());
     assert_eq!(session.database(), Some(&b"d"[..]));
     assert_eq!(session.serving(), Serving::No(Reason::NoTracking));

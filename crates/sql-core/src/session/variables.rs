@@ -147,9 +147,10 @@ pub(super) fn is_isolation(name: &[u8]) -> bool {
 
 /// The statement that makes the server report: once what shapes results, from then on every change.
 ///
-/// Variables are assigned to themselves, which reports them and changes nothing.
+/// Variables are assigned to themselves, which reports them and changes nothing; so are those in
+/// `more`, which are names as [`is_plain`] says.
 #[must_use]
-pub fn tracking(server: Server) -> Vec<u8> {
+pub(super) fn tracking(server: Server, more: &[Box<[u8]>]) -> Vec<u8> {
     let mut text =
         b"SET SESSION session_track_system_variables='*', session_track_state_change=1".to_vec();
     let isolation: &[u8] = match server.dialect {
@@ -165,12 +166,17 @@ pub fn tracking(server: Server) -> Vec<u8> {
         Server { dialect: Dialect::Mysql, version: 50_700.. } => &[b"block_encryption_mode"],
         Server { .. } => &[],
     };
-    for name in names.chain(extra.iter().copied()) {
+    for name in names.chain(extra.iter().copied()).chain(more.iter().map(|name| &**name)) {
         for part in [b", ", name, b"=@@", name] {
             text.extend_from_slice(part);
         }
     }
     text
+}
+
+/// Whether it may stand in a statement as it is.
+pub(super) fn is_plain(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// Whether [`tracking`] makes the server report it on all servers.

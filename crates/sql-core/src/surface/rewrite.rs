@@ -23,10 +23,11 @@ pub(super) fn rewritten(words: &Words<'_>, view: &View<'_>) -> Option<Vec<u8>> {
     let mut changes = variables(words, &whole, view);
     changes.extend(columns(words, view));
     changes.sort_by_key(|change| change.at.start);
-    if words.is(0, "select") && !changes.is_empty() {
-        changes.extend(names(words, &changes));
+    let tables = tables(words, view);
+    if words.is(0, "select") && !(changes.is_empty() && tables.is_empty()) {
+        changes.extend(names(words, &changes, &tables));
     }
-    changes.extend(tables(words, view));
+    changes.extend(tables);
     if changes.is_empty() {
         return None;
     }
@@ -127,8 +128,9 @@ fn variables(words: &Words<'_>, range: &Range<usize>, view: &View<'_>) -> Vec<Ch
     changes.collect()
 }
 
-/// The names of columns of the first select list in which something was replaced.
-fn names(words: &Words<'_>, changes: &[Change]) -> Vec<Change> {
+/// The names of columns of the first select list in which something was replaced, and of those of
+/// replaced tables: a table's column has the name as the statement writes it, a query's its own.
+fn names(words: &Words<'_>, changes: &[Change], tables: &[Change]) -> Vec<Change> {
     let mut depth = 0_usize;
     let end = words.tokens.iter().position(|token| {
         match token.kind {
@@ -149,14 +151,26 @@ fn names(words: &Words<'_>, changes: &[Change]) -> Vec<Change> {
         let first = words.tokens.get(part.start)?.start;
         let place = first + text.len();
         let changed = changes.iter().any(|change| (first..place).contains(&change.at.start));
-        let shown = core::str::from_utf8(text).ok()?;
-        if !changed || shown.len() > NAME_MAX || has_alias(words, &part) {
+        let column = column(words, &part).filter(|_| !tables.is_empty());
+        let shown = core::str::from_utf8(column.unwrap_or(text)).ok()?;
+        if !(changed || column.is_some()) || shown.len() > NAME_MAX || has_alias(words, &part) {
             return None;
         }
         let text = format!(" AS `{}`", shown.replace('`', "``"));
         Some(Change { at: place..place, text })
     });
     named.collect()
+}
+
+/// The name in a part of a select list that is nothing but a column of a listing, `t.x` or `x`.
+fn column<'a>(words: &Words<'a>, part: &Range<usize>) -> Option<&'a [u8]> {
+    let written = match part.len() {
+        1 => name(words.tokens.get(part.start)?)?,
+        3 if words.is_byte(part.start + 1, b'.') => name(words.tokens.get(part.start + 2)?)?,
+        _ => return None,
+    };
+    let columns = [&b"VARIABLE_NAME"[..], b"VARIABLE_VALUE"];
+    columns.iter().any(|one| written.eq_ignore_ascii_case(one)).then_some(written)
 }
 
 /// Whether a column of a select list has a name given.

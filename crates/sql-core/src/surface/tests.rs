@@ -312,6 +312,25 @@ fn tables_of_counters_are_queries_with_our_values() {
 }
 
 #[test]
+fn columns_of_these_tables_keep_the_names_as_written() {
+    let desk = Desk::new();
+    for (list, named) in [
+        ("variable_name", "variable_name AS `variable_name`"),
+        ("distinct s.Variable_Value", "distinct s.Variable_Value AS `Variable_Value`"),
+        ("1, `VARIABLE_name`", "1, `VARIABLE_name` AS `VARIABLE_name`"),
+        ("variable_name as n, variable_value v", "variable_name as n, variable_value v"),
+        ("variable_value + 1", "variable_value + 1"),
+        ("upper(variable_name)", "upper(variable_name)"),
+    ] {
+        let sent = desk.sent(&format!("select {list} from information_schema.session_status s"));
+        let sent = sent.unwrap();
+        assert!(sent.starts_with(&format!("select {named} from (SELECT ")), "{sent}");
+    }
+    let other = "select variable_name from t where @@query_cache_type=1";
+    assert!(!desk.sent(other).unwrap().contains(" AS "));
+}
+
+#[test]
 fn statistics_count_hits() {
     let mut desk = Desk::new();
     desk.users.push(AccountHits { name: b"r".to_vec(), hits: 2, rows: 5, empty: 1 });

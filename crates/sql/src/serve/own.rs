@@ -5,7 +5,6 @@
 
 use std::time::Instant;
 
-use menshen_sql_core::session::tracking;
 use menshen_sql_core::wire::lenenc::Fields;
 use menshen_sql_core::wire::ok::ErrPacket;
 use menshen_sql_core::wire::response::{Facts, Kind};
@@ -34,7 +33,7 @@ impl Connection<'_> {
     /// A server whose `init_connect` fails answers the first command by saying so, and ends. This
     /// was the first; so the client is given that answer to its own, and hears the end from us.
     pub(super) async fn enter(&mut self) -> Result<(), Left> {
-        let text = tracking(self.session.server());
+        let text = self.session.tracking();
         let (answer, mut bytes) = self.own_whole(command::QUERY, &text, Reply::Results).await?;
         self.session.tracked(answer.ok, answer.status.map(|status| status.0));
         let relay::Session { entered, client, .. } = &mut self.link;
@@ -54,7 +53,7 @@ impl Connection<'_> {
 
     /// Makes the server report the session's state.
     pub(super) async fn track(&mut self) -> Result<(), Left> {
-        let text = tracking(self.session.server());
+        let text = self.session.tracking();
         let answer = self.own(command::QUERY, &text, Reply::Results).await?;
         self.session.tracked(answer.ok, answer.status.map(|status| status.0));
         if self.session.is_miscounted() {

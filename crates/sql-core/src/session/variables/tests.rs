@@ -42,7 +42,7 @@ fn texts_are_exact() {
 
 #[test]
 fn the_asking_names_what_the_server_has() {
-    let text = |greeting: &[u8]| String::from_utf8(tracking(Server::of(greeting))).unwrap();
+    let text = |greeting: &[u8]| String::from_utf8(tracking(Server::of(greeting), &[])).unwrap();
     let mariadb = text(b"5.5.5-10.11.19-MariaDB-deb12");
     assert!(mariadb.starts_with("SET SESSION session_track_system_variables='*'"));
     assert!(mariadb.contains(", tx_isolation=@@tx_isolation"));
