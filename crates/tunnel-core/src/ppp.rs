@@ -1,0 +1,1 @@
+//! The Point-to-Point Protocol (RFC 1661).

@@ -1,0 +1,1 @@
+//! The Point-to-Point Tunneling Protocol (RFC 2637).

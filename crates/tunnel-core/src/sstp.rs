@@ -1,0 +1,1 @@
+//! The Secure Socket Tunneling Protocol ([MS-SSTP]).
