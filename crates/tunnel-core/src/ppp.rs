@@ -16,14 +16,16 @@ pub use settings::{
 };
 
 pub mod automaton;
-pub mod ccp;
+mod ccp;
 pub mod clamp;
 mod event;
 pub mod frame;
-pub mod ipcp;
-pub mod ipv6cp;
+mod ipcp;
+mod ipv6cp;
 mod layer;
-pub mod lcp;
+mod lcp;
+mod lots;
+mod outbox;
 pub mod packet;
 pub mod session;
 mod settings;

@@ -209,3 +209,33 @@ pub enum MppeMissing {
     /// It was there and the peer closed it.
     PeerClosed,
 }
+
+impl Meaning {
+    /// What the data of a Terminate-Request mean.
+    #[must_use]
+    pub fn of(text: &[u8]) -> Self {
+        let has = |words: &str| {
+            text.windows(words.len()).any(|part| part.eq_ignore_ascii_case(words.as_bytes()))
+        };
+        let marked = text.windows(8).find_map(|part| match *part {
+            [0x00, 0x3C, 0xCD, 0x74, a, b, c, d] => Some(u32::from_be_bytes([a, b, c, d])),
+            _ => None,
+        });
+        match marked {
+            Some(0) => return Self::Asked,
+            Some(number) => return Self::Windows(number),
+            None => {}
+        }
+        let texts = [
+            ("MPPE required but not available", Self::MppeNoKeys),
+            ("MPPE required but peer refused", Self::MppeRefused),
+            ("MPPE required but peer negotiation failed", Self::MppeNoCommonStrength),
+            ("peer refused to authenticate", Self::NoCommonMethod),
+            ("authentication failed", Self::AuthenticationFailed),
+            ("user request", Self::Asked),
+            ("idle timer", Self::Asked),
+            ("connect time expired", Self::Asked),
+        ];
+        texts.iter().find(|(words, _)| has(words)).map_or(Self::Unknown, |(_, meaning)| *meaning)
+    }
+}
