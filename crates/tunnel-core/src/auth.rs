@@ -12,9 +12,12 @@ pub use server::{Answer, Asked, Known, Server};
 pub mod chap;
 mod client;
 pub mod mschap2;
+mod packet;
 pub mod pap;
 pub(crate) mod secret;
 mod server;
+#[cfg(test)]
+pub(crate) mod vectors;
 
 /// How one end proves to the other who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,3 +109,6 @@ pub const PASSWORD_OCTETS_MAX: usize = 255;
 
 /// The longest text of a success or failure kept, in octets.
 pub const TEXT_OCTETS_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,12 @@
 //! opened is [`Opened`] with its reason, and never moves the keys.
 
 pub use keys::{Keys, Side};
-pub use receiver::{Opened, Receiver};
+pub use receiver::{Dropped, Opened, Receiver};
 pub use sender::Sender;
 
 mod keys;
+mod plausible;
+mod rc4;
 mod receiver;
 mod sender;
 
@@ -126,3 +128,21 @@ pub const HEADER_OCTETS: usize = 2;
 
 /// The PPP protocol number of encrypted packets.
 pub const PROTOCOL: u16 = 0x00FD;
+
+/// The header's first bit: the cipher was started afresh for this packet.
+const FLUSHED: u16 = 0x8000;
+
+/// The header's third bit: compressed, which is never agreed to.
+const COMPRESSED: u16 = 0x2000;
+
+/// The header's fourth bit: encrypted.
+const ENCRYPTED: u16 = 0x1000;
+
+/// The part of the header that counts packets.
+const COUNT: u16 = 0x0FFF;
+
+/// A count whose low octet is this changes the key in stateful mode (RFC 3078 section 8.2).
+const FLAG: u16 = 0x00FF;
+
+#[cfg(test)]
+mod tests;
