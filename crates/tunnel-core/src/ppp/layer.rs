@@ -158,11 +158,6 @@ impl<O: Options> Layer<O> {
         signals.and(self.happen(now, Happening::Up, None, out))
     }
 
-    /// The lower layer is down.
-    pub(crate) fn lower_down(&mut self, now: Moment, out: &mut Outbox) -> Signals {
-        self.happen(now, Happening::Down, None, out)
-    }
-
     /// The owner does not want it any more, for this reason.
     pub(crate) fn close(&mut self, now: Moment, farewell: &[u8], out: &mut Outbox) -> Signals {
         self.farewell = farewell.to_vec();
@@ -290,6 +285,10 @@ impl<O: Options> Layer<O> {
                 }
                 _ => {}
             }
+        }
+        if self.failure().is_some() {
+            // Without what was refused there is nothing to ask for; the owner ends it.
+            return Signals::default();
         }
         self.happen(now, Happening::Refusal, None, out)
     }

@@ -5,6 +5,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use super::frame::Protocol;
@@ -12,7 +13,6 @@ use super::packet::{self, Code};
 use crate::time::Moment;
 
 /// The queue.
-#[derive(Debug)]
 pub(crate) struct Outbox {
     frames: VecDeque<(Protocol, Vec<u8>)>,
     /// How much answering is left; an answer costs `cost`.
@@ -83,19 +83,22 @@ impl Outbox {
         self.frames.pop_front()
     }
 
-    /// How many packets wait.
-    pub(crate) fn len(&self) -> usize {
-        self.frames.len()
-    }
-
     /// How many packets were dropped.
     pub(crate) const fn lost(&self) -> u64 {
         self.lost
     }
 }
 
+// A packet of PAP holds a password.
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { frames, credit, lost, .. } = self;
+        write!(f, "Outbox {{ frames: {}, credit: {credit:?}, lost: {lost} }}", frames.len())
+    }
+}
+
 /// The most packets that wait.
-pub(crate) const FRAMES_MAX: usize = 32;
+const FRAMES_MAX: usize = 32;
 
 /// The time in which a burst of answers is allowed again.
 const WINDOW: Duration = Duration::from_secs(2);

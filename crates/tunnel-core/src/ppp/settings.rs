@@ -228,7 +228,7 @@ impl Default for Limits {
 }
 
 /// What every link bears without being asked (RFC 1661 section 6.1), in octets.
-pub const MRU_DEFAULT: u16 = 1500;
+pub(super) const MRU_DEFAULT: u16 = 1500;
 
 /// The least MRU agreed to, in octets.
-pub const MRU_MIN: u16 = 128;
+pub(super) const MRU_MIN: u16 = 128;

@@ -16,6 +16,9 @@ impl Session {
         match (protocol, packet) {
             (Protocol::LCP, Some(packet)) => self.link_packet(now, packet),
             _ if self.is_ending() => Input::Dropped(Dropped::Over),
+            (Protocol::PAP | Protocol::CHAP, Some(packet)) if self.lcp.state().negotiates() => {
+                self.held.keep(protocol, packet, body)
+            }
             _ if !self.lcp.is_open() => Input::Dropped(Dropped::NotOpen),
             (Protocol::PAP | Protocol::CHAP, Some(_)) => self.proof_packet(now, protocol, body),
             (Protocol::CCP | Protocol::IPCP | Protocol::IPV6CP, Some(packet)) => {

@@ -5,6 +5,7 @@
 //! wait for encryption if it may be had, so that no packet passes in clear that need not.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::{Dropped, Input, Session};
 use crate::ppp::automaton::State;
@@ -19,11 +20,20 @@ use crate::ppp::settings::{Network, Role};
 use crate::time::Moment;
 
 /// The newest early request of each protocol.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Held {
     ccp: Option<Vec<u8>>,
     ipcp: Option<Vec<u8>>,
     ipv6cp: Option<Vec<u8>>,
+    /// A challenge or the like that overtook the end of LCP's negotiation.
+    proof: Option<Vec<u8>>,
+}
+
+// A packet of PAP holds a password.
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held(..)")
+    }
 }
 
 impl Held {
@@ -32,12 +42,13 @@ impl Held {
             Protocol::CCP => Some(&mut self.ccp),
             Protocol::IPCP => Some(&mut self.ipcp),
             Protocol::IPV6CP => Some(&mut self.ipv6cp),
+            Protocol::PAP | Protocol::CHAP => Some(&mut self.proof),
             _ => None,
         }
     }
 
-    /// Keeps a request; other packets mean nothing before theirs.
-    fn keep(&mut self, protocol: Protocol, packet: Packet<'_>, body: &[u8]) -> Input {
+    /// Keeps a request (a challenge has the same code); others mean nothing before theirs.
+    pub(super) fn keep(&mut self, protocol: Protocol, packet: Packet<'_>, body: &[u8]) -> Input {
         match self.place(protocol) {
             Some(place)
                 if packet.code == Code::CONFIGURE_REQUEST && body.len() <= HELD_OCTETS_MAX =>
@@ -49,7 +60,7 @@ impl Held {
         }
     }
 
-    fn take(&mut self, protocol: Protocol) -> Option<Vec<u8>> {
+    pub(super) fn take(&mut self, protocol: Protocol) -> Option<Vec<u8>> {
         self.place(protocol).and_then(Option::take)
     }
 }

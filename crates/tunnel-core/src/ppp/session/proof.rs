@@ -28,8 +28,9 @@ pub(super) enum Proof {
     Proving {
         client: Client,
         timer: Timer,
-        /// What we said last.
-        last: Vec<u8>,
+        /// The challenge answered last, and the answer.
+        challenge: Vec<u8>,
+        response: Vec<u8>,
     },
 }
 
@@ -85,12 +86,16 @@ impl Session {
                 let password = credentials.password.clone();
                 let mut client = Client::new(method, &credentials.user, password);
                 client.start(&mut packet);
-                Proof::Proving { client, timer, last: packet.clone() }
+                Proof::Proving { client, timer, challenge: Vec::new(), response: Vec::new() }
             }
             // Without credentials no method is agreed to.
             (Role::Client, None) => Proof::None,
         };
         self.say(method, packet);
+        let protocol = Protocol(method.protocol());
+        if let Some(early) = self.held.take(protocol) {
+            self.proof_packet(now, protocol, &early);
+        }
     }
 
     fn say(&mut self, method: Method, packet: Vec<u8>) {
@@ -130,10 +135,17 @@ impl Session {
                 }
                 Input::Handled
             }
-            Proof::Proving { client, timer, last } => {
+            Proof::Proving { challenge, response, .. } if challenge == packet => {
+                // Another answer to the same challenge would go with other keys.
+                let again = response.clone();
+                self.say(method, again);
+                Input::Handled
+            }
+            Proof::Proving { client, timer, challenge, response } => {
                 let step = client.input(packet, self.lots.octets(), &mut out);
                 if matches!(step, Step::Send) {
-                    last.clone_from(&out);
+                    *challenge = packet.to_vec();
+                    response.clone_from(&out);
                     if timer.due.is_some() {
                         timer.due = Some(now + self.settings.limits.restart);
                     }
@@ -197,9 +209,14 @@ impl Session {
             Proof::Asking { timer, server, .. } => timer.ran_out(now, restart).inspect(|_| {
                 server.start(&mut packet);
             }),
-            Proof::Proving { timer, last, .. } => timer.ran_out(now, restart).inspect(|_| {
-                packet.clone_from(last);
-            }),
+            Proof::Proving { timer, client, response, .. } => {
+                timer.ran_out(now, restart).inspect(|_| {
+                    // PAP speaks first; with CHAP a Success may have been lost.
+                    if !client.start(&mut packet) {
+                        packet.clone_from(response);
+                    }
+                })
+            }
         };
         match left {
             None => {}
