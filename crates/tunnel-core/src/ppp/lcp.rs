@@ -261,7 +261,8 @@ impl Options for Link {
     }
 
     fn failure(&self) -> Option<Cause> {
-        if self.loops >= LOOPS_MAX {
+        // A method that was refused by what we said ourselves was refused by nobody.
+        if self.loops >= LOOPS_MAX || (self.failed && self.loops > 0) {
             return Some(Cause::Loopback);
         }
         self.failed.then(|| Cause::NoCommonMethod { theirs: self.their_method.clone() })

@@ -45,6 +45,8 @@ pub struct Session {
     phase: Phase,
     lcp: Layer<Link>,
     proof: Proof,
+    /// How often we asked: the identifier of the challenge.
+    challenges: u8,
     keys: Option<Keys>,
     /// Who was let in; nobody else may follow within the session.
     user: Option<Vec<u8>>,
@@ -136,6 +138,7 @@ impl Session {
             phase: Phase::Dead,
             lcp: Layer::new(link, &settings.limits),
             proof: Proof::None,
+            challenges: 0,
             keys: None,
             user: None,
             network: settings.network.clone(),

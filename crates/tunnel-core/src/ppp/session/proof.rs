@@ -78,7 +78,9 @@ impl Session {
         self.proof = match (self.settings.role, &self.credentials) {
             (Role::Server, _) => {
                 let challenge = self.lots.octets();
-                let mut server = Server::new(method, &self.settings.name, challenge);
+                self.challenges = self.challenges.wrapping_add(1);
+                let mut server =
+                    Server::new(method, &self.settings.name, challenge).with_id(self.challenges);
                 server.start(&mut packet);
                 Proof::Asking { server, timer, user: Vec::new() }
             }
