@@ -240,7 +240,7 @@ impl Carrier {
             self.counters.decoys += 1;
             return Some(acknowledge(CallId(0), 0));
         }
-        if !self.due.is_some_and(|at| now >= at) {
+        if self.due.is_none_or(|at| now < at) {
             return None;
         }
         let number = self.expected?.wrapping_sub(1);

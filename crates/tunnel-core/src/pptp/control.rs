@@ -113,6 +113,7 @@ impl fmt::Display for Malformed {
 impl core::error::Error for Malformed {}
 
 /// A whole message was read.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and dealt with at once")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decoded {
     /// One of the fifteen.

@@ -20,23 +20,23 @@ impl Delay {
     /// A frame came so late, whether it was still awaited or not.
     pub(super) fn came(&mut self, late: Duration) {
         if late <= BELIEVED_MAX {
-            self.spread = late.max(self.spread - self.spread / 8);
+            self.spread = late.max(self.spread - self.spread / 32);
         }
     }
 
     /// A frame did not come.
     pub(super) fn did_not_come(&mut self) {
-        self.spread -= self.spread / 16;
+        self.spread -= self.spread / 32;
     }
 
-    /// Half as much again as the latest, within bounds.
+    /// Twice the latest of the last, within bounds.
     pub(super) fn patience(&self, max: Duration) -> Duration {
-        (self.spread + self.spread / 2).max(PATIENCE_MIN).min(max)
+        (self.spread * 2).max(PATIENCE_MIN).min(max)
     }
 }
 
 /// Before anything was measured: most reordering is far below it.
-const FIRST: Duration = Duration::from_millis(20);
+const FIRST: Duration = Duration::from_millis(10);
 /// Less than this is the width of one burst.
 const PATIENCE_MIN: Duration = Duration::from_millis(2);
 /// Later than this is a repetition and no delay of the way.
