@@ -6,12 +6,19 @@
 //! function here, a row in [`TARGETS`], a file in `fuzz/fuzz_targets/` and seeds in `fuzz/corpus/`,
 //! all named with `tunnel-` before the function's name.
 
+pub use ppp::{ppp_session, ppp_wire};
 pub use pptp::{control, gre};
 
+pub(crate) mod ppp;
 mod pptp;
 
 /// One fuzz target: checks the invariants on any bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus folder.
-pub const TARGETS: &[(&str, Target)] = &[("tunnel-control", control), ("tunnel-gre", gre)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("tunnel-control", control),
+    ("tunnel-gre", gre),
+    ("tunnel-ppp-session", ppp_session),
+    ("tunnel-ppp-wire", ppp_wire),
+];

@@ -418,4 +418,4 @@ impl Signals {
 const COPIES_MAX: u32 = 2;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::ppp) mod tests;
