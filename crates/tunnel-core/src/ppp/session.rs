@@ -14,7 +14,7 @@ use super::Dice;
 use super::automaton::State;
 use super::ccp::Cipher;
 use super::event::{Cause, Event, Heard, Opened, Phase};
-use super::frame::{self, Framing, Protocol};
+use super::frame::{self, Protocol};
 use super::ipcp::Addresses;
 use super::ipv6cp::Interfaces;
 use super::layer::Layer;
@@ -295,7 +295,7 @@ impl Session {
     pub fn next_frame(&mut self, out: &mut Vec<u8>) -> bool {
         out.clear();
         let Some((protocol, packet)) = self.outbox.pop() else { return false };
-        let (head, len) = self.framing().write(protocol);
+        let (head, len) = self.lcp.options.framing().write(protocol);
         out.extend_from_slice(head.get(head.len() - len..).unwrap_or(&[]));
         out.extend_from_slice(&packet);
         true
@@ -348,10 +348,6 @@ impl Session {
         self.outbox.lost()
     }
 
-    fn framing(&self) -> Framing {
-        if self.lcp.is_open() { self.lcp.options.framing() } else { Framing::default() }
-    }
-
     const fn is_ending(&self) -> bool {
         self.over || matches!(self.phase, Phase::Terminate)
     }
@@ -385,11 +381,8 @@ impl Session {
                 self.tell(Event::Opened(opened.clone()));
             }
             None if self.is_ending() => {}
-            None => {
-                // It has to come back within the time of a set-up.
-                self.setup_by = Some(now + self.settings.limits.setup);
-                self.tell(Event::Suspended);
-            }
+            // Each protocol's own timers see to it that it comes back or ends.
+            None => self.tell(Event::Suspended),
         }
         self.announced = opened;
     }

@@ -63,6 +63,7 @@ fn it_opens_when_both_requests_are_accepted_and_answers_with_their_identifiers()
     // Of another request, of one that says something else: dropped.
     assert!(give(&mut layer, &mut out, 2, 2, OPTION).stale);
     assert!(give(&mut layer, &mut out, 2, 1, &[]).stale);
+    assert!(give(&mut layer, &mut out, 2, 1, &[18, 6, 1, 0, 0, 0x20]).stale);
     assert!(!give(&mut layer, &mut out, 2, 1, OPTION).up);
     assert!(give(&mut layer, &mut out, 2, 1, OPTION).stale, "a copy");
     assert_eq!(layer.state(), State::AckRcvd);

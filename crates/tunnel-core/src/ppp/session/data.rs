@@ -131,7 +131,7 @@ impl Session {
             sender.seal(buffer.get_mut(start..payload.end)?);
             protocol = Protocol::COMPRESSED;
         }
-        let (head, len) = self.framing().write(protocol);
+        let (head, len) = self.lcp.options.framing().write(protocol);
         let head = head.get(head.len() - len..)?;
         buffer.get_mut(start - len..start)?.copy_from_slice(head);
         Some(start - len..payload.end)

@@ -281,3 +281,48 @@ fn pppd_as_a_client_without_mppe_is_told_and_leaves() {
         Some(Cause::PeerTerminated { meaning: crate::ppp::Meaning::MppeRefused, .. })
     ));
 }
+
+#[test]
+fn a_server_that_says_nothing_about_encryption_is_waited_for_and_then_not() {
+    let mut end = linked_client(Mppe::Allowed(Ciphers::BITS_128));
+    proven_client(&mut end);
+    let protocols = |end: &mut End| said(end).iter().map(|frame| frame.0).collect::<Vec<_>>();
+    assert_eq!(protocols(&mut end), [CCP]);
+    end.session.poll(NOW + seconds(5));
+    assert_eq!(protocols(&mut end), [CCP]);
+    let later = NOW + seconds(6);
+    assert_eq!(end.session.deadline(), Some(later));
+    end.session.poll(later);
+    assert_eq!(protocols(&mut end), [IPCP]);
+    // A rejected protocol settles it at once, and is not heard of again.
+    let mut end = linked_client(Mppe::Allowed(Ciphers::BITS_128));
+    proven_client(&mut end);
+    said(&mut end);
+    end.take(NOW, &from(LCP, 8, 7, &[0x80, 0xFD, 1, 1, 0, 4]));
+    assert_eq!(protocols(&mut end), [IPCP]);
+}
+
+#[test]
+fn a_server_that_accepts_no_address_at_all_gives_none() {
+    let mut end = linked_client(Mppe::Off);
+    proven_client(&mut end);
+    let ours = said(&mut end).remove(0);
+    end.take(NOW, &from(IPCP, 2, ours.2, &ours.3));
+    end.take(NOW, &from(IPCP, 1, 1, &[3, 6, 10, 0, 0, 1]));
+    end.drain();
+    assert_eq!(end.session.cause(), Some(&Cause::NoAddress));
+    assert!(end.opened().is_none());
+}
+
+#[test]
+fn a_server_that_asks_for_other_ciphers_without_end_is_given_up() {
+    let mut end = linked_client(B128);
+    proven_client(&mut end);
+    said(&mut end);
+    for id in 0..100 {
+        end.take(NOW, &from(CCP, 1, id, &[18, 6, 1, 0, 0, 0x20]));
+        end.drain();
+    }
+    assert_eq!(end.session.cause(), Some(&Cause::NeverConverged(frame::Protocol::CCP)));
+    assert!(end.sent.len() < 40);
+}

@@ -15,6 +15,8 @@ use crate::ppp::{
 use crate::time::Moment;
 
 pub(super) const USER: &[u8] = b"testuser";
+/// Another user, with the same password.
+pub(super) const OTHER: &[u8] = b"other";
 pub(super) const PASSWORD: &[u8] = b"testpass";
 pub(super) const DNS: Ipv4Addr = Ipv4Addr::new(9, 9, 9, 9);
 
@@ -177,7 +179,8 @@ impl Wire {
             at += 1;
             match &self.server.events[at - 1] {
                 Event::Verify { account, .. } => {
-                    let known = if account == USER { &self.known } else { &Known::Nobody };
+                    let knows = account == USER || account == OTHER;
+                    let known = if knows { &self.known } else { &Known::Nobody };
                     self.server.session.verified(self.now, known);
                 }
                 Event::Authenticated { .. } => {
