@@ -95,6 +95,14 @@ impl Server {
         Self { method, name, challenge, id: 1, waiting: None, answered: None }
     }
 
+    /// The same with another identifier than 1: after a link was negotiated anew, a late answer to
+    /// an earlier challenge must not count as a wrong one to this.
+    #[must_use]
+    pub const fn with_id(mut self, id: u8) -> Self {
+        self.id = id;
+        self
+    }
+
     /// The method.
     #[must_use]
     pub const fn method(&self) -> Method {
