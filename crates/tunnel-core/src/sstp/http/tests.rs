@@ -53,7 +53,7 @@ fn a_request_is_read_and_what_follows_is_left() {
     for cut in 0..octets {
         assert_eq!(request(&REQUEST.as_bytes()[..cut]), Request::NotYet, "{cut}");
     }
-    let bare = REQUEST.replace('{', "").replace('}', "").replace(
+    let bare = REQUEST.replace(['{', '}'], "").replace(
         "sra_BA195980-CD49-458b-9E23-C84EE0ADCD75",
         "sra_{BA195980-CD49-458b-9E23-C84EE0ADCD75}",
     );
