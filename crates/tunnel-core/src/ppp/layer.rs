@@ -164,11 +164,6 @@ impl<O: Options> Layer<O> {
         self.happen(now, Happening::Close, None, out)
     }
 
-    /// The peer does not know the protocol.
-    pub(crate) fn refused(&mut self, now: Moment, out: &mut Outbox) -> Signals {
-        self.happen(now, Happening::FatalReject, None, out)
-    }
-
     /// Lets the timer run out.
     pub(crate) fn poll(&mut self, now: Moment, out: &mut Outbox) -> Signals {
         match self.automaton.timeout(now) {

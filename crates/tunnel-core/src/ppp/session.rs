@@ -22,7 +22,7 @@ use super::lcp::Link;
 use super::lots::Lots;
 use super::outbox::Outbox;
 use super::settings::{Credentials, Network, Role, Settings};
-use crate::auth::Known;
+use crate::auth::{Known, Method};
 use crate::mppe::{self, Keys};
 use crate::time::Moment;
 use data::{Counters, Pair};
@@ -130,6 +130,11 @@ impl Session {
         if settings.role == Role::Client && credentials.is_none() {
             settings.methods.clear();
         }
+        let has_keys = settings.methods.contains(&Method::MsChapV2);
+        if settings.mppe.is_required() && has_keys {
+            // The others give no keys.
+            settings.methods.retain(|method| *method == Method::MsChapV2);
+        }
         settings.name.truncate(NAME_OCTETS_MAX);
         let mut lots = Lots::new(dice);
         let link = Link::new(&settings, lots.fork());
@@ -195,8 +200,9 @@ impl Session {
     }
 
     /// The addresses for the user, if the settings had none; a server calls it after
-    /// [`Event::Authenticated`], or after [`Event::Linked`] without a method. A network without
-    /// any address ends the session.
+    /// [`Event::Authenticated`], or after [`Event::Linked`] without a method: at once, or once a
+    /// crypto binding is verified, as no packet passes before. A network without any address ends
+    /// the session.
     pub fn assign(&mut self, now: Moment, network: Network) {
         self.network = Some(network);
         if self.phase == Phase::Network && !self.started {

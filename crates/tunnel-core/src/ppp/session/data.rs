@@ -53,7 +53,8 @@ impl Pair {
         }
     }
 
-    /// CCP is open. What was encrypted once is never sent or taken in clear again.
+    /// CCP is open. What was encrypted once is never sent or taken in clear again. Keys begin as
+    /// they began the first time, because every peer's do.
     pub(super) fn start(&mut self, keys: &Keys, role: Role, agreed: (Agreed, Agreed)) {
         let side = Session::side(role);
         let (sends, receives) = agreed;

@@ -6,7 +6,7 @@ use crate::ppp::event::{Cause, Event, Heard, Meaning, Phase};
 use crate::ppp::frame::Protocol;
 use crate::ppp::layer::Signals;
 use crate::ppp::packet::{Code, HEADER_OCTETS, Packet};
-use crate::ppp::settings::Role;
+use crate::ppp::settings::{MRU_DEFAULT, Role};
 use crate::time::Moment;
 
 impl Session {
@@ -46,7 +46,7 @@ impl Session {
         }
         let mut data = alloc::vec::Vec::from(protocol.0.to_be_bytes());
         data.extend_from_slice(body);
-        data.truncate(usize::from(self.lcp.options.agreed().peer_mru) - HEADER_OCTETS);
+        data.truncate(self.answer_room());
         let id = self.lcp.next_id();
         self.outbox.send(Protocol::LCP, Code::PROTOCOL_REJECT, id, &data);
         Input::Dropped(Dropped::Unwanted)
@@ -149,14 +149,19 @@ impl Session {
             return Input::Handled;
         }
         let mut data = alloc::vec::Vec::from(magic.to_be_bytes());
-        let room = usize::from(self.lcp.options.agreed().peer_mru) - HEADER_OCTETS;
         data.extend_from_slice(rest);
-        data.truncate(room);
+        data.truncate(self.answer_room());
         if self.outbox.answer(now, Protocol::LCP, Code::ECHO_REPLY, packet.id, &data) {
             Input::Handled
         } else {
             Input::Dropped(Dropped::Storm)
         }
+    }
+
+    /// The most data in an answer that repeats what came: what the peer takes, and any carrier.
+    fn answer_room(&self) -> usize {
+        let mru = self.lcp.options.agreed().peer_mru.min(MRU_DEFAULT);
+        usize::from(mru) - HEADER_OCTETS
     }
 
     fn protocol_rejected(&mut self, now: Moment, data: &[u8]) {

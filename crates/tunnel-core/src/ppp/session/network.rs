@@ -273,19 +273,17 @@ impl Session {
         }
     }
 
-    /// The peer does not know one of the protocols.
+    /// The peer does not know one of the protocols: nothing of it is sent any more.
     pub(super) fn network_rejected(&mut self, now: Moment, protocol: Protocol) {
-        let out = &mut self.outbox;
+        let known = match protocol {
+            Protocol::CCP => self.ccp.take().is_some(),
+            Protocol::IPCP => self.ipcp.take().is_some(),
+            _ => self.ipv6cp.take().is_some(),
+        };
         match protocol {
-            Protocol::CCP => {
-                if let Some(ccp) = &mut self.ccp {
-                    ccp.refused(now, out);
-                    self.without_encryption(now, MppeMissing::PeerRefuses);
-                }
-            }
-            Protocol::IPCP if self.ipcp.is_some() => self.give_up(now, protocol, None),
-            Protocol::IPV6CP if self.ipv6cp.is_some() => self.give_up(now, protocol, None),
-            _ => {}
+            _ if !known => {}
+            Protocol::CCP => self.without_encryption(now, MppeMissing::PeerRefuses),
+            _ => self.give_up(now, protocol, None),
         }
     }
 

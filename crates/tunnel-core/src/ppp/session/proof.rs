@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::{Dropped, Input, Session};
 use crate::auth::{Answer, Asked, Client, Known, Method, Server, Step};
 use crate::mppe::Keys;
-use crate::ppp::event::{Cause, Event, Phase};
+use crate::ppp::event::{Cause, Event, MppeMissing, Phase};
 use crate::ppp::frame::Protocol;
 use crate::ppp::settings::Role;
 use crate::time::Moment;
@@ -71,6 +71,11 @@ impl Session {
     }
 
     pub(super) fn start_proof(&mut self, now: Moment, method: Method) {
+        // No password is sent, or asked for, in vain.
+        if self.settings.mppe.is_required() && method != Method::MsChapV2 {
+            let cause = Cause::MppeMissing(MppeMissing::NoKeys);
+            return self.fail(now, cause, "MPPE required but not available");
+        }
         let limits = self.settings.limits;
         let due = Some(now + limits.restart);
         let timer = Timer { tries_left: limits.max_configure, due };

@@ -1,9 +1,9 @@
 //! What pppd 2.4.9 does, as observed, played by a script: its options, its framing, its order.
 //!
 //! As a server it asks for ACCM, authentication, magic number, PFC and ACFC, keeps FF 03 on LCP
-//! only, sends IPCP before CCP is settled, answers an early IPCP with Terminate-Ack where it insists
-//! on MPPE, and puts the reason into its Terminate-Request. As a client it asks for the same without
-//! authentication, naks nothing, and does not retry a failed password.
+//! only, sends IPCP before CCP is settled, answers an early IPCP with Terminate-Ack where it
+//! insists on MPPE, and puts the reason into its Terminate-Request. As a client it asks for the
+//! same without authentication, and does not retry a failed password.
 
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -81,7 +81,7 @@ fn proven_client(end: &mut End) -> Keys {
     assert_eq!(response[..3], [0xC2, 0x23, 2], "without FF 03, as agreed");
     // The challenge comes again; the answer must be the same, or the keys would differ.
     end.take(NOW, &framed(&packet));
-    assert_eq!(end.drain(), [response.clone()]);
+    assert_eq!(end.drain(), core::slice::from_ref(&response));
     assert!(matches!(chap.input(&response[2..], &mut answer), Asked::Verify { .. }));
     let known = Known::Password(Secret::new(PASSWORD));
     let Some(auth::Answer::Accepted { keys: Some(keys) }) = chap.answer(&known, &mut answer) else {
