@@ -308,6 +308,6 @@ impl Call {
     }
 }
 
-/// Octets of control packets that may wait before answers to echo requests are left out: a peer that
-/// asks faster than it reads gains nothing. All other messages are a handful for each call.
+/// Octets of control packets that may wait before answers to echo requests are left out: a peer
+/// that asks faster than it reads gains nothing. All other messages are a handful for each call.
 const QUEUE_OCTETS_MAX: usize = 1024;

@@ -27,8 +27,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Waits for a call; HTTP is done. `certificate`: what this connection was shown. `hashes`: what
-    /// is taken for the binding. `nonce`: fresh random octets.
+    /// Waits for a call; HTTP is done. `certificate`: what this connection was shown. `hashes`:
+    /// what is taken for the binding. `nonce`: fresh random octets.
     #[must_use]
     pub fn new(
         now: Moment,

@@ -305,7 +305,10 @@ proptest! {
     /// Whatever comes, there is one end, one closing after it, and nothing is carried after it.
     #[test]
     fn any_packets_lead_to_one_end(
-        packets in prop::collection::vec((1u8..11, prop::collection::vec(any::<u8>(), 0..50)), 0..20),
+        packets in prop::collection::vec(
+            (1u8..11, prop::collection::vec(any::<u8>(), 0..50)),
+            0..20,
+        ),
         waits in prop::collection::vec(0u64..90, 20),
     ) {
         let (mut client, mut server) = (client(), server());
