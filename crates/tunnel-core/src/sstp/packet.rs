@@ -98,8 +98,8 @@ impl Traffic {
     }
 }
 
-/// Writes the header of a data packet into the first `HEADER_OCTETS` octets of `packet`; the rest is
-/// a PPP frame. `false`: the frame is too long and the packet must not be sent.
+/// Writes the header of a data packet into the first `HEADER_OCTETS` octets of `packet`; behind it
+/// stands a PPP frame. `false`: the frame is too long and the packet must not be sent.
 #[must_use]
 pub fn seal(packet: &mut [u8]) -> bool {
     let Some(length) = u16::try_from(packet.len()).ok().filter(|n| *n <= PACKET_OCTETS_MAX) else {
