@@ -121,7 +121,7 @@ impl Chain {
     pub(super) fn step(&mut self, rc4: &mut Rc4) {
         let mut key = self.digest();
         if self.strength == Strength::Bits128 {
-            rc4.key(&*key);
+            rc4.key(&key);
             rc4.apply(&mut *key);
         } else if let Some(half) = key.first_chunk_mut::<8>() {
             rc4.key(&*half);

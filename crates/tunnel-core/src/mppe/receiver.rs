@@ -190,7 +190,8 @@ impl Receiver {
 
     /// A packet for which the peer started its cipher afresh. How often its key changed since is
     /// known but for the flushed packets (see `Sender`: some peers change it at each, read or lost)
-    /// and for whole rounds of the count that were lost. The right number is the one that gives an IP packet.
+    /// and for whole rounds of the count that were lost. The right number is the one that gives an
+    /// IP packet.
     fn afresh(&mut self, count: u16, inner: &mut [u8]) -> Result<(), Dropped> {
         let first = self.last.wrapping_add(1) & COUNT;
         let blocks = u32::from((count >> 8).wrapping_sub(first >> 8) & 0xF);

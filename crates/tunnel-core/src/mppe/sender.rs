@@ -26,7 +26,7 @@ impl Sender {
         Self { chain, rc4, mode, count: 0, awaited: false }
     }
 
-    /// Encrypts in place. `packet`: `HEADER_OCTETS` octets of room (overwritten with MPPE's header),
+    /// Encrypts in place. `packet`: `HEADER_OCTETS` octets of room (they become MPPE's header),
     /// then the inner protocol (two octets) and the payload. What is sent is the whole slice behind
     /// a frame head with protocol 0x00FD. A slice shorter than the room is left alone.
     pub fn seal(&mut self, packet: &mut [u8]) {

@@ -1,7 +1,5 @@
 //! What passes for a packet and what does not.
 
-use alloc::vec;
-
 use super::*;
 
 #[test]
@@ -41,5 +39,5 @@ fn a_sure_packet_has_the_length_that_ip_states() {
     for short in 0..8 {
         assert!(!surely(&six[..short], 50), "{short}");
     }
-    assert!(!surely(&vec![0; 40], 40));
+    assert!(!surely(&[0; 40], 40));
 }
