@@ -16,3 +16,4 @@ pub mod page;
 pub mod port;
 pub mod silence;
 pub mod stopped;
+pub mod tunnel;
