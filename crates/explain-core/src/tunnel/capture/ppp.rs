@@ -52,12 +52,11 @@ fn lcp(ppp: &mut Ppp, packet: &[u8], at_us: u64) -> Option<String> {
     let auth = || options(body).find(|(kind, _)| *kind == 3).map(|(_, value)| auth(value));
     match code {
         1 => {
-            ppp.asks_auth = auth();
             let said = plain("LCP", &mut ppp.lcp, code, at_us)?;
-            return Some(match &ppp.asks_auth {
-                Some(auth) => format!("{said}, asks for {auth}"),
-                None => said,
-            });
+            let Some(auth) = auth() else { return Some(said) };
+            let said = format!("{said}, asks for {auth}");
+            ppp.asks_auth = Some(auth);
+            return Some(said);
         }
         3 | 4 => {
             let said = plain("LCP", &mut ppp.lcp, code, at_us)?;

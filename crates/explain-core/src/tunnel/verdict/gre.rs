@@ -18,6 +18,7 @@ pub(super) const RULES: &[Rule] = &[
     only_client,
     only_server,
     one_way,
+    deaf,
     none,
 ];
 
@@ -33,8 +34,8 @@ fn rejected(case: &Case<'_>) -> Option<Verdict> {
 
 fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
     let icmp = error(case, |icmp| icmp.code == 2 && icmp.from == case.call.server)?;
-    // Once is usual: GRE of the client may be faster than the server's socket.
-    if case.call.reacts(Side::Server) || case.sends(Side::Server) {
+    let taken = is_start(case, icmp, Side::Client);
+    if taken || case.call.reacts(Side::Server) || case.sends(Side::Server) {
         return None;
     }
     Some(with_icmp(case.is("tunnel-server-without-gre"), icmp).with_counts(case))
@@ -42,7 +43,7 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
 
 fn refused_on_the_clients_side(case: &Case<'_>) -> Option<Verdict> {
     let icmp = error(case, |icmp| icmp.code == 2 && icmp.from == case.call.client)?;
-    if case.call.reacts(Side::Client) {
+    if case.call.reacts(Side::Client) || is_start(case, icmp, Side::Server) {
         return None;
     }
     // A NAT has the client's address and another distance.
@@ -92,13 +93,19 @@ fn only_client(case: &Case<'_>) -> Option<Verdict> {
         let value = format!("{} after it granted the call", seconds(after));
         let verdict = case.is("tunnel-nat-without-helper");
         let verdict = verdict.evidence("end by the server", "control connection", value);
-        let open = ["tunnel-gre-lost-back", "tunnel-server-gave-up"];
+        let open = ["tunnel-gre-lost-out", "tunnel-gre-lost-back", "tunnel-server-gave-up"];
         return Some(verdict.with_counts(case).or(&open, NEAR_SERVER));
     }
     if !enough(case, Side::Client) {
         return None;
     }
-    let open = ["tunnel-gre-lost-out", "tunnel-gre-lost-back", "tunnel-server-sends-no-gre"];
+    // A NAT that does not know the server's GRE may also drop it without a word.
+    let open = [
+        "tunnel-gre-lost-out",
+        "tunnel-gre-lost-back",
+        "tunnel-nat-without-helper",
+        "tunnel-server-sends-no-gre",
+    ];
     Some(case.is("tunnel-gre-lost").with_counts(case).or(&open, BOTH_ENDS))
 }
 
@@ -137,6 +144,24 @@ fn one_way(case: &Case<'_>) -> Option<Verdict> {
     })
 }
 
+/// Both send, neither hears, though it is here.
+fn deaf(case: &Case<'_>) -> Option<Verdict> {
+    let heard = case.call.reacts(Side::Client) || case.call.reacts(Side::Server);
+    if heard || !enough(case, Side::Client) || !enough(case, Side::Server) {
+        return None;
+    }
+    let (code, open, settle): (_, &[&'static str], _) =
+        match (case.vantage.is_near_client(), case.vantage.is_near_server()) {
+            (true, false) => ("tunnel-client-ignores-gre", &["tunnel-gre-lost-out"], NEAR_SERVER),
+            (false, true) => ("tunnel-server-ignores-gre", &["tunnel-gre-lost-back"], NEAR_CLIENT),
+            _ => {
+                let open = &["tunnel-client-ignores-gre", "tunnel-server-ignores-gre"];
+                ("tunnel-gre-lost", open, BOTH_ENDS)
+            }
+        };
+    Some(case.is(code).with_counts(case).or(open, settle))
+}
+
 fn none(case: &Case<'_>) -> Option<Verdict> {
     let granted = case.control()?.call_result.is_some();
     if !granted || case.call.to_server.packets > 0 || case.call.to_client.packets > 0 {
@@ -161,6 +186,13 @@ fn none(case: &Case<'_>) -> Option<Verdict> {
 
 fn error<'a>(case: &'a Case<'_>, which: impl Fn(&Icmp) -> bool) -> Option<&'a Icmp> {
     case.call.icmp.iter().find(|icmp| icmp.gre && icmp.kind == 3 && which(icmp))
+}
+
+/// The first packets may be faster than the other end's socket; what came after was taken.
+fn is_start(case: &Case<'_>, icmp: &Icmp, sender: Side) -> bool {
+    u64::from(icmp.count) * 2 < case.call.sent_by(sender).frames
+        && !case.call.reacts(sender.other())
+        && icmp.count < REQUESTS_ENOUGH
 }
 
 fn with_icmp(verdict: Verdict, icmp: &Icmp) -> Verdict {
