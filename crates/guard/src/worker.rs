@@ -175,7 +175,7 @@ impl Worker {
             stdin: spec,
             keep,
             hide: notify::VARIABLES,
-            set: if role == Role::Web { LIBC_TUNABLES } else { &[] },
+            set: role.tunables(),
             foreign: None,
         })?;
         slot.set_pid(pid.as_raw_nonzero().get().unsigned_abs());
@@ -367,15 +367,31 @@ pub(crate) fn unix_millis() -> u64 {
 /// How long a worker may take to get ready.
 pub(crate) const START_MAX: Duration = Duration::from_secs(10);
 
-/// How glibc shall behave in a worker; both were measured, docs/decisions/0003 has the figures.
+impl Role {
+    /// How glibc shall behave in it.
+    const fn tunables(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Web => WEB_TUNABLES,
+            Self::Sql => SQL_TUNABLES,
+        }
+    }
+}
+
+/// Of the web door's; both were measured, docs/decisions/0003 has the figures.
 ///
 /// - It gives memory back whenever 128 KiB at the end of the heap are free, and a step of a TLS
 ///   download is 512 KiB: every step would fault its pages in anew.
 /// - It copies large pieces with `rep movsb`, which on some processors is ten times slower when
 ///   the destination lies 1-16 bytes past the source modulo the page size, as it does for TLS
 ///   records behind their 5-byte header.
-const LIBC_TUNABLES: &[(&str, &str)] = &[(
+const WEB_TUNABLES: &[(&str, &str)] = &[(
     "GLIBC_TUNABLES",
     "glibc.malloc.trim_threshold=8388608:glibc.malloc.arena_max=2:\
      glibc.cpu.x86_rep_movsb_threshold=1000000000",
 )];
+
+/// Of the sql door's: a cache that grows asks the kernel for memory a mebibyte at a time, where
+/// glibc would for each page, and gives back what is free only where it is much: a tenth of the
+/// processor time of a statement that is stored (docs/decisions/0030).
+const SQL_TUNABLES: &[(&str, &str)] =
+    &[("GLIBC_TUNABLES", "glibc.malloc.top_pad=1048576:glibc.malloc.trim_threshold=16777216")];

@@ -12,7 +12,7 @@ pub use statement::{lexer, statement};
 pub use wire::{login, packets, prepared, response, status};
 
 mod binlog;
-mod judged;
+pub(crate) mod judged;
 pub(crate) mod statement;
 pub(crate) mod wire;
 

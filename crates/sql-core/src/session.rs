@@ -27,7 +27,7 @@ use crate::versions::Slot;
 pub use intent::{Change, Intent};
 pub use texts::{Effective, Texts};
 pub use transaction::{Outcome, Settled, Target, Transaction, Turn, Undo};
-pub use variables::{Variables, tracking};
+pub use variables::{Isolation, Variables, tracking};
 
 mod intent;
 mod texts;
@@ -92,7 +92,7 @@ struct Doubts {
     opaque: bool,
     /// Reported values may be of one statement only.
     stale: bool,
-    /// The client has told the server to report less.
+    /// The client has told the server to report less, or changed unreported how it reads text.
     unheard: bool,
     /// `LOCK TABLES`.
     locked: bool,
@@ -100,8 +100,12 @@ struct Doubts {
     fixed_time: bool,
     /// `SET TRANSACTION` for the next transaction.
     next_isolation: bool,
+    /// The level changed while a transaction was open, which goes on with the one it began with.
+    former_isolation: bool,
     /// Something changed without a name, which may be a temporary table that was made.
     unnamed: bool,
+    /// `SET profiling = 1`: statements of the door's own would show, and hits would not.
+    profiled: bool,
     /// In an XA transaction.
     xa: bool,
     /// An ERR within a transaction: it may be over.
@@ -155,10 +159,11 @@ impl Session {
         let doubts = &self.doubts;
         let rows = [
             (doubts.untracked, Reason::NoTracking),
-            (doubts.opaque, Reason::OpaqueSession),
+            (doubts.opaque || doubts.profiled, Reason::OpaqueSession),
             (doubts.fixed_time, Reason::FixedTimestamp),
             (doubts.locked, Reason::LockedTables),
-            (doubts.next_isolation || !self.fresh_isolation(), Reason::Isolation),
+            (doubts.next_isolation || doubts.former_isolation, Reason::Isolation),
+            (!self.fresh_isolation(), Reason::Isolation),
             (doubts.xa || doubts.status, Reason::InTransaction),
         ];
         if let Some((_, reason)) = rows.into_iter().find(|(is, _)| *is) {
@@ -181,11 +186,12 @@ impl Session {
 
     /// Whether READ UNCOMMITTED and SERIALIZABLE are out of the question.
     fn fresh_isolation(&self) -> bool {
-        matches!(self.variables.isolation(), Some(b"REPEATABLE-READ" | b"READ-COMMITTED"))
+        let level = self.variables.isolation();
+        matches!(level, Some(Isolation::RepeatableRead | Isolation::ReadCommitted))
     }
 
     fn reads_committed(&self) -> bool {
-        self.variables.isolation() == Some(b"READ-COMMITTED")
+        self.variables.isolation() == Some(Isolation::ReadCommitted)
     }
 
     /// `SERVER_STATUS_IN_TRANS` of the last status word.
@@ -201,7 +207,7 @@ impl Session {
     }
 
     /// Whether [`tracking`] must be sent before anything else is: the client has just told the
-    /// server to report less.
+    /// server to report less, or changed how statements are read in a way that is not reported.
     #[must_use]
     pub const fn is_unheard(&self) -> bool {
         self.doubts.unheard && !self.doubts.untracked
@@ -288,13 +294,8 @@ impl Session {
     /// How long the server's link may be silent before it should be used.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        let text = self.variables.get(b"wait_timeout").unwrap_or_default();
-        let seconds = text.iter().try_fold(0_u64, |sum, digit| {
-            let digit = digit.is_ascii_digit().then(|| u64::from(digit & 15))?;
-            sum.checked_mul(10)?.checked_add(digit)
-        });
         // Then the client itself may be silent for the rest.
-        Duration::from_millis(seconds.filter(|it| *it > 0).unwrap_or(60).saturating_mul(250))
+        Duration::from_millis(self.variables.wait_timeout().unwrap_or(60).saturating_mul(250))
     }
 
     /// The text a `PREPARE` or `EXECUTE IMMEDIATE` gets from there, if it is known.
@@ -309,7 +310,7 @@ impl Session {
         Facts {
             database: self.database.as_deref(),
             cache_type,
-            auto_is_null: self.variables.get(b"sql_auto_is_null") == Some(b"ON"),
+            auto_is_null: self.variables.auto_is_null(),
             temporary: &self.temporary,
         }
     }
@@ -343,10 +344,16 @@ impl Session {
 
     /// The server reported a variable.
     pub fn variable(&mut self, name: &[u8], value: &[u8]) {
+        // Until a status word says that no transaction is open.
+        self.doubts.former_isolation |= variables::is_isolation(name)
+            && self.variables.isolation() != Some(Isolation::read(value));
         if !self.variables.set(name, value) {
             return;
         }
         self.fingerprint = None;
+        if name.eq_ignore_ascii_case(b"profiling") {
+            self.doubts.profiled = value.eq_ignore_ascii_case(b"ON");
+        }
         let get = |name| self.variables.get(name).unwrap_or_default();
         self.mode = Mode::new(get(b"sql_mode"), get(b"character_set_client"), self.server);
     }
@@ -415,6 +422,7 @@ impl Session {
         self.status = status;
         self.doubts.status = false;
         self.doubts.xa &= status & IN_TRANS != 0;
+        self.doubts.former_isolation &= status & IN_TRANS != 0;
     }
 
     fn apply(&mut self, intent: &Intent, ok: bool) {
@@ -484,6 +492,18 @@ impl Session {
             Self::new(self.server, self.capabilities, self.transactions, database, status);
         core::mem::swap(self, &mut fresh);
         Settled { happened, undone, ..Settled::default() }
+    }
+
+    /// The server refused `COM_CHANGE_USER`. Before it looked at the account it had made the session
+    /// a new one (`dispatch_command` in MariaDB's `sql/sql_parse.cc`), as the former account and in
+    /// the former database; what else it has kept nobody says, so it stays opaque. Returns the slots
+    /// that are no longer pending.
+    pub fn refused(&mut self) -> Settled {
+        let database = self.database.take();
+        let mut settled = self.reset(database.as_deref(), AUTOCOMMIT);
+        self.doubts.opaque = true;
+        settled.happened.append(&mut settled.undone);
+        settled
     }
 
     /// The session is over with its outcome unknown: the slots still pending, each as often as it

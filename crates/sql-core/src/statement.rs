@@ -16,12 +16,15 @@ use cursor::Cursor;
 use verb::Head;
 use walk::Walk;
 
+pub use shape::{SHAPED_BYTES_MAX, shape};
+
 mod cursor;
 mod foreign;
 mod prefix;
 mod rows;
 mod schema;
 mod settings;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -330,8 +333,11 @@ pub struct Assignment<'a> {
 /// Whose variable a `SET` sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// `SET x`, `SET SESSION x`, `SET @@x`, `SET LOCAL x`.
+    /// `SET x`, `SET SESSION x`, `SET @@session.x`, `SET LOCAL x`.
     Session,
+    /// `SET @@x`: the session's, but of the isolation level that of the next transaction. Servers
+    /// do not report it (`sys_var::update` in MariaDB's `sql/set_var.cc`: `OPT_SESSION` only).
+    Unsaid,
     /// `SET GLOBAL x`, `SET PERSIST x`.
     Global,
     /// `SET @x`.

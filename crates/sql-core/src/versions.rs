@@ -14,7 +14,7 @@
 //! How it fails: a slot with 65,535 writes in flight at once stays pending for ever; it is never
 //! cached again, but never stale.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -46,8 +46,12 @@ pub enum Held {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     at: u64,
-    slots: Box<[Slot]>,
+    slots: Arc<[Slot]>,
 }
+
+/// Slots that a read depends on: without [`Slot::EVERYTHING`], sorted, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotSet(Arc<[Slot]>);
 
 /// The words, wherever they are mapped.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +89,23 @@ impl Slot {
     #[must_use]
     pub fn from_number(number: u16) -> Self {
         Self(number)
+    }
+}
+
+impl SlotSet {
+    /// The set of these.
+    #[must_use]
+    pub fn new(slots: &[Slot]) -> Self {
+        let mut slots: Vec<Slot> =
+            slots.iter().copied().filter(|slot| *slot != Slot::EVERYTHING).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        Self(slots.into())
+    }
+
+    /// They, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.0.iter()
     }
 }
 
@@ -161,14 +182,16 @@ impl Versions {
     /// or when the words are retired.
     #[must_use]
     pub fn stamp(&self, slots: &[Slot]) -> Option<Stamp> {
-        let mut slots: Vec<Slot> =
-            slots.iter().copied().filter(|slot| *slot != Slot::EVERYTHING).collect();
-        slots.sort_unstable();
-        slots.dedup();
+        self.stamp_set(&SlotSet::new(slots))
+    }
+
+    /// [`Self::stamp`] of a set that was made before.
+    #[must_use]
+    pub fn stamp_set(&self, set: &SlotSet) -> Option<Stamp> {
         for _ in 0..STAMP_TRIES {
             let at = self.now();
-            match self.held(at, slots.iter().copied()) {
-                Held::Yes => return Some(Stamp { at, slots: slots.into() }),
+            match self.held(at, set.0.iter().copied()) {
+                Held::Yes => return Some(Stamp { at, slots: Arc::clone(&set.0) }),
                 Held::Pending(_) => return None,
                 // A write ended between the two looks.
                 Held::Changed(_) => {}

@@ -52,10 +52,13 @@ fn main() -> ExitCode {
         let (door, stages) = (Arc::clone(&door), stages.clone());
         std::thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let Ok(runtime) = runtime.enable_all().build() else { return };
+            let options = tokio::runtime::LocalOptions::default();
+            let Ok(runtime) = runtime.enable_io().enable_time().build_local(options) else {
+                return;
+            };
             let thread = Rc::new(Thread::new(door, number));
             let served = thread.serve(vec![listening], stages, || {});
-            let _ = tokio::task::LocalSet::new().block_on(&runtime, served);
+            let _ = runtime.block_on(served);
         })
     });
     for thread in threads.collect::<Vec<_>>() {

@@ -21,7 +21,7 @@ mod views;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use menshen_sql_core::store::{Entry, Key, Seed, Shard};
+use menshen_sql_core::store::{Entry, Figures, Key, Seed, Shard};
 use menshen_sql_core::versions::{Held, SLOTS, Slot, Stamp, Versions};
 
 pub use changes::Invalidation;
@@ -210,15 +210,14 @@ impl Cache {
     }
 
     /// Before the SELECT is sent: the reply is going to be stored under this key. `stamp` was taken
-    /// before, `digest` is the statement without literals, for statistics. `None`, counted as not
-    /// cached (but not when the cache has no size): another session fills it, a write began since,
-    /// or there is no room.
+    /// before, `figures` are its statement's. `None`, counted as not cached (but not when the cache
+    /// has no size): another session fills it, a write began since, or there is no room.
     #[must_use]
     pub fn begin_fill(
         self: &Arc<Self>,
         ask: &Ask<'_>,
         stamp: Stamp,
-        digest: &[u8],
+        figures: Arc<Figures>,
     ) -> Option<Fill> {
         if self.room.size() == 0 {
             return None;
@@ -228,7 +227,7 @@ impl Cache {
         if self.room.entries.load(Relaxed) <= SWEPT_AT_FILLS {
             self.sweep(ask.thread);
         }
-        let fill = Fill::begin(self, ask, stamp, digest);
+        let fill = Fill::begin(self, ask, stamp, figures);
         if fill.is_none() {
             self.counters.count(ask.thread, Event::NotCached);
         }

@@ -25,10 +25,15 @@ impl CatalogCell {
         Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The number of the catalog of the moment.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
     /// Whether `catalog` is still the one of the moment. What was derived from it (tables of a
     /// statement, slots) must be derived anew if not: take the stamp first, then ask this.
     pub fn is_current(&self, catalog: &Catalog) -> bool {
-        self.generation.load(Ordering::SeqCst) == catalog.generation()
+        self.generation() == catalog.generation()
     }
 
     /// Makes the next catalog out of the one of the moment.

@@ -21,7 +21,7 @@ use menshen_sql_core::wire::{
 };
 
 use crate::link::{Broken, HEADER_BYTES, Link, PAYLOAD_MAX, Packet};
-use crate::login::{Entered, Entrance, change_user};
+use crate::login::{Ended, Entered, Entrance, change_user};
 use crate::seat::{Doing, Leave, Seat};
 use crate::tally::Tally;
 
@@ -278,8 +278,11 @@ impl Session<'_> {
             return Err(Left::Client);
         }
         let Self { entrance, entered, client, server, .. } = self;
-        let changed = change_user(entrance, entered, client, server, packet).await;
-        changed.map_err(|_| Left::Server)?;
+        match change_user(entrance, entered, client, server, packet).await {
+            Ok(()) => {}
+            Err(Ended::Refused) => return Ok(entered.status()),
+            Err(_) => return Err(Left::Server),
+        }
         entered.welcome(client);
         client.flush().await.map_err(|_| Left::Client)?;
         Ok(entered.status())

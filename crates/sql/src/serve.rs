@@ -28,6 +28,7 @@ mod own;
 mod plan;
 mod query;
 mod settle;
+mod shapes;
 mod shared;
 mod surface;
 mod writes;
@@ -39,7 +40,7 @@ use std::time::Instant;
 use menshen_base::Counter;
 use menshen_sql_core::judge::Reason;
 use menshen_sql_core::lexer::Server;
-use menshen_sql_core::session::{Protocol, Serving, Session};
+use menshen_sql_core::session::{Protocol, Serving, Session, Settled};
 use menshen_sql_core::surface::Locals;
 use menshen_sql_core::versions::Slot;
 use menshen_sql_core::wire::{Capabilities, Command, Prepared, Reply, Status};
@@ -54,7 +55,7 @@ use plan::Plan;
 use writes::Writes;
 
 use crate::link::{HEADER_BYTES, Packet};
-use crate::login::change_user;
+use crate::login::{Ended, change_user};
 use crate::relay::{self, Heard, Left, next};
 use crate::seat::Doing;
 
@@ -133,9 +134,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn serve(&mut self) -> Result<std::convert::Infallible, Left> {
-        self.track().await?;
-        self.link.entered.welcome(&mut self.link.client);
-        self.link.client.flush().await.map_err(|_| Left::Client)?;
+        self.enter().await?;
         loop {
             let packet = self.next().await?;
             if let Command::ChangeUser(_) = Command::parse(self.link.client.payload(packet)) {
@@ -258,7 +257,11 @@ impl<'a> Connection<'a> {
             return Err(Left::Client);
         }
         let relay::Session { entrance, entered, client, server, .. } = &mut self.link;
-        change_user(entrance, entered, client, server, packet).await.map_err(|_| Left::Server)?;
+        match change_user(entrance, entered, client, server, packet).await {
+            Ok(()) => {}
+            Err(Ended::Refused) => return self.go_on_refused().await,
+            Err(_) => return Err(Left::Server),
+        }
         let (database, status) = (self.link.entered.database.clone(), self.link.entered.status());
         self.begin_anew(Some(&database), status);
         self.track().await?;
@@ -266,11 +269,24 @@ impl<'a> Connection<'a> {
         self.link.client.flush().await.map_err(|_| Left::Client)
     }
 
+    /// After a refused `COM_CHANGE_USER`, which the client knows. A server that has not rolled back
+    /// what was open is not understood.
+    async fn go_on_refused(&mut self) -> Result<(), Left> {
+        let settled = self.session.refused();
+        self.forget(&settled);
+        self.track().await?;
+        if self.session.in_transaction() { Err(Left::Server) } else { Ok(()) }
+    }
+
     /// The server has reset the session: what it had open is rolled back and forgotten.
     fn begin_anew(&mut self, database: Option<&[u8]>, status: Status) {
         let settled = self.session.reset(database, status.0);
-        self.count(&settled);
-        self.writes.apply(&settled);
+        self.forget(&settled);
+    }
+
+    fn forget(&mut self, settled: &Settled) {
+        self.count(settled);
+        self.writes.apply(settled);
         self.began.clear();
         self.prepared.clear();
         self.bindings.clear();

@@ -24,7 +24,7 @@ use menshen_sys::posture::PostureView;
 use menshen_sys::process::{Rights, become_worker};
 use menshen_sys::words::Words;
 use menshen_sys::{Scoreboard, Slot, SlotState, inherit};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, LocalSet};
@@ -184,10 +184,16 @@ fn thread(
     stages: watch::Receiver<Stage>,
     up: mpsc::UnboundedSender<io::Result<()>>,
 ) {
-    let served = runtime().and_then(|runtime| {
+    // Not a `LocalSet`: that is a second scheduler within the first, with a queue under a lock for
+    // what sockets wake.
+    // Signals and child processes are no business of it, and each costs a look in every turn.
+    let mut builder = Builder::new_current_thread();
+    builder.enable_io().enable_time().max_blocking_threads(BLOCKING_THREADS_MAX);
+    let runtime = builder.build_local(LocalOptions::default());
+    let served = runtime.and_then(|runtime| {
         let thread = Rc::new(Thread::new(door, number));
         let ready = || drop(up.send(Ok(())));
-        LocalSet::new().block_on(&runtime, thread.serve(listening, stages, ready))
+        runtime.block_on(thread.serve(listening, stages, ready))
     });
     if served.is_err() {
         let _ = up.send(served);

@@ -32,8 +32,9 @@ fn an_entry_takes_what_it_is_charged_and_less_than_600_bytes_beyond_itself() {
             thread: 0,
         };
         let stamp = cache.versions().stamp(&[slot]).unwrap();
-        let mut fill =
-            cache.begin_fill(&ask, stamp, b"SELECT c FROM sbtest1 WHERE id = ?").unwrap();
+        let mut fill = cache
+            .begin_fill(&ask, stamp, cache.figures(b"SELECT c FROM sbtest1 WHERE id = ?"))
+            .unwrap();
         fill.push(&REPLY);
         assert_eq!(fill.finish([0; 2], 100), Stored::Kept);
     };

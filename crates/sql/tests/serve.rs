@@ -330,3 +330,40 @@ fn nobody_sees_time_run_backwards() {
     });
     assert!(bench.shared.counters().sum(Event::Hit) > before, "nothing was served");
 }
+
+#[test]
+fn statements_of_one_shape_depend_on_what_their_tables_are_now() {
+    let Some(bench) = Bench::start(|_| ()) else { return };
+    let mut session = bench.session();
+    session.run(
+        "CREATE TABLE t.y (id INT PRIMARY KEY, v INT) ENGINE=InnoDB;; INSERT INTO t.y VALUES \
+         (1, 10), (2, 20), (3, 30), (4, 40);; CREATE VIEW t.w AS SELECT * FROM t.x",
+    );
+    let read = |id: u32| format!("SELECT v FROM t.w WHERE id = {id}");
+    wait("the view to be cached", || bench.is_hit(&mut session, &read(1)));
+    // Another value: another answer, stored without the statement being read again.
+    assert_eq!(session.value(&read(2)), "2");
+    assert!(bench.is_hit(&mut session, &read(2)));
+    session.run("UPDATE t.x SET v = 22 WHERE id = 2");
+    assert_eq!(session.value(&read(2)), "22");
+    session.run("ALTER VIEW t.w AS SELECT * FROM t.y");
+    wait("the new view to be cached", || bench.is_hit(&mut session, &read(3)));
+    assert!(bench.is_hit(&mut session, &read(4)));
+    session.run("UPDATE t.y SET v = v + 1");
+    assert_eq!(session.value(&read(3)), "31");
+    assert_eq!(session.value(&read(4)), "41");
+    // A temporary table of the name is another table, in this session only.
+    session.run("CREATE TEMPORARY TABLE t.w (id INT, v INT);; INSERT INTO t.w VALUES (1, 7)");
+    assert_eq!(session.value(&read(1)), "7");
+    assert_eq!(bench.session().value(&read(1)), "11");
+    // Of another database the same words mean another table.
+    session.run("DROP TEMPORARY TABLE t.w;; CREATE DATABASE u;; CREATE TABLE u.x (id INT, v INT)");
+    session.run("INSERT INTO u.x VALUES (1, 111), (2, 222)");
+    let bare = |id: u32| format!("SELECT v FROM x WHERE id = {id}");
+    wait("the bare name to be cached", || bench.is_hit(&mut session, &bare(1)));
+    session.run("USE u");
+    assert_eq!(session.value(&bare(2)), "222");
+    wait("the other one to be cached", || bench.is_hit(&mut session, &bare(1)));
+    session.run("UPDATE u.x SET v = 333 WHERE id = 2");
+    assert_eq!(session.value(&bare(2)), "333");
+}

@@ -240,7 +240,7 @@ fn table(rows: &[Row]) -> String {
         "| case | ours | against | ratio | rate | goal | |\n|---|---|---|---|---|---|---|\n"
             .to_owned();
     for row in rows {
-        let goal = row.goal.map_or_else(|| "-".to_owned(), |goal| format!("{goal:.1}"));
+        let goal = row.goal.map_or_else(|| "-".to_owned(), |goal| format!("{goal:.2}"));
         let rate = row.rate_ratio.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2}"));
         text += &format!(
             "| {} | {} | {} | {:.2} | {rate} | {goal} | {} |\n",

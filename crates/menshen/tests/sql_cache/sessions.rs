@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     ("on demand", demand),
     ("diagnostics after a hit", diagnostics),
     ("a session made anew", reset),
+    ("an init_connect that fails", failing_init_connect),
     ("killed queries and sessions", killed),
     ("pipelined commands", pipelined),
     ("old and new ends of results", ends),
@@ -48,6 +49,11 @@ fn variables(shop: &Shop) {
         ("SELECT * FROM t", "SET sql_select_limit=2"),
         ("SELECT v FROM t WHERE id=1", "SET sql_mode='PAD_CHAR_TO_FULL_LENGTH'"),
         ("SELECT (SELECT MAX(v) FROM t)+0.5", "SET sql_mode='TIME_ROUND_FRACTIONAL'"),
+        // Without a scope, servers do not report them.
+        ("SELECT '1' || id FROM t", "SET @@sql_mode='PIPES_AS_CONCAT'"),
+        ("SELECT t, 1 FROM times", "SET @@time_zone='+05:30'"),
+        ("SELECT v/9 FROM t", "SET @x=1, @@div_precision_increment=9"),
+        ("SELECT s REGEXP 'a ' FROM t", "SET @@default_regex_flags='EXTENDED'"),
     ] {
         let before = warm(shop, &mut fresh.reader, statement);
         let at = |shop: &Shop| Client::tcp(shop.address, "any", "variables").unwrap();
@@ -291,7 +297,28 @@ fn reset(shop: &Shop) {
     // Another account, another database, another set of rights.
     fresh.reader.change_user("any", "mysql").unwrap();
     assert_eq!(fresh.reader.answers(statement).unwrap_err().code, 1146);
+    // A refused one leaves the former account and its database, and nothing else.
+    fresh.reader.run(&["SET @x=5", "SET div_precision_increment=9"]);
     assert_eq!(fresh.reader.change_user("nobody_of_this_name", "anew").unwrap_err().code, 1045);
+    for _ in 0..2 {
+        assert_eq!(fresh.reader.one("SELECT DATABASE()").unwrap(), "mysql");
+        assert_eq!(fresh.reader.one("SELECT @x IS NULL").unwrap(), "1");
+        assert_eq!(fresh.reader.rows("SELECT v/7 FROM anew.t").unwrap(), before);
+    }
+    fresh.reader.run(&["UPDATE anew.t SET v=v+1"]);
+    let after = fresh.truth.rows(statement).unwrap();
+    assert_eq!(fresh.warm(statement), after);
+    assert_ne!(after, before);
+}
+
+fn failing_init_connect(shop: &Shop) {
+    let mut root = shop.direct();
+    root.run(&["SET GLOBAL init_connect='no such statement'"]);
+    let mut client = Client::tcp(shop.address, "any", "").unwrap();
+    let told = client.answers("DO 1").map(|_| 0).unwrap_or_else(|failure| failure.code);
+    root.run(&["SET GLOBAL init_connect=''"]);
+    assert_eq!(told, 1184, "the server's own answer to the first command");
+    assert!(client.answers("DO 1").is_err());
 }
 
 fn killed(shop: &Shop) {

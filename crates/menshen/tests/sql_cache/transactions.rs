@@ -10,6 +10,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a rollback", rollback),
     ("without autocommit", without_autocommit),
     ("isolations without a cache", other_isolations),
+    ("the level of the next transaction", level_of_the_next),
     ("implicit commits", implicit_commits),
     ("two-phase commits", two_phase),
     ("table locks", table_locks),
@@ -149,6 +150,27 @@ fn other_isolations(shop: &Shop) {
     assert_eq!(sum(&mut fresh.writer), before);
     fresh.truth.run(&["ROLLBACK"]);
     assert_eq!(sum(&mut fresh.writer), before);
+}
+
+fn level_of_the_next(shop: &Shop) {
+    // What such a transaction reads is of its old snapshot, and must not be stored as committed.
+    let mut fresh = shop.fresh("next_level");
+    fresh.reader.run(&["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "BEGIN"]);
+    let before = sum(&mut fresh.reader);
+    fresh.reader.run(&["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"]);
+    fresh.writer.run(&["UPDATE t SET v=v+1"]);
+    assert_eq!(sum(&mut fresh.reader), before, "its snapshot");
+    assert_eq!(sum(&mut fresh.reader), before);
+    fresh.reader.run(&["COMMIT", "BEGIN"]);
+    assert_eq!(sum(&mut fresh.reader), before + 5);
+    fresh.reader.run(&["COMMIT", "SET @@tx_isolation='READ-UNCOMMITTED'"]);
+    fresh.truth.run(&["BEGIN", "UPDATE t SET v=v+1"]);
+    fresh.reader.run(&["BEGIN"]);
+    assert_eq!(sum(&mut fresh.reader), before + 10, "what is not committed");
+    fresh.reader.run(&["COMMIT"]);
+    assert_eq!(sum(&mut fresh.writer), before + 5);
+    assert_eq!(sum(&mut fresh.reader), before + 5);
+    fresh.truth.run(&["ROLLBACK"]);
 }
 
 fn implicit_commits(shop: &Shop) {

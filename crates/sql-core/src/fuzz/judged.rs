@@ -138,7 +138,8 @@ pub fn surface(data: &[u8]) {
 
 /// Two databases with a table of each kind; `definition` is the view's, `body` the function's and
 /// the trigger's.
-fn schema(definition: &[u8], body: &[u8]) -> Catalog {
+/// Two databases with a table of each kind.
+pub(crate) fn schema(definition: &[u8], body: &[u8]) -> Catalog {
     let server = Server { dialect: Dialect::Mariadb, version: 101_119 };
     let before = Catalog::default();
     let mut builder = Builder::new(&before, server);

@@ -98,6 +98,17 @@ impl Intent {
         diagnostics: false,
     };
 
+    /// Of a SELECT from tables that calls nothing but built-in functions.
+    pub const READ: Self = Self {
+        turn: Turn::Goes,
+        changes: Vec::new(),
+        opaque_if_unnamed: true,
+        runs_routine: false,
+        consumes_isolation: true,
+        several: false,
+        diagnostics: false,
+    };
+
     /// Of text nobody knows.
     #[must_use]
     pub fn unknown() -> Self {
@@ -307,13 +318,23 @@ fn assigned(assignment: &Assignment<'_>, session: &Session) -> Option<Change> {
             Some(Change::Role(role.into()))
         }
         Scope::NextTransaction => Some(Change::NextIsolation),
-        Scope::Session if name == b"timestamp" => Some(match assignment.value {
+        Scope::Unsaid if variables::is_isolation(&name) => Some(Change::NextIsolation),
+        Scope::Session | Scope::Unsaid if name == b"timestamp" => Some(match assignment.value {
             Value::Word(word) if word.eq_ignore_ascii_case(b"DEFAULT") => Change::TimeFlows,
             Value::Number(b"0") => Change::TimeFlows,
             _ => Change::TimeFixed,
         }),
         // The server reports no more what it is asked to report no more.
-        Scope::Session if name.starts_with(b"session_track_") => Some(Change::Unheard),
+        Scope::Session | Scope::Unsaid if name.starts_with(b"session_track_") => {
+            Some(Change::Unheard)
+        }
+        // The very next statement is read by them.
+        Scope::Unsaid if matches!(&name[..], b"sql_mode" | b"character_set_client") => {
+            Some(Change::Unheard)
+        }
+        Scope::Unsaid if variables::is_noise(&name) => None,
+        Scope::Unsaid if variables::is_reported_again(&name) => Some(Change::Stale),
+        Scope::Unsaid => Some(Change::Opaque),
         _ => None,
     }
 }
@@ -364,7 +385,7 @@ fn temporary(statement: &Statement<'_>, session: &Session, changes: &mut Vec<Cha
 /// Whether a `SET` assigns variables that [`variables::tracking`] would not report again, while it
 /// also turns reports off.
 fn hides_changes(assignments: &[Assignment<'_>]) -> bool {
-    let session = |one: &&Assignment<'_>| one.scope == Scope::Session;
+    let session = |one: &&Assignment<'_>| matches!(one.scope, Scope::Session | Scope::Unsaid);
     let name = |one: &Assignment<'_>| one.name.bytes().to_ascii_lowercase();
     let turns_off =
         assignments.iter().filter(session).any(|one| name(one).starts_with(b"session_track_"));

@@ -1,5 +1,7 @@
 //! Tests of sessions, with what MariaDB 10.11 reports.
 
+use alloc::format;
+
 use super::*;
 use crate::statement::{read, statements};
 
@@ -116,6 +118,32 @@ fn what_turns_reports_off_and_changes_more_makes_opaque() {
 }
 
 #[test]
+fn what_no_server_reports_is_asked_for_or_makes_opaque() {
+    // `SET @@x`, without a scope: the server's `main.select` with its modes.
+    for (text, serving, unheard) in [
+        ("set @@sql_mode='NO_BACKSLASH_ESCAPES'", Serving::Ask, true),
+        ("set global general_log=1, @@SQL_MODE=''", Serving::Ask, true),
+        ("set @@character_set_client=sjis", Serving::Ask, true),
+        ("set @@session_track_system_variables=''", Serving::Ask, true),
+        ("set @@time_zone='+01:00'", Serving::Ask, false),
+        ("set session sql_mode='', @@`lc_time_names`='de_DE'", Serving::Ask, false),
+        ("set @@old_mode=''", Serving::No(Reason::OpaqueSession), false),
+        ("set @@default_regex_flags='EXTENDED'", Serving::No(Reason::OpaqueSession), false),
+        ("set @@timestamp=5", Serving::No(Reason::FixedTimestamp), false),
+        ("set @@tx_isolation='READ-UNCOMMITTED'", Serving::No(Reason::Isolation), false),
+        ("set @@lock_wait_timeout=5", YES, false),
+        ("set @@global.old_mode=''", YES, false),
+        // These are reported.
+        ("set @@session.sql_mode='', @@local.old_mode='', time_zone='+01:00'", YES, false),
+    ] {
+        let mut session = session();
+        run(&mut session, text, OK);
+        assert_eq!(session.serving(), serving, "{text}");
+        assert_eq!(session.is_unheard(), unheard, "{text}");
+    }
+}
+
+#[test]
 fn a_change_without_a_name_makes_opaque_unless_the_statement_is_understood() {
     for (text, opaque) in [
         ("select f()", true),
@@ -206,6 +234,7 @@ fn isolation_levels() {
     ] {
         let mut session = session();
         session.variable(b"tx_isolation", level);
+        run(&mut session, "set session tx_isolation = 'x'", OK);
         assert_eq!(session.serving() == YES, served);
         assert_eq!(session.serving() == Serving::No(Reason::Isolation), !served);
     }
@@ -224,13 +253,80 @@ fn in_transactions_snapshots_decide() {
     assert_eq!(session.serving(), Serving::No(Reason::InTransaction));
     run(&mut session, "do 1", OPEN);
     assert_eq!(session.serving(), Serving::Opens);
-    session.variable(b"tx_isolation", b"READ-COMMITTED");
-    assert_eq!(session.serving(), YES);
     let mut never =
         Session::new(Server::of(MARIADB), 0, Transactions::Never, Some(b"d"), AUTOCOMMIT);
     report(&mut never);
     run(&mut never, "begin", OPEN);
     assert_eq!(never.serving(), Serving::No(Reason::InTransaction));
+}
+
+#[test]
+fn a_transaction_keeps_the_isolation_level_it_began_with() {
+    // The server's `main.commit`: what such a transaction reads is of its old snapshot.
+    let old = Serving::No(Reason::Isolation);
+    let set = "set session transaction isolation level read committed";
+    let committed = |session: &mut Session| session.variable(b"tx_isolation", b"READ-COMMITTED");
+    let mut open = session();
+    run(&mut open, "begin", OPEN);
+    committed(&mut open);
+    run(&mut open, set, OPEN);
+    assert_eq!(open.serving(), old);
+    run(&mut open, "select a from t", OPEN);
+    assert_eq!(open.serving(), old);
+    run(&mut open, "commit and chain", OPEN);
+    assert_eq!(open.serving(), old, "the chained one has the same level");
+    run(&mut open, "commit", OK);
+    assert_eq!(open.serving(), YES);
+    run(&mut open, "begin", OPEN);
+    assert_eq!(open.serving(), YES, "this one reads what is committed");
+
+    let mut closed = session();
+    committed(&mut closed);
+    run(&mut closed, set, OK);
+    run(&mut closed, "begin", OPEN);
+    assert_eq!(closed.serving(), YES);
+
+    let mut several = session();
+    committed(&mut several);
+    run(&mut several, &format!("begin; {set}"), OPEN);
+    assert_eq!(several.serving(), old, "which of the two came first does not show");
+
+    let mut same = session();
+    run(&mut same, "begin", OPEN);
+    same.variable(b"tx_isolation", b"REPEATABLE-READ");
+    run(&mut same, "set session transaction isolation level repeatable read", OPEN);
+    assert_eq!(same.serving(), Serving::Opens);
+}
+
+#[test]
+fn nothing_is_served_or_asked_while_the_client_profiles() {
+    let mut session = session();
+    session.variable(b"profiling", b"ON");
+    run(&mut session, "set profiling=1", OK);
+    assert_eq!(session.serving(), Serving::No(Reason::OpaqueSession));
+    session.variable(b"profiling", b"OFF");
+    run(&mut session, "set profiling=0", OK);
+    assert_eq!(session.serving(), YES);
+    run(&mut session, "set @@profiling=1", OK);
+    assert_eq!(session.serving(), Serving::No(Reason::OpaqueSession));
+}
+
+#[test]
+fn a_refused_change_of_user_leaves_a_new_session_that_stays_opaque() {
+    let mut session = session();
+    run(&mut session, "begin", OPEN);
+    let target = Target { slot: Slot::from_number(77), undo: Undo::Transactional };
+    let _ = session.transaction_mut().begin(&[target]);
+    let _ = session.transaction_mut().settle(Turn::Goes, Outcome::Done { open: true }, true);
+    assert_eq!(session.refused().happened, [Slot::from_number(77)]);
+    assert!(!session.transaction().has_pending());
+    assert_eq!(session.database(), Some(&b"d"[..]));
+    assert_eq!(session.serving(), Serving::No(Reason::NoTracking));
+    report(&mut session);
+    assert_eq!(session.serving(), Serving::No(Reason::OpaqueSession));
+    session.reset(None, AUTOCOMMIT);
+    report(&mut session);
+    assert_eq!(session.serving(), YES);
 }
 
 #[test]

@@ -17,6 +17,23 @@ use crate::lexer::{Dialect, Server};
 pub struct Variables {
     /// Sorted by name; names in lower case.
     known: Vec<(Name, Box<[u8]>)>,
+    /// Read for every statement.
+    level: Option<Isolation>,
+    /// So is this: `sql_auto_is_null` is on.
+    auto_is_null: bool,
+    /// And this: `wait_timeout`, seconds, if it is a number above 0.
+    wait_timeout: Option<u64>,
+}
+
+/// How fresh the reads of a session are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// `READ-COMMITTED`.
+    ReadCommitted,
+    /// `REPEATABLE-READ`.
+    RepeatableRead,
+    /// Any other.
+    Other,
 }
 
 impl Variables {
@@ -38,6 +55,16 @@ impl Variables {
             }
             Err(_) => false,
         };
+        if changed && is_isolation(&name) {
+            let value = self.get(b"transaction_isolation").or_else(|| self.get(b"tx_isolation"));
+            self.level = value.map(Isolation::read);
+        }
+        if changed && name == b"sql_auto_is_null" {
+            self.auto_is_null = value == b"ON";
+        }
+        if changed && name == b"wait_timeout" {
+            self.wait_timeout = seconds(value).filter(|seconds| *seconds > 0);
+        }
         changed && !is_noise(&name)
     }
 
@@ -57,15 +84,27 @@ impl Variables {
             && self.isolation().is_some()
     }
 
-    /// `tx_isolation` or `transaction_isolation`.
+    /// `transaction_isolation`, or `tx_isolation`.
     #[must_use]
-    pub fn isolation(&self) -> Option<&[u8]> {
-        self.get(b"transaction_isolation").or_else(|| self.get(b"tx_isolation"))
+    pub const fn isolation(&self) -> Option<Isolation> {
+        self.level
+    }
+
+    /// Whether `sql_auto_is_null` is on.
+    #[must_use]
+    pub const fn auto_is_null(&self) -> bool {
+        self.auto_is_null
+    }
+
+    /// `wait_timeout`, seconds, above 0.
+    #[must_use]
+    pub const fn wait_timeout(&self) -> Option<u64> {
+        self.wait_timeout
     }
 
     /// Forgets all, as the server does at a reset.
     pub fn clear(&mut self) {
-        self.known.clear();
+        *self = Self::default();
     }
 
     /// Appends `name=value` of all that may shape results, exactly and without ambiguity.
@@ -79,8 +118,32 @@ impl Variables {
     }
 }
 
+impl Isolation {
+    /// The level of this name.
+    #[must_use]
+    pub fn read(value: &[u8]) -> Self {
+        match value {
+            b"READ-COMMITTED" => Self::ReadCommitted,
+            b"REPEATABLE-READ" => Self::RepeatableRead,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn seconds(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |sum, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit & 15))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
 /// In lower case.
 type Name = Box<[u8]>;
+
+/// Whether it is the name of the isolation level, which MySQL has given another one.
+pub(super) fn is_isolation(name: &[u8]) -> bool {
+    [&b"tx_isolation"[..], b"transaction_isolation"].iter().any(|it| name.eq_ignore_ascii_case(it))
+}
 
 /// The statement that makes the server report: once what shapes results, from then on every change.
 ///
@@ -118,7 +181,7 @@ pub(super) fn is_reported_again(name: &[u8]) -> bool {
 
 /// Variables that do not shape what a cacheable SELECT returns. `timestamp` only shapes functions
 /// that are not cacheable, and fixes them in other ways: see `Session`.
-fn is_noise(name: &[u8]) -> bool {
+pub(super) fn is_noise(name: &[u8]) -> bool {
     name.starts_with(b"session_track_") || NOISE.binary_search(&name).is_ok()
 }
 
@@ -163,7 +226,6 @@ const NOISE: &[&[u8]] = &[
     b"net_read_timeout",
     b"net_retry_count",
     b"net_write_timeout",
-    b"profiling",
     b"profiling_history_size",
     b"pseudo_thread_id",
     b"query_cache_type",

@@ -209,16 +209,19 @@ fn variable(text: &[u8], prefix: usize) -> Ident<'_> {
     }
 }
 
-/// `@@x`, `@@global.x`: whose, and the name.
+/// `@@x`, `@@global.x`: whose, and the name. Words before it in the same `SET` do not count.
 fn system<'a>(item: &Item<'a>, scope: Scope) -> (Scope, Ident<'a>) {
+    let within = |own| if scope == Scope::Statement { scope } else { own };
     let name = item.text.get(2..).unwrap_or_default();
     let Some(dot) = name.iter().position(|byte| *byte == b'.') else {
-        return (scope, variable(item.text, 2));
+        return (within(Scope::Unsaid), variable(item.text, 2));
     };
     let (said, rest) = name.split_at(dot);
     let rest = rest.get(1..).unwrap_or_default();
     let scope = match said {
-        _ if said.eq_ignore_ascii_case(b"session") || said.eq_ignore_ascii_case(b"local") => scope,
+        _ if said.eq_ignore_ascii_case(b"session") || said.eq_ignore_ascii_case(b"local") => {
+            within(Scope::Session)
+        }
         // Also structured variables, which are global.
         _ => Scope::Global,
     };

@@ -70,7 +70,9 @@ pub(super) fn unquote_ident(raw: &[u8], quote: u8) -> Cow<'_, [u8]> {
 }
 
 pub(super) fn digest(bytes: &[u8], mode: Mode, max: usize) -> Vec<u8> {
-    let mut digest = Digest { text: Vec::new(), end: 0 };
+    // Hardly ever longer than the statement.
+    let text = Vec::with_capacity(bytes.len().min(max) + 16);
+    let mut digest = Digest { text, end: 0 };
     for token in Lexer::new(trim(bytes), mode) {
         if digest.text.len() >= max {
             break;

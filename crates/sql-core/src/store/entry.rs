@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::Key;
 use super::slab::Line;
@@ -96,6 +96,8 @@ pub struct Figures {
     pub bytes: AtomicU64,
     /// What the server would have taken for the hits, microseconds.
     pub saved_micros: AtomicU64,
+    /// Another digest has taken their place: nobody sees them any more.
+    pub lost: AtomicBool,
 }
 
 impl Entry {

@@ -73,7 +73,7 @@ impl Fill {
         cache: &Arc<Cache>,
         ask: &Ask<'_>,
         stamp: Stamp,
-        digest: &[u8],
+        figures: Arc<Figures>,
     ) -> Option<Self> {
         if !cache.versions.holds_at(&stamp, ask.snapshot.unwrap_or(u64::MAX)) {
             return None;
@@ -108,7 +108,7 @@ impl Fill {
             filling,
             stamp: Some(stamp),
             snapshot: ask.snapshot,
-            figures: cache.statements.figures(digest),
+            figures,
             account: ask.account,
             epoch,
             asked_ms: ask.now_ms,

@@ -59,6 +59,7 @@ impl Statements {
         match known.figures.get_mut(place) {
             Some(old) => {
                 let old = std::mem::replace(old, Arc::clone(&fresh));
+                old.lost.store(true, Relaxed);
                 known.places.remove(&old.digest);
             }
             None => known.figures.push(Arc::clone(&fresh)),
@@ -93,6 +94,12 @@ impl Known {
 }
 
 impl Cache {
+    /// The figures of a digest, for [`Cache::begin_fill`]; it is made known with this.
+    #[must_use]
+    pub fn figures(&self, digest: &[u8]) -> Arc<Figures> {
+        self.statements.figures(digest)
+    }
+
     /// The statements with the most hits, most first.
     #[must_use]
     pub fn top_by_hits(&self, count: usize) -> Vec<StatementView> {

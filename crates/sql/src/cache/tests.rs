@@ -23,7 +23,7 @@ fn ask(text: &str) -> Ask<'_> {
 
 fn begin(cache: &Arc<Cache>, ask: &Ask<'_>, slots: &[Slot]) -> Option<Fill> {
     let stamp = cache.versions().stamp(slots)?;
-    cache.begin_fill(ask, stamp, ask.key.statement())
+    cache.begin_fill(ask, stamp, cache.figures(ask.key.statement()))
 }
 
 fn fill(cache: &Arc<Cache>, text: &str, slots: &[Slot], reply: &[u8]) -> Stored {
@@ -301,7 +301,8 @@ fn statements_are_ranked_by_hits_and_by_waste_and_bounded() {
     let cache = cache(1 << 20);
     let digest = |cache: &Arc<Cache>, text: &str, digest: &str| {
         let stamp = cache.versions().stamp(&[slot(0)]).unwrap();
-        let mut fill = cache.begin_fill(&ask(text), stamp, digest.as_bytes()).unwrap();
+        let mut fill =
+            cache.begin_fill(&ask(text), stamp, cache.figures(digest.as_bytes())).unwrap();
         fill.push(b"rows");
         assert_eq!(fill.finish([0, 0], 100), Stored::Kept);
     };

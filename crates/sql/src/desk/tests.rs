@@ -122,7 +122,7 @@ fn fill(set: &Set) {
     };
     let stamp = set.versions.stamp(&[Slot::of(b"shop", b"goods")]).unwrap();
     let digest = statement::digest(QUERY, PLAIN, DIGEST_BYTES_MAX);
-    let mut fill = set.cache.begin_fill(&ask, stamp, &digest).unwrap();
+    let mut fill = set.cache.begin_fill(&ask, stamp, set.cache.figures(&digest)).unwrap();
     fill.push(b"reply");
     let _ = fill.finish([0, 0], 1290);
     let _ = set.cache.lookup(&ask);

@@ -192,7 +192,8 @@ impl Exchange {
 /// after a login: [`Entered::welcome`].
 ///
 /// # Errors
-/// See [`Ended`]; the client has been told. The session is over then, since the server ends it too.
+/// See [`Ended`]; the client has been told. The session is over then, but for [`Ended::Refused`]:
+/// the server goes on with the former account, of which `entered` then tells again.
 pub async fn change_user(
     entrance: &Entrance,
     entered: &mut Entered,
@@ -207,8 +208,10 @@ pub async fn change_user(
     let Ok(change) = ChangeUser::parse(rest, entered.client) else {
         return Err(deny(client, command.sequence.wrapping_add(1), handshake).await);
     };
-    (entered.user, entered.database) = (change.user.to_vec(), change.database.to_vec());
-    entered.charset = change.charset.unwrap_or(entered.charset);
+    let user = std::mem::replace(&mut entered.user, change.user.to_vec());
+    let database = std::mem::replace(&mut entered.database, change.database.to_vec());
+    let charset = entered.charset;
+    entered.charset = change.charset.unwrap_or(charset);
     let exchange = &mut entered.exchange;
     exchange.is_sha2 = change.plugin.is_some_and(|plugin| plugin == CACHING_SHA2);
     exchange.step = Step::Relay;
@@ -220,7 +223,14 @@ pub async fn change_user(
         let next = exchange.next_to_client();
         return Err(deny(client, next, Ended::Server(error)).await);
     }
-    entered.ok = exchange.run(entrance, client, server).await?;
+    match exchange.run(entrance, client, server).await {
+        Ok(ok) => entered.ok = ok,
+        Err(Ended::Refused) => {
+            (entered.user, entered.database, entered.charset) = (user, database, charset);
+            return Err(Ended::Refused);
+        }
+        Err(ended) => return Err(ended),
+    }
     entered.sequence = exchange.next_to_client();
     match entrance.impostors.check(server, &entered.user, entered.server).await {
         Ok(()) => Ok(()),

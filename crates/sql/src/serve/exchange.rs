@@ -250,7 +250,10 @@ impl Connection<'_> {
             gathered.extend_from_slice(bytes);
             gathered.extend_from_slice(then);
         } else if !passing.deaf && ready + then.len() > 0 {
-            let sent = client.send_parts(&mut [IoSlice::new(bytes), IoSlice::new(then)]).await;
+            let sent = match then {
+                [] => client.send(bytes).await,
+                then => client.send_parts(&mut [IoSlice::new(bytes), IoSlice::new(then)]).await,
+            };
             let (tally, thread) = self.link.tally;
             tally.add(thread, Counter::SqlBytesOut, (ready + then.len()) as u64);
             passing.deaf = sent.is_err();

@@ -152,15 +152,8 @@ impl Connection<'_> {
             let binding = self.bindings.get(execute.statement).cloned();
             let asked = Asked::Execution { key, text: &text };
             let planned = Planned { text: &text, asked, binding: binding.as_ref() };
-            let mut plan = self.plan(planned);
-            if !keyed {
-                plan.keeping = None;
-            }
-            if let Some((_, patch)) = self.patch_of_execution(&text) {
-                plan.patch = Some(patch);
-                plan.keeping = None;
-            }
-            plan
+            let known = if keyed { self.plan_known(planned) } else { None };
+            known.unwrap_or_else(|| self.plan_execution(planned, keyed))
         };
         if plan.intent.diagnostics {
             self.replay().await?;
@@ -172,6 +165,19 @@ impl Connection<'_> {
             self.prepared.opened_cursor(execute.statement);
         }
         Ok(())
+    }
+
+    /// In full; without a key the reply is not stored.
+    fn plan_execution(&mut self, planned: Planned<'_>, keyed: bool) -> Plan {
+        let mut plan = self.plan(planned);
+        if !keyed {
+            plan.keeping = None;
+        }
+        if let Some((_, patch)) = self.patch_of_execution(planned.text) {
+            plan.patch = Some(patch);
+            plan.keeping = None;
+        }
+        plan
     }
 
     fn text_of(&self, statement: u32) -> Box<[u8]> {

@@ -21,8 +21,9 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
-    pub(super) fn new(fill: Fill) -> Self {
-        Self { fill, since: Instant::now() }
+    /// `since`: when the server is asked.
+    pub(super) fn new(fill: Fill, since: Instant) -> Self {
+        Self { fill, since }
     }
 
     /// Bytes of the reply; why it is kept no longer, if so.

@@ -9,21 +9,24 @@
 //! came (a trigger made meanwhile), everything counts as changed: see `settle`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use menshen_base::Counter;
 use menshen_sql_core::catalog::{Catalog, Scope};
 use menshen_sql_core::judge::{CacheType, Facts, Names, Reason, Table, Unseen, Written, writes};
-use menshen_sql_core::session::{Effective, Intent, Serving, Target, Undo};
+use menshen_sql_core::lexer::Mode;
+use menshen_sql_core::session::{Effective, Intent, Serving, Session, Target, Undo};
 use menshen_sql_core::statement::{Flag, Kind, Statement, What, XaVerb, digest, read, statements};
 use menshen_sql_core::surface::Patch;
-use menshen_sql_core::versions::Slot;
+use menshen_sql_core::versions::{Slot, SlotSet, Stamp};
 
 use super::Connection;
 use super::execute::Binding;
 use super::explain::judged;
 use super::fill::Keeping;
 use super::hit::Asked;
+use super::shapes::KnownRead;
 use crate::cache::DIGEST_BYTES_MAX;
 use crate::desk::name_of;
 
@@ -73,6 +76,13 @@ pub(super) struct Planned<'a> {
     pub(super) asked: Asked<'a>,
     /// What it was prepared under, if it was.
     pub(super) binding: Option<&'a Binding>,
+}
+
+impl Planned<'_> {
+    /// How its text is read.
+    fn mode(&self, session: &Session) -> Mode {
+        self.binding.map_or_else(|| session.mode(), |binding| binding.mode)
+    }
 }
 
 impl Plan {
@@ -149,7 +159,7 @@ impl Connection<'_> {
         if self.session.serving() == super::UNTRACKED {
             return self.plan_untracked(planned.text);
         }
-        let mode = planned.binding.map_or_else(|| self.session.mode(), |binding| binding.mode);
+        let mode = planned.mode(&self.session);
         let first = read(planned.text, mode);
         if first.is(Flag::Several) {
             let all: Vec<Statement<'_>> = statements(planned.text, mode).collect();
@@ -275,11 +285,12 @@ impl Connection<'_> {
         let catalog = plan.catalog.as_ref().ok_or(Reason::UnknownTable)?;
         let known = judged(statement, &facts, catalog)?;
         let slots: Vec<Slot> = known.iter().flat_map(|one| one.reads.iter().map(slot)).collect();
+        let slots = SlotSet::new(&slots);
         let plain = known.iter().all(|one| one.transactional && one.reads.len() == 1);
         if self.session.serving() == Serving::Opens && plain && reads_rows_of_tables(statement) {
             plan.opens = Some(now);
         }
-        let Some(stamp) = self.shared.versions.stamp(&slots) else {
+        let Some(stamp) = self.shared.versions.stamp_set(&slots) else {
             let held = self.session.transaction().held();
             let own = slots.iter().any(|slot| held.binary_search(slot).is_ok());
             return Err(if own { Reason::OwnWrites } else { Reason::WriteInFlight });
@@ -291,14 +302,66 @@ impl Connection<'_> {
             return Err(Reason::OpaqueSession);
         }
         let timeless = known.iter().all(|one| one.timeless);
+        let mode = planned.mode(&self.session);
         let digest = digest(planned.text, self.session.mode(), DIGEST_BYTES_MAX);
-        let snapshot = snapshot.filter(|_| !timeless);
-        let ask = self.ask(planned.asked, snapshot, Instant::now());
-        let ask = ask.ok_or(Reason::OpaqueSession)?;
-        let fill = self.shared.cache.begin_fill(&ask, stamp, &digest);
-        let fill = fill.ok_or(Reason::FillInFlight)?;
-        plan.keeping = Some(Keeping::new(if timeless { fill.timeless() } else { fill }));
+        let figures = self.shared.cache.figures(&digest);
+        let read = KnownRead { slots, timeless, figures };
+        if plan.intent == Intent::READ && plan.targets.is_empty() {
+            let mut shelf = self.shared.shapes.of(self.thread());
+            shelf.keep(planned.text, mode, &facts, catalog.generation(), read.clone());
+        }
+        plan.keeping = Some(self.keep(planned, snapshot, stamp, read)?);
         Ok(())
+    }
+
+    /// Begins to store the reply of a read.
+    fn keep(
+        &mut self,
+        planned: Planned<'_>,
+        snapshot: Option<u64>,
+        stamp: Stamp,
+        read: KnownRead,
+    ) -> Result<Keeping, Reason> {
+        let KnownRead { timeless, figures, .. } = read;
+        let now = Instant::now();
+        let ask = self.ask(planned.asked, snapshot.filter(|_| !timeless), now);
+        let ask = ask.ok_or(Reason::OpaqueSession)?;
+        let fill = self.shared.cache.begin_fill(&ask, stamp, figures);
+        let fill = fill.ok_or(Reason::FillInFlight)?;
+        Ok(Keeping::new(if timeless { fill.timeless() } else { fill }, now))
+    }
+
+    /// Plans a read like one that was planned before: without reading it, and in the same order.
+    /// `None`: it is to be planned in full, which also finds out why it may not be stored.
+    pub(super) fn plan_known(&mut self, planned: Planned<'_>) -> Option<Plan> {
+        let Serving::Yes { snapshot } = self.session.serving() else { return None };
+        if self.locals.cache_type == CacheType::Off || self.shared.closed().is_some() {
+            return None;
+        }
+        let generation = self.shared.foreign.catalog.generation();
+        let mode = planned.mode(&self.session);
+        let read = {
+            let facts = self.facts(planned);
+            let mut shelf = self.shared.shapes.of(self.thread());
+            let read = shelf.find(planned.text, mode, &facts, generation)?;
+            if read.figures.lost.load(Relaxed) {
+                let digest = read.figures.digest.clone();
+                read.figures = self.shared.cache.figures(&digest);
+            }
+            read.clone()
+        };
+        let stamp = self.shared.versions.stamp_set(&read.slots)?;
+        if self.shared.foreign.catalog.generation() != generation
+            || planned.binding.is_some_and(|binding| !binding.holds(&self.session))
+        {
+            return None;
+        }
+        let mut plan = Plan { intent: Intent::READ, ..Plan::nothing() };
+        match self.keep(planned, snapshot, stamp, read) {
+            Ok(keeping) => plan.keeping = Some(keeping),
+            Err(reason) => self.shared.refused(self.thread(), reason, true),
+        }
+        Some(plan)
     }
 
     fn refused(&self, reason: Reason, statement: &Statement<'_>) {

@@ -29,6 +29,13 @@ impl Connection<'_> {
                 return Ok(());
             }
         }
+        // What is known to be a read of tables is nothing else.
+        let asked = Asked::Text(compared.as_deref().unwrap_or(text));
+        if let Some(plan) = self.plan_known(Planned { text, asked, binding: None }) {
+            let plain = self.plain(bytes, Rest::NOTHING);
+            let sent = plain.as_deref().unwrap_or(bytes);
+            return self.forward(sent, Rest::NOTHING, Reply::Results, plan).await;
+        }
         if self.surfaced(text).await? {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use menshen_sql_core::session::Transactions;
 use menshen_sql_core::surface::Globals;
 use menshen_sql_core::versions::{Slot, Versions};
 
+use super::shapes::Shapes;
 use super::{Interned, Parked};
 use crate::cache::{Cache, CacheLimits};
 use crate::control::{self, ControlSettings, Foreign};
@@ -31,6 +32,7 @@ pub struct Shared {
     pub(super) fingerprints: Interned,
     pub(super) accounts: Interned,
     pub(super) parked: Parked,
+    pub(super) shapes: Shapes,
     pub(super) by_account: HitsByAccount,
     /// The account of the door's own connections, which lists of users leave out.
     pub(super) control_user: Vec<u8>,
@@ -76,6 +78,7 @@ impl Shared {
             ),
             accounts: Interned::new(ACCOUNTS_MAX),
             parked: Parked::default(),
+            shapes: Shapes::new(usize::try_from(spec.threads).unwrap_or(1)),
             by_account: HitsByAccount::default(),
             control_user: config.control_user.clone().unwrap_or_default().into_bytes(),
             globals: RwLock::new(globals),

@@ -55,7 +55,7 @@ fn each_rival_has_a_row_with_its_own_goal_and_a_losing_one_stays() {
     assert_eq!(rows[0].ratio, 2.0);
     assert_eq!(rows[0].rate_ratio, Some(2.0));
     let table = table(&rows);
-    assert!(table.contains("| put | menshen | nginx tuned | 0.90 | 0.95 | 1.0 | not met |"));
+    assert!(table.contains("| put | menshen | nginx tuned | 0.90 | 0.95 | 1.00 | not met |"));
     assert_eq!(verdict(&rows), "1 met, 1 not met, 0 with errors.");
 }
 

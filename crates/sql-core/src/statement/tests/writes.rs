@@ -254,8 +254,10 @@ fn assignments() {
         ("set global a=1, b=off, session c=-1", "Global a=1; Global b=off; Session c=-1"),
         (
             "set @@global.a=1, @@session.b=2, @@c=3, @@local.d=DEFAULT",
-            "Global a=1; Session b=2; Session c=3; Session d=DEFAULT",
+            "Global a=1; Session b=2; Unsaid c=3; Session d=DEFAULT",
         ),
+        ("set global a=1, @@b=2, @@session.c=3", "Global a=1; Unsaid b=2; Session c=3"),
+        ("set statement @@a=1, @@session.b=2 for select 1", "Statement a=1; Statement b=2"),
         ("set names utf8mb4", "Names NAMES=utf8mb4"),
         ("set names utf8 collate utf8_bin", "Names NAMES=<utf8 collate utf8_bin>"),
         ("set character set latin1", "Names NAMES=latin1"),
