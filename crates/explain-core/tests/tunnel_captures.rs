@@ -22,7 +22,7 @@ const EXPECTED: &[Expected] = &[
     ("clientout.server", Server, &[("gre-not-arriving", 4)]),
     ("closed.client", Client, &[("port-closed", 0)]),
     ("closed.server", Server, &[("port-closed", 0)]),
-    ("decoy.client", Client, &[("undecided", 0)]),
+    ("decoy.client", Client, &[("client-ignores-gre", 0)]),
     ("dropgre.client", Client, &[("nat-without-helper", 4)]),
     ("dropgre.server", Server, &[("nat-without-helper", 2)]),
     ("dropgrein.client", Client, &[("nat-without-helper", 4)]),
