@@ -220,7 +220,10 @@ proptest! {
 
     #[test]
     fn any_change_of_a_packet_does_no_harm(
-        at in 0_usize..60, value: u8, cut in 20_usize..120, protocol in prop::sample::select(vec![1, 6, 47]),
+        at in 0_usize..60,
+        value: u8,
+        cut in 20_usize..120,
+        protocol in prop::sample::select(vec![1, 6, 47]),
     ) {
         let mut packet = ip(protocol, CLIENT, SERVER, 0, &data(7, 0, 60));
         packet[at] = value;
