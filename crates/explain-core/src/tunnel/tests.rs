@@ -1,3 +1,5 @@
+//! The table of causes, and the rules that use it.
+
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 

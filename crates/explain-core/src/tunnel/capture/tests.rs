@@ -1,3 +1,5 @@
+//! Calls put together from packets made by hand.
+
 use alloc::vec;
 use alloc::vec::Vec;
 

@@ -1,3 +1,5 @@
+//! Both ends of a control connection against each other, and each against what it must refuse.
+
 use alloc::string::ToString;
 use alloc::vec::Vec;
 

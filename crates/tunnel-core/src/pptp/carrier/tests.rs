@@ -1,3 +1,5 @@
+//! Packets of a call over a path that loses, repeats and reorders.
+
 use alloc::vec;
 use alloc::vec::Vec;
 
