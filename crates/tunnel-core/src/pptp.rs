@@ -3,8 +3,8 @@
 //!
 //! [`control`] has the messages, [`call`] what both ends do with them, [`gre`] the packets
 //! of a call, [`carrier`] their numbers, acknowledgements and order. Nothing here knows an address:
-//! the caller finds the call of a packet by its sender's address **and** its call id, and drops what
-//! fits no call. PPTP keeps nothing secret and proves nothing; that is MPPE's part, and weak.
+//! the caller finds the call of a packet by its sender's address **and** its call id, and drops
+//! what fits no call. PPTP keeps nothing secret and proves nothing; that is MPPE's part, and weak.
 
 use core::fmt;
 

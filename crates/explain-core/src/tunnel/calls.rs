@@ -1,8 +1,8 @@
 //! What is known of one call: its control connection, its packets each way, its PPP, in words and
 //! numbers that can be printed.
 //!
-//! Times are microseconds since the first packet of the capture. Everything is bounded ([`EVENTS_MAX`],
-//! [`ICMP_MAX`]); what is beyond is counted. Texts of peers are escaped already.
+//! Times are microseconds since the first packet of the capture. Everything is bounded
+//! ([`EVENTS_MAX`], [`ICMP_MAX`]); events beyond are counted. Texts of peers are escaped already.
 
 use alloc::format;
 use alloc::string::String;

@@ -217,7 +217,7 @@ impl Finder {
             if let Some(control) = call.control.as_mut()
                 && control.whole
             {
-                control.foreign.get_or_insert((from, octets.clone()));
+                control.foreign.get_or_insert_with(|| (from, octets.clone()));
             }
         }
     }

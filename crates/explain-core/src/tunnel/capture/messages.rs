@@ -139,12 +139,12 @@ fn note(control: &mut Control, from: Side, at_us: u64, message: &Message) {
             control.server = Some(peer(&reply.start));
             control.start_result = Some((reply.result.0, reply.error.0));
         }
-        Message::CallClear(_) => drop(control.ended.get_or_insert(ended(message, None))),
+        Message::CallClear(_) => drop(control.ended.get_or_insert_with(|| ended(message, None))),
         Message::CallDisconnect { result, .. } => {
-            control.ended.get_or_insert(ended(message, Some(result.to_string())));
+            control.ended.get_or_insert_with(|| ended(message, Some(result.to_string())));
         }
         Message::StopRequest(reason) => {
-            control.ended.get_or_insert(ended(message, Some(reason.to_string())));
+            control.ended.get_or_insert_with(|| ended(message, Some(reason.to_string())));
         }
         _ => {}
     }

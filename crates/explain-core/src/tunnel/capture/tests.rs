@@ -1,6 +1,10 @@
+//! Calls put together from packets made by hand.
+
 use alloc::vec;
 use alloc::vec::Vec;
 
+use menshen_tunnel_core::pptp::CallId;
+use menshen_tunnel_core::pptp::control::{CallResult, Cause, ErrorCode, Message, OutgoingReply};
 use proptest::prelude::*;
 
 use super::*;
@@ -23,8 +27,7 @@ fn ip(protocol: u8, from: [u8; 4], to: [u8; 4], fields: u16, payload: &[u8]) -> 
 /// GRE with a number and a frame of this length.
 fn data(key: u16, sequence: u32, length: usize) -> Vec<u8> {
     let mut buffer = vec![0xfd; 16 + length];
-    let call = menshen_tunnel_core::pptp::CallId(key);
-    let range = gre::prepend(&mut buffer, 16..16 + length, call, sequence, None).unwrap();
+    let range = gre::prepend(&mut buffer, 16..16 + length, CallId(key), sequence, None).unwrap();
     buffer[range].to_vec()
 }
 
@@ -110,40 +113,90 @@ fn tables_are_bounded_and_what_does_not_fit_is_counted() {
     assert!(finder.finish().calls.len() <= 10_000);
 }
 
+/// The server's answer: call 7 of the client at this port is up, and is call 0 of the server.
+fn granted(port: u16) -> Vec<u8> {
+    let reply = OutgoingReply {
+        call: CallId(0),
+        peer: CallId(7),
+        result: CallResult::CONNECTED,
+        error: ErrorCode::NONE,
+        cause: Cause(0),
+        speed: 0,
+        window: 3,
+        delay: 0,
+        channel: 0,
+    };
+    let mut segment = vec![0; 20];
+    segment[..2].copy_from_slice(&PORT.to_be_bytes());
+    segment[2..4].copy_from_slice(&port.to_be_bytes());
+    (segment[12], segment[13]) = (0x50, 0x10);
+    Message::OutgoingReply(reply).encode(&mut segment);
+    ip(6, SERVER, CLIENT, 0, &segment)
+}
+
 /// The call id of a server is 0 for every first call: the second call must not have the first
 /// one's packets.
 #[test]
 fn numbers_that_are_used_again_are_another_call() {
-    use menshen_tunnel_core::pptp::CallId;
-    use menshen_tunnel_core::pptp::control::{
-        CallResult, Cause, ErrorCode, Message, OutgoingReply,
-    };
     let mut finder = Finder::new();
     for (round, client) in [(0_u64, 4000_u16), (1, 4001)] {
-        let reply = OutgoingReply {
-            call: CallId(0),
-            peer: CallId(7),
-            result: CallResult::CONNECTED,
-            error: ErrorCode::NONE,
-            cause: Cause(0),
-            speed: 0,
-            window: 3,
-            delay: 0,
-            channel: 0,
-        };
-        let mut segment = vec![0; 20];
-        segment[..2].copy_from_slice(&PORT.to_be_bytes());
-        segment[2..4].copy_from_slice(&client.to_be_bytes());
-        (segment[12], segment[13]) = (0x50, 0x10);
-        Message::OutgoingReply(reply).encode(&mut segment);
         let at = round * 60_000_000;
-        take(&mut finder, at, &ip(6, SERVER, CLIENT, 0, &segment));
+        take(&mut finder, at, &granted(client));
         for sequence in 0..=u32::from(client - 4000) {
             take(&mut finder, at + 1, &ip(47, CLIENT, SERVER, 0, &data(0, sequence, 10)));
         }
     }
     let frames: Vec<u64> = finder.finish().calls.iter().map(|call| call.to_server.frames).collect();
     assert_eq!(frames, [1, 2]);
+}
+
+#[test]
+fn gre_that_overtook_its_call_belongs_to_it_and_older_gre_does_not() {
+    for (before_us, frames, strays) in [(900_000, 2, 0), (1_100_000, 1, 1)] {
+        let mut finder = Finder::new();
+        take(&mut finder, 0, &ip(47, CLIENT, SERVER, 0, &data(0, 0, 10)));
+        take(&mut finder, before_us, &granted(4000));
+        take(&mut finder, before_us + 1, &ip(47, CLIENT, SERVER, 0, &data(0, 1, 10)));
+        let facts = finder.finish();
+        let [call] = &facts.calls[..] else { panic!("{:?}", facts.calls) };
+        assert_eq!((call.to_server.frames, call.strays.len()), (frames, strays), "{before_us}");
+    }
+}
+
+#[test]
+fn errors_go_to_the_call_they_quote_and_tell_the_mtu() {
+    let mut finder = Finder::new();
+    take(&mut finder, 0, &granted(4000));
+    let router = [203, 0, 113, 9];
+    for (source, destination, key) in [(CLIENT, SERVER, 0), (SERVER, CLIENT, 7)] {
+        let quoted = ip(47, source, destination, 0, &data(key, 0, 1400)[..8]);
+        let error = [&[3, 4, 0, 0, 0, 0, 5, 0x78][..], &quoted].concat();
+        for _ in 0..3 {
+            take(&mut finder, 5, &ip(1, router, source, 0, &error));
+        }
+    }
+    let report = Report::new(finder.finish());
+    let call = &report.calls[0];
+    let errors: Vec<_> = call.call.icmp.iter().map(|icmp| (icmp.quotes, icmp.count)).collect();
+    assert_eq!(errors, [(Side::Client, 3), (Side::Server, 3)]);
+    assert_eq!((call.call.icmp[0].mtu, call.call.icmp[0].key), (Some(1400), Some(0)));
+    let note = call.notes.iter().find(|note| note.code == "tunnel-mtu").unwrap();
+    assert_eq!(note.evidence[0].place, "ICMP 3/4 from 203.0.113.9");
+}
+
+#[test]
+fn loss_and_reordering_are_told_when_they_are_more_than_chance() {
+    let codes = |sequences: &mut dyn Iterator<Item = u32>| -> Vec<&'static str> {
+        let mut finder = Finder::new();
+        for sequence in sequences {
+            take(&mut finder, 0, &ip(47, CLIENT, SERVER, 0, &data(7, sequence, 10)));
+        }
+        let report = Report::new(finder.finish());
+        report.calls[0].notes.iter().map(|note| note.code).collect()
+    };
+    assert_eq!(codes(&mut (0..1000)), [""; 0]);
+    assert_eq!(codes(&mut (0..1000).filter(|n| n % 100 != 5)), ["tunnel-loss"]);
+    assert_eq!(codes(&mut (0..1000).map(|n| n ^ 1)), ["tunnel-reordering"]);
 }
 
 #[test]
@@ -169,7 +222,10 @@ proptest! {
 
     #[test]
     fn any_change_of_a_packet_does_no_harm(
-        at in 0_usize..60, value: u8, cut in 20_usize..120, protocol in prop::sample::select(vec![1, 6, 47]),
+        at in 0_usize..60,
+        value: u8,
+        cut in 20_usize..120,
+        protocol in prop::sample::select(vec![1, 6, 47]),
     ) {
         let mut packet = ip(protocol, CLIENT, SERVER, 0, &data(7, 0, 60));
         packet[at] = value;

@@ -91,8 +91,8 @@ pub const CAUSES: &[Cause] = &[
     error(
         "tunnel-gre-rejected",
         "a filter on the way rejects GRE (IP protocol 47)",
-        "The box that answered does it: let IP protocol 47 pass there, both ways. Where that cannot \
-be, as in clouds that carry no GRE: `menshen tunnel connect sstp://USER@HOST`.",
+        "The box that answered does it: let IP protocol 47 pass there, both ways. Where that \
+cannot be, as in clouds that carry no GRE: `menshen tunnel connect sstp://USER@HOST`.",
     ),
     error(
         "tunnel-gre-unreachable",

@@ -74,7 +74,7 @@ fn mtu(case: &Case<'_>) -> Option<Finding> {
     let claim = "packets are too large for the way";
     let found = finding(case, "tunnel-mtu", Severity::Warning, claim);
     let value = icmp.mtu.map_or_else(|| "not told".into(), |mtu| format!("{mtu}"));
-    let found = found.evidence("MTU", &format!("ICMP 3/4 from {}", icmp.from), value);
+    let found = found.evidence("MTU", format!("ICMP 3/4 from {}", icmp.from), value);
     Some(found.hint("Lower the MTU in the tunnel: that of the way less 44; 1400 is safe mostly."))
 }
 

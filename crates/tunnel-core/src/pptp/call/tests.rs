@@ -1,3 +1,5 @@
+//! Both ends of a control connection against each other, and each against what it must refuse.
+
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -305,7 +307,10 @@ proptest! {
         for _ in 0..8 {
             for (from, to) in [(true, false), (false, true)] {
                 let mut octets = Vec::new();
-                let (a, b) = if from { (&mut client, &mut server) } else { (&mut server, &mut client) };
+                let (a, b) = match from {
+                    true => (&mut client, &mut server),
+                    false => (&mut server, &mut client),
+                };
                 a.output(&mut octets);
                 octets.chunks(cut).for_each(|piece| b.input(S(0), piece));
                 prop_assert_eq!(to, !from);

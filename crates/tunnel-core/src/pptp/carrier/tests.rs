@@ -1,3 +1,5 @@
+//! Packets of a call over a path that loses, repeats and reorders.
+
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -217,11 +219,12 @@ fn sending_goes_on_without_acknowledgements_and_is_counted() {
     }
     assert_eq!(carrier.counters().beyond_window, 6, "a window of 4");
     // What was never sent cannot be acknowledged.
-    for number in [10, u32::MAX, 1 << 31] {
+    carrier.receive(MS(0), &acknowledge(CallId(5), 10)).unwrap();
+    carrier.send(&mut buffer, 16..1500).unwrap();
+    assert_eq!(carrier.counters().beyond_window, 7, "the next one was believed to be there");
+    for number in [u32::MAX, 1 << 31] {
         carrier.receive(MS(0), &acknowledge(CallId(5), number)).unwrap();
     }
-    carrier.send(&mut buffer, 16..1500).unwrap();
-    assert_eq!(carrier.counters().beyond_window, 7);
     carrier.receive(MS(0), &acknowledge(CallId(5), 10)).unwrap();
     carrier.send(&mut buffer, 16..1500).unwrap();
     assert_eq!(carrier.counters().beyond_window, 7);

@@ -5,7 +5,9 @@
 use core::fmt;
 
 macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident($number:ty) { $($value:literal $constant:ident $words:literal;)+ }) => {
+    ($(#[$doc:meta])* $name:ident($number:ty) {
+        $($value:literal $constant:ident $words:literal;)+
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name(pub $number);

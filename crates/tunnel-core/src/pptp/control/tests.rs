@@ -1,3 +1,5 @@
+//! The messages there and back, and in any pieces.
+
 use alloc::string::ToString;
 use alloc::vec::Vec;
 

@@ -1,3 +1,5 @@
+//! Headers of real peers, and what is no header.
+
 use alloc::vec;
 use alloc::vec::Vec;
 

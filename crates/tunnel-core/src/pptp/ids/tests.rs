@@ -1,3 +1,5 @@
+//! Numbers are given once.
+
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::*;
