@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod capture;
 pub mod certificate;
+pub mod fuzz;
 pub mod handshake;
 pub mod next;
 pub mod oom;
@@ -16,3 +17,4 @@ pub mod page;
 pub mod port;
 pub mod silence;
 pub mod stopped;
+pub mod tunnel;

@@ -1,0 +1,232 @@
+//! PPP frames of one side (RFC 1661, 1334, 1994, 2759, 3078): counted, and told when they are
+//! rare.
+//!
+//! Address and control octets and the first octet of a protocol may be missing on any frame. Data
+//! is counted only. What cannot be read is counted nowhere and does no harm.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::way::shown;
+use crate::tunnel::calls::{Negotiation, Ppp};
+
+/// Counts a frame; what it says, if that is worth an event.
+pub(super) fn take(ppp: &mut Ppp, frame: &[u8], at_us: u64) -> Option<String> {
+    let frame = frame.strip_prefix(&[0xff, 0x03]).unwrap_or(frame);
+    let (protocol, rest) = match frame {
+        [low, rest @ ..] if low & 1 == 1 => (u16::from(*low), rest),
+        [high, low, rest @ ..] => (u16::from_be_bytes([*high, *low]), rest),
+        _ => return None,
+    };
+    match protocol {
+        IPV4 | IPV6 => {
+            ppp.clear += 1;
+            (ppp.clear == 1).then(|| "first frame with IP, in clear".to_string())
+        }
+        MPPE => {
+            ppp.encrypted += 1;
+            (ppp.encrypted == 1).then(|| "first encrypted frame".to_string())
+        }
+        LCP => lcp(ppp, rest, at_us),
+        PAP => pap(ppp, rest),
+        CHAP => chap(ppp, rest),
+        CCP => ccp(ppp, rest, at_us),
+        IPCP => {
+            let (code, body) = control(rest)?;
+            if code == 1 {
+                ppp.asks_address |= options(body).any(|(kind, value)| kind == 3 && value == [0; 4]);
+            }
+            plain("IPCP", &mut ppp.ipcp, code, at_us)
+        }
+        IPV6CP => {
+            let (code, _) = control(rest)?;
+            plain("IPV6CP", &mut ppp.ipv6cp, code, at_us)
+        }
+        other => Some(format!("frame of protocol {other:#06x}")),
+    }
+}
+
+fn lcp(ppp: &mut Ppp, packet: &[u8], at_us: u64) -> Option<String> {
+    let (code, body) = control(packet)?;
+    let auth = || options(body).find(|(kind, _)| *kind == 3).map(|(_, value)| auth(value));
+    match code {
+        1 => {
+            let said = plain("LCP", &mut ppp.lcp, code, at_us)?;
+            let Some(auth) = auth() else { return Some(said) };
+            let said = format!("{said}, asks for {auth}");
+            ppp.asks_auth = Some(auth);
+            return Some(said);
+        }
+        3 | 4 => {
+            let said = plain("LCP", &mut ppp.lcp, code, at_us)?;
+            let Some(auth) = auth() else { return Some(said) };
+            let verb = if code == 3 { "wants" } else { "refuses" };
+            let said = format!("{said}, {verb} {auth}");
+            ppp.refused_auth = Some(auth);
+            return Some(said);
+        }
+        5 => {
+            let text = shown(body);
+            let said = match text.is_empty() {
+                true => "LCP Terminate-Request".to_string(),
+                false => format!("LCP Terminate-Request: {text}"),
+            };
+            ppp.terminated.get_or_insert((at_us, text));
+            return Some(said);
+        }
+        9 => ppp.echo_requests = ppp.echo_requests.saturating_add(1),
+        10 => ppp.echo_replies = ppp.echo_replies.saturating_add(1),
+        _ => return plain("LCP", &mut ppp.lcp, code, at_us),
+    }
+    None
+}
+
+fn ccp(ppp: &mut Ppp, packet: &[u8], at_us: u64) -> Option<String> {
+    let (code, body) = control(packet)?;
+    match code {
+        1 => {
+            let bits = options(body).find(|(kind, _)| *kind == 18);
+            let mppe = bits.and_then(|(_, value)| value.first_chunk::<4>());
+            ppp.mppe = mppe.map(|bits| strengths(u32::from_be_bytes(*bits)));
+            let said = plain("CCP", &mut ppp.ccp, code, at_us)?;
+            Some(match &ppp.mppe {
+                Some(mppe) => format!("{said}, MPPE {mppe}"),
+                None => said,
+            })
+        }
+        14 => {
+            ppp.resets = ppp.resets.saturating_add(1);
+            (ppp.resets == 1).then(|| "CCP Reset-Request".to_string())
+        }
+        15 => None,
+        _ => plain("CCP", &mut ppp.ccp, code, at_us),
+    }
+}
+
+fn pap(ppp: &mut Ppp, packet: &[u8]) -> Option<String> {
+    let (code, body) = control(packet)?;
+    match code {
+        1 => {
+            ppp.authenticates = ppp.authenticates.saturating_add(1);
+            Some("PAP Authenticate-Request".to_string())
+        }
+        2 => {
+            ppp.accepted_auth = true;
+            Some("PAP Authenticate-Ack".to_string())
+        }
+        3 => {
+            let text = shown(body.get(1..).unwrap_or_default());
+            ppp.denied = Some(text.clone());
+            Some(format!("PAP Authenticate-Nak: {text}"))
+        }
+        _ => None,
+    }
+}
+
+/// Names and messages, never challenges and responses: who has those can look for the password.
+fn chap(ppp: &mut Ppp, packet: &[u8]) -> Option<String> {
+    let (code, body) = control(packet)?;
+    match code {
+        1 | 2 => {
+            ppp.authenticates = ppp.authenticates.saturating_add(1);
+            let length = usize::from(*body.first()?);
+            let name = shown(body.get(length + 1..).unwrap_or_default());
+            let word = if code == 1 { "Challenge" } else { "Response" };
+            Some(format!("CHAP {word} of {name}"))
+        }
+        3 => {
+            ppp.accepted_auth = true;
+            Some("CHAP Success".to_string())
+        }
+        4 => {
+            let text = without_challenge(body);
+            ppp.denied = Some(text.clone());
+            Some(format!("CHAP Failure: {text}"))
+        }
+        _ => None,
+    }
+}
+
+/// `E=691 R=1 C=… V=0 M=Access denied` without its challenge, which is no news.
+fn without_challenge(text: &[u8]) -> String {
+    let words = text.split(|octet| *octet == b' ').filter(|word| !word.starts_with(b"C="));
+    shown(&words.collect::<Vec<_>>().join(&b' '))
+}
+
+fn plain(name: &str, negotiation: &mut Negotiation, code: u8, at_us: u64) -> Option<String> {
+    let count = |number: &mut u32| *number = number.saturating_add(1);
+    let word = match code {
+        1 => {
+            count(&mut negotiation.requests);
+            negotiation.first_request_us.get_or_insert(at_us);
+            negotiation.last_request_us = Some(at_us);
+            "Configure-Request"
+        }
+        2 => {
+            count(&mut negotiation.acks);
+            "Configure-Ack"
+        }
+        3 => {
+            count(&mut negotiation.naks);
+            "Configure-Nak"
+        }
+        4 => {
+            count(&mut negotiation.rejects);
+            "Configure-Reject"
+        }
+        5 => "Terminate-Request",
+        6 => "Terminate-Ack",
+        7 => "Code-Reject",
+        8 => "Protocol-Reject",
+        11 => return None,
+        _ => return None,
+    };
+    Some(format!("{name} {word}"))
+}
+
+/// Code and body of a packet of any control protocol.
+fn control(packet: &[u8]) -> Option<(u8, &[u8])> {
+    let ([code, _, l1, l2], rest) = packet.split_first_chunk::<4>()?;
+    let length = usize::from(u16::from_be_bytes([*l1, *l2])).checked_sub(4)?;
+    Some((*code, rest.get(..length.min(rest.len()))?))
+}
+
+/// Options: type and value. Ends at the first that cannot be.
+fn options(mut body: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    core::iter::from_fn(move || {
+        let [kind, length, ..] = *body else { return None };
+        let (option, rest) = body.split_at_checked(usize::from(length))?;
+        let value = option.get(2..)?;
+        body = rest;
+        Some((kind, value))
+    })
+}
+
+fn auth(value: &[u8]) -> String {
+    match value {
+        [0xc0, 0x23, ..] => "PAP".to_string(),
+        [0xc2, 0x23, 5, ..] => "CHAP with MD5".to_string(),
+        [0xc2, 0x23, 0x80, ..] => "MS-CHAP".to_string(),
+        [0xc2, 0x23, 0x81, ..] => "MS-CHAPv2".to_string(),
+        [0xc2, 0x27, ..] => "EAP".to_string(),
+        [high, low, ..] => format!("authentication {:#06x}", u16::from_be_bytes([*high, *low])),
+        _ => "authentication of no name".to_string(),
+    }
+}
+
+fn strengths(bits: u32) -> String {
+    let names = [(0x40, "128"), (0x80, "56"), (0x20, "40"), (0x0100_0000, "stateless")];
+    let names = names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name);
+    names.collect::<Vec<_>>().join(" ")
+}
+
+const IPV4: u16 = 0x0021;
+const IPV6: u16 = 0x0057;
+const MPPE: u16 = 0x00fd;
+const IPCP: u16 = 0x8021;
+const IPV6CP: u16 = 0x8057;
+const CCP: u16 = 0x80fd;
+const LCP: u16 = 0xc021;
+const PAP: u16 = 0xc023;
+const CHAP: u16 = 0xc223;
