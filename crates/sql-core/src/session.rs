@@ -50,7 +50,7 @@ pub struct Session {
     role: Box<[u8]>,
     doubts: Doubts,
     unnamed: bool,
-    /// Variables that were changed without a report, and which are not among those always asked for.
+    /// Variables that were changed without a report, and which are not among those always asked.
     asked: Vec<Box<[u8]>>,
     /// `CREATE TEMPORARY` statements since the server counts.
     made: u64,
@@ -209,7 +209,7 @@ impl Session {
         self.in_transaction() || self.status & AUTOCOMMIT == 0 || self.doubts.xa
     }
 
-    /// Whether [`Self::tracking`] must be sent before anything else is: the client has just told the
+    /// Whether [`Self::tracking`] must be sent before anything else: the client has just told the
     /// server to report less, or changed how statements are read in a way that is not reported.
     #[must_use]
     pub const fn is_unheard(&self) -> bool {
@@ -511,10 +511,10 @@ impl Session {
         Settled { happened, undone, ..Settled::default() }
     }
 
-    /// The server refused `COM_CHANGE_USER`. Before it looked at the account it had made the session
-    /// a new one (`dispatch_command` in MariaDB's `sql/sql_parse.cc`), as the former account and in
-    /// the former database; what else it has kept nobody says, so it stays opaque. Returns the slots
-    /// that are no longer pending.
+    /// The server refused `COM_CHANGE_USER`. Before it looked at the account it had made the
+    /// session a new one (`dispatch_command` in `sql/sql_parse.cc`), as the former account and in
+    /// the former database; what else it has kept nobody says, so it stays opaque. Returns the
+    /// slots that are no longer pending.
     pub fn refused(&mut self) -> Settled {
         let database = self.database.take();
         let mut settled = self.reset(database.as_deref(), AUTOCOMMIT);

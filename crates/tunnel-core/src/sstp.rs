@@ -1,5 +1,5 @@
 //! The Secure Socket Tunneling Protocol ([MS-SSTP]): PPP frames in a TLS connection that began as
-//! HTTP. Packets, the stream they stand in, both ends of a call, the crypto binding, the HTTP heads.
+//! HTTP. Packets, the stream they stand in, both ends of a call, crypto binding, HTTP heads.
 //!
 //! TLS, PPP and the clock are the caller's. It must never let a network packet through before the
 //! crypto binding holds: until then the other end of TLS may be somebody else than the other end of

@@ -39,7 +39,7 @@ impl Connection<'_> {
         let relay::Session { entered, client, .. } = &mut self.link;
         entered.welcome(client);
         client.flush().await.map_err(|_| Left::Client)?;
-        let error = bytes.get(HEADER_BYTES..).map(|it| ErrPacket::parse(it));
+        let error = bytes.get(HEADER_BYTES..).map(ErrPacket::parse);
         if matches!(error, Some(Ok(error)) if error.code == INIT_CONNECT_FAILED) {
             let packet = client.packet(0).await.map_err(|_| Left::Client)?.ok_or(Left::Client)?;
             if let Some(sequence) = bytes.get_mut(HEADER_BYTES - 1) {
