@@ -112,10 +112,12 @@ pub enum Kind<'a> {
         /// The bytes behind `USING`, empty without.
         using: &'a [u8],
     },
-    /// `EXECUTE IMMEDIATE …`.
+    /// `EXECUTE IMMEDIATE … [USING …]`.
     ExecuteImmediate {
         /// Where its text comes from.
         source: Value<'a>,
+        /// The bytes behind `USING`, empty without.
+        using: &'a [u8],
     },
     /// `DEALLOCATE PREPARE name`, `DROP PREPARE name`.
     Deallocate(Ident<'a>),

@@ -120,9 +120,15 @@ impl Texts {
             Some(then) if then != under => return Effective::Unknown,
             Some(_) => {}
         }
-        match self.written_in(&prepared.text, using, mode, under) {
+        self.immediate(&prepared.text, using, mode, under)
+    }
+
+    /// What `EXECUTE IMMEDIATE 'text' USING using` executes in a session of fingerprint `under`.
+    #[must_use]
+    pub fn immediate(&self, text: &[u8], using: &[u8], mode: Mode, under: u32) -> Effective {
+        match self.written_in(text, using, mode, under) {
             Some(text) => Effective::Text(text),
-            None => Effective::Shape(prepared.text.to_vec()),
+            None => Effective::Shape(text.to_vec()),
         }
     }
 

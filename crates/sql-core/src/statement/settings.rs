@@ -165,16 +165,20 @@ impl<'a> Head<'a> {
             }
             let whole = self.cursor.between(from, self.cursor.offset());
             let source = single.filter(|_| ends).unwrap_or(Value::Expression(whole));
-            return Kind::ExecuteImmediate { source };
+            return Kind::ExecuteImmediate { source, using: self.using() };
         }
         let Some(name) = self.cursor.ident() else { return Kind::Unknown };
-        let mut using: &[u8] = b"";
-        if self.cursor.eat(Key::Using) {
-            let from = self.cursor.offset();
-            while self.cursor.next().is_some() {}
-            using = self.cursor.between(from, self.cursor.offset());
+        Kind::Execute { name, using: self.using() }
+    }
+
+    /// `USING value, …`: what follows the word; empty: nothing is used.
+    fn using(&mut self) -> &'a [u8] {
+        if !self.cursor.eat(Key::Using) {
+            return b"";
         }
-        Kind::Execute { name, using }
+        let from = self.cursor.offset();
+        while self.cursor.next().is_some() {}
+        self.cursor.between(from, self.cursor.offset())
     }
 
     fn put(&mut self, scope: Scope, name: Ident<'a>, value: Value<'a>) {

@@ -388,9 +388,9 @@ impl Connection<'_> {
                 let texts = self.session.texts();
                 Some(texts.effective(&name.bytes(), using, mode, under?))
             }
-            Kind::ExecuteImmediate { source } => {
+            Kind::ExecuteImmediate { source, using } => {
                 let text = self.session.text_of(source)?;
-                Some(Effective::Text(text.into()))
+                Some(self.session.texts().immediate(&text, using, mode, under?))
             }
             _ => None,
         }

@@ -46,6 +46,9 @@ impl Connection<'_> {
     async fn ask_server(&mut self, text: &[u8], compared: &[u8], bytes: &[u8]) -> Result<(), Left> {
         // What is prepared or assigned now is of the session as it is now. Without room for another
         // state it has no number, and nothing of it is remembered.
+        if begins_with_prepare(text) && self.session.serving() == Serving::Ask {
+            self.track().await?;
+        }
         let _ = self.key_number(Protocol::Text);
         let off = self.is_off();
         self.session.store(if off { CacheType::Off } else { self.locals.cache_type });
@@ -100,6 +103,11 @@ impl Connection<'_> {
         plan.keeping = None;
         plan
     }
+}
+
+fn begins_with_prepare(text: &[u8]) -> bool {
+    let head = text.trim_ascii_start().get(..7);
+    head.is_some_and(|head| head.eq_ignore_ascii_case(b"prepare"))
 }
 
 /// A whole `COM_QUERY` or `COM_STMT_PREPARE` without the keywords; `None`: there are none in it.

@@ -20,6 +20,26 @@ fn values_are_written_in() {
 }
 
 #[test]
+fn immediate_texts_have_their_values_too() {
+    // The server's `main.type_decimal`: two of the same text, and not of the same rows.
+    let mut texts = Texts::default();
+    texts.valued(b"x", Some(b"7"), 1);
+    let text = b"select * from t where a = ?";
+    for (using, whole) in [
+        (&b"10.0"[..], Some("select * from t where a = 10.0")),
+        (b"10.00", Some("select * from t where a = 10.00")),
+        (b"@x", Some("select * from t where a = 7")),
+        (b"@y", None),
+        (b"", None),
+        (b"1+1", None),
+    ] {
+        let effective = texts.immediate(text, using, mode(), 1);
+        let shape = || Effective::Shape(text.to_vec());
+        assert_eq!(effective, whole.map_or_else(shape, |text| Effective::Text(text.into())));
+    }
+}
+
+#[test]
 fn what_is_not_known_is_not_made_up() {
     let mut texts = Texts::default();
     let text = b"select * from t where a = ?";

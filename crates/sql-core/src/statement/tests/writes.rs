@@ -212,9 +212,11 @@ fn names_of_sessions() {
     let Kind::Execute { name, using } = kind("execute s using @a, 1 ") else { panic!() };
     assert_eq!((ident(&name).as_str(), using), ("s", &b"@a, 1"[..]));
     let immediate = kind("execute immediate 'select ?' using 1");
-    assert_eq!(immediate, Kind::ExecuteImmediate { source: Value::Text(b"'select ?'") });
+    let text = Value::Text(b"'select ?'");
+    assert_eq!(immediate, Kind::ExecuteImmediate { source: text, using: b"1" });
     let immediate = kind("execute immediate 'a' || 'b'");
-    assert_eq!(immediate, Kind::ExecuteImmediate { source: Value::Expression(b"'a' || 'b'") });
+    let text = Value::Expression(b"'a' || 'b'");
+    assert_eq!(immediate, Kind::ExecuteImmediate { source: text, using: b"" });
     assert!(matches!(kind("drop prepare s"), Kind::Deallocate(_)));
     for (text, verb, xid) in [
         ("xa start 'a','b',1 join", XaVerb::Start, "'a','b',1"),
