@@ -26,6 +26,7 @@ use crate::link::Link;
 use crate::upstream::{Upstream, Visitor};
 pub use exchange::{Exchange, change_user};
 pub use impostor::Impostors;
+pub(crate) use impostor::is_abort;
 pub use sha2::OwnKey;
 
 /// What all logins need.
@@ -58,6 +59,9 @@ pub struct Entered {
     pub charset: u16,
     /// What the server asked last, and by which plugin: for `COM_CHANGE_USER`.
     pub exchange: Exchange,
+    /// The payload of an ERR packet that is for the client's first command: the server has ended
+    /// the session with it.
+    pub aborted: Option<Vec<u8>>,
     /// The payload of the server's OK packet.
     pub ok: Vec<u8>,
     sequence: u8,
@@ -140,9 +144,10 @@ pub async fn login(
     let ok = exchange.run(entrance, client, &mut server).await?;
     let sequence = exchange.next_to_client();
     let checked = entrance.impostors.check(&mut server, &login.user, with_server).await;
-    if let Err(ended) = checked {
-        return Err(deny(client, sequence, ended).await);
-    }
+    let aborted = match checked {
+        Ok(aborted) => aborted,
+        Err(ended) => return Err(deny(client, sequence, ended).await),
+    };
     let entered = Entered {
         client: agreed,
         server: with_server,
@@ -151,6 +156,7 @@ pub async fn login(
         charset: login.charset,
         greeting,
         exchange,
+        aborted,
         ok,
         sequence,
     };

@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::task::Poll;
 
 use menshen_base::Counter;
-use menshen_sql_core::wire::packet::{Stream, StreamEnd};
+use menshen_sql_core::wire::packet::{self, Stream, StreamEnd};
 use menshen_sql_core::wire::response::Kind;
 use menshen_sql_core::wire::{
     Capabilities, Command, Next, OkPacket, Reply, Response, Status, command,
@@ -107,6 +107,9 @@ pub async fn more(client: &mut Link, server: &mut Link) -> Result<(), Left> {
 
 /// Relays until the session ends. The client does not know yet that it has begun.
 pub async fn run(mut session: Session<'_>) -> Left {
+    if let Some(error) = session.entered.aborted.take() {
+        return session.abort(&error).await;
+    }
     session.entered.welcome(&mut session.client);
     if session.client.flush().await.is_err() {
         return Left::Client;
@@ -309,6 +312,22 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// Ends a session that the server has ended with its answer to a first command of the door's
+    /// own: the client is logged in and given that answer to its own first one.
+    pub(crate) async fn abort(&mut self, error: &[u8]) -> Left {
+        let Self { entered, client, .. } = self;
+        entered.welcome(client);
+        if client.flush().await.is_err() {
+            return Left::Client;
+        }
+        let Ok(Some(first)) = client.packet(0).await else { return Left::Client };
+        let mut sequence = first.sequence.wrapping_add(1);
+        packet::push(client.output(), &mut sequence, error);
+        let _ = client.flush().await;
+        client.finish();
+        Left::Server
     }
 
     /// Passes on what a server still says that listens no longer, and ends.

@@ -233,7 +233,7 @@ pub async fn change_user(
     }
     entered.sequence = exchange.next_to_client();
     match entrance.impostors.check(server, &entered.user, entered.server).await {
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
         Err(ended) => Err(deny(client, entered.sequence, ended).await),
     }
 }

@@ -16,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use menshen_net::clock::coarse_ms;
 use menshen_sql_core::wire::Capabilities;
+use menshen_sql_core::wire::ok::ErrPacket;
 
 use super::{Denial, Ended, receive, send};
 use crate::link::{Link, Socket};
@@ -38,26 +39,27 @@ impl Impostors {
         Self { own, origin, known: Mutex::default() }
     }
 
-    /// Looks at the session that has just begun on `server` for the account `user`.
+    /// Looks at the session that has just begun on `server` for the account `user`. Returns the
+    /// server's error where it ends the session with its answer to the first command.
     pub(super) async fn check(
         &self,
         server: &mut Link,
         user: &[u8],
         capabilities: Capabilities,
-    ) -> Result<(), Ended> {
+    ) -> Result<Option<Vec<u8>>, Ended> {
         if !matches!(server.socket(), Socket::Unix(_)) || self.is_known(user) {
-            return Ok(());
+            return Ok(None);
         }
-        let account = ask(server, capabilities).await.map_err(Ended::Server)?;
-        let refused = match &account {
-            Some(account) => self.could_be_the_door(user, account),
-            None => self.own.as_deref() == Some(user),
+        let refused = match ask(server, capabilities).await.map_err(Ended::Server)? {
+            Asked::Account(account) => self.could_be_the_door(user, &account),
+            Asked::Unsaid => self.own.as_deref() == Some(user),
+            Asked::Aborted(error) => return Ok(Some(error)),
         };
         if refused {
             return Err(Ended::Denied(Denial::SocketPlugin));
         }
         self.remember(user);
-        Ok(())
+        Ok(None)
     }
 
     /// Whether a plugin could have let in `user` for the door's own name; `account` is its `CREATE
@@ -87,22 +89,42 @@ impl Impostors {
     }
 }
 
-/// The account's `CREATE USER`; `None` when the server does not say.
-async fn ask(server: &mut Link, capabilities: Capabilities) -> io::Result<Option<Vec<u8>>> {
+/// What a server says of an account.
+#[derive(Debug)]
+enum Asked {
+    /// Its `CREATE USER`.
+    Account(Vec<u8>),
+    /// Nothing.
+    Unsaid,
+    /// That the session is over: see [`is_abort`].
+    Aborted(Vec<u8>),
+}
+
+/// Whether a payload is a server's answer to the first command of a session whose `init_connect`
+/// has failed: `ER_NEW_ABORTING_CONNECTION`, and the end of the session.
+pub(crate) fn is_abort(payload: &[u8]) -> bool {
+    payload.first() == Some(&0xff)
+        && ErrPacket::parse(payload).is_ok_and(|error| error.code == ABORTING)
+}
+
+async fn ask(server: &mut Link, capabilities: Capabilities) -> io::Result<Asked> {
     send(server, 0, b"\x03SHOW CREATE USER CURRENT_USER()").await?;
     let mut ends = if capabilities.has(Capabilities::DEPRECATE_EOF) { 1 } else { 2 };
     let mut reply = Vec::new();
     while ends > 0 {
         let payload = receive(server).await?.payload;
         match payload.first() {
-            Some(0xff) => return Ok(None),
+            _ if is_abort(&payload) => return Ok(Asked::Aborted(payload)),
+            Some(0xff) => return Ok(Asked::Unsaid),
             Some(0xfe) => ends -= 1,
             _ => reply.extend_from_slice(&payload),
         }
     }
-    Ok(Some(reply))
+    Ok(Asked::Account(reply))
 }
 
+/// `ER_NEW_ABORTING_CONNECTION`.
+const ABORTING: u16 = 1184;
 /// Time for which an account that was found in order is not looked at again.
 pub(super) const KNOWN_MS: u64 = 10_000;
 /// More names than this are forgotten.

@@ -6,7 +6,6 @@
 use std::time::Instant;
 
 use menshen_sql_core::wire::lenenc::Fields;
-use menshen_sql_core::wire::ok::ErrPacket;
 use menshen_sql_core::wire::response::{Facts, Kind};
 use menshen_sql_core::wire::{Capabilities, Next, Reply, Response, Status, build, command, packet};
 
@@ -14,6 +13,7 @@ use super::Connection;
 use super::exchange::Rest;
 use super::plan::Plan;
 use crate::link::HEADER_BYTES;
+use crate::login::is_abort;
 use crate::relay::{self, Left, more};
 
 /// What came of one.
@@ -29,26 +29,20 @@ pub(super) struct Answer {
 
 impl Connection<'_> {
     /// Makes the server report for the first time, and tells the client that it is logged in.
-    ///
-    /// A server whose `init_connect` fails answers the first command by saying so, and ends. This
-    /// was the first; so the client is given that answer to its own, and hears the end from us.
     pub(super) async fn enter(&mut self) -> Result<(), Left> {
+        if let Some(error) = self.link.entered.aborted.take() {
+            return Err(self.link.abort(&error).await);
+        }
         let text = self.session.tracking();
-        let (answer, mut bytes) = self.own_whole(command::QUERY, &text, Reply::Results).await?;
+        let (answer, bytes) = self.own_whole(command::QUERY, &text, Reply::Results).await?;
         self.session.tracked(answer.ok, answer.status.map(|status| status.0));
+        let payload = bytes.get(HEADER_BYTES..).unwrap_or_default();
+        if is_abort(payload) {
+            return Err(self.link.abort(payload).await);
+        }
         let relay::Session { entered, client, .. } = &mut self.link;
         entered.welcome(client);
-        client.flush().await.map_err(|_| Left::Client)?;
-        let error = bytes.get(HEADER_BYTES..).map(ErrPacket::parse);
-        if matches!(error, Some(Ok(error)) if error.code == INIT_CONNECT_FAILED) {
-            let packet = client.packet(0).await.map_err(|_| Left::Client)?.ok_or(Left::Client)?;
-            if let Some(sequence) = bytes.get_mut(HEADER_BYTES - 1) {
-                *sequence = packet.sequence.wrapping_add(1);
-            }
-            let _ = client.send(&bytes).await;
-            return Err(Left::Server);
-        }
-        Ok(())
+        client.flush().await.map_err(|_| Left::Client)
     }
 
     /// Makes the server report the session's state.
@@ -158,7 +152,5 @@ fn first_number(bytes: &[u8], columns: u64, capabilities: Capabilities) -> Optio
     std::str::from_utf8(fields.string().ok()?).ok()?.parse().ok()
 }
 
-/// `ER_NEW_ABORTING_CONNECTION`.
-const INIT_CONNECT_FAILED: u16 = 1184;
 /// How many temporary tables the session has made, in routines and triggers too (MariaDB).
 const MADE: &[u8] = b"SHOW SESSION STATUS LIKE 'Com_create_temporary_table'";

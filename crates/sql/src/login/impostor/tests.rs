@@ -32,3 +32,11 @@ fn an_account_in_order_is_known_for_a_while_unless_a_name_may_be_several() {
     told.remember(b"a");
     assert!(!told.is_known(b"a"));
 }
+
+#[test]
+fn the_end_of_a_session_is_told_from_other_errors() {
+    let abort = b"\xff\xa0\x04#08S01Aborted connection 7 to db: 'unconnected' (init_connect)";
+    assert!(is_abort(abort));
+    assert!(!is_abort(b"\xff\x28\x04#42000near 'CREATE USER'"));
+    assert!(!is_abort(b"\x00\xa0\x04") && !is_abort(b"\xff") && !is_abort(b""));
+}
