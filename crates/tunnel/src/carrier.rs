@@ -46,7 +46,7 @@ pub trait Carrier {
     fn authenticated(&mut self, now: Moment, keys: Option<&Keys>);
 
     /// Ends it in good order: the peer is told, then [`Event::Closed`] comes within seconds. PPP
-    /// has ended before, and its last frames were sent.
+    /// has ended before, and its last frames were sent. Harmless when it has ended by itself.
     fn close(&mut self, now: Moment);
 }
 

@@ -8,3 +8,4 @@
 pub mod carrier;
 pub mod clock;
 pub mod device;
+pub mod driver;
