@@ -9,3 +9,5 @@ pub mod carrier;
 pub mod clock;
 pub mod device;
 pub mod driver;
+#[cfg(test)]
+mod fixture;
