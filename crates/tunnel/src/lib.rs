@@ -11,3 +11,6 @@ pub mod device;
 pub mod driver;
 #[cfg(test)]
 mod fixture;
+pub mod pptp;
+mod readiness;
+pub mod tun;
