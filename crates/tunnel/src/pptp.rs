@@ -88,7 +88,7 @@ pub enum DialError {
     Control(End),
     /// The server did not take the call.
     #[error("{0}")]
-    Call(CallEnd),
+    Call(Box<CallEnd>),
 }
 
 /// Why a call ended that was up.
@@ -142,11 +142,11 @@ pub async fn dial(dial: Dial) -> Result<PptpCarrier, DialError> {
             // Another number may be to the server's liking.
             Event::CallDown { call: Some(CallId(0)), end: CallEnd::Refused { .. }, .. } => {
                 if line.control.call(clock.now(), random()).is_err() {
-                    return Err(DialError::Call(CallEnd::ControlDown));
+                    return Err(DialError::Call(Box::new(CallEnd::ControlDown)));
                 }
             }
             Event::CallDown { end: CallEnd::ControlDown, .. } | Event::CallAsked { .. } => {}
-            Event::CallDown { end, .. } => return Err(DialError::Call(end)),
+            Event::CallDown { end, .. } => return Err(DialError::Call(Box::new(end))),
             Event::Down(end) => return Err(DialError::Control(end)),
         }
     }

@@ -4,6 +4,8 @@
 //! What is missing (root, TUN, a program) is said loudly and skipped; with `MENSHEN_REQUIRE_PEERS`
 //! it fails. Waits have wide bounds: the machine may be busy.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 mod call;
 mod guest;
 mod pptpd;

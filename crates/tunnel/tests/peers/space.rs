@@ -119,6 +119,7 @@ impl Drop for Program {
 }
 
 /// Says why a test is skipped; a failure where all peers are required.
+#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 pub(crate) fn skip<T>(why: &str) -> Option<T> {
     assert!(std::env::var_os("MENSHEN_REQUIRE_PEERS").is_none(), "{why}");
     eprintln!("SKIPPED: {why}");
