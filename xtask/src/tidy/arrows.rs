@@ -114,7 +114,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
     ("tokio", &["net", "web", "sql", "tunnel", "keeper", "explain"]),
-    ("rustls", &["net", "tls", "web", "sql", "keeper", "explain"]),
+    ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
     ("instant-acme", &["keeper"]),
     ("hyper", &["keeper", "explain"]),
     ("h2", &["net", "web"]),

@@ -1,0 +1,16 @@
+//! The tunnel door's IO: what bears PPP frames ([`carrier`]), where their packets go ([`device`],
+//! [`tun`]), and the loop that joins both to one PPP session ([`driver`]).
+//!
+//! A session is one task of a current-thread runtime; nothing here is `Send`, nothing locks, no
+//! packet costs an allocation. What the octets mean is decided in `menshen-tunnel-core`; this crate
+//! must never read a protocol itself, nor hand a packet of one session to another.
+
+pub mod carrier;
+pub mod clock;
+pub mod device;
+pub mod driver;
+#[cfg(test)]
+mod fixture;
+pub mod pptp;
+mod readiness;
+pub mod tun;
