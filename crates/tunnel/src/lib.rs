@@ -9,3 +9,4 @@ pub mod carrier;
 pub mod clock;
 pub mod device;
 pub mod driver;
+pub mod sstp;
