@@ -237,3 +237,6 @@ const FAREWELL: Duration = Duration::from_secs(10);
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// A timer for nothing.
 const FAR: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests;

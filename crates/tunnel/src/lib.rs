@@ -9,4 +9,6 @@ pub mod carrier;
 pub mod clock;
 pub mod device;
 pub mod driver;
+#[cfg(test)]
+mod fixture;
 pub mod sstp;

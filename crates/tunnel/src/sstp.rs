@@ -17,3 +17,6 @@ mod lost;
 mod serve;
 mod trust;
 mod wire;
+
+#[cfg(test)]
+mod tests;

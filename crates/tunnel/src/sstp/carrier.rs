@@ -26,6 +26,8 @@ pub struct Sstp<S> {
     wire: Wire<S>,
     side: Side,
     events: VecDeque<Event<Lost>>,
+    /// Why nothing can be written any more. What the peer said before it went is still heard.
+    unwritable: Option<Lost>,
     /// Why the connection, not the call, ended.
     broken: Option<Lost>,
     closing: Closing,
@@ -86,7 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sstp<S> {
     pub(super) fn new(now: Moment, stream: S, early: Vec<u8>, side: Side) -> Self {
         let (wire, events) = (Wire::new(stream, early), VecDeque::new());
         let (closing, dropped) = (Closing::No, Dropped::default());
-        let mut call = Self { wire, side, events, broken: None, closing, dropped };
+        let (unwritable, broken) = (None, None);
+        let mut call = Self { wire, side, events, unwritable, broken, closing, dropped };
         call.settle(now);
         call
     }
@@ -94,6 +97,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sstp<S> {
     /// What was dropped so far.
     pub const fn dropped(&self) -> Dropped {
         self.dropped
+    }
+
+    /// Octets of memory for what waits in either direction.
+    #[cfg(test)]
+    pub(super) fn held_octets(&self) -> usize {
+        self.wire.held_octets()
     }
 
     /// Takes over what the call wants to say and what has happened to it.
@@ -155,7 +164,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sstp<S> {
                         return;
                     }
                 }
-                Poll::Ready(Err(error)) => return self.break_off(Lost::of(error)),
+                Poll::Ready(Err(_)) if finishing => return self.shut(),
+                Poll::Ready(Err(error)) => {
+                    self.wire.mute();
+                    self.unwritable.get_or_insert(Lost::of(error));
+                    return;
+                }
                 Poll::Pending => return,
             }
         }
@@ -168,7 +182,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sstp<S> {
                 return true;
             }
             match self.wire.poll_read(cx) {
-                Poll::Pending => return false,
+                Poll::Pending => match self.unwritable.take() {
+                    Some(why) => self.break_off(why),
+                    None => return false,
+                },
                 Poll::Ready(Ok(0)) => self.break_off(Lost::CutOff),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => self.break_off(Lost::of(error)),

@@ -32,6 +32,8 @@ enum State {
     Open,
     /// Nothing comes or is read any more; writing goes on.
     Deaf,
+    /// Nothing can be written any more; reading goes on.
+    Mute,
     /// Neither.
     Gone,
 }
@@ -81,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Reads once; how many octets came, 0 at the end. To be called when nothing can be cut.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.state != State::Open {
+        if matches!(self.state, State::Deaf | State::Gone) {
             return Poll::Pending;
         }
         SCRATCH.with_borrow_mut(|scratch| {
@@ -96,7 +98,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Writes what waits as far as the stream takes it. Ready when all of it has gone.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.state == State::Gone {
+        if self.is_mute() {
+            self.out.clear();
+            self.out_at = 0;
             return Poll::Ready(Ok(()));
         }
         while let Some(rest) = self.out.get(self.out_at..).filter(|rest| !rest.is_empty()) {
@@ -119,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Writes what waits, then says that nothing more comes.
     pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send(cx))?;
-        if self.state == State::Gone {
+        if self.is_mute() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
@@ -139,21 +143,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.out.len() - self.out_at
     }
 
+    /// Octets of memory for what waits in either direction.
+    #[cfg(test)]
+    pub(super) fn held_octets(&self) -> usize {
+        self.input.capacity() + self.out.capacity()
+    }
+
     /// Nothing is read any more.
     pub(super) fn deafen(&mut self) {
-        if self.state == State::Open {
-            self.state = State::Deaf;
-        }
+        self.state = if self.is_mute() { State::Gone } else { State::Deaf };
         self.input.clear();
         self.input_at = 0;
     }
 
-    /// The stream is not touched any more.
-    pub(super) fn abandon(&mut self) {
-        self.deafen();
-        self.state = State::Gone;
+    /// Nothing is written any more; what waits is lost.
+    pub(super) fn mute(&mut self) {
+        let is_open = matches!(self.state, State::Open | State::Mute);
+        self.state = if is_open { State::Mute } else { State::Gone };
         self.out.clear();
         self.out_at = 0;
+    }
+
+    /// The stream is not touched any more.
+    pub(super) fn abandon(&mut self) {
+        self.mute();
+        self.deafen();
+    }
+
+    const fn is_mute(&self) -> bool {
+        matches!(self.state, State::Mute | State::Gone)
     }
 
     /// Gives back the room of what has gone.
