@@ -8,6 +8,7 @@ pub mod bulletin;
 pub mod cgroup;
 pub mod inherit;
 pub mod kmsg;
+pub mod link;
 pub mod local_time;
 pub mod lock;
 pub mod memory;
@@ -28,6 +29,7 @@ pub mod session;
 pub mod sock_diag;
 pub mod spawn;
 pub mod steer;
+pub mod tun;
 pub mod words;
 
 pub use bulletin::{Bulletin, BulletinReader};

@@ -1,4 +1,4 @@
-//! Netlink as far as menshen asks the kernel by it: one request, and the answers in parts
+//! Netlink as far as menshen asks or tells the kernel by it: one request, its answers in parts
 //! (netlink(7), `include/uapi/linux/netlink.h`).
 //!
 //! Only for this crate's users of it. Reading takes any bytes; it fails when a part is cut or
@@ -96,6 +96,11 @@ impl Line {
         self.ask(kind, FLAG_REQUEST, body, &mut take).map(|_| ())
     }
 
+    /// Changes something; the kernel confirms it.
+    pub(crate) fn tell(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<(), NetlinkError> {
+        self.ask(kind, FLAG_REQUEST | FLAG_CONFIRM | flags, body, &mut |_, _| Ok(())).map(|_| ())
+    }
+
     fn ask(
         &mut self,
         kind: u16,
@@ -118,7 +123,7 @@ impl Line {
             }
             let progress = read(datagram, self.sequence, take)?;
             whole.interrupted |= progress.interrupted;
-            if progress.done || flags & FLAG_DUMP == 0 {
+            if progress.done || flags & FLAG_CONFIRM == 0 && flags & FLAG_DUMP == 0 {
                 return Ok(whole);
             }
         }
@@ -234,6 +239,8 @@ const KIND_ERROR: u16 = 2;
 const KIND_DONE: u16 = 3;
 const KIND_OVERRUN: u16 = 4;
 const FLAG_REQUEST: u16 = 0x1;
+/// `NLM_F_ACK`.
+const FLAG_CONFIRM: u16 = 0x4;
 /// `NLM_F_ROOT | NLM_F_MATCH`.
 const FLAG_DUMP: u16 = 0x300;
 /// `NLM_F_DUMP_INTR`.

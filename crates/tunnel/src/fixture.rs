@@ -31,10 +31,16 @@ struct Queue {
 impl Queue {
     fn push(&mut self, item: Vec<u8>) {
         self.items.push_back(item);
-        self.waker.take().map(Waker::wake);
+        self.wake();
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
         if !self.items.is_empty() || self.gone {
             return Poll::Ready(());
         }
@@ -132,7 +138,7 @@ impl Drop for MemoryCarrier {
     fn drop(&mut self) {
         let mut other = self.other.borrow_mut();
         other.gone = true;
-        other.waker.take().map(Waker::wake);
+        other.wake();
     }
 }
 
@@ -164,7 +170,7 @@ impl MemoryDevice {
     pub(crate) fn vanish(&self) {
         let mut queue = self.to_session.borrow_mut();
         queue.gone = true;
-        queue.waker.take().map(Waker::wake);
+        queue.wake();
     }
 
     /// What both ends agreed on.

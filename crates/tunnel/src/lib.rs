@@ -11,4 +11,7 @@ pub mod device;
 pub mod driver;
 #[cfg(test)]
 mod fixture;
+pub mod pptp;
+mod readiness;
 pub mod sstp;
+pub mod tun;

@@ -261,6 +261,13 @@ impl Carrier {
         self.expected.is_some_and(|expected| self.buffer.first() == Some(expected))
     }
 
+    /// Whether [`Self::next_held`] has a frame: its turn has come, or what it waited for is given
+    /// up now.
+    #[must_use]
+    pub fn is_frame_due(&self, now: Moment) -> bool {
+        self.has_ready() || self.buffer.deadline().is_some_and(|until| now >= until)
+    }
+
     /// When a packet of this call came last.
     #[must_use]
     pub const fn heard(&self) -> Option<Moment> {
