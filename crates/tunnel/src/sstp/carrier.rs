@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sstp<S> {
                 Poll::Ready(Err(_)) if finishing => return self.shut(),
                 Poll::Ready(Err(error)) => {
                     self.wire.mute();
-                    self.unwritable.get_or_insert(Lost::of(error));
+                    self.unwritable.get_or_insert_with(|| Lost::of(error));
                     return;
                 }
                 Poll::Pending => return,
