@@ -13,4 +13,5 @@ pub mod driver;
 mod fixture;
 pub mod pptp;
 mod readiness;
+pub mod sstp;
 pub mod tun;

@@ -98,6 +98,21 @@ impl Traffic {
     }
 }
 
+/// The length of the packet that begins here, if it has come whole: for owners of a buffer in which
+/// packets stay where they came. At most `PACKET_OCTETS_MAX`.
+///
+/// # Errors
+/// [`Broken`]: what begins here is no SSTP; nothing must be read any more.
+pub fn whole(octets: &[u8]) -> Result<Option<usize>, Broken> {
+    Ok(length(octets)?.filter(|length| *length <= octets.len()))
+}
+
+/// Whether the packet that begins here is a control packet; the rest are PPP frames.
+#[must_use]
+pub fn is_control(octets: &[u8]) -> bool {
+    octets.get(1).is_some_and(|flags| flags & CONTROL != 0)
+}
+
 /// Writes the header of a data packet into the first `HEADER_OCTETS` octets of `packet`; behind it
 /// stands a PPP frame. `false`: the frame is too long and the packet must not be sent.
 #[must_use]
@@ -123,13 +138,8 @@ fn length(octets: &[u8]) -> Result<Option<usize>, Broken> {
     if length < HEADER_OCTETS { Err(Broken) } else { Ok(Some(length)) }
 }
 
-/// The length of the packet that begins here, if it has come whole.
-fn whole(octets: &[u8]) -> Result<Option<usize>, Broken> {
-    Ok(length(octets)?.filter(|length| *length <= octets.len()))
-}
-
 fn opened(packet: &mut [u8]) -> Packet<'_> {
-    if packet.get(1).is_some_and(|flags| flags & CONTROL != 0) {
+    if is_control(packet) {
         return Packet::Control(packet);
     }
     Packet::Data(packet.get_mut(HEADER_OCTETS..).unwrap_or_default())
