@@ -73,6 +73,8 @@ enum Count {
     Hits,
 }
 
+/// How often the tables are begun anew.
+const PREPARE_TRIES: u32 = 20;
 const COUNTS: [&str; 8] = [
     "writes",
     "reads",
@@ -124,7 +126,18 @@ impl<'p> Torture<'p> {
         }
     }
 
+    /// Again when the link breaks: on a slow machine the first disaster comes before the tables.
     fn prepare(&self) -> Result<(), Failure> {
+        for _ in 1..PREPARE_TRIES {
+            match self.make_tables() {
+                Err(Failure::Link(_)) => thread::sleep(Duration::from_millis(500)),
+                other => return other,
+            }
+        }
+        self.make_tables()
+    }
+
+    fn make_tables(&self) -> Result<(), Failure> {
         let mut session = Session::connect(&self.plan.door, "root", "")?;
         session.query("drop database if exists torture")?;
         session.query("create database torture")?;

@@ -216,6 +216,8 @@ const NOISE: &[&[u8]] = &[
     b"autocommit",
     b"binlog_format",
     b"binlog_row_image",
+    b"character_set_server",
+    b"collation_server",
     b"completion_type",
     b"debug_dbug",
     b"foreign_key_checks",
