@@ -6,6 +6,8 @@
 
 mod backend;
 mod front;
+mod main_suite;
+mod stand;
 mod suite;
 
 use std::fs;
@@ -15,9 +17,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{shell, workspace};
-use backend::Backend;
-use front::Front;
-use suite::{Outcome, Suite};
+use stand::Stand;
+use suite::Outcome;
 
 /// Which suite.
 #[derive(Debug, Subcommand)]
@@ -26,7 +27,7 @@ pub(crate) enum Peer {
     /// passes that is said not to.
     MariadbQueryCache(Options),
     /// The server's `main` suite: what fails through the door and not through haproxy.
-    MariadbMain(MainOptions),
+    MariadbMain(main_suite::Options),
 }
 
 /// How a suite is run.
@@ -37,22 +38,6 @@ pub(crate) struct Options {
     /// What stands between the tests and the server.
     #[arg(long, value_enum, default_value = "menshen")]
     through: Through,
-    /// The menshen program; the released one of this tree without it.
-    #[arg(long, value_name = "FILE")]
-    menshen: Option<PathBuf>,
-    /// Leaves the working folder, for a look at logs and differences.
-    #[arg(long)]
-    keep: bool,
-}
-
-/// How the `main` suite is run.
-#[derive(Debug, Args)]
-pub(crate) struct MainOptions {
-    /// Tests as `main.name`; all of the suite without any.
-    tests: Vec<String>,
-    /// Every tenth test only.
-    #[arg(long)]
-    short: bool,
     /// The menshen program; the released one of this tree without it.
     #[arg(long, value_name = "FILE")]
     menshen: Option<PathBuf>,
@@ -76,7 +61,7 @@ pub(crate) enum Through {
 pub(crate) fn run(peer: &Peer) -> Result<ExitCode, String> {
     match peer {
         Peer::MariadbQueryCache(options) => query_cache(options),
-        Peer::MariadbMain(options) => main_suite(options),
+        Peer::MariadbMain(options) => main_suite::run(options),
     }
 }
 
@@ -88,7 +73,8 @@ fn query_cache(options: &Options) -> Result<ExitCode, String> {
     } else {
         options.tests.clone()
     };
-    let outcomes = run_through(&lab, options.through, &menshen, &tests)?;
+    let mut stand = Stand::new(&lab, "suite", (options.through, Cache::Off), &menshen, 5)?;
+    let outcomes = stand.run_all(&tests)?;
     Ok(sum_up(options.through, &outcomes))
 }
 
@@ -142,58 +128,13 @@ impl Verdict {
     }
 }
 
-fn main_suite(options: &MainOptions) -> Result<ExitCode, String> {
-    let lab = Lab::new(options.keep)?;
-    let menshen = program(options.menshen.as_ref())?;
-    let mut tests = options.tests.clone();
-    if tests.is_empty() {
-        tests = suite::names_of("main")?;
-    }
-    if options.short {
-        tests = tests.into_iter().step_by(10).collect();
-    }
-    println!("through haproxy:");
-    let plain = run_through(&lab, Through::Haproxy, &menshen, &tests)?;
-    println!("\nthrough menshen:");
-    let door = run_through(&lab, Through::Menshen, &menshen, &tests)?;
-    let only: Vec<&Outcome> = door
-        .iter()
-        .zip(&plain)
-        .filter(|(door, plain)| door.failed() && !plain.failed())
-        .map(|(door, _)| door)
-        .collect();
-    println!("\n{:8} {:>6} {:>6} {:>7}", "", "passed", "failed", "skipped");
-    for (name, outcomes) in [("haproxy", &plain), ("menshen", &door)] {
-        let count = |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|o| wanted(o)).count();
-        let (passed, failed) = (count(Outcome::passed), count(Outcome::failed));
-        println!("{name:8} {passed:6} {failed:6} {:7}", outcomes.len() - passed - failed);
-    }
-    for outcome in &only {
-        println!("fails only through the door: {}", outcome.test);
-    }
-    Ok(if only.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Runs `tests` against a fresh server behind `through`, and prints each result line.
-fn run_through(
-    lab: &Lab,
-    through: Through,
-    menshen: &std::path::Path,
-    tests: &[String],
-) -> Result<Vec<Outcome>, String> {
-    let folder = lab.folder.join(format!("{through:?}").to_lowercase());
-    let backend = Backend::start(&folder, through)?;
-    let mut front = Front::start(through, &backend, menshen, &folder)?;
-    let suite = Suite::new(&folder)?;
-    let mut outcomes = Vec::with_capacity(tests.len());
-    for test in tests {
-        backend.make_ready()?;
-        front.make_ready(&backend)?;
-        let outcome = suite.run(test, &front.socket)?;
-        println!("{}", outcome.line);
-        outcomes.push(outcome);
-    }
-    Ok(outcomes)
+/// Whether the query cache is on when a test begins; the server's default is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cache {
+    /// `query_cache_type=ON`.
+    On,
+    /// As the server's defaults are.
+    Off,
 }
 
 fn program(given: Option<&PathBuf>) -> Result<PathBuf, String> {

@@ -20,24 +20,25 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// Starts a server below `folder`; behind the door its own cache is off for good.
-    pub(crate) fn start(folder: &Path, through: Through) -> Result<Self, String> {
-        // Tests remove files of the server's data, which they may only below their own folder.
-        let parent = folder.join(suite::VAR);
-        fs::create_dir_all(&parent).map_err(|e| format!("{}: {e}", parent.display()))?;
-        let var = parent.join("server");
+    /// Starts a server below `folder`, with the options that `test` asks for; behind the door its
+    /// own cache is off for good.
+    pub(crate) fn start(folder: &Path, through: Through, test: &str) -> Result<Self, String> {
+        // The tests' own folder, where they look for what the server writes.
+        let var = folder.join(suite::VAR);
+        fs::create_dir_all(&var).map_err(|e| format!("{}: {e}", var.display()))?;
         let mut command = suite::runner()?;
         command.args(["--start-and-exit", "--user=root", "--mysqld=--secure-file-priv="]);
+        command.args(PLUGINS);
         if through == Through::Menshen {
             command.args(["--mysqld=--query-cache-type=0", "--mysqld=--query-cache-size=0"]);
         }
-        command.arg(format!("--vardir={}", var.display())).arg("main.query_cache");
+        command.arg(format!("--vardir={}", var.display())).arg(test);
         shell::output(&mut command)?;
         let backend =
             Self { socket: var.join("tmp/mysqld.1.sock"), pid: var.join("run/mysqld.1.pid") };
         let start = Instant::now();
         while backend.sql("SELECT 1").is_err() {
-            if start.elapsed() > START_TIMEOUT {
+            if start.elapsed() > START_TIMEOUT || backend.has_ended() {
                 return Err("the server of the tests does not answer".to_owned());
             }
             thread::sleep(POLL);
@@ -49,6 +50,12 @@ impl Backend {
              REPLICATION SLAVE, BINLOG MONITOR ON *.* TO {CONTROL_USER}@localhost;"
         ))?;
         Ok(backend)
+    }
+
+    /// Whether the process in the pid file is no more; before there is one the answer is no.
+    fn has_ended(&self) -> bool {
+        let pid = fs::read_to_string(&self.pid).unwrap_or_default();
+        !pid.trim().is_empty() && !Path::new("/proc").join(pid.trim()).exists()
     }
 
     /// Brings back what tests expect: an empty database `test`, and no files of earlier tests.
@@ -65,6 +72,12 @@ impl Backend {
         Ok(())
     }
 
+    /// Its port of the loopback address.
+    pub(crate) fn port(&self) -> Result<u16, String> {
+        let port = self.sql("SELECT @@port")?;
+        port.trim().parse().map_err(|_| format!("a port of {}", port.trim()))
+    }
+
     /// Runs statements straight in the server, as root; the rows without headings.
     pub(crate) fn sql(&self, statements: &str) -> Result<String, String> {
         sql(&self.socket, statements)
@@ -75,7 +88,8 @@ impl Drop for Backend {
     fn drop(&mut self) {
         let Ok(pid) = fs::read_to_string(&self.pid) else { return };
         let pid = pid.trim().to_owned();
-        Command::new("kill").arg(&pid).status().ok();
+        // Its data are of no use any more, and it may hang in what a test has left behind.
+        Command::new("kill").args(["-KILL", &pid]).status().ok();
         let start = Instant::now();
         while Path::new("/proc").join(&pid).exists() && start.elapsed() < STOP_TIMEOUT {
             thread::sleep(POLL);
@@ -87,7 +101,7 @@ impl Drop for Backend {
 pub(crate) fn sql(socket: &Path, statements: &str) -> Result<String, String> {
     let client = shell::find("mariadb").ok_or("no mariadb client in PATH")?;
     let mut command = Command::new(client);
-    command.args(["--no-defaults", "-uroot", "-N", "-B", "-S"]).arg(socket);
+    command.args(["--no-defaults", "--skip-ssl", "-uroot", "-N", "-B", "-S"]).arg(socket);
     shell::output(command.args(["-e", statements]))
 }
 
@@ -95,6 +109,13 @@ pub(crate) fn sql(socket: &Path, statements: &str) -> Result<String, String> {
 pub(crate) const CONTROL_USER: &str = "menshen_control";
 /// Its password; it guards a server of a few minutes on a unix socket.
 pub(crate) const CONTROL_PASSWORD: &str = "of-this-run-only";
+
+/// What many tests need, and which the suite would switch on for each of them.
+const PLUGINS: &[&str] = &[
+    "--mysqld=--loose-sequence",
+    "--mysqld=--plugin-load-add=metadata_lock_info",
+    "--mysqld=--loose-metadata-lock-info",
+];
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);

@@ -8,9 +8,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Through;
 use super::backend::{self, Backend, CONTROL_PASSWORD, CONTROL_USER};
-use crate::server::Server;
+use super::{Cache, Through, suite};
+use crate::server::{self, Server};
 use crate::shell;
 
 /// A running proxy.
@@ -18,6 +18,8 @@ use crate::shell;
 pub(crate) struct Front {
     /// Where the tests connect.
     pub(crate) socket: PathBuf,
+    /// The same on the loopback address.
+    pub(crate) port: u16,
     server: Option<Server>,
     through: Through,
 }
@@ -32,20 +34,23 @@ impl Front {
     ) -> Result<Self, String> {
         let socket = folder.join("front.sock");
         let log = folder.join("front.log");
+        let port = server::free_ports(1)?.pop().ok_or("no free port")?;
         let mut command = match through {
             Through::Nothing => {
-                return Ok(Self { socket: backend.socket.clone(), server: None, through });
+                let (socket, port) = (backend.socket.clone(), backend.port()?);
+                return Ok(Self { socket, port, server: None, through });
             }
-            Through::Haproxy => haproxy(&socket, backend, folder)?,
-            Through::Menshen => door(&socket, backend, menshen, folder)?,
+            Through::Haproxy => haproxy(&socket, port, backend, folder)?,
+            Through::Menshen => door(&socket, port, backend, menshen, folder)?,
         };
         let mut server = Server::start(&format!("{through:?}"), &mut command, &log)?;
         server.wait_until(&log, || UnixStream::connect(&socket).is_ok())?;
-        Ok(Self { socket, server: Some(server), through })
+        Ok(Self { socket, port, server: Some(server), through })
     }
 
-    /// Brings the query cache's settings back to what the tests expect to find.
-    pub(crate) fn make_ready(&mut self, backend: &Backend) -> Result<(), String> {
+    /// Brings the query cache's settings back to what the tests expect to find, or with its type
+    /// as ON.
+    pub(crate) fn make_ready(&mut self, backend: &Backend, cache: Cache) -> Result<(), String> {
         if let Some(server) = &mut self.server
             && !server.is_alive()
         {
@@ -53,6 +58,9 @@ impl Front {
         }
         // A fall of the process behind the listener would show here, not in the middle of a test.
         backend::sql(&self.socket, SETTINGS)?;
+        if cache == Cache::On {
+            backend::sql(&self.socket, "SET GLOBAL query_cache_type = ON")?;
+        }
         if self.through == Through::Menshen {
             let own = backend.sql("SELECT @@global.query_cache_type, @@global.query_cache_size")?;
             if own.trim() != "OFF\t0" {
@@ -63,13 +71,13 @@ impl Front {
     }
 }
 
-fn haproxy(socket: &Path, backend: &Backend, folder: &Path) -> Result<Command, String> {
+fn haproxy(socket: &Path, port: u16, backend: &Backend, folder: &Path) -> Result<Command, String> {
     let program = shell::find("haproxy").ok_or("no haproxy: apt-get install haproxy")?;
     let config = folder.join("haproxy.cfg");
     let text = format!(
         "global\n  maxconn 500\ndefaults\n  mode tcp\n  timeout connect 5s\n  \
          timeout client 1h\n  timeout server 1h\n\
-         frontend f\n  bind unix@{}\n  default_backend b\nbackend b\n  server s unix@{}\n",
+         frontend f\n  bind unix@{}\n  bind 127.0.0.1:{port}\n  default_backend b\nbackend b\n  server s unix@{}\n",
         socket.display(),
         backend.socket.display(),
     );
@@ -81,6 +89,7 @@ fn haproxy(socket: &Path, backend: &Backend, folder: &Path) -> Result<Command, S
 
 fn door(
     socket: &Path,
+    port: u16,
     backend: &Backend,
     menshen: &Path,
     folder: &Path,
@@ -94,16 +103,19 @@ fn door(
     fs::set_permissions(&password, fs::Permissions::from_mode(0o600))
         .map_err(|e| format!("{}: {e}", password.display()))?;
     // Nobody else writes to this server, so the door needs no binary log; the defaults of the
-    // cache are the server's own, which the tests know.
+    // cache are the server's own, which the tests know. The certificate is that of their server.
+    let certificates = suite::home()?.join("std_data");
     let text = format!(
-        "state = \"state\"\n\n[admin]\nlisten = \"off\"\n\n\
-         [sql]\nlisten = [\"unix:{}\"]\nupstream = \"unix:{}\"\n\
+        "state = \"state\"\n\n[web]\nlisten = [\"127.0.0.1:0\"]\n\n[admin]\nlisten = \"off\"\n\n\
+         [sql]\nlisten = [\"unix:{}\", \"127.0.0.1:{port}\"]\nupstream = \"unix:{}\"\n\
          control_user = \"{CONTROL_USER}\"\ncontrol_password_file = \"{}\"\n\
          without_binlog = \"sole-door\"\ncache_type = \"off\"\ncache_bytes_max = \"1MiB\"\n\
-         result_bytes_max = \"1MiB\"\n",
+         result_bytes_max = \"1MiB\"\n\
+         certificate = \"{certificates}/server-cert.pem\"\nkey = \"{certificates}/server-key.pem\"\n",
         socket.display(),
         backend.socket.display(),
         password.display(),
+        certificates = certificates.display(),
     );
     written(&config, &text)?;
     let mut command = Command::new(menshen);

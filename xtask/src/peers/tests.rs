@@ -1,6 +1,7 @@
 //! Tests of reading the suite's result lines.
 
-use super::suite::{Outcome, differing_lines, names_of, result_line};
+use super::main_suite::{Case, known};
+use super::suite::{Outcome, cannot_run, differing_lines, has_own_options, names_of, result_line};
 use super::{CANNOT, QUERY_CACHE, Verdict};
 
 #[test]
@@ -50,6 +51,38 @@ fn a_test_that_cannot_pass_must_not() {
     for (test, _) in CANNOT {
         assert!(QUERY_CACHE.contains(test), "{test} is not run");
     }
+}
+
+#[test]
+fn only_steady_failures_without_a_reason_are_the_doors() {
+    let case = Case { door: 0, haproxy: 3, own_cache: true, cache_off: false, known: None };
+    assert!(case.is_bad());
+    assert!(case.says().starts_with("fails only through the door"));
+    let fine = [
+        Case { door: 1, ..case },
+        Case { haproxy: 2, ..case },
+        Case { known: Some("by nature"), ..case },
+    ];
+    assert!(fine.iter().all(|case| !case.is_bad()));
+    assert!(fine[0].says().starts_with("unsteady"), "{}", fine[0].says());
+    let own = Case { own_cache: false, ..fine[2] }.says();
+    assert_eq!(own, "cannot: by nature; fails with the server's own cache on, too");
+}
+
+#[test]
+fn what_is_known_of_tests_is_of_tests_that_are_there() {
+    // Without the package there is nothing to compare with.
+    let Ok(names) = names_of("main") else { return };
+    for (test, _) in known().filter(|(test, _)| test.starts_with("main.")) {
+        assert!(names.iter().any(|name| name == test), "{test}");
+        assert_eq!(cannot_run(test), None, "{test}");
+    }
+    assert!(has_own_options("main.query_cache_notembedded"));
+    assert!(!has_own_options("main.1st") && !has_own_options("main.no_such_test"));
+    let stops = cannot_run("main.chained_ssl_certificates");
+    assert!(stops.is_some_and(|why| why.contains("stops its server")));
+    assert!(cannot_run("main.alter_table_debug").is_some_and(|why| why.contains("debug build")));
+    assert_eq!(cannot_run("main.1st"), None);
 }
 
 fn outcome(line: &str) -> Outcome {
