@@ -77,7 +77,8 @@ fn haproxy(socket: &Path, port: u16, backend: &Backend, folder: &Path) -> Result
     let text = format!(
         "global\n  maxconn 500\ndefaults\n  mode tcp\n  timeout connect 5s\n  \
          timeout client 1h\n  timeout server 1h\n\
-         frontend f\n  bind unix@{}\n  bind 127.0.0.1:{port}\n  default_backend b\nbackend b\n  server s unix@{}\n",
+         frontend f\n  bind unix@{}\n  bind 127.0.0.1:{port}\n  default_backend b\n\
+         backend b\n  server s unix@{}\n",
         socket.display(),
         backend.socket.display(),
     );
@@ -111,7 +112,8 @@ fn door(
          control_user = \"{CONTROL_USER}\"\ncontrol_password_file = \"{}\"\n\
          without_binlog = \"sole-door\"\ncache_type = \"off\"\ncache_bytes_max = \"1MiB\"\n\
          result_bytes_max = \"1MiB\"\n\
-         certificate = \"{certificates}/server-cert.pem\"\nkey = \"{certificates}/server-key.pem\"\n",
+         certificate = \"{certificates}/server-cert.pem\"\n\
+         key = \"{certificates}/server-key.pem\"\n",
         socket.display(),
         backend.socket.display(),
         password.display(),

@@ -127,7 +127,7 @@ impl Case {
             Some(reason) => format!("cannot: {reason}{own}{off}"),
             None if self.is_bad() => format!("fails only through the door{own}{off}"),
             None => format!(
-                "unsteady: passed {} of 3 times through the door, {} of 3 through haproxy{own}{off}",
+                "unsteady: passed {} of 3 through the door, {} of 3 through haproxy{own}{off}",
                 self.door, self.haproxy
             ),
         }
