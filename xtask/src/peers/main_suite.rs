@@ -154,6 +154,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("main.cache_innodb", ON_AT_FIRST),
     ("main.check_constraint", OPENED),
     ("main.compress", COMPRESSION),
+    ("main.derived_view", HITS),
     ("main.events_processlist", CONNECTIONS),
     ("main.features", COUNTED),
     ("main.grant_cache_no_prot", COLUMN_RIGHTS),
@@ -162,13 +163,16 @@ const KNOWN: &[(&str, &str)] = &[
     ("main.log_tables", LOGGED),
     ("main.mdev375", CONNECTIONS),
     ("main.mysql_client_test", KEY),
+    ("main.mysql_client_test_comp", COMPRESSION),
     ("main.mysql_client_test_nonblock", KEY),
+    ("main.mysqlcheck", OPENED),
     ("main.mysqltest_tracking_info", TRACKED),
     ("main.nested_profiling", LOGGED),
     ("main.old-mode", CONNECTIONS),
     ("main.partition_cache", ON_AT_FIRST),
     ("main.partition_symlink", OPENED),
     ("main.preload", HITS),
+    ("main.show_check", CONNECTIONS),
     ("main.ssl", TLS),
     ("main.ssl_7937", TLS),
     ("main.ssl_8k_key", TLS),
@@ -176,6 +180,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("main.ssl_cipher_tlsv13", TLS),
     ("main.ssl_compress", COMPRESSION),
     ("main.statistics", OPENED),
+    ("main.subselect_cache", HITS),
     ("main.temp_table_symlink", OPENED),
     ("main.trigger-compat", OPENED),
     ("main.upgrade", OPENED),
@@ -184,8 +189,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("main.xa", CONNECTIONS),
 ];
 
-const COLUMN_RIGHTS: &str = "rights on single columns: the server checks each account for the door, \
-    which stores no more results of such tables; the server's cache does neither";
+const COLUMN_RIGHTS: &str = "rights on single columns: the server checks each account for the \
+    door, which stores no more results of such tables; the server's cache does neither";
 const COMPRESSION: &str = "compression is not offered";
 const CONNECTIONS: &str = "counts connections or accounts, and those of the control account too";
 const COUNTED: &str = "a counter of the server also counts what the control account reads";
