@@ -132,6 +132,7 @@ fn what_no_server_reports_is_asked_for_or_makes_opaque() {
         ("set @@timestamp=5", Serving::No(Reason::FixedTimestamp), false),
         ("set @@tx_isolation='READ-UNCOMMITTED'", Serving::No(Reason::Isolation), false),
         ("set @@lock_wait_timeout=5", YES, false),
+        ("set @@character_set_server=latin1, @@collation_server=binary", YES, false),
         ("set @@global.old_mode=''", YES, false),
         // These are reported.
         ("set @@session.sql_mode='', @@local.old_mode='', time_zone='+01:00'", YES, false),
@@ -148,10 +149,11 @@ fn what_was_changed_unreported_is_asked_for_by_name() {
     let mut session = session();
     let always = session.tracking();
     for _ in 0..2 {
-        run(&mut session, "set @@Default_Regex_Flags='EXTENDED', @@collation_server=binary", OK);
+        run(&mut session, "set @@Default_Regex_Flags='EXTENDED', @@collation_database=binary", OK);
     }
     let text = session.tracking();
-    let more = b", default_regex_flags=@@default_regex_flags, collation_server=@@collation_server";
+    let more =
+        b", default_regex_flags=@@default_regex_flags, collation_database=@@collation_database";
     assert_eq!(text.strip_prefix(&always[..]), Some(&more[..]));
     session.variable(b"default_regex_flags", b"EXTENDED");
     assert_eq!(session.fingerprint(), None);
