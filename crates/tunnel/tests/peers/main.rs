@@ -1,4 +1,4 @@
-//! Our client against programs of others: pptpd as a plain process with a stand-in for pppd, and
+//! Both our ends against programs of others: pptpd as a plain process with a stand-in for pppd, and
 //! pptpd with the real pppd in a guest kernel. Each in network namespaces of its own.
 //!
 //! What is missing (root, TUN, a program) is said loudly and skipped; with `MENSHEN_REQUIRE_PEERS`
@@ -10,3 +10,4 @@ mod call;
 mod guest;
 mod pptpd;
 mod space;
+mod sstp;
