@@ -18,7 +18,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::device::Device;
-use crate::readiness::watched;
+use crate::readiness::watched_for_reading;
 
 /// A TUN interface.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Tun {
     index: u32,
     settings: Settings,
     has: Vec<Address>,
+    /// It has vanished; reading says how.
+    is_broken: bool,
 }
 
 /// What is said of an interface before it is made.
@@ -51,8 +53,8 @@ impl Tun {
         let index = link::index(&tun.name)?;
         // Where there is no IPv6 there is nothing to be kept quiet.
         let _ = link::quiet(index);
-        let fd = watched(tun.fd)?;
-        Ok(Self { fd, name: tun.name, index, settings, has: Vec::new() })
+        let fd = watched_for_reading(tun.fd)?;
+        Ok(Self { fd, name: tun.name, index, settings, has: Vec::new(), is_broken: false })
     }
 
     /// The name it got.
@@ -98,10 +100,17 @@ impl Tun {
 
 impl Device for Tun {
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.fd.poll_write_ready(cx).is_ready() {
+            self.is_broken = true;
+            return Poll::Ready(());
+        }
         self.fd.poll_read_ready(cx).map(|_| ())
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.is_broken {
+            return Ok(Some(rustix::io::read(self.fd.get_ref(), buffer)?));
+        }
         let read = self.fd.try_io(Interest::READABLE, |fd| Ok(rustix::io::read(fd, &mut *buffer)?));
         match read {
             Ok(octets) => Ok(Some(octets)),

@@ -8,7 +8,14 @@ use super::*;
 fn tun(outer: Option<IpAddr>) -> Tun {
     let fd = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
     let settings = Settings { name: "mt0".to_owned(), outer, routes: Vec::new() };
-    Tun { fd: watched(fd).unwrap(), name: String::new(), index: 0, settings, has: Vec::new() }
+    Tun {
+        fd: watched_for_reading(fd).unwrap(),
+        name: String::new(),
+        index: 0,
+        settings,
+        has: Vec::new(),
+        is_broken: false,
+    }
 }
 
 fn opened(peer: [u8; 4], mtu: u16) -> Opened {

@@ -26,12 +26,22 @@ pub(crate) struct Running {
 pub(crate) struct Ended {
     pub(crate) cause: Cause,
     pub(crate) lost: Option<Lost>,
+    pub(crate) device_failed: bool,
     pub(crate) status: Status,
     pub(crate) facts: Facts,
 }
 
 /// Dials from a namespace, with these settings of PPP; user and password are the peers'.
 pub(crate) fn start(space: &Space, server: [u8; 4], number: Number, ppp: Settings) -> Running {
+    dialled(space, server, number, session(ppp, "testpass"))
+}
+
+/// The same with another password.
+pub(crate) fn start_as(space: &Space, server: [u8; 4], password: &str, ppp: Settings) -> Running {
+    dialled(space, server, Number::ZeroFirst, session(ppp, password))
+}
+
+fn dialled(space: &Space, server: [u8; 4], number: Number, session: Session) -> Running {
     let (told, status) = std::sync::mpsc::channel();
     let (close, closed) = oneshot::channel();
     let thread = space.thread(move || {
@@ -45,8 +55,7 @@ pub(crate) fn start(space: &Space, server: [u8; 4], number: Number, ppp: Setting
             let outer = Some((*server.ip()).into());
             let name = "mt%d".to_owned();
             let device = Tun::open(tun::Settings { name, outer, routes: Vec::new() }).unwrap();
-            let driver =
-                Driver::new(Parts { session: session(ppp), carrier, device, users: Nobody, clock });
+            let driver = Driver::new(Parts { session, carrier, device, users: Nobody, clock });
             told.send(driver.status()).unwrap();
             let close = async {
                 // A test that has gone closes, too.
@@ -54,15 +63,16 @@ pub(crate) fn start(space: &Space, server: [u8; 4], number: Number, ppp: Setting
                 "User request".to_owned()
             };
             let ending: Ending<PptpCarrier, Tun> = driver.run(close).await;
-            let Ending { cause, lost, status, carrier, .. } = ending;
-            Ok(Ended { cause, lost, status, facts: carrier.facts() })
+            let Ending { cause, lost, device_error, status, carrier, .. } = ending;
+            let device_failed = device_error.is_some();
+            Ok(Ended { cause, lost, device_failed, status, facts: carrier.facts() })
         })
     });
     Running { status: status.recv().ok(), close, thread }
 }
 
-fn session(settings: Settings) -> Session {
-    let password = Secret::new(b"testpass");
+fn session(settings: Settings, password: &str) -> Session {
+    let password = Secret::new(password.as_bytes());
     let credentials = Credentials { user: b"testuser".to_vec(), password };
     let mut dice = |octets: &mut [u8]| {
         rustix::rand::getrandom(octets, rustix::rand::GetRandomFlags::empty()).unwrap();

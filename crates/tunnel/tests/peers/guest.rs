@@ -5,11 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use menshen_tunnel::pptp::Number;
-use menshen_tunnel_core::auth::Method;
+use menshen_tunnel_core::auth::{Method, RefusalKind};
 use menshen_tunnel_core::mppe::{Mode, Strength};
 use menshen_tunnel_core::ppp::{Cause, Ciphers, Meaning, Mppe, Settings, Stateful};
 
-use crate::call::start;
+use crate::call::{start, start_as};
 use crate::space::{Program, Space, file, wait_for};
 
 /// A namespace with a bridge, and a guest on it with pptpd at 10.77.0.2; the guest's console goes
@@ -76,6 +76,46 @@ fn packets_pass_encrypted_through_our_interface() {
     wait_for("pppd's word", || console(folder.path()).contains("LCP TermReq"));
     let gone = space.command("ip link show dev mt0").output().unwrap();
     assert!(!gone.status.success());
+}
+
+#[test]
+fn a_path_that_reorders_and_repeats_loses_next_to_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("netem");
+    // Of the guest's packets every fourth overtakes those before it, every tenth comes twice.
+    let lines = "modprobe -d /run/m sch_netem\n\
+                 tc qdisc add dev vec0 root netem delay 15ms 5ms reorder 25% duplicate 10% \
+                 && say READY netem\n";
+    std::fs::write(&script, lines).unwrap();
+    let run = format!("RUN={}", script.display());
+    let Some((space, _guest)) = serve(folder.path(), &["MPPE=128", &run]) else { return };
+    wait_for("netem", || console(folder.path()).contains("READY netem"));
+    let ppp = settings(Mppe::Required(Ciphers::BITS_128), Method::MsChapV2);
+    let call = start(&space, [10, 77, 0, 2], Number::ZeroFirst, ppp);
+    call.wait("packets", |status| status.opened.is_some());
+    let pings = space.run("ping -c 500 -i 0.004 -w 100 10.78.0.1");
+    assert!(pings.contains(" 500 received") && !pings.contains("DUP!"), "{pings}");
+    let ended = call.close().unwrap();
+    let counters = ended.facts.counters;
+    assert!(counters.rescued > 20 && counters.duplicates > 20, "{counters:?}");
+    // How long is waited is learned from how late frames come: a few are given up at first.
+    assert!(counters.rescued > 4 * counters.missing, "{counters:?}");
+}
+
+#[test]
+fn a_wrong_password_and_an_interface_that_vanishes_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((space, _guest)) = serve(folder.path(), &["MPPE=128"]) else { return };
+    let ppp = settings(Mppe::Required(Ciphers::BITS_128), Method::MsChapV2);
+    let wrong = start_as(&space, [10, 77, 0, 2], "guessed", ppp.clone()).end().unwrap();
+    let Cause::Refused(refusal) = &wrong.cause else { panic!("{wrong:?}") };
+    assert_eq!((refusal.code, refusal.kind), (Some(691), RefusalKind::ByServer));
+    let call = start(&space, [10, 77, 0, 2], Number::ZeroFirst, ppp);
+    call.wait("packets", |status| status.opened.is_some());
+    space.run("ip link delete mt0");
+    let ended = call.end().unwrap();
+    assert_eq!((&ended.cause, ended.device_failed), (&Cause::Closed, true), "{ended:?}");
+    wait_for("our word", || console(folder.path()).contains("interface failed"));
 }
 
 #[test]

@@ -13,6 +13,11 @@ use crate::space::{Program, Space, file, wait_for};
 
 /// pptpd in `space`, at 10.77.0.2; its stand-ins write to `lcp.log` of the folder.
 fn serve(space: &Space, folder: &Path) -> Program {
+    serve_for(space, folder, "300")
+}
+
+/// The same, with stand-ins that end after so many seconds.
+fn serve_for(space: &Space, folder: &Path, seconds: &str) -> Program {
     let conf = folder.join("pptpd.conf");
     let options = folder.join("options");
     std::fs::write(&options, "").unwrap();
@@ -27,7 +32,8 @@ fn serve(space: &Space, folder: &Path) -> Program {
     std::fs::write(&conf, lines.join("\n")).unwrap();
     let log = std::fs::File::create(folder.join("pptpd.log")).unwrap();
     let mut pptpd = space.command(&format!("pptpd -f -c {}", conf.display()));
-    pptpd.env("STANDIN_LOG", folder.join("lcp.log")).stdout(Stdio::null()).stderr(log);
+    pptpd.env("STANDIN_LOG", folder.join("lcp.log")).env("STANDIN_SECS", seconds);
+    pptpd.stdout(Stdio::null()).stderr(log);
     let pptpd = Program(pptpd.spawn().unwrap());
     wait_for("pptpd", || space.run("ss -ltn").contains(":1723"));
     pptpd
@@ -86,7 +92,8 @@ fn gre_that_is_dropped_is_a_silence_and_gre_that_is_rejected_names_who_rejects()
 
     client.nft("flush ruleset");
     server.nft(&format!(
-        "flush ruleset; {chain} add rule ip t i ip protocol 47 reject with icmp type admin-prohibited"
+        "flush ruleset; {chain} \
+         add rule ip t i ip protocol 47 reject with icmp type admin-prohibited"
     ));
     let ended = start(&client, [10, 77, 0, 2], Number::ZeroFirst, hasty()).end().unwrap();
     let icmp = ended.facts.icmp.first().copied().expect("an ICMP error");
@@ -107,6 +114,19 @@ fn gre_that_is_dropped_is_a_silence_and_gre_that_is_rejected_names_who_rejects()
         Some(std::io::ErrorKind::PermissionDenied),
         "{ended:?}"
     );
+}
+
+#[test]
+fn a_server_that_ends_the_call_is_heard_to_its_last_word() {
+    let Some((client, server)) = spaces(&["pptpd", "ss"]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let _pptpd = serve_for(&server, folder.path(), "3");
+    let call = start(&client, [10, 77, 0, 2], Number::ZeroFirst, Settings::client(Mppe::Off));
+    call.wait("LCP", |status| status.phase >= Phase::Network);
+    let ended = call.end().unwrap();
+    // The stand-in ends without a word of PPP; pptpd then ends the call.
+    assert_eq!(ended.cause, Cause::CarrierLost, "{ended:?}");
+    assert!(ended.lost.is_some(), "{ended:?}");
 }
 
 #[test]

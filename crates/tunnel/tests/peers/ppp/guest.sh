@@ -10,8 +10,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 tap=g${address//[!0-9]/}; tap=${tap:0:15}
 PATH=$PATH:/usr/sbin:/sbin
 ip tuntap add dev "$tap" mode tap && ip link set "$tap" master br0 && ip link set "$tap" up || exit 1
+guest=
 end() {
   for file in "$folder"/*/pid; do [ -r "$file" ] && kill -TERM "$(cat "$file")" 2>/dev/null; done
+  # Some of its processes may outlive it, stopped, and keep the console open.
+  [ -n "$guest" ] && { wait "$guest"; kill -KILL -- "-$guest" 2>/dev/null; }
   wait
   ip link del "$tap" 2>/dev/null
   exit 0
@@ -19,9 +22,10 @@ end() {
 trap end TERM INT
 mkfifo "$folder/console"
 cat < "$folder/console" & # the guest writes to a pipe, whatever stdout is here
-linux.uml mem=96M umid=guest uml_dir="$folder/" rootfstype=hostfs rootflags=/ ro quiet \
+setsid linux.uml mem=96M umid=guest uml_dir="$folder/" rootfstype=hostfs rootflags=/ ro quiet \
   init="$here/guest-init.sh" con=null con0=null,fd:1 ssl=null \
   vec0:transport=tap,ifname="$tap",depth=128 ROLE="$role" ADDRESS="$address" "$@" \
   > "$folder/console" 2>&1 < /dev/null &
-wait $!
+guest=$!
+wait "$guest"
 end
