@@ -39,7 +39,7 @@ pub struct Driver<C: Carrier, D, U> {
     current: Status,
     /// When the counters that have changed are to be published.
     publish_at: Option<Moment>,
-    /// Whether the carrier lets packets of the network pass.
+    /// Whether users get their addresses: the carrier is bound, or there are no keys to bind.
     bound: bool,
     /// Server: addresses for this user are to be given once the carrier is bound.
     unassigned: Option<Vec<u8>>,

@@ -80,6 +80,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
         match event {
             ppp::Event::Linked(agreed) if agreed.method.is_none() => {
                 self.carrier.authenticated(now, None);
+                self.bound = true;
                 self.came_in(now, Vec::new());
             }
             ppp::Event::Linked(_) => {}
@@ -90,6 +91,9 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
             ppp::Event::Authenticated { method, user, keys } => {
                 self.current.method = Some(method);
                 self.carrier.authenticated(now, keys.as_ref());
+                // sstp-client sends its binding only once it has addresses, where there are no
+                // keys to bind. The carrier lets no packet pass before, with addresses or without.
+                self.bound |= keys.is_none();
                 self.came_in(now, user);
             }
             ppp::Event::Opened(opened) => {

@@ -1,4 +1,4 @@
-//! Our client against programs of others: pptpd as a plain process with a stand-in for pppd, and
+//! Both our ends against programs of others: pptpd as a plain process with a stand-in for pppd, and
 //! pptpd with the real pppd in a guest kernel. Each in network namespaces of its own.
 //!
 //! They run where `MENSHEN_TUNNEL_PEERS` is set, with the packages pptpd and user-mode-linux. Then
@@ -11,3 +11,4 @@ mod call;
 mod guest;
 mod pptpd;
 mod space;
+mod sstp;
