@@ -20,7 +20,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     let outer = table.name.rsplit_once('.').map_or("", |(outer, _)| outer);
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" | "acme" | "guard" | "sql" => {}
+        "" | "web" | "php" | "acme" | "guard" | "sql" | "tunnel" => {}
         other => panic!("{other} is new"),
     }
     if !table.name.is_empty() {
