@@ -1,0 +1,223 @@
+//! The server of the tunnel door: PPTP calls and SSTP streams in, one PPP session and one TUN
+//! interface for each user who proves who he is.
+//!
+//! One process, one thread; every session is a task. Nothing here may hand a packet of one session
+//! to another, believe an inner source address that was not given, or keep anything about a
+//! stranger without a bound. A session that ends gives back all it had: number, address, place.
+//! [`Server::run`] fails only where it cannot begin; what goes wrong later is counted and told by
+//! [`Server::snapshot`].
+
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use menshen_tunnel_core::auth::Method;
+use menshen_tunnel_core::ppp::{Echo, Mppe};
+
+pub use facts::{Bearer, CallCount, Counters, PoolFacts, SessionFacts, Snapshot};
+
+mod facts;
+pub mod users;
+
+/// Everything a server is told.
+#[derive(Debug)]
+pub struct Settings {
+    /// The users' file ([`users`]); read at the start and again when it has changed.
+    pub users: PathBuf,
+    /// The addresses of the tunnel: a network with 8 to 30 leading bits. Its first host address is
+    /// this end's of every session.
+    pub addresses: (Ipv4Addr, u8),
+    /// Name servers that clients are told; two are taken (RFC 1877).
+    pub dns: Vec<Ipv4Addr>,
+    /// Networks that clients are told to route through the tunnel when they ask (DHCPINFORM), as
+    /// addresses and leading bits; 64 at most.
+    pub routes: Vec<(Ipv4Addr, u8)>,
+    /// The domain that clients are told when they ask (DHCPINFORM).
+    pub domain: Option<String>,
+    /// Names of the interfaces; `%d` stands for a number that is free. At most 15 octets.
+    pub interface: String,
+    /// The longest packet of a tunnel, in octets; 576 to 1500.
+    pub mru: u16,
+    /// How many at once.
+    pub limits: Limits,
+    /// How long.
+    pub times: Times,
+    /// Octets in a second that each user may send, and be sent, with a burst of a second; `None`:
+    /// no limit. Sessions of one user share it.
+    pub rate: Option<u64>,
+    /// What PPTP is told and asks for.
+    pub pptp: Pptp,
+    /// What users of SSTP prove themselves by, the preferred method first: MS-CHAPv2, and PAP,
+    /// which is as good as the connection's TLS.
+    pub sstp_methods: Vec<Method>,
+    /// Where a line of JSON goes when a session begins and when it ends; opened for appending.
+    pub accounting: Option<File>,
+}
+
+/// What PPTP is told and asks for. Who proves himself there does so by MS-CHAPv2.
+#[derive(Debug, Clone)]
+pub struct Pptp {
+    /// Encryption.
+    pub mppe: Mppe,
+    /// Host name that clients are told; at most 64 octets.
+    pub host: String,
+    /// Vendor that clients are told; at most 64 octets.
+    pub vendor: String,
+}
+
+/// How many at once. What is beyond a limit is refused, told so where the protocol can, and
+/// counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions of users who came in.
+    pub sessions: usize,
+    /// Of those, sessions of one user.
+    pub sessions_per_user: usize,
+    /// Connections and calls of whom nobody knows yet who they are.
+    pub half_open: usize,
+    /// Of those, from one address.
+    pub half_open_per_source: usize,
+    /// Wrong passwords in a row from one address; one more is forgiven every ten seconds.
+    pub guesses_per_source: u32,
+    /// Wrong passwords in a row for one name; one more is forgiven every minute.
+    pub guesses_per_name: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 1000,
+            sessions_per_user: 1,
+            half_open: 256,
+            half_open_per_source: 32,
+            guesses_per_source: 10,
+            guesses_per_name: 20,
+        }
+    }
+}
+
+/// How long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// Without a packet either way, until a session is ended; `None`: as long as it lives.
+    pub idle: Option<Duration>,
+    /// That a session may last.
+    pub session: Option<Duration>,
+    /// From a connection's or call's first octet until its user is in.
+    pub half_open: Duration,
+    /// PPP's questions whether the peer lives.
+    pub echo: Echo,
+    /// SSTP: silence before the peer is asked, and then its time to answer. PPTP's control
+    /// connection has the same.
+    pub hello: Duration,
+    /// How long sessions may take to end in good order when the server stops.
+    pub stop: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            idle: None,
+            session: None,
+            half_open: Duration::from_secs(30),
+            echo: Echo::default(),
+            hello: Duration::from_secs(60),
+            stop: Duration::from_secs(8),
+        }
+    }
+}
+
+/// What a server is handed: sockets that are bound and listen.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// TCP, port 1723 as a rule; IPv4, or IPv6 that takes IPv4, too. None: no PPTP, and no right
+    /// to raw sockets is needed.
+    pub pptp: Vec<TcpListener>,
+    /// Where the web door's workers hand over connections: SSTP, and questions for counts of GRE.
+    pub sstp: Option<UnixListener>,
+}
+
+/// Why a server cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The users' file cannot be read.
+    #[error("the users' file cannot be read")]
+    Users(#[source] io::Error),
+    /// The users' file has a line that is wrong.
+    #[error("the users' file is wrong: {0}")]
+    UsersProblem(users::Problem),
+    /// The addresses cannot be given out.
+    #[error("{0}/{1} is no network with addresses to give out (8 to 30 leading bits)")]
+    Addresses(Ipv4Addr, u8),
+    /// No raw sockets are allowed to this process.
+    #[error("no right to receive GRE (CAP_NET_RAW)")]
+    Right(#[source] io::Error),
+    /// No interfaces are allowed to this process, or there are none.
+    #[error("no TUN interface can be made (CAP_NET_ADMIN, /dev/net/tun)")]
+    Interface(#[source] io::Error),
+    /// A socket cannot be used.
+    #[error("a socket cannot be used")]
+    Socket(#[source] io::Error),
+}
+
+/// The tunnel door's server. Copies are the same server.
+#[derive(Debug, Clone)]
+pub struct Server {}
+
+impl Server {
+    /// Reads the users' file. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// When the settings cannot be.
+    pub fn new(settings: Settings) -> Result<Self, StartError> {
+        let _ = settings;
+        unimplemented!("the body follows")
+    }
+
+    /// Whether this process may make interfaces, and raw sockets if there is PPTP: to be asked
+    /// before "ready" is said.
+    ///
+    /// # Errors
+    /// Which right is missing.
+    pub fn probe(&self, sockets: &Sockets) -> Result<(), StartError> {
+        let _ = sockets;
+        unimplemented!("the body follows")
+    }
+
+    /// Serves until `stop` is ready, then ends every session in good order, for as long as
+    /// [`Times::stop`] allows. To be run within a current-thread runtime.
+    ///
+    /// # Errors
+    /// When it cannot begin.
+    pub async fn run(
+        &self,
+        sockets: Sockets,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), StartError> {
+        let _ = (sockets, stop);
+        unimplemented!("the body follows")
+    }
+
+    /// How it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        unimplemented!("the body follows")
+    }
+
+    /// Ends a session in good order; whether there is one of this number.
+    pub fn disconnect(&self, session: u64) -> bool {
+        let _ = session;
+        unimplemented!("the body follows")
+    }
+
+    /// Packets of GRE from and to a client address in the last ten minutes, by number of the call.
+    #[must_use]
+    pub fn gre_counts(&self, client: IpAddr) -> Vec<CallCount> {
+        let _ = client;
+        unimplemented!("the body follows")
+    }
+}
