@@ -2,8 +2,8 @@
 //!
 //! Descriptors are numbers of already inherited files. By path the worker opens `/dev/net/tun`
 //! alone, once for each session; of all rights it keeps `CAP_NET_ADMIN` (interfaces, addresses,
-//! routes) and `CAP_NET_RAW` (GRE). It reads no file of users: that belongs to root, and what is in
-//! it comes over a bulletin, as often as the file changes.
+//! routes) and `CAP_NET_RAW` (GRE). It opens no file of users: that belongs to root, and what is in
+//! it comes as a file in memory, which the guard writes anew when the file changes.
 //!
 //! The guard asks with signals, once the worker is ready: `SIGUSR1` retires it (a newer generation
 //! serves: accept nothing more, serve open sessions, give up on them after
@@ -34,7 +34,9 @@ pub struct TunnelSpec {
     pub sstp_fd: Option<i32>,
     /// Where `menshen status` asks: like `sstp_fd`, and root's alone.
     pub control_fd: i32,
-    /// What is in the file of users: a bulletin of `menshen_sys::bulletin`, for reading only.
+    /// What is in the file of users: a file in memory, for reading only. The guard writes it anew
+    /// and sets its time of change last, to another value each time: whoever sees the same time
+    /// before and after reading has read all of it.
     pub users_fd: i32,
     /// Which addresses are taken: an empty file in memory, read-write, shared by all generations.
     /// An address is taken while a process holds the lock of its octet (`fcntl`), the octet's

@@ -20,7 +20,8 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     let outer = table.name.rsplit_once('.').map_or("", |(outer, _)| outer);
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" | "acme" | "guard" | "sql" | "tunnel" => {}
+        "" | "web" | "php" | "acme" | "guard" | "sql" => {}
+        "tunnel" => text.push_str("[tunnel]\nusers = \"u\"\n"),
         other => panic!("{other} is new"),
     }
     if !table.name.is_empty() {
