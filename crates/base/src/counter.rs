@@ -193,9 +193,10 @@ counters! {
     TunnelSessions Gauge "tunnel_sessions_open" "tunnels held now";
     TunnelHalfOpen Gauge "tunnel_calls_half_open"
         "calls held now that have not shown a password yet";
-    TunnelCallsPptp Counter "tunnel_calls_pptp_total" "calls that came by PPTP";
-    TunnelCallsSstp Counter "tunnel_calls_sstp_total" "calls that came by SSTP";
-    TunnelOpened Counter "tunnel_sessions_total" "tunnels that came up";
+    TunnelControls Counter "tunnel_control_connections_total" "control connections of PPTP";
+    TunnelHandovers Counter "tunnel_handovers_total"
+        "connections that the web door handed over for SSTP";
+    TunnelLogins Counter "tunnel_logins_total" "users let in by the tunnel door";
     TunnelLoginsFailed Counter "tunnel_logins_failed_total"
         "wrong passwords and unknown names of the tunnel door";
     TunnelBytesIn Counter "tunnel_received_bytes_total" "bytes of packets from clients of tunnels";
@@ -210,12 +211,12 @@ counters! {
         "hits of tunnel.sessions_per_user_max";
     LimitTunnelHalfOpen Counter "limit_tunnel_half_open_total" "hits of tunnel.half_open_max";
     LimitTunnelGuesses Counter "limit_tunnel_guesses_total"
-        "hits of tunnel.guesses_per_minute_max";
+        "proofs refused unread because of tunnel.guesses_max";
     LimitTunnelIdle Counter "limit_tunnel_idle_seconds_total" "hits of tunnel.idle_seconds_max";
     LimitTunnelSession Counter "limit_tunnel_session_seconds_total"
         "hits of tunnel.session_seconds_max";
     LimitTunnelRate Counter "limit_tunnel_rate_total"
-        "packets dropped by tunnel.rate_bytes_per_second_max";
+        "packets dropped or held up by tunnel.rate_bytes_per_second_max";
     LimitTunnelDrain Counter "limit_tunnel_drain_seconds_total"
         "sessions closed by tunnel.drain_seconds_max";
 }

@@ -38,9 +38,8 @@ pub struct TunnelSpec {
     /// and sets its time of change last, to another value each time: whoever sees the same time
     /// before and after reading has read all of it.
     pub users_fd: i32,
-    /// Which addresses are taken: an empty file in memory, read-write, shared by all generations.
-    /// An address is taken while a process holds the lock of its octet (`fcntl`), the octet's
-    /// place being the address minus the network's.
+    /// Which addresses and numbers of calls are taken: an empty file in memory, read-write, shared
+    /// by all generations, for `menshen_sys::lease`.
     pub leases_fd: i32,
     /// Where starts and ends of sessions go, for appending; lines of JSON.
     pub accounting_fd: Option<i32>,

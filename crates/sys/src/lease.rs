@@ -23,11 +23,11 @@ impl Leases {
         Self { file }
     }
 
-    /// Takes a number; whether no other process has it.
+    /// Takes a number below 2^63; whether no other process has it.
     ///
     /// # Errors
     /// `EBADF`: the file is not open for writing; `ENOLCK`: too many locks.
-    pub fn take(&self, number: u32) -> io::Result<bool> {
+    pub fn take(&self, number: u64) -> io::Result<bool> {
         match self.set(number, F_WRLCK) {
             Err(error) if matches!(error.raw_os_error(), Some(EAGAIN | EACCES)) => Ok(false),
             done => done.map(|()| true),
@@ -35,13 +35,14 @@ impl Leases {
     }
 
     /// Gives it back.
-    pub fn give_back(&self, number: u32) {
+    pub fn give_back(&self, number: u64) {
         // One that is not held changes nothing.
         let _ = self.set(number, F_UNLCK);
     }
 
-    fn set(&self, number: u32, kind: i16) -> io::Result<()> {
-        let lock = Flock { kind, whence: SEEK_SET, start: number.into(), length: 1, pid: 0 };
+    fn set(&self, number: u64, kind: i16) -> io::Result<()> {
+        let start = i64::try_from(number).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let lock = Flock { kind, whence: SEEK_SET, start, length: 1, pid: 0 };
         // SAFETY: F_SETLK reads a `struct flock`, of whose layout `Flock` is, and the descriptor
         // is open.
         let done = unsafe { fcntl(self.file.as_raw_fd(), F_SETLK, &raw const lock) };

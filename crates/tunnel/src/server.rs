@@ -15,6 +15,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use menshen_sys::lease::Leases;
 use menshen_tunnel_core::auth::Method;
 use menshen_tunnel_core::ppp::{Echo, Mppe};
 
@@ -31,6 +32,9 @@ pub struct Settings {
     /// The addresses of the tunnel: a network with 8 to 30 leading bits. Its first host address is
     /// this end's of every session.
     pub addresses: (Ipv4Addr, u8),
+    /// What keeps addresses and numbers of calls from being given out twice where several
+    /// processes serve at once; `None`: there is no other.
+    pub leases: Option<Leases>,
     /// Name servers that clients are told; two are taken (RFC 1877).
     pub dns: Vec<Ipv4Addr>,
     /// Networks that clients are told to route through the tunnel when they ask (DHCPINFORM), as
@@ -199,6 +203,21 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
         let _ = (sockets, stop);
+        unimplemented!("the body follows")
+    }
+
+    /// As [`Self::run`], and nothing new is accepted from when `retire` is ready: it returns when
+    /// the last session has ended by itself, or by `stop`.
+    ///
+    /// # Errors
+    /// When it cannot begin.
+    pub async fn run_until(
+        &self,
+        sockets: Sockets,
+        retire: impl Future<Output = ()>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), StartError> {
+        let _ = (sockets, retire, stop);
         unimplemented!("the body follows")
     }
 

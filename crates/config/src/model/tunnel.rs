@@ -27,8 +27,8 @@ pub struct Tunnel {
     pub sessions_per_user_max: u32,
     /// Calls that have not authenticated yet, at once.
     pub half_open_max: u32,
-    /// Wrong passwords within a minute, of one name and of one address.
-    pub guesses_per_minute_max: u32,
+    /// Wrong passwords in a row from one address; for one name twice as many.
+    pub guesses_max: u32,
     /// Time without a packet after which a session ends, seconds; 0: never.
     pub idle_seconds_max: u32,
     /// Longest session, seconds; 0: any.
@@ -109,7 +109,7 @@ impl Default for Tunnel {
             sessions_max: 0,
             sessions_per_user_max: 3,
             half_open_max: 256,
-            guesses_per_minute_max: 10,
+            guesses_max: 10,
             idle_seconds_max: 0,
             session_seconds_max: 0,
             rate_bytes_per_second_max: 0,

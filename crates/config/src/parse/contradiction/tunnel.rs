@@ -165,7 +165,7 @@ const KEYS: &[&str] = &[
     "tunnel.sessions_max",
     "tunnel.sessions_per_user_max",
     "tunnel.half_open_max",
-    "tunnel.guesses_per_minute_max",
+    "tunnel.guesses_max",
     "tunnel.idle_seconds_max",
     "tunnel.session_seconds_max",
     "tunnel.rate_bytes_per_second_max",
