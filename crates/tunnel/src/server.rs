@@ -13,15 +13,37 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use menshen_sys::lease::Leases;
 use menshen_tunnel_core::auth::Method;
 use menshen_tunnel_core::ppp::{Echo, Mppe};
+use tokio::task::{LocalSet, spawn_local};
 
+use crate::tun::{self, Tun};
+use door::Door;
 pub use facts::{Bearer, CallCount, Counters, PoolFacts, SessionFacts, Snapshot};
 
+use seat::Why;
+
+mod accounting;
+mod accounts;
+mod call;
+mod counts;
+mod door;
 mod facts;
+mod guesses;
+mod hub;
+mod lines;
+mod pool;
+mod port;
+mod rate;
+mod seat;
+mod session;
+mod streams;
 pub mod users;
 
 /// Everything a server is told.
@@ -170,7 +192,7 @@ pub enum StartError {
 
 /// The tunnel door's server. Copies are the same server.
 #[derive(Debug, Clone)]
-pub struct Server {}
+pub struct Server(Rc<Door>);
 
 impl Server {
     /// Reads the users' file. Nothing is opened yet.
@@ -178,22 +200,27 @@ impl Server {
     /// # Errors
     /// When the settings cannot be.
     pub fn new(settings: Settings) -> Result<Self, StartError> {
-        let _ = settings;
-        unimplemented!("the body follows")
+        Ok(Self(Rc::new(Door::new(settings)?)))
     }
 
     /// Whether this process may make interfaces, and raw sockets if there is PPTP: to be asked
-    /// before "ready" is said.
+    /// before "ready" is said, within the runtime.
     ///
     /// # Errors
     /// Which right is missing.
     pub fn probe(&self, sockets: &Sockets) -> Result<(), StartError> {
-        let _ = sockets;
-        unimplemented!("the body follows")
+        if !sockets.pptp.is_empty() {
+            hub::open().map_err(StartError::Right)?;
+        }
+        let name = self.0.settings.interface.clone();
+        let settings = tun::Settings { name, outer: None, routes: Vec::new() };
+        let tun = Tun::open(settings).map_err(StartError::Interface)?;
+        drop(tun);
+        Ok(())
     }
 
     /// Serves until `stop` is ready, then ends every session in good order, for as long as
-    /// [`Times::stop`] allows. To be run within a current-thread runtime.
+    /// [`Times::stop`] allows. To be run within a current-thread runtime, once.
     ///
     /// # Errors
     /// When it cannot begin.
@@ -202,8 +229,13 @@ impl Server {
         sockets: Sockets,
         stop: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
-        let _ = (sockets, stop);
-        unimplemented!("the body follows")
+        let (closer, thread) = interfaces_closed()?;
+        *self.0.closer.borrow_mut() = Some(closer);
+        let done = LocalSet::new().run_until(self.serve(sockets, stop)).await;
+        self.0.clear();
+        // The interfaces of sessions that have just ended are gone then.
+        let _ = thread.join();
+        done
     }
 
     /// As [`Self::run`], and nothing new is accepted from when `retire` is ready: it returns when
@@ -224,19 +256,70 @@ impl Server {
     /// How it is now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        unimplemented!("the body follows")
+        self.0.snapshot()
     }
 
     /// Ends a session in good order; whether there is one of this number.
+    #[must_use]
     pub fn disconnect(&self, session: u64) -> bool {
-        let _ = session;
-        unimplemented!("the body follows")
+        self.0.ring(session, Why::Administrator)
     }
 
     /// Packets of GRE from and to a client address in the last ten minutes, by number of the call.
     #[must_use]
     pub fn gre_counts(&self, client: IpAddr) -> Vec<CallCount> {
-        let _ = client;
-        unimplemented!("the body follows")
+        match client.to_canonical() {
+            IpAddr::V4(client) => self.0.hub.counts(client),
+            IpAddr::V6(_) => Vec::new(),
+        }
+    }
+
+    async fn serve(
+        &self,
+        sockets: Sockets,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), StartError> {
+        let door = &self.0;
+        let mut acceptors = Vec::new();
+        for listener in sockets.pptp {
+            listener.set_nonblocking(true).map_err(StartError::Socket)?;
+            let listener = tokio::net::TcpListener::from_std(listener);
+            let listener = listener.map_err(StartError::Socket)?;
+            acceptors.push(spawn_local(lines::accept(door.clone(), listener)));
+        }
+        if let Some(listener) = sockets.sstp {
+            listener.set_nonblocking(true).map_err(StartError::Socket)?;
+            let listener = tokio::net::UnixListener::from_std(listener);
+            let listener = listener.map_err(StartError::Socket)?;
+            acceptors.push(spawn_local(streams::accept(door.clone(), listener)));
+        }
+        let watched = door.clone();
+        acceptors.push(spawn_local(async move {
+            loop {
+                tokio::time::sleep(USERS_EVERY).await;
+                watched.refresh();
+            }
+        }));
+        stop.await;
+        for acceptor in acceptors {
+            acceptor.abort();
+        }
+        door.stop();
+        // Who has not ended by then is cut off.
+        let _ = tokio::time::timeout(door.settings.times.stop, door.finished()).await;
+        Ok(())
     }
 }
+
+/// A thread that closes interfaces: the kernel takes its time, and sessions must not wait for it.
+fn interfaces_closed() -> Result<(Sender<Tun>, JoinHandle<()>), StartError> {
+    let (closer, closed) = mpsc::channel::<Tun>();
+    let thread = std::thread::Builder::new().name("interfaces".to_owned());
+    let thread = thread.stack_size(STACK_OCTETS).spawn(move || closed.into_iter().for_each(drop));
+    Ok((closer, thread.map_err(StartError::Socket)?))
+}
+
+/// How often the users' file is looked at without anybody coming in.
+const USERS_EVERY: Duration = Duration::from_secs(5);
+/// Enough to close a descriptor.
+const STACK_OCTETS: usize = 128 * 1024;

@@ -85,7 +85,8 @@ proptest! {
             let users = parsed.unwrap();
             let user = users.get(&name).unwrap();
             prop_assert_eq!(user.address, address);
-            prop_assert_eq!(user.hash.expose(), NtHash::of_password(&password).expose());
+            let hash = NtHash::of_password(&password);
+            prop_assert_eq!(user.hash.expose(), hash.expose());
         } else if let Ok(users) = parsed {
             prop_assert!(users.get(&name).is_none());
         }
