@@ -8,13 +8,15 @@
 //! [`Server::snapshot`].
 
 use std::fs::File;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::mpsc::{self, Sender};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -229,13 +231,7 @@ impl Server {
         sockets: Sockets,
         stop: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
-        let (closer, thread) = interfaces_closed()?;
-        *self.0.closer.borrow_mut() = Some(closer);
-        let done = LocalSet::new().run_until(self.serve(sockets, stop)).await;
-        self.0.clear();
-        // The interfaces of sessions that have just ended are gone then.
-        let _ = thread.join();
-        done
+        self.run_until(sockets, std::future::pending(), stop).await
     }
 
     /// As [`Self::run`], and nothing new is accepted from when `retire` is ready: it returns when
@@ -249,8 +245,13 @@ impl Server {
         retire: impl Future<Output = ()>,
         stop: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
-        let _ = (sockets, retire, stop);
-        unimplemented!("the body follows")
+        let (closer, thread) = interfaces_closed()?;
+        *self.0.closer.borrow_mut() = Some(closer);
+        let done = LocalSet::new().run_until(self.serve(sockets, retire, stop)).await;
+        self.0.clear();
+        // The interfaces of sessions that have just ended are gone then.
+        let _ = thread.join();
+        done
     }
 
     /// How it is now.
@@ -277,6 +278,7 @@ impl Server {
     async fn serve(
         &self,
         sockets: Sockets,
+        retire: impl Future<Output = ()>,
         stop: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
         let door = &self.0;
@@ -294,21 +296,38 @@ impl Server {
             acceptors.push(spawn_local(streams::accept(door.clone(), listener)));
         }
         let watched = door.clone();
-        acceptors.push(spawn_local(async move {
+        let watching = spawn_local(async move {
             loop {
                 tokio::time::sleep(USERS_EVERY).await;
                 watched.refresh();
             }
-        }));
-        stop.await;
+        });
+        let mut stop = pin!(stop);
+        let is_stop = first(stop.as_mut(), pin!(retire)).await;
         for acceptor in acceptors {
             acceptor.abort();
         }
+        if !is_stop {
+            first(stop, pin!(door.finished())).await;
+        }
+        watching.abort();
         door.stop();
         // Who has not ended by then is cut off.
         let _ = tokio::time::timeout(door.settings.times.stop, door.finished()).await;
         Ok(())
     }
+}
+
+/// Waits for either; whether it was the first.
+async fn first(
+    mut one: Pin<&mut impl Future<Output = ()>>,
+    mut other: Pin<&mut impl Future<Output = ()>>,
+) -> bool {
+    poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending => other.as_mut().poll(cx).map(|()| false),
+    })
+    .await
 }
 
 /// A thread that closes interfaces: the kernel takes its time, and sessions must not wait for it.
