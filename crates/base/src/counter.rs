@@ -39,7 +39,8 @@ macro_rules! counters {
             /// for both doors' [`Counter::CacheShrinks`] and [`Counter::CacheShrunk`].
             #[must_use]
             pub const fn is_sql(self) -> bool {
-                self as usize >= Self::SqlSessions as usize
+                let place = self as usize;
+                place >= Self::SqlSessions as usize && place <= Self::LimitSqlFingerprints as usize
             }
 
             /// Counter or gauge.
@@ -182,4 +183,7 @@ counters! {
         "results not stored because of sql.result_bytes_max";
     LimitSqlInspect Counter "limit_sql_inspect_bytes_total" "hits of sql.inspect_bytes_max";
     LimitSqlFingerprints Counter "limit_sql_fingerprints_total" "hits of sql.fingerprints_max";
+    SstpOpen Gauge "sstp_connections_open" "connections relayed to the tunnel worker now";
+    SstpTotal Counter "sstp_connections_total"
+        "SSTP requests that the tunnel worker was asked to take";
 }
