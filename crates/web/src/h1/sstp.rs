@@ -178,4 +178,6 @@ const STALLS: u32 = 2;
 const LABEL: &[u8] = b"SSTP_DUPLEX_POST /sra_{BA195980-CD49-458b-9E23-C84EE0ADCD75}/";
 
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod tests;

@@ -28,17 +28,17 @@ use crate::h1::Mode;
 type Client = TlsStream<TcpStream>;
 
 /// A door and a tunnel worker beside it.
-struct Bench {
-    made: Fixture,
-    worker: Option<UnixListener>,
+pub(super) struct Bench {
+    pub(super) made: Fixture,
+    pub(super) worker: Option<UnixListener>,
     tls: Arc<ServerConfig>,
-    trusting: Arc<ClientConfig>,
+    pub(super) trusting: Arc<ClientConfig>,
     leaf: CertificateDer<'static>,
     dir: TempDir,
 }
 
 impl Bench {
-    fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let tunnel: PathBuf = dir.path().join("tunnel-sstp");
         let worker = Some(UnixListener::bind(&tunnel).unwrap());
@@ -151,7 +151,7 @@ async fn serve_plainly(bench: &Bench, octets: &[u8]) -> String {
     undated(&all)
 }
 
-fn serve(
+pub(super) fn serve(
     bench: &Bench,
     (socket, peer): (TcpStream, SocketAddr),
 ) -> impl Future<Output = ()> + use<> {
@@ -182,7 +182,7 @@ fn run(limits: Limits, test: impl AsyncFnOnce(&mut Bench)) {
     });
 }
 
-fn asked() -> Vec<u8> {
+pub(super) fn asked() -> Vec<u8> {
     write_request("a.test", [7; 16]).unwrap()
 }
 
