@@ -250,9 +250,8 @@ impl<'a> Relay<'a> {
         let step = down_step.bytes();
         let moved = ready!(with_scratch(|scratch| {
             let octets = scratch.data().get_mut(..step).unwrap_or_default();
-            let got = match ready!(poll_other_recv(other, cx, octets)) {
-                Ok(got) => got,
-                Err(_) => return Poll::Ready(Err(End::Upstream)),
+            let Ok(got) = ready!(poll_other_recv(other, cx, octets)) else {
+                return Poll::Ready(Err(End::Upstream));
             };
             let octets = octets.get(..got).unwrap_or_default();
             if *status == 0 {

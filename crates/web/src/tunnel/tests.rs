@@ -26,7 +26,7 @@ impl Bench {
     }
 
     /// Answers one question; gives what was asked.
-    fn answer(&mut self, line: &'static [u8]) -> JoinHandle<Handover> {
+    fn answer(&self, line: &'static [u8]) -> JoinHandle<Handover> {
         let listener = self.listener.as_ref().unwrap().try_clone().unwrap();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
@@ -63,7 +63,7 @@ fn field<'a>(reply: &'a Reply, name: &str) -> Option<&'a [u8]> {
 
 #[test]
 fn who_asks_hears_of_its_own_address_whatever_it_says_of_itself() {
-    let mut bench = Bench::new(Vec::new());
+    let bench = Bench::new(Vec::new());
     let line = b"{\"calls\":[{\"call\":7,\"in\":3,\"out\":4}]}\n";
     let asked = bench.answer(line);
     let said = ["X-Forwarded-For: 198.51.100.9", "Forwarded: for=198.51.100.9"];
@@ -78,7 +78,7 @@ fn who_asks_hears_of_its_own_address_whatever_it_says_of_itself() {
 #[test]
 fn behind_a_trusted_proxy_it_is_the_client_who_asks() {
     let network = Network { address: [192, 0, 2, 0].into(), prefix: 24 };
-    let mut bench = Bench::new(vec![network]);
+    let bench = Bench::new(vec![network]);
     let asked = bench.answer(b"{}\n");
     let said = ["X-Forwarded-For: ::ffff:198.51.100.9"];
     assert_eq!(bench.ask("GET", "/.menshen/tunnel/gre", &said).unwrap().status, 200);

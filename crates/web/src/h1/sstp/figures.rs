@@ -12,7 +12,6 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::tests::{Bench, asked, serve};
-use super::*;
 use crate::fixture::TOKEN;
 
 type Client = StreamOwned<ClientConnection, StdStream>;
