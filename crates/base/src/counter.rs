@@ -41,7 +41,7 @@ macro_rules! counters {
             #[must_use]
             pub const fn is_sql(self) -> bool {
                 let place = self as usize;
-                Self::SqlSessions as usize <= place && place < Self::TunnelSessions as usize
+                place >= Self::SqlSessions as usize && place <= Self::LimitSqlFingerprints as usize
             }
 
             /// Whether a worker of the tunnel door counts it.
@@ -190,6 +190,9 @@ counters! {
         "results not stored because of sql.result_bytes_max";
     LimitSqlInspect Counter "limit_sql_inspect_bytes_total" "hits of sql.inspect_bytes_max";
     LimitSqlFingerprints Counter "limit_sql_fingerprints_total" "hits of sql.fingerprints_max";
+    SstpOpen Gauge "sstp_connections_open" "connections relayed to the tunnel worker now";
+    SstpTotal Counter "sstp_connections_total"
+        "SSTP requests that the tunnel worker was asked to take";
     TunnelSessions Gauge "tunnel_sessions_open" "tunnels held now";
     TunnelHalfOpen Gauge "tunnel_calls_half_open"
         "calls held now that have not shown a password yet";

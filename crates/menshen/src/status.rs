@@ -235,6 +235,7 @@ fn transfers(board: ScoreView, now: u64) -> Vec<TransferRow> {
                 direction: match transfer.kind {
                     TransferKind::Upload => "upload",
                     TransferKind::Download => "download",
+                    TransferKind::Tunnel => "tunnel",
                 },
                 path: escape_bytes(&transfer.path),
                 done_bytes: transfer.done,

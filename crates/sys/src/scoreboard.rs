@@ -81,6 +81,8 @@ pub enum TransferKind {
     Upload,
     /// Server to client.
     Download,
+    /// Both, as long as the client likes.
+    Tunnel,
 }
 
 /// A transfer as read from the scoreboard.
@@ -362,7 +364,12 @@ impl Slot {
         words[2].store(0, Relaxed);
         words[3].store(total.unwrap_or(u64::MAX), Relaxed);
         store_bytes(&words[4..], &path[..path.len().min(PATH_BYTES)]);
-        words[0].store(if kind == TransferKind::Upload { 1 } else { 2 }, Relaxed);
+        let kind = match kind {
+            TransferKind::Upload => 1,
+            TransferKind::Download => 2,
+            TransferKind::Tunnel => 3,
+        };
+        words[0].store(kind, Relaxed);
     }
 
     /// Bytes moved so far.
@@ -384,6 +391,7 @@ impl Slot {
             let kind = match words[0].load(Relaxed) {
                 1 => TransferKind::Upload,
                 2 => TransferKind::Download,
+                3 => TransferKind::Tunnel,
                 _ => continue,
             };
             let total = words[3].load(Relaxed);
