@@ -69,6 +69,7 @@ async fn server() {
         pptp: Pptp { mppe, host, vendor },
         sstp_methods: Vec::new(),
         accounting: None,
+        leases: None,
     });
     let server = server.unwrap();
     let listeners = (1..=32).map(|last| TcpListener::bind((Ipv4Addr::new(10, 9, 1, last), 1723)).unwrap());
