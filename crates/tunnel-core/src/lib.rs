@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod auth;
+pub mod dhcp;
 pub mod fuzz;
 pub mod mppe;
 pub mod ppp;

@@ -216,12 +216,6 @@ impl Hub {
         counts
     }
 
-    /// Numbers of calls that are given out.
-    #[cfg(test)]
-    pub(super) fn calls(&self) -> usize {
-        self.state.borrow().ids.len()
-    }
-
     /// Takes what comes to a socket, for ever.
     async fn receive(&self, local: &Local) {
         poll_fn(|cx| {
