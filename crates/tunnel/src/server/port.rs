@@ -186,7 +186,8 @@ impl Device for Port {
         }
         if self.seat.opened.get().is_none() {
             let now = self.door.clock.now();
-            (self.seat.opened.set(Some(now)), self.seat.active.set(Some(now)));
+            self.seat.opened.set(Some(now));
+            self.seat.active.set(Some(now));
             let user = self.seat.user.borrow();
             self.rates = user.as_ref().and_then(|user| self.door.rates(user));
             self.door.accounting.start(&self.seat);
