@@ -4,6 +4,7 @@
 //! Everything here is a thin, checked wrapper around one kernel interface; no policy, no protocol.
 
 pub mod addresses;
+pub mod batch;
 pub mod bulletin;
 pub mod cgroup;
 pub mod inherit;
