@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod auth;
 pub mod fuzz;
 pub mod mppe;
+pub mod offload;
 pub mod ppp;
 pub mod pptp;
 pub mod sstp;
