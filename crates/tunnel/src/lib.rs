@@ -7,6 +7,7 @@
 
 pub mod carrier;
 pub mod clock;
+mod datagrams;
 pub mod device;
 pub mod driver;
 #[cfg(test)]

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 
 use crate::clock::Clock;
 pub use carrier::{Facts, PptpCarrier};
+pub(crate) use gre::{forget, widen};
 pub use icmp::IcmpError;
 
 mod carrier;
@@ -191,3 +192,28 @@ fn local(step: &'static str) -> impl FnOnce(io::Error) -> DialError {
 const VENDOR: &str = "menshen";
 /// As long as four SYNs of Linux.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Answers the first call on a control connection (measuring only).
+#[doc(hidden)]
+pub async fn answer(tcp: TcpStream, clock: Clock) -> Result<PptpCarrier, DialError> {
+    let own = tcp.local_addr().map_err(local("a"))?;
+    let std::net::IpAddr::V4(peer) = tcp.peer_addr().map_err(local("a"))?.ip() else {
+        return Err(DialError::PeerSilent);
+    };
+    let gre = gre::open().map_err(local("a"))?;
+    let gre = gre::Gre::new(gre, own.ip(), peer).map_err(local("set up GRE"))?;
+    let settings = Settings { role: Role::Server, ..settings() };
+    let mut line = line::Line::new(tcp, Control::new(settings, clock.now()), clock);
+    loop {
+        match line.event().await {
+            Event::CallAsked { peer, window, .. } => {
+                let call = CallId(7);
+                let _ = line.control.accept(peer, call);
+                let up = menshen_tunnel_core::pptp::call::CallUp { call, peer, window, speed: 0 };
+                return Ok(PptpCarrier::new(line, gre, None, up, own));
+            }
+            Event::Down(end) => return Err(DialError::Control(end)),
+            _ => {}
+        }
+    }
+}
