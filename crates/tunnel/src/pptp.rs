@@ -18,7 +18,7 @@ use menshen_tunnel_core::pptp::control::Text;
 
 use crate::clock::Clock;
 pub use carrier::{Facts, PptpCarrier};
-pub use icmp::IcmpError;
+pub use icmp::{About, IcmpError};
 
 mod carrier;
 mod gre;

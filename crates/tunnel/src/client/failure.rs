@@ -228,7 +228,9 @@ fn of_connect(error: &ConnectError) -> Class {
 }
 
 impl Ended {
-    fn class(&self) -> Class {
+    /// What kind of end it is.
+    #[must_use]
+    pub fn class(&self) -> Class {
         if self.device_error.is_some() {
             return Class::Lost;
         }
