@@ -32,6 +32,7 @@ pub mod sock_diag;
 pub mod spawn;
 pub mod steer;
 pub mod tun;
+pub mod ways;
 pub mod words;
 
 pub use bulletin::{Bulletin, BulletinReader};

@@ -15,12 +15,11 @@ use std::time::Duration;
 use menshen_tunnel_core::pptp::CallId;
 use menshen_tunnel_core::pptp::call::{CallEnd, Control, End, Event, Role, Settings};
 use menshen_tunnel_core::pptp::control::Text;
-use tokio::net::TcpStream;
 
 use crate::clock::Clock;
 pub use carrier::{Facts, PptpCarrier};
 pub(crate) use gre::{forget, widen};
-pub use icmp::IcmpError;
+pub use icmp::{About, IcmpError};
 
 mod carrier;
 mod gre;
@@ -111,13 +110,25 @@ pub enum Lost {
 /// # Errors
 /// Why there is no call.
 pub async fn dial(dial: Dial) -> Result<PptpCarrier, DialError> {
+    dial_by(dial, None).await
+}
+
+/// The same, whose packets leave by the interface `outer` whatever routes there will be.
+///
+/// # Errors
+/// Why there is no call.
+pub async fn dial_by(dial: Dial, outer: Option<&str>) -> Result<PptpCarrier, DialError> {
     let Dial { server, clock, within, number } = dial;
     // Rights first: without them nobody else need be troubled.
     let gre = gre::open().map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => DialError::LocalRight(error),
         _ => local("open a socket for GRE")(error),
     })?;
-    let tcp = match tokio::time::timeout(within, TcpStream::connect(server)).await {
+    if let Some(outer) = outer {
+        gre.bind_device(Some(outer.as_bytes())).map_err(local("choose the interface of GRE"))?;
+    }
+    let connect = crate::outer::connect(server.into(), outer);
+    let tcp = match tokio::time::timeout(within, connect).await {
         Ok(connected) => connected.map_err(of_tcp)?,
         Err(_) => return Err(DialError::PeerSilent),
     };
@@ -192,28 +203,3 @@ fn local(step: &'static str) -> impl FnOnce(io::Error) -> DialError {
 const VENDOR: &str = "menshen";
 /// As long as four SYNs of Linux.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-
-/// Answers the first call on a control connection (measuring only).
-#[doc(hidden)]
-pub async fn answer(tcp: TcpStream, clock: Clock) -> Result<PptpCarrier, DialError> {
-    let own = tcp.local_addr().map_err(local("a"))?;
-    let std::net::IpAddr::V4(peer) = tcp.peer_addr().map_err(local("a"))?.ip() else {
-        return Err(DialError::PeerSilent);
-    };
-    let gre = gre::open().map_err(local("a"))?;
-    let gre = gre::Gre::new(gre, own.ip(), peer).map_err(local("set up GRE"))?;
-    let settings = Settings { role: Role::Server, ..settings() };
-    let mut line = line::Line::new(tcp, Control::new(settings, clock.now()), clock);
-    loop {
-        match line.event().await {
-            Event::CallAsked { peer, window, .. } => {
-                let call = CallId(7);
-                let _ = line.control.accept(peer, call);
-                let up = menshen_tunnel_core::pptp::call::CallUp { call, peer, window, speed: 0 };
-                return Ok(PptpCarrier::new(line, gre, None, up, own));
-            }
-            Event::Down(end) => return Err(DialError::Control(end)),
-            _ => {}
-        }
-    }
-}

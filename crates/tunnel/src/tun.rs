@@ -97,6 +97,28 @@ impl Tun {
         &self.name
     }
 
+    /// Its number.
+    #[must_use]
+    pub const fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Where the carrier's packets go from now on.
+    pub const fn set_outer(&mut self, outer: Option<IpAddr>) {
+        self.settings.outer = outer;
+    }
+
+    /// Forgets the packets that wait in it: between two sessions they have become old.
+    pub fn drain(&mut self) {
+        self.large.take().into_iter().for_each(|large| give_back(large.room));
+        let mut packet = [0; 4096];
+        for _ in 0..WAITING_MAX {
+            if rustix::io::read(self.fd.get_ref(), &mut packet).is_err() {
+                break;
+            }
+        }
+    }
+
     fn set_up(&mut self, opened: &Opened) -> Result<(), NetlinkError> {
         link::set_mtu(self.index, opened.mtu)?;
         link::set_up(self.index)?;
@@ -272,12 +294,30 @@ const ROOMS_KEPT: usize = 4;
 /// What is of no use, read before others have their turn.
 const READS: usize = 64;
 
+/// Whether an address is in a network, given as its first address and leading bits.
+pub(crate) fn covers((network, bits): (IpAddr, u8), address: IpAddr) -> bool {
+    let bits = u32::from(bits);
+    match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            let differing = network.to_bits() ^ address.to_bits();
+            bits == 0 || differing.leading_zeros() >= bits
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => {
+            let differing = network.to_bits() ^ address.to_bits();
+            bits == 0 || differing.leading_zeros() >= bits
+        }
+        _ => false,
+    }
+}
+
 /// The link-local address with this lower half (RFC 5072 section 5).
 fn link_local(identifier: [u8; 8]) -> Ipv6Addr {
     let low = u128::from(u64::from_be_bytes(identifier));
     Ipv6Addr::from_bits((0xfe80 << 112) | low)
 }
 
+/// Packets that an interface may hold (its queue has 500 by default).
+const WAITING_MAX: usize = 10_000;
 /// The shortest MTU with which the kernel lets an interface have IPv6 (RFC 8200 section 5).
 const IPV6_MTU_MIN: u16 = 1280;
 
