@@ -58,7 +58,6 @@ async fn server() {
     let server = Server::new(Settings {
         users: path,
         addresses: ([10, 77, 0, 0].into(), 16),
-        leases: None,
         dns: Vec::new(),
         routes: Vec::new(),
         domain: None,
