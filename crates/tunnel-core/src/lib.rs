@@ -11,6 +11,7 @@ pub mod auth;
 pub mod dhcp;
 pub mod fuzz;
 pub mod mppe;
+pub mod offload;
 pub mod ppp;
 pub mod pptp;
 pub mod sstp;

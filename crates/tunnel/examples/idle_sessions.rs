@@ -166,6 +166,10 @@ impl Device for Nowhere {
         Ok(true)
     }
 
+    fn flush(&mut self) -> io::Result<u64> {
+        Ok(0)
+    }
+
     fn opened(&mut self, _: &Opened) -> io::Result<()> {
         Ok(())
     }

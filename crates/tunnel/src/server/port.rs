@@ -167,6 +167,10 @@ impl Device for Port {
         self.tun.as_mut().map_or(Ok(false), |tun| tun.write(packet))
     }
 
+    fn flush(&mut self) -> io::Result<u64> {
+        self.tun.as_mut().map_or(Ok(0), Tun::flush)
+    }
+
     fn opened(&mut self, opened: &Opened) -> io::Result<()> {
         let given = self.seat.address.get();
         let Some(link) = opened.ipv4.filter(|link| given == Some(link.peer)) else {
