@@ -125,6 +125,7 @@ impl Worker {
             challenges_fd: challenges.map(|fd| fd.as_raw_fd()),
             failures_fd: Some(home.failures.as_raw_fd()),
             posture_fd: posture.map(|fd| fd.as_raw_fd()),
+            tunnel_socket: None,
             secrets: Secrets {
                 ticket_key: home.ticket_key,
                 token_digest: home.token.digest(),

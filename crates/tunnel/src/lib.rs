@@ -13,5 +13,6 @@ pub mod driver;
 mod fixture;
 pub mod pptp;
 mod readiness;
+pub mod server;
 pub mod sstp;
 pub mod tun;

@@ -95,6 +95,7 @@ impl LoneWorker {
             challenges_fd: Some(challenges.as_fd().as_raw_fd()),
             failures_fd: Some(failures.as_raw_fd()),
             posture_fd: None,
+            tunnel_socket: None,
             secrets: Secrets { ticket_key: [1; 32], token_digest: [2; 32], cookie_key: [3; 32] },
         };
         let mut keep = vec![root.as_fd(), board_file.as_fd(), ready_write.as_fd()];
