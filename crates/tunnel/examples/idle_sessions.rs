@@ -71,7 +71,8 @@ async fn server() {
         accounting: None,
     });
     let server = server.unwrap();
-    let listeners = (1..=32).map(|last| TcpListener::bind((Ipv4Addr::new(10, 9, 1, last), 1723)).unwrap());
+    let listeners =
+        (1..=32).map(|last| TcpListener::bind((Ipv4Addr::new(10, 9, 1, last), 1723)).unwrap());
     let sockets = Sockets { pptp: listeners.collect(), sstp: None };
     server.probe(&sockets).unwrap();
     let told = server.clone();

@@ -9,11 +9,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod call;
+mod door;
 mod guest;
 mod path;
 mod pppd;
 mod pptpd;
 mod rough;
+mod serving;
 mod space;
 mod sstp;
 mod tls;

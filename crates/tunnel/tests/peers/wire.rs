@@ -14,7 +14,7 @@ use menshen_tunnel_core::sstp::Certificate;
 
 use crate::call::start;
 use crate::guest::{Guest, bridged};
-use crate::space::{Program, Space, find, skip, wait_for};
+use crate::space::{Program, Space, find, wait_for};
 use crate::tls::{call, made, take};
 
 /// Captures what passes a device, until it is dropped.

@@ -68,6 +68,10 @@ linked() {
   done
   say "READY $ROLE"
 }
+dial() { # PEER, by pptp-linux
+  pppd pty "pptp $PEER --nolaunchpppd" remotename pptpd $client & dialler=$!
+  linked || say "FAIL it ended"
+}
 server() { # name, AUTH, further options
   name=$1 proof=$2; shift 2
   echo "name $name"; echo "require-$proof"; lines $refuse $mppe $plain
@@ -94,9 +98,7 @@ pptpd)
     number=$((number + 1))
   done
   listens 1723 "$number";;
-pptp)
-  pppd pty "pptp $PEER --nolaunchpppd" remotename pptpd $client & dialler=$!
-  linked || say "FAIL it ended";;
+pptp) dial;;
 sstpd)
   { server sstpd "$AUTH" nologfd; echo "ms-dns 10.79.0.1"; } > /etc/ppp/options.sstpd
   "$SSTPD" -l "${ADDRESS%/*}" -p "$PORT" -c "$CERT" -k "$KEY" \
