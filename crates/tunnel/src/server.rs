@@ -8,16 +8,19 @@
 //! [`Server::snapshot`].
 
 use std::fs::File;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::mpsc::{self, Sender};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use menshen_sys::lease::Leases;
 use menshen_tunnel_core::auth::Method;
 use menshen_tunnel_core::ppp::{Echo, Mppe};
 use tokio::task::{LocalSet, spawn_local};
@@ -53,6 +56,9 @@ pub struct Settings {
     /// The addresses of the tunnel: a network with 8 to 30 leading bits. Its first host address is
     /// this end's of every session.
     pub addresses: (Ipv4Addr, u8),
+    /// What keeps addresses and numbers of calls from being given out twice where several
+    /// processes serve at once; `None`: there is no other.
+    pub leases: Option<Leases>,
     /// Name servers that clients are told; two are taken (RFC 1877).
     pub dns: Vec<Ipv4Addr>,
     /// Networks that clients are told to route through the tunnel when they ask (DHCPINFORM), as
@@ -226,9 +232,23 @@ impl Server {
         sockets: Sockets,
         stop: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
+        self.run_until(sockets, std::future::pending(), stop).await
+    }
+
+    /// As [`Self::run`], and nothing new is accepted from when `retire` is ready: it returns when
+    /// the last session has ended by itself, or by `stop`.
+    ///
+    /// # Errors
+    /// When it cannot begin.
+    pub async fn run_until(
+        &self,
+        sockets: Sockets,
+        retire: impl Future<Output = ()>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), StartError> {
         let (closer, thread) = interfaces_closed()?;
         *self.0.closer.borrow_mut() = Some(closer);
-        let done = LocalSet::new().run_until(self.serve(sockets, stop)).await;
+        let done = LocalSet::new().run_until(self.serve(sockets, retire, stop)).await;
         self.0.clear();
         // The interfaces of sessions that have just ended are gone then.
         let _ = thread.join();
@@ -259,6 +279,7 @@ impl Server {
     async fn serve(
         &self,
         sockets: Sockets,
+        retire: impl Future<Output = ()>,
         stop: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
         let door = &self.0;
@@ -276,21 +297,38 @@ impl Server {
             acceptors.push(spawn_local(streams::accept(door.clone(), listener)));
         }
         let watched = door.clone();
-        acceptors.push(spawn_local(async move {
+        let watching = spawn_local(async move {
             loop {
                 tokio::time::sleep(USERS_EVERY).await;
                 watched.refresh();
             }
-        }));
-        stop.await;
+        });
+        let mut stop = pin!(stop);
+        let is_stop = first(stop.as_mut(), pin!(retire)).await;
         for acceptor in acceptors {
             acceptor.abort();
         }
+        if !is_stop {
+            first(stop, pin!(door.finished())).await;
+        }
+        watching.abort();
         door.stop();
         // Who has not ended by then is cut off.
         let _ = tokio::time::timeout(door.settings.times.stop, door.finished()).await;
         Ok(())
     }
+}
+
+/// Waits for either; whether it was the first.
+async fn first(
+    mut one: Pin<&mut impl Future<Output = ()>>,
+    mut other: Pin<&mut impl Future<Output = ()>>,
+) -> bool {
+    poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending => other.as_mut().poll(cx).map(|()| false),
+    })
+    .await
 }
 
 /// A thread that closes interfaces: the kernel takes its time, and sessions must not wait for it.

@@ -1,3 +1,5 @@
+//! Tests of `handover`.
+
 use std::future::Future as _;
 use std::net::IpAddr;
 use std::pin::pin;

@@ -80,9 +80,13 @@ impl Door {
         let limits = settings.limits;
         let guesses = Guesses::new(limits.guesses_per_source, limits.guesses_per_name);
         let clock = Clock::new();
+        let leases = settings.leases.take().map(Rc::new);
+        if let Some(leases) = &leases {
+            pool.share(leases.clone());
+        }
         Ok(Self {
             clock,
-            hub: Rc::new(Hub::new(clock)),
+            hub: Rc::new(Hub::new(clock, leases)),
             counters: RefCell::default(),
             accounting: Accounting::new(settings.accounting.take()),
             stopping: watch::Sender::new(false),

@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use menshen_sys::lease::Leases;
 use menshen_tunnel_core::pptp::gre::quoted_call;
 use menshen_tunnel_core::pptp::ids::CallIds;
 use menshen_tunnel_core::pptp::{CallId, IP_PROTOCOL};
@@ -34,6 +35,8 @@ use crate::readiness::watched;
 #[derive(Debug)]
 pub(super) struct Hub {
     clock: Clock,
+    /// Numbers that other processes have given out, whose packets come here, too.
+    leases: Option<Rc<Leases>>,
     state: RefCell<State>,
     sockets: RefCell<HashMap<Ipv4Addr, Rc<Local>>>,
     /// Packets that were for no call.
@@ -97,9 +100,10 @@ impl Packet {
 }
 
 impl Hub {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock, leases: Option<Rc<Leases>>) -> Self {
         Self {
             clock,
+            leases,
             state: RefCell::default(),
             sockets: RefCell::default(),
             unknown: Cell::new(0),
@@ -147,7 +151,7 @@ impl Hub {
         // One that can be guessed is no danger: it is sent in clear.
         let _ = aws_lc_rs::rand::fill(&mut random);
         let mut state = self.state.borrow_mut();
-        let call = state.ids.take(IpAddr::V4(client), u16::from_ne_bytes(random))?;
+        let call = self.number(&mut state.ids, client, u16::from_ne_bytes(random))?;
         let mailbox = Rc::new(Mailbox {
             client,
             call,
@@ -163,12 +167,34 @@ impl Hub {
         Some(mailbox)
     }
 
+    /// A number that no call of this address has, here or in another process.
+    fn number(&self, ids: &mut CallIds, client: Ipv4Addr, random: u16) -> Option<CallId> {
+        let address = IpAddr::V4(client);
+        let mut of_others = Vec::new();
+        let number = loop {
+            let Some(call) = ids.take(address, random) else { break None };
+            // Where locks cannot be had at all, the server's own knowledge has to do.
+            let free = |leases: &Rc<Leases>| leases.take(lease(client, call)).unwrap_or(true);
+            if self.leases.as_ref().is_none_or(free) {
+                break Some(call);
+            }
+            of_others.push(call);
+        };
+        for call in of_others {
+            ids.give_back(address, call);
+        }
+        number
+    }
+
     /// The call is over: its number is free, its packets are gone.
     pub(super) fn close_call(&self, mailbox: &Mailbox) {
         let mut state = self.state.borrow_mut();
         let Mailbox { client, call, .. } = *mailbox;
         state.calls.remove(&(client, call));
         state.ids.give_back(IpAddr::V4(client), call);
+        if let Some(leases) = &self.leases {
+            leases.give_back(lease(client, call));
+        }
         state.counts.ended(self.clock.now(), client, mailbox.row());
         for packet in mailbox.packets.take() {
             state.put_back(packet.buffer);
@@ -269,6 +295,11 @@ impl Hub {
             state.put_back(packet.buffer);
         }
     }
+}
+
+/// The number of a call among all that are leased; addresses are below 2^32.
+fn lease(client: Ipv4Addr, call: CallId) -> u64 {
+    1 << 48 | u64::from(client.to_bits()) << 16 | u64::from(call.0)
 }
 
 impl State {

@@ -6,6 +6,9 @@
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
+use std::rc::Rc;
+
+use menshen_sys::lease::Leases;
 
 /// Addresses of one network.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(super) struct Pool {
     next: u32,
     taken: HashSet<u32>,
     reserved: HashSet<u32>,
+    /// What other processes have.
+    leases: Option<Rc<Leases>>,
 }
 
 impl Pool {
@@ -30,7 +35,12 @@ impl Pool {
         let base = network.to_bits() & !hosts;
         let (own, last) = (base + 1, base + hosts - 1);
         let (taken, reserved) = (HashSet::new(), HashSet::new());
-        Some(Self { own, last, next: own + 1, taken, reserved })
+        Some(Self { own, last, next: own + 1, taken, reserved, leases: None })
+    }
+
+    /// Other processes give out addresses, too.
+    pub(super) fn share(&mut self, leases: Rc<Leases>) {
+        self.leases = Some(leases);
     }
 
     /// The server's own address.
@@ -46,11 +56,12 @@ impl Pool {
     /// An address that is free.
     pub(super) fn take(&mut self) -> Option<Ipv4Addr> {
         // Of so many different ones, one is neither taken nor reserved, if any is.
-        let tries = (self.taken.len() + self.reserved.len() + 1).min(self.size());
+        let known = self.taken.len() + self.reserved.len() + 1;
+        let tries = if self.leases.is_none() { known.min(self.size()) } else { self.size() };
         for _ in 0..tries {
             let address = self.next;
             self.next = if address == self.last { self.own + 1 } else { address + 1 };
-            if !self.reserved.contains(&address) && self.taken.insert(address) {
+            if !self.reserved.contains(&address) && self.lease(address) {
                 return Some(Ipv4Addr::from_bits(address));
             }
         }
@@ -60,12 +71,26 @@ impl Pool {
     /// This very address, which belongs to a user; whether it was free.
     pub(super) fn take_this(&mut self, address: Ipv4Addr) -> bool {
         let no_host = address.is_unspecified() || address.is_broadcast() || address.is_multicast();
-        !no_host && address.to_bits() != self.own && self.taken.insert(address.to_bits())
+        !no_host && address.to_bits() != self.own && self.lease(address.to_bits())
+    }
+
+    /// Takes it if nobody has it, here or in another process.
+    fn lease(&mut self, address: u32) -> bool {
+        if self.taken.contains(&address) {
+            return false;
+        }
+        // Where locks cannot be had at all, the server's own knowledge has to do.
+        let free = |leases: &Rc<Leases>| leases.take(address.into()).unwrap_or(true);
+        self.leases.as_ref().is_none_or(free) && self.taken.insert(address)
     }
 
     /// It is free again.
     pub(super) fn give_back(&mut self, address: Ipv4Addr) {
-        self.taken.remove(&address.to_bits());
+        if self.taken.remove(&address.to_bits())
+            && let Some(leases) = &self.leases
+        {
+            leases.give_back(address.to_bits().into());
+        }
     }
 
     /// Addresses that sessions may have, those of users included.
