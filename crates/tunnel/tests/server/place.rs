@@ -143,6 +143,5 @@ fn settings(folder: &TempDir) -> Settings {
         },
         sstp_methods: vec![Method::MsChapV2, Method::Pap],
         accounting: Some(accounting.open(folder.path().join("accounting")).unwrap()),
-        leases: None,
     }
 }
