@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use menshen_tunnel_core::auth::{Known, Method};
-use menshen_tunnel_core::ppp::{self, Cause, Session};
+use menshen_tunnel_core::ppp::{self, Cause, Heard, Session};
 use menshen_tunnel_core::time::Moment;
 use tokio::sync::watch;
 use tokio::time::Sleep;
@@ -103,6 +103,8 @@ pub struct Ending<C: Carrier, D> {
     pub lost: Option<C::Lost>,
     /// What the device failed with, if that was the reason.
     pub device_error: Option<io::Error>,
+    /// What came of the peer before LCP was open.
+    pub heard: Heard,
     /// The last status.
     pub status: Status,
     /// The carrier, for its facts.
@@ -213,6 +215,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
             cause: self.cause.unwrap_or(Cause::CarrierLost),
             lost: self.lost,
             device_error: self.device_error,
+            heard: self.session.heard(),
             status: self.current,
             carrier: self.carrier,
             device: self.device,

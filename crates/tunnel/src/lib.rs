@@ -6,11 +6,14 @@
 //! must never read a protocol itself, nor hand a packet of one session to another.
 
 pub mod carrier;
+pub mod client;
 pub mod clock;
+mod datagrams;
 pub mod device;
 pub mod driver;
 #[cfg(test)]
 mod fixture;
+pub mod outer;
 pub mod pptp;
 mod readiness;
 pub mod report;
