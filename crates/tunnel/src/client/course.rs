@@ -235,7 +235,8 @@ impl<'w, 'p> Course<'w, 'p> {
     fn set_names(&mut self, opened: &Opened) {
         let plan = self.work.plan;
         let servers = opened.ipv4.map(|ipv4| ipv4.dns).unwrap_or_default();
-        let servers: Vec<_> = servers.into_iter().flatten().collect();
+        let mut servers: Vec<_> = servers.into_iter().flatten().collect();
+        servers.dedup();
         let wanted = matches!(plan.resolver, Resolver::Resolvconf | Resolver::Resolved);
         if servers.is_empty() || !wanted {
             return;
