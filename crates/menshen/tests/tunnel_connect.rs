@@ -19,6 +19,8 @@ mod space;
 mod tunnel_server;
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -69,9 +71,20 @@ struct Tunnel {
 
 impl Tunnel {
     fn start(both: &Both, arguments: &str, password: &str) -> Self {
+        Self::start_with(both, arguments, password, &[])
+    }
+
+    /// The same with further variables of the environment.
+    fn start_with(
+        both: &Both,
+        arguments: &str,
+        password: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut all = vec!["tunnel", "connect", "--json"];
         all.extend(arguments.split(' '));
         let mut command = both.client.command(env!("CARGO_BIN_EXE_menshen"), &all);
+        command.envs(variables.iter().copied());
         let file = std::fs::File::create(both.folder.path().join("stderr")).unwrap();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
         let mut child = command.spawn().unwrap();
@@ -278,6 +291,50 @@ fn causes_have_their_exit_codes() {
     let named = "sstp://anna@no-such-name.invalid --once";
     assert_eq!(code(named, "geheim"), refused(15, "tunnel-name-unknown"));
     assert!(!both.has_interface());
+}
+
+/// Stand-ins for the programs write down what they are told, and their environment.
+#[test]
+fn name_servers_are_set_and_taken_back() {
+    let Some(both) = both() else { return };
+    let server = start(&both.server, both.folder.path(), Kind::Sstp);
+    let folder = both.folder.path().display().to_string();
+    for program in ["resolvectl", "resolvconf"] {
+        let file = both.folder.path().join(program);
+        let script = format!("#!/bin/sh\nexec >>{folder}/told\necho {program} $*\ncat\nenv\n");
+        std::fs::write(&file, script).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
+    let socket = UnixDatagram::bind(both.folder.path().join("notify")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let notify = format!("{folder}/notify");
+    let variables =
+        [("PATH", &*path), ("MENSHEN_TUNNEL_PASSWORD", "geheim"), ("NOTIFY_SOCKET", &*notify)];
+    let told = || std::fs::read_to_string(both.folder.path().join("told")).unwrap_or_default();
+
+    let resolved = both.sstp(&server, " --dns resolved --route all");
+    let mut tunnel = Tunnel::start_with(&both, &resolved, "not read", &variables);
+    assert_eq!(tunnel.event("names_set")["servers"][0], "10.67.0.1");
+    let mut octets = [0; 256];
+    let count = socket.recv(&mut octets).unwrap();
+    let said = String::from_utf8_lossy(&octets[..count]).into_owned();
+    assert!(said.starts_with("READY=1\nSTATUS=up by SSTP, 10.67.0.2"), "{said}");
+    assert!(told().contains("resolvectl dns menshen0 10.67.0.1\n"), "{}", told());
+    assert!(told().contains("resolvectl domain menshen0 ~.\n"), "{}", told());
+    tunnel.signal(Signal::TERM);
+    assert_eq!(tunnel.end(), Some(0));
+    assert!(told().contains("resolvectl revert menshen0\n"), "{}", told());
+
+    let resolvconf = both.sstp(&server, " --dns resolvconf --domain corp.test");
+    let mut tunnel = Tunnel::start_with(&both, &resolvconf, "not read", &variables);
+    tunnel.event("names_set");
+    let record = "resolvconf -a menshen0.menshen\nnameserver 10.67.0.1\nsearch corp.test\n";
+    assert!(told().contains(record), "{}", told());
+    tunnel.signal(Signal::TERM);
+    assert_eq!(tunnel.end(), Some(0));
+    assert!(told().contains("resolvconf -d menshen0.menshen\n"), "{}", told());
+    assert!(!told().contains("geheim"), "no other program is to find the password");
 }
 
 #[test]

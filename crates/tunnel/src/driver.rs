@@ -184,13 +184,14 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
 
     /// Ends the session in good order; where LCP never opened there is nobody to say farewell to.
     fn close(&mut self, text: &str) {
+        let now = self.clock.now();
         if self.session.phase() <= Phase::Establish {
             self.session.lower_down();
             self.cause.get_or_insert(Cause::Closed);
-            self.carrier.close(self.clock.now());
-            self.farewell.get_or_insert(self.clock.now() + FAREWELL);
+            self.carrier.close(now);
+            self.farewell.get_or_insert(now + FAREWELL);
         } else {
-            self.session.close(self.clock.now(), text);
+            self.session.close(now, text);
         }
     }
 
