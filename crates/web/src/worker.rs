@@ -41,6 +41,7 @@ use crate::root::Root;
 use crate::shrink::Shrink;
 use crate::site::Sites;
 use crate::spool::Spool;
+use crate::tunnel::Tunnel;
 
 /// Why a worker could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +163,8 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         trusted: spec.config.web.trusted_proxies.clone(),
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),
+        cut: tokio::sync::Notify::new(),
+        tunnel: spec.tunnel_socket.clone().map(Tunnel::new),
         places: Door::all_places(),
         date: <_>::default(),
         boundaries: <_>::default(),
@@ -241,6 +244,12 @@ async fn serve(
     // A script may have more to do behind its answer; without its connection PHP ends it.
     let busy = || door.pools.iter().any(|pool| pool.admission.holds_places());
     while (acceptor.gate.open() > 0 || busy()) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(DRAIN_LOOK_MS)).await;
+    }
+    door.cut.notify_waiters();
+    let deadline = Instant::now() + Duration::from_millis(CUT_MS);
+    // Long enough to say goodbye and to leave a line.
+    while door.slot.get(Counter::SstpOpen) > 0 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(DRAIN_LOOK_MS)).await;
     }
     door.log.flush();
@@ -357,6 +366,7 @@ fn count_breach(door: &Door, breach: Breach) {
     let counter = match breach {
         Breach::Deadline(Phase::Handshake) => Counter::LimitHandshake,
         Breach::Deadline(Phase::Idle) => Counter::LimitIdle,
+        Breach::Deadline(Phase::Tunnel) => Counter::LimitStall,
         Breach::Deadline(_) => Counter::LimitHeadSeconds,
         Breach::Stall(_) => Counter::LimitStall,
         Breach::Rate(_) => Counter::LimitRate,
@@ -450,6 +460,7 @@ const FORMS_KEPT: u64 = crate::site::coding::KEPT_MAX as u64;
 /// The connection to PHP and the file that is being sent over it.
 const AT_PHP: u64 = 2;
 const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
+const CUT_MS: u64 = 1000;
 const DRAIN_IDLE_MS: u64 = 1000;
 const DRAIN_LOOK_MS: u64 = 20;
 const IDLE_FILE_TICKS: u32 = 10;
