@@ -69,6 +69,9 @@ pub(crate) enum Command {
     /// Serve as a worker of the sql door; started by the guard only
     #[command(hide = true)]
     SqlWorker,
+    /// Serve as a worker of the tunnel door; started by the guard only
+    #[command(hide = true)]
+    TunnelWorker,
     /// Watch memory; started by the guard only
     #[command(hide = true)]
     Watch,

@@ -14,6 +14,7 @@ mod sample;
 mod serve;
 mod sql_worker;
 mod status;
+mod tunnel_worker;
 mod watch;
 mod worker;
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Sample => sample::run(),
         Command::Keeper => keeper::run(),
         Command::SqlWorker => sql_worker::run(),
+        Command::TunnelWorker => tunnel_worker::run(),
         Command::Watch => watch::run(),
         Command::Worker => worker::run(),
     }

@@ -8,6 +8,7 @@ pub mod bulletin;
 pub mod cgroup;
 pub mod inherit;
 pub mod kmsg;
+pub mod lease;
 pub mod link;
 pub mod local_time;
 pub mod lock;

@@ -25,7 +25,7 @@ pub mod pools;
 pub const SLOTS_MAX: usize = 128;
 
 /// Transfers shown per worker; further ones only count.
-pub const TRANSFERS_MAX: usize = 96;
+pub const TRANSFERS_MAX: usize = 92;
 
 /// Reading side; also what `menshen status` uses.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +70,8 @@ pub enum SlotDoor {
     Web,
     /// The sql door's.
     Sql,
+    /// The tunnel door's.
+    Tunnel,
 }
 
 /// Which way a transfer goes.
@@ -286,6 +288,7 @@ impl Slot {
     pub fn door(&self) -> SlotDoor {
         match self.words[DOOR].load(Relaxed) {
             1 => SlotDoor::Sql,
+            2 => SlotDoor::Tunnel,
             _ => SlotDoor::Web,
         }
     }
@@ -457,7 +460,7 @@ const SLOTS: usize = POOLS + pools::WORDS;
 const FILE_WORDS: usize = SLOTS + SLOTS_MAX * SLOT_WORDS;
 const FILE_BYTES: u64 = FILE_WORDS as u64 * 8;
 const MAGIC: u64 = u64::from_be_bytes(*b"menshen\0");
-const LAYOUT: u64 = 2;
+const LAYOUT: u64 = 3;
 const TEXT_AT: usize = 64;
 const PID: usize = 0;
 const INDEX: usize = 1;
@@ -466,7 +469,7 @@ const STATE: usize = 3;
 const STARTED: usize = 4;
 const DOOR: usize = 5;
 const COUNTERS: usize = 16;
-const TRANSFERS: usize = 128;
+const TRANSFERS: usize = 208;
 const TRANSFER_WORDS: usize = 20;
 const PATH_BYTES: usize = 120;
 

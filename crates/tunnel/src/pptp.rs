@@ -24,7 +24,7 @@ pub use icmp::IcmpError;
 mod carrier;
 mod gre;
 mod icmp;
-mod line;
+pub(crate) mod line;
 
 /// What is dialled, and how.
 #[derive(Debug, Clone, Copy)]
