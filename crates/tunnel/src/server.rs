@@ -103,7 +103,8 @@ pub struct Pptp {
 pub struct Limits {
     /// Sessions of users who came in.
     pub sessions: usize,
-    /// Of those, sessions of one user.
+    /// Of those, sessions of one user. With one, a user whose connection broke waits until the
+    /// broken session is noticed.
     pub sessions_per_user: usize,
     /// Connections and calls of whom nobody knows yet who they are.
     pub half_open: usize,
@@ -119,7 +120,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             sessions: 1000,
-            sessions_per_user: 1,
+            sessions_per_user: 2,
             half_open: 256,
             half_open_per_source: 32,
             guesses_per_source: 10,
