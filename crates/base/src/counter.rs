@@ -35,20 +35,19 @@ macro_rules! counters {
                 match self { $(Self::$variant => $help,)+ }
             }
 
-            /// Whether a worker of the sql door counts it; what neither it nor the tunnel door
-            /// counts is of the web door, but
-            /// for both doors' [`Counter::CacheShrinks`] and [`Counter::CacheShrunk`].
+            /// Whether a worker of the sql door counts it. What neither it nor the tunnel door counts
+            /// is of the web door, but for [`Counter::CacheShrinks`] and
+            /// [`Counter::CacheShrunk`], which are of both the web and the sql door.
             #[must_use]
             pub const fn is_sql(self) -> bool {
                 let place = self as usize;
-                Self::SqlSessions as usize <= place && place < Self::TunnelSessions as usize
+                place >= Self::SqlSessions as usize && place <= Self::LimitSqlFingerprints as usize
             }
 
             /// Whether a worker of the tunnel door counts it.
             #[must_use]
             pub const fn is_tunnel(self) -> bool {
-                let place = self as usize;
-                Self::TunnelSessions as usize <= place && place < Self::SstpOpen as usize
+                self as usize >= Self::TunnelSessions as usize
             }
 
             /// Counter or gauge.
@@ -191,6 +190,9 @@ counters! {
         "results not stored because of sql.result_bytes_max";
     LimitSqlInspect Counter "limit_sql_inspect_bytes_total" "hits of sql.inspect_bytes_max";
     LimitSqlFingerprints Counter "limit_sql_fingerprints_total" "hits of sql.fingerprints_max";
+    SstpOpen Gauge "sstp_connections_open" "connections relayed to the tunnel worker now";
+    SstpTotal Counter "sstp_connections_total"
+        "SSTP requests that the tunnel worker was asked to take";
     TunnelSessions Gauge "tunnel_sessions_open" "tunnels held now";
     TunnelHalfOpen Gauge "tunnel_calls_half_open"
         "calls held now that have not shown a password yet";
@@ -220,7 +222,4 @@ counters! {
         "packets dropped or held up by tunnel.rate_bytes_per_second_max";
     LimitTunnelDrain Counter "limit_tunnel_drain_seconds_total"
         "sessions closed by tunnel.drain_seconds_max";
-    SstpOpen Gauge "sstp_connections_open" "connections relayed to the tunnel worker now";
-    SstpTotal Counter "sstp_connections_total"
-        "SSTP requests that the tunnel worker was asked to take";
 }

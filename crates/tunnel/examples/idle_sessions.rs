@@ -58,6 +58,7 @@ async fn server() {
     let server = Server::new(Settings {
         users: path,
         addresses: ([10, 77, 0, 0].into(), 16),
+        leases: None,
         dns: Vec::new(),
         routes: Vec::new(),
         domain: None,
@@ -71,7 +72,8 @@ async fn server() {
         accounting: None,
     });
     let server = server.unwrap();
-    let listeners = (1..=32).map(|last| TcpListener::bind((Ipv4Addr::new(10, 9, 1, last), 1723)).unwrap());
+    let listeners =
+        (1..=32).map(|last| TcpListener::bind((Ipv4Addr::new(10, 9, 1, last), 1723)).unwrap());
     let sockets = Sockets { pptp: listeners.collect(), sstp: None };
     server.probe(&sockets).unwrap();
     let told = server.clone();

@@ -14,8 +14,8 @@ pub(super) const TUNNEL: &[Row] = &[
         default: "\"\"",
         example: "\"/etc/menshen/tunnel-users\"",
         help: "file of those who may come in",
-        detail: "Without one there is no tunnel door. `menshen tunnel user NAME` writes a line of \
-                 it: `name:nthash` or `name:nthash:address`. The hash is as good as the password: \
+        detail: "Without one there is no tunnel door. `menshen tunnel user NAME` prints a line \
+                 for it: `name:nthash`, or with an own address `name:nthash:address`. The hash is as good as the password: \
                  the file should be root's alone. It is read again within seconds when it changes.",
         counter: None,
         tried: &["user", "passwords", "secrets", "chap_secrets", "accounts"],
