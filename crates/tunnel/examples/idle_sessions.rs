@@ -58,7 +58,6 @@ async fn server() {
     let server = Server::new(Settings {
         users: path,
         addresses: ([10, 77, 0, 0].into(), 16),
-        leases: None,
         dns: Vec::new(),
         routes: Vec::new(),
         domain: None,
@@ -70,6 +69,7 @@ async fn server() {
         pptp: Pptp { mppe, host, vendor },
         sstp_methods: Vec::new(),
         accounting: None,
+        leases: None,
     });
     let server = server.unwrap();
     let listeners =
@@ -164,6 +164,10 @@ impl Device for Nowhere {
 
     fn write(&mut self, _: &[u8]) -> io::Result<bool> {
         Ok(true)
+    }
+
+    fn flush(&mut self) -> io::Result<u64> {
+        Ok(0)
     }
 
     fn opened(&mut self, _: &Opened) -> io::Result<()> {

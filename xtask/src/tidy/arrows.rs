@@ -106,6 +106,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "explain-core",
             "guard-core",
             "sql-core",
+            "tunnel-core",
         ],
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),

@@ -4,24 +4,25 @@
 //! A packet belongs to the call that has its sender's address, its key and the address it came to;
 //! from any other address it is nobody's, whatever its key. Each raw socket is bound to its own
 //! address, so that no packet is received twice, and answers leave from the address the client
-//! knows. Packets lie in buffers that go round: no packet is copied or costs an allocation. One
-//! system call for each packet. What finds no room is dropped and counted; ICMP ends nothing.
+//! knows. Packets lie in buffers that go round: no packet that comes is copied or costs an
+//! allocation. A system call moves up to 64 packets: what sessions send in their turn leaves at its
+//! end. What finds no room is dropped and counted; ICMP ends nothing.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
-use std::io::{self, Read};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use menshen_sys::batch;
 use menshen_sys::lease::Leases;
 use menshen_tunnel_core::pptp::gre::quoted_call;
 use menshen_tunnel_core::pptp::ids::CallIds;
 use menshen_tunnel_core::pptp::{CallId, IP_PROTOCOL};
 use menshen_tunnel_core::time::Moment;
-use rustix::net::{SendFlags, sendto};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -29,6 +30,8 @@ use tokio::io::unix::AsyncFd;
 use super::counts::{Counts, Row};
 use super::facts::CallCount;
 use crate::clock::Clock;
+use crate::datagrams::{BATCH, Outbox};
+use crate::pptp::{forget, widen};
 use crate::readiness::watched;
 
 /// All calls' GRE.
@@ -67,6 +70,10 @@ pub(super) struct Local {
     waiting: RefCell<Vec<Waker>>,
     /// Its own task.
     task: RefCell<Option<Waker>>,
+    /// Buffers for the packets that come next: few until a batch has filled them.
+    rooms: RefCell<Vec<Box<[u8]>>>,
+    /// Packets that are to be sent.
+    out: RefCell<Outbox>,
 }
 
 /// One call's packets, until its session takes them.
@@ -133,6 +140,8 @@ impl Hub {
             full: Cell::new(false),
             waiting: RefCell::default(),
             task: RefCell::default(),
+            rooms: RefCell::default(),
+            out: RefCell::default(),
         });
         self.sockets.borrow_mut().insert(address, local.clone());
         let (hub, socket) = (self.clone(), local.clone());
@@ -216,18 +225,13 @@ impl Hub {
         counts
     }
 
-    /// Numbers of calls that are given out.
-    #[cfg(test)]
-    pub(super) fn calls(&self) -> usize {
-        self.state.borrow().ids.len()
-    }
-
     /// Takes what comes to a socket, for ever.
     async fn receive(&self, local: &Local) {
         poll_fn(|cx| {
             local.note_task(cx);
             if local.full.get() && local.socket.poll_write_ready(cx).is_ready() {
                 local.full.set(false);
+                local.flush();
                 for waker in local.waiting.take() {
                     waker.wake();
                 }
@@ -249,25 +253,36 @@ impl Hub {
     fn batch(&self, local: &Local) -> bool {
         let now = self.clock.now();
         let mut state = self.state.borrow_mut();
-        for _ in 0..BATCH {
-            let Some(mut buffer) = state.buffer() else {
-                self.crowded.set(self.crowded.get() + 1);
-                return true;
-            };
-            let read =
-                local.socket.try_io(Interest::READABLE, |mut socket| socket.read(&mut buffer));
-            match read {
-                Ok(octets) => self.deliver(&mut state, now, local, buffer, octets),
-                Err(error) => {
-                    state.put_back(buffer);
-                    if error.kind() == io::ErrorKind::WouldBlock {
-                        return false;
-                    }
-                    // What an ICMP message left on the socket is read away by that.
-                }
-            }
+        let mut rooms = local.rooms.borrow_mut();
+        while rooms.len() < ROOMS_AT_FIRST
+            && let Some(buffer) = state.buffer()
+        {
+            rooms.push(buffer);
         }
-        true
+        if rooms.is_empty() {
+            self.crowded.set(self.crowded.get() + 1);
+            return true;
+        }
+        let mut lengths = [0; BATCH];
+        let received = local
+            .socket
+            .try_io(Interest::READABLE, |socket| batch::receive(socket, &mut rooms, &mut lengths));
+        let count = match received {
+            Ok(count) => count,
+            // What an ICMP message left on the socket is read away by any other error.
+            Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+        };
+        let is_full = count == rooms.len();
+        for (buffer, octets) in rooms.drain(..count).zip(lengths) {
+            self.deliver(&mut state, now, local, buffer, octets);
+        }
+        if is_full {
+            let wanted = (count * 2).clamp(ROOMS_AT_FIRST, BATCH);
+            rooms.extend(std::iter::from_fn(|| state.buffer()).take(wanted));
+        } else {
+            forget(&local.socket, Interest::READABLE);
+        }
+        is_full
     }
 
     fn deliver(
@@ -324,6 +339,18 @@ impl State {
 }
 
 impl Local {
+    /// Sends what waits.
+    fn flush(&self) {
+        let mut out = self.out.borrow_mut();
+        if !self.full.get() && out.len() > 0 && out.send(self.socket.get_ref(), |_| {}).is_err() {
+            forget(&self.socket, Interest::WRITABLE);
+            self.full.set(true);
+            if let Some(task) = &*self.task.borrow() {
+                task.wake_by_ref();
+            }
+        }
+    }
+
     fn note_task(&self, cx: &Context<'_>) {
         let mut task = self.task.borrow_mut();
         if task.as_ref().is_none_or(|task| !task.will_wake(cx.waker())) {
@@ -333,8 +360,9 @@ impl Local {
 }
 
 impl Mailbox {
-    /// Ready when there is a packet, or room to send again.
+    /// Sends what waits. Ready when there is a packet, or room to send again.
     pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        self.flush();
         if self.local.full.get() {
             let mut waiting = self.local.waiting.borrow_mut();
             if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -360,36 +388,24 @@ impl Mailbox {
         !self.local.full.get()
     }
 
-    /// Sends a packet to the client; whether it went.
+    /// Queues a packet to the client, which goes with [`Self::flush`]; whether there was room.
     pub(super) fn send(&self, now: Moment, packet: &[u8]) -> bool {
-        let to = SocketAddrV4::new(self.client, 0);
-        // An ICMP message of before fails one attempt that has nothing to do with it.
-        for _ in 0..2 {
-            match sendto(&self.local.socket, packet, SendFlags::DONTWAIT, &to) {
-                Ok(_) => {
-                    self.sent.set(self.sent.get() + 1);
-                    self.last.set(now);
-                    return true;
-                }
-                Err(rustix::io::Errno::AGAIN) => {
-                    self.wait_for_room();
-                    return false;
-                }
-                Err(_) => {}
-            }
+        if self.local.out.borrow().len() >= BATCH {
+            self.local.flush();
         }
-        false
+        let mut out = self.local.out.borrow_mut();
+        if out.len() >= BATCH {
+            return false;
+        }
+        out.push(Some(self.client), packet);
+        self.sent.set(self.sent.get() + 1);
+        self.last.set(now);
+        true
     }
 
-    fn wait_for_room(&self) {
-        // Readiness must be forgotten, or waiting for it would not wait.
-        let _ = self.local.socket.try_io(Interest::WRITABLE, |_| -> io::Result<()> {
-            Err(io::ErrorKind::WouldBlock.into())
-        });
-        self.local.full.set(true);
-        if let Some(task) = &*self.local.task.borrow() {
-            task.wake_by_ref();
-        }
+    /// Sends what waits, as far as there is room.
+    pub(super) fn flush(&self) {
+        self.local.flush();
     }
 
     /// Takes a packet in; gives it back when there is no room.
@@ -419,9 +435,7 @@ pub(super) fn open() -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
     socket.set_nonblocking(true)?;
     socket.attach_filter(&pptp_only())?;
-    // As much as the kernel grants: a burst is to wait here.
-    let _ = socket.set_recv_buffer_size(SOCKET_OCTETS);
-    let _ = socket.set_send_buffer_size(SOCKET_OCTETS);
+    widen(&socket, SOCKET_OCTETS);
     Ok(socket)
 }
 
@@ -447,8 +461,8 @@ fn pptp_only() -> [SockFilter; 8] {
     ]
 }
 
-/// Packets taken from a socket before sessions have their turn.
-const BATCH: usize = 64;
+/// Buffers that wait for packets until a batch has filled them.
+const ROOMS_AT_FIRST: usize = 8;
 /// Packets that wait for one session.
 const QUEUE_MAX: usize = 256;
 /// Octets of a buffer: more than the longest packet of a call, headers in.

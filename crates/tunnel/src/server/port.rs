@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use menshen_tunnel_core::dhcp::{self, Told};
 use menshen_tunnel_core::ppp::Opened;
 use tokio::time::Sleep;
 
@@ -30,6 +31,8 @@ pub(super) struct Port {
     tun: Option<Tun>,
     /// The client's address.
     address: Ipv4Addr,
+    /// This end's.
+    local: Ipv4Addr,
     rates: Option<Rc<RefCell<Rates>>>,
     /// Until the user's rate lets the next packet pass.
     pause: Option<Pin<Box<Sleep>>>,
@@ -40,7 +43,8 @@ pub(super) struct Port {
 impl Port {
     pub(super) const fn new(door: Rc<Door>, seat: Rc<Seat>) -> Self {
         let address = Ipv4Addr::UNSPECIFIED;
-        Self { door, seat, tun: None, address, rates: None, pause: None, answer: None }
+        let (tun, local) = (None, address);
+        Self { door, seat, tun, address, local, rates: None, pause: None, answer: None }
     }
 
     /// The session is over: the interface vanishes soon.
@@ -61,6 +65,25 @@ impl Port {
 
     fn passed(&self) {
         self.seat.active.set(Some(self.door.clock.now()));
+    }
+
+    /// Answers a question for name servers and routes; whether it was one.
+    fn inform(&mut self, packet: &[u8]) -> bool {
+        let settings = &self.door.settings;
+        let told = Told {
+            server: self.local,
+            dns: &settings.dns,
+            routes: &settings.routes,
+            domain: settings.domain.as_deref(),
+        };
+        let answer = dhcp::answer(packet, self.address, &told);
+        let is_one = answer.is_some();
+        if is_one {
+            // One that was not sent yet is for the same client: the newest counts.
+            self.answer = answer;
+            self.door.count(|counters| counters.informs += 1);
+        }
+        is_one
     }
 
     /// Whether the user's rate lets a packet to him pass now.
@@ -128,6 +151,9 @@ impl Device for Port {
             self.spoofed();
             return Ok(true);
         }
+        if dhcp::is_asked(packet) && self.inform(packet) {
+            return Ok(true);
+        }
         if let Some(rates) = &self.rates {
             let (mut rates, now) = (rates.borrow_mut(), self.door.clock.now());
             if rates.from_user.opens(now).is_some() {
@@ -141,14 +167,17 @@ impl Device for Port {
         self.tun.as_mut().map_or(Ok(false), |tun| tun.write(packet))
     }
 
+    fn flush(&mut self) -> io::Result<u64> {
+        self.tun.as_mut().map_or(Ok(0), Tun::flush)
+    }
+
     fn opened(&mut self, opened: &Opened) -> io::Result<()> {
         let given = self.seat.address.get();
-        let agreed = opened.ipv4.map(|link| link.peer);
-        let Some(address) = given.filter(|given| agreed == Some(*given)) else {
+        let Some(link) = opened.ipv4.filter(|link| given == Some(link.peer)) else {
             // The session gives what it was told to give; anything else is a defect of ours.
             return Err(io::Error::other("the client has another address than it was given"));
         };
-        self.address = address;
+        (self.address, self.local) = (link.peer, link.local);
         if self.tun.is_none() {
             let name = self.door.settings.interface.clone();
             let outer = Some(self.seat.client);
@@ -161,7 +190,8 @@ impl Device for Port {
         }
         if self.seat.opened.get().is_none() {
             let now = self.door.clock.now();
-            (self.seat.opened.set(Some(now)), self.seat.active.set(Some(now)));
+            self.seat.opened.set(Some(now));
+            self.seat.active.set(Some(now));
             let user = self.seat.user.borrow();
             self.rates = user.as_ref().and_then(|user| self.door.rates(user));
             self.door.accounting.start(&self.seat);

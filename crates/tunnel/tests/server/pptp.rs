@@ -157,6 +157,41 @@ fn no_packet_of_a_stranger_is_delivered() {
 }
 
 #[test]
+fn a_question_for_routes_is_answered() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna"], |settings| {
+        settings.routes = vec![([192, 168, 5, 0].into(), 24)];
+    });
+    let client = pptp(&far, 1, ANNA, Settings::client(Mppe::Required(Ciphers::BITS_128)));
+    let (inner, ours) = client.open();
+    // As Windows asks (RFC 2131 section 4.4.3): for routes, from its own address to everybody.
+    let mut inform = vec![1, 8, 6, 0, 1, 2, 3, 4];
+    inform.resize(240, 0);
+    inform[12..16].copy_from_slice(&inner.octets());
+    inform[236..].copy_from_slice(&[99, 130, 83, 99]);
+    inform.extend([53, 1, 8, 55, 1, 121, 255]);
+    far.run("ip route add 255.255.255.255 dev mt0");
+    let asker = far.thread(move || UdpSocket::bind((inner, 68)).unwrap()).join().unwrap();
+    asker.set_broadcast(true).unwrap();
+    asker.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let mut answer = [0; 1500];
+    let mut octets = 0;
+    wait_for("the answer", || {
+        asker.send_to(&inform, ("255.255.255.255", 67)).unwrap();
+        asker.recv_from(&mut answer).is_ok_and(|(length, from)| {
+            octets = length;
+            from == (ours, 67).into()
+        })
+    });
+    let told = [121, 8, 24, 192, 168, 5, 10, 77, 0, 1, 255];
+    assert_eq!(answer[octets - told.len()..octets], told);
+    assert!(place.snapshot().counters.informs >= 1);
+    client.close();
+    place.stop();
+}
+
+#[test]
 fn a_client_that_vanishes_is_noticed() {
     let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
     space.join(&far, 1);
