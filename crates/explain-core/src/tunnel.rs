@@ -9,6 +9,7 @@
 
 pub mod calls;
 pub mod capture;
+pub mod live;
 mod report;
 pub mod text;
 pub mod vantage;

@@ -6,13 +6,16 @@
 //! there is nothing to tell from.
 
 mod file;
+pub mod live;
 mod text;
 
 use std::io;
 
 use menshen_base::{Finding, Severity};
 use menshen_explain_core::capture::CaptureError;
+use menshen_explain_core::tunnel::live::Live;
 pub use menshen_explain_core::tunnel::Report;
+use menshen_explain_core::tunnel::verdict::Verdict;
 use serde::Serialize;
 
 pub use self::file::{Progress, from_capture};
@@ -24,8 +27,14 @@ pub struct Told {
     /// The calls, each with its verdict.
     #[serde(flatten)]
     pub report: Report,
-    /// What is to be said of the capture itself.
+    /// What is to be said beside the calls: of the capture itself, of the host that was probed.
     pub findings: Vec<Finding>,
+    /// The one verdict of a live probe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// What a live probe did and saw beside its packets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
 }
 
 /// Why there is nothing to tell from.
@@ -44,7 +53,11 @@ impl Told {
     #[must_use]
     pub fn is_good(&self) -> bool {
         let fine = |finding: &Finding| finding.severity == Severity::Note;
-        self.report.good && self.findings.iter().all(fine)
+        let calls = match &self.verdict {
+            Some(verdict) => fine(&verdict.finding),
+            None => self.report.good,
+        };
+        calls && self.findings.iter().all(fine)
     }
 
     /// As JSON, with a line end.

@@ -9,6 +9,7 @@ use menshen_explain_core::tunnel::Report;
 use menshen_explain_core::tunnel::capture::Finder;
 
 use super::{Told, TunnelError};
+use crate::certificate::shown;
 
 /// How far reading is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub fn from_capture(
     if reader.offset() == 0 {
         return Err(CaptureError::NotACapture.into());
     }
-    let mut findings = Vec::new();
+    let (mut findings, name) = (Vec::new(), shown(name));
     if let Some(why) = damage {
         let claim = "the capture is damaged; what comes after is not read";
         let found = Finding::new("capture-damaged", Severity::Warning, name, claim);
@@ -65,7 +66,8 @@ pub fn from_capture(
         let claim = "the capture ends within a packet: it was cut off, or is still being written";
         findings.push(Finding::new("capture-cut-off", Severity::Note, name, claim));
     }
-    Ok(Told { report: Report::new(finder.finish()), findings })
+    let report = Report::new(finder.finish());
+    Ok(Told { report, findings, verdict: None, live: None })
 }
 
 /// Read at once: smaller pieces cost time, larger ones gain none.

@@ -4,33 +4,35 @@
 
 use std::fmt::Write as _;
 
-use menshen_base::Finding;
-use menshen_explain_core::tunnel::text::text as calls;
+use menshen_explain_core::tunnel::live::steps;
+use menshen_explain_core::tunnel::text as core;
 
 use super::Told;
-use crate::certificate::{Paint, shown};
+use crate::certificate::Paint;
 
 /// As text, with a line end.
 #[must_use]
 pub fn text(told: &Told, paint: Paint) -> String {
-    let mut out = calls(&told.report);
-    for found in &told.findings {
+    let mut out = String::new();
+    if let (Some(live), Some(verdict)) = (&told.live, &told.verdict) {
+        let seconds = live.took_ms / 1000;
+        let _ = writeln!(out, "{}, {seconds}.{} s", live.host, live.took_ms % 1000 / 100);
+        core::steps(&steps(live, &told.report), &mut out);
         out.push('\n');
-        finding(found, &mut out);
+        core::verdict(verdict, &mut out);
+        for found in &told.findings {
+            core::finding(found, &mut out);
+        }
+        out.push_str("\nwhat passed on this host's interface:\n");
+        out.push_str(&core::text(&told.report));
+    } else {
+        out = core::text(&told.report);
+        for found in &told.findings {
+            out.push('\n');
+            core::finding(found, &mut out);
+        }
     }
     painted(&out, paint)
-}
-
-fn finding(found: &Finding, out: &mut String) {
-    let Finding { severity, code, claim, evidence, hint, .. } = found;
-    let _ = writeln!(out, "{}: {} [{code}]", severity.word(), shown(claim));
-    for evidence in evidence {
-        let (what, place) = (shown(&evidence.what), shown(&evidence.place));
-        let _ = writeln!(out, "  {what} ({place}): {}", shown(&evidence.value));
-    }
-    if !hint.is_empty() {
-        let _ = writeln!(out, "  hint: {}", shown(hint));
-    }
 }
 
 /// The first word of a finding, and the heads of calls, stand out.
@@ -55,7 +57,9 @@ fn painted(text: &str, paint: Paint) -> String {
 }
 
 /// How lines begin that stand out, and their colours.
-const COLOURS: [(&str, &str); 5] = [
+const COLOURS: [(&str, &str); 7] = [
+    ("well ", "\x1b[32m"),
+    ("FAILS", "\x1b[1;31m"),
     ("error:", "\x1b[1;31m"),
     ("warning:", "\x1b[1;33m"),
     ("note:", "\x1b[1;32m"),

@@ -4,33 +4,55 @@
 //! only then foreign bytes are looked at.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Args;
 use menshen_config::Colour;
 use menshen_explain::certificate::Paint;
+use menshen_explain::connect::Target;
 use menshen_explain::rights::become_nobody;
+use menshen_explain::tunnel::live::{Ask, LiveError, Sockets, look};
 use menshen_explain::tunnel::{Told, TunnelError, from_capture, text};
 
+use super::place::{place, write};
 use super::ticker::Ticker;
-use crate::{EXIT_CONFIG, EXIT_NO, EXIT_PERMANENT, out};
+use crate::{EXIT_CONFIG, EXIT_NO, EXIT_PERMANENT, EXIT_RETRY, out};
 
 /// Why a PPTP tunnel does not come up: which step fails, on what evidence, and what to do
 ///
-/// Reads a capture (pcap, pcapng; multi-gigabyte is fine) and tells of each PPTP call in it: control
-/// connection, GRE each way, PPP, the ICMP errors about them, and the one cause they show. Where a
-/// capture of one end cannot tell two causes apart, it says so.
+/// Tries it: the name, the route, TCP port 1723, the greeting, a call, GRE out and back, LCP, how
+/// long packets may be, and whether SSTP answers on port 443. It stops before authentication: no
+/// user and no password is needed. With call id 0 first and then another one, which tells a NAT
+/// without PPTP helper. It takes up to 12 seconds. Needs root or CAP_NET_RAW for GRE; root becomes
+/// `nobody` before anything is sent. Where a menshen is the server it is asked over HTTPS what
+/// arrived there, which tells in which direction GRE is lost.
 ///
-/// Exit code 0: the tunnel is well; 1: it is not, or no call is there; 2: usage, or no capture.
+/// Or reads a capture (pcap, pcapng; multi-gigabyte is fine) and tells of each PPTP call in it.
+/// Where one end alone cannot tell two causes apart, it says so.
+///
+/// Exit code 0: the way is well; 1: it is not, or no call is in the capture; 2: usage, or no
+/// capture; 111: the name has no address.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("from").required(true).args(["host", "pcap"]))]
 #[command(after_help = "Examples:\n  \
-    menshen explain tunnel --pcap vpn.pcap\n  \
+    sudo menshen explain tunnel vpn.example.com\n  \
+    menshen explain tunnel --pcap vpn.pcap --svg vpn.svg\n  \
     tcpdump -s 0 -w - 'ip proto 47 or tcp port 1723 or icmp' | menshen explain tunnel --pcap -")]
 pub(crate) struct TunnelArguments {
+    /// The PPTP server, by name or address
+    #[arg(value_name = "HOST")]
+    host: Option<String>,
+    /// Port of HTTPS and SSTP at HOST
+    #[arg(long, value_name = "PORT", requires = "host", default_value_t = 443)]
+    https_port: u16,
+    /// Write what passed to and from HOST into FILE, as a capture
+    #[arg(long, value_name = "FILE", requires = "host")]
+    save: Option<PathBuf>,
     /// Tell of the calls in this capture, pcap or pcapng; `-` reads standard input
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
@@ -51,10 +73,45 @@ pub(crate) fn run(arguments: &TunnelArguments) -> ExitCode {
 type Complaint = (String, u8);
 
 fn answer(arguments: &TunnelArguments) -> Result<(String, u8), Complaint> {
-    let told = capture(arguments.pcap.as_deref().unwrap_or_else(|| Path::new("-")))?;
+    let told = match (&arguments.pcap, &arguments.host) {
+        (None, Some(host)) => live(arguments, host)?,
+        (path, _) => capture(path.as_deref().unwrap_or_else(|| Path::new("-")))?,
+    };
     let code = if told.is_good() { 0 } else { EXIT_NO };
     let shown = if arguments.json { told.json() } else { out::folded(&text(&told, paint())) };
     Ok((shown, code))
+}
+
+fn live(arguments: &TunnelArguments, host: &str) -> Result<Told, Complaint> {
+    let target = Target::parse(host, PPTP_PORT)
+        .map_err(|error| (format!("menshen: {error}\n  hint: {}", error.hint()), EXIT_CONFIG))?;
+    let save = place(arguments.save.as_deref())?;
+    let sockets = Sockets::open();
+    drop_root()?;
+    let ask = Ask { target, https_port: arguments.https_port };
+    let terminal = std::io::stderr().is_terminal();
+    let begin = Instant::now();
+    let look = look(&ask, sockets, &mut |step| {
+        if terminal {
+            let seconds = begin.elapsed().as_secs_f32();
+            // Nobody is left to be told.
+            let _ = write!(std::io::stderr(), "\r\x1b[Kmenshen: {seconds:4.1} s  {step}");
+        }
+    });
+    if terminal {
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
+    }
+    let look = look.map_err(|error| {
+        let detail = match &error {
+            LiveError::Unresolved { detail, .. } => detail.clone(),
+            LiveError::Local { source, .. } => source.to_string(),
+        };
+        (format!("menshen: {error}\n  detail: {detail}"), EXIT_RETRY)
+    })?;
+    if let Some(save) = &save {
+        write(save, &look.capture)?;
+    }
+    Ok(look.told)
 }
 
 fn capture(path: &Path) -> Result<Told, Complaint> {
@@ -111,3 +168,6 @@ fn shown(text: &str) -> String {
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
         .collect()
 }
+
+/// Only as a part of HOST that may be written and is not looked at.
+const PPTP_PORT: u16 = 1723;

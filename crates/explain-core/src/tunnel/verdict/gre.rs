@@ -129,7 +129,7 @@ fn one_way(case: &Case<'_>) -> Option<Verdict> {
             true => case.is("tunnel-server-ignores-gre"),
             false => case.is("tunnel-gre-lost-out"),
         },
-        (false, true) if enough(case, Side::Server) => match case.vantage.is_near_client() {
+        (false, true) if enough(case, Side::Server) || deaf_to_answers(case) => match case.vantage.is_near_client() {
             true => case.is("tunnel-client-ignores-gre"),
             false => case.is("tunnel-gre-lost-back"),
         },
@@ -204,6 +204,11 @@ fn with_icmp(verdict: Verdict, icmp: &Icmp) -> Verdict {
         icmp.quotes.word()
     );
     verdict.evidence("ICMP", "capture", value)
+}
+
+/// The client goes on asking what the server has granted: it does not hear that.
+fn deaf_to_answers(case: &Case<'_>) -> bool {
+    enough(case, Side::Client) && case.call.to_client.ppp.lcp.acks >= REQUESTS_ENOUGH
 }
 
 /// This side asked often enough to be heard by now.
