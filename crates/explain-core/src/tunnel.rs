@@ -10,6 +10,7 @@
 pub mod calls;
 pub mod capture;
 pub mod live;
+pub mod picture;
 mod report;
 pub mod text;
 pub mod vantage;

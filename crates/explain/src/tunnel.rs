@@ -7,6 +7,7 @@
 
 mod file;
 pub mod live;
+mod picture;
 mod text;
 
 use std::io;
@@ -19,6 +20,7 @@ use menshen_explain_core::tunnel::verdict::Verdict;
 use serde::Serialize;
 
 pub use self::file::{Progress, from_capture};
+pub use self::picture::svg;
 pub use self::text::text;
 
 /// What is told.

@@ -114,7 +114,7 @@ pub fn look(ask: &Ask, sockets: Sockets, say: &mut dyn FnMut(&str)) -> Result<Lo
         thread::spawn(move || tls::sstp(&host, address, port))
     });
     let mut report = Report::default();
-    let mut capture = Vec::new();
+    let mut capture = ear::FILE_HEADER.to_vec();
     if !all_v4.is_empty() {
         match rights(sockets)? {
             Err(why) => {
@@ -140,7 +140,8 @@ pub fn look(ask: &Ask, sockets: Sockets, say: &mut dyn FnMut(&str)) -> Result<Lo
     live.took_ms = millis(begin.elapsed());
     let verdict: Verdict = verdict(&live, &report);
     let findings = notes(&live, &report);
-    let told = Told { report, findings, verdict: Some(verdict), live: Some(live) };
+    let mut told = Told { report, findings, verdict: Some(verdict), live: Some(live) };
+    told.report.good = told.is_good();
     Ok(Look { told, capture })
 }
 
@@ -168,14 +169,15 @@ fn pptp(
     say: &mut dyn FnMut(&str),
 ) -> Result<(Report, Vec<u8>), LiveError> {
     let local = |step| move |source| LiveError::Local { step, source };
-    let Some(first) = servers.first().copied() else { return Ok(Default::default()) };
+    let empty = || (Report::default(), ear::FILE_HEADER.to_vec());
+    let Some(first) = servers.first().copied() else { return Ok(empty()) };
     let Ok(own) = source_of(first) else {
         for address in &mut live.addresses {
             if address.address.is_ipv4() {
                 address.tcp = Tcp::Unreachable;
             }
         }
-        return Ok(Default::default());
+        return Ok(empty());
     };
     let device = ear::device(own, first).unwrap_or_default();
     let heard = ear.try_clone().map_err(local("hear packets"))?;

@@ -23,8 +23,10 @@ pub fn text(told: &Told, paint: Paint) -> String {
         for found in &told.findings {
             core::finding(found, &mut out);
         }
-        out.push_str("\nwhat passed on this host's interface:\n");
-        out.push_str(&core::text(&told.report));
+        if told.report.counts.packets > 0 {
+            out.push_str("\nwhat passed on this host's interface:\n");
+            out.push_str(&core::text(&told.report));
+        }
     } else {
         out = core::text(&told.report);
         for found in &told.findings {

@@ -15,9 +15,9 @@ use menshen_explain::certificate::Paint;
 use menshen_explain::connect::Target;
 use menshen_explain::rights::become_nobody;
 use menshen_explain::tunnel::live::{Ask, LiveError, Sockets, look};
-use menshen_explain::tunnel::{Told, TunnelError, from_capture, text};
+use menshen_explain::tunnel::{Told, TunnelError, from_capture, svg, text};
 
-use super::place::{place, write};
+use super::place::{one_to_stdout, place, put, write};
 use super::ticker::Ticker;
 use crate::{EXIT_CONFIG, EXIT_NO, EXIT_PERMANENT, EXIT_RETRY, out};
 
@@ -54,6 +54,9 @@ pub(crate) struct TunnelArguments {
     /// Tell of the calls in this capture, pcap or pcapng; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
+    /// Draw the way up and where it stops into FILE as SVG, or to standard output with `-`
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -73,11 +76,16 @@ pub(crate) fn run(arguments: &TunnelArguments) -> ExitCode {
 type Complaint = (String, u8);
 
 fn answer(arguments: &TunnelArguments) -> Result<(String, u8), Complaint> {
+    one_to_stdout(arguments.svg.as_deref(), None, arguments.json)?;
+    let svg_place = place(arguments.svg.as_deref())?;
     let told = match (&arguments.pcap, &arguments.host) {
         (None, Some(host)) => live(arguments, host)?,
         (path, _) => capture(path.as_deref().unwrap_or_else(|| Path::new("-")))?,
     };
     let code = if told.is_good() { 0 } else { EXIT_NO };
+    if let Some(picture) = put(svg_place.as_ref(), || svg(&told))? {
+        return Ok((picture, code));
+    }
     let shown = if arguments.json { told.json() } else { out::folded(&text(&told, paint())) };
     Ok((shown, code))
 }

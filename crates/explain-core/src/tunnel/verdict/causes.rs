@@ -91,6 +91,12 @@ input.",
         "Ask who runs the box that answered. SSTP goes over TCP 443, which is rarely rejected.",
     ),
     error(
+        "tunnel-unreachable",
+        "a router on the way cannot reach the server",
+        "The address is wrong, the host is down, or its network has no way there: ask who runs \
+the router that answered.",
+    ),
+    error(
         "tunnel-control-silent",
         "the server takes the connection on port 1723 and does not answer",
         "The program there hangs, or is no PPTP server. Look at it on the server.",
@@ -263,7 +269,7 @@ MS-MPPE-Send-Key and MS-MPPE-Recv-Key.",
         "Some servers and NATs let only some call ids through; menshen tries both kinds.",
     ),
     note("tunnel-behind-nat", "a NAT is in the way: this host's address is a private one", ""),
-    note("tunnel-mtu-fine", "full-size packets pass both ways", ""),
+    note("tunnel-mtu-fine", "packets as long as both ends take pass both ways", ""),
     warning(
         "tunnel-mtu-small",
         "small packets pass and large ones do not",

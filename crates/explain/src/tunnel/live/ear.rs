@@ -157,7 +157,7 @@ const ICMP: u8 = 1;
 /// `LINKTYPE_RAW`: packets begin with IP's header.
 const LINK_RAW: u16 = 101;
 /// Of pcap, with microseconds and packets as long as they are.
-const FILE_HEADER: [u8; 24] =
+pub(super) const FILE_HEADER: [u8; 24] =
     [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0];
 /// Octets of the capture that are kept; a probe has some ten thousand.
 const FILE_OCTETS_MAX: usize = 4 << 20;
