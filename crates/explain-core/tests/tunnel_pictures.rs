@@ -36,13 +36,13 @@ fn last(name: &str) -> (&'static str, Vec<Fate>) {
 
 #[test]
 fn each_ladder_stops_at_the_step_that_fails() {
-    use Fate::{Arrives, Doubt, Missing, Stops};
+    use Fate::{Arrives, Doubt, Missing, Refuses, Stops};
     const GRE: &str = "Tunnel packets (GRE)";
-    assert_eq!(last("closed.client"), ("Connection", vec![Arrives, Stops]));
+    assert_eq!(last("closed.client"), ("Connection", vec![Arrives, Refuses]));
     assert_eq!(last("filtered.client"), ("Connection", vec![Doubt, Missing]));
-    assert_eq!(last("http.client"), ("Greeting", vec![Arrives, Stops]));
+    assert_eq!(last("http.client"), ("Greeting", vec![Arrives, Refuses]));
     assert_eq!(last("mute.client"), ("Greeting", vec![Arrives, Missing]));
-    assert_eq!(last("callrefused.client"), ("Call", vec![Arrives, Stops]));
+    assert_eq!(last("callrefused.client"), ("Call", vec![Arrives, Refuses]));
     assert_eq!(last("mutecall.client"), ("Call", vec![Arrives, Missing]));
     assert_eq!(last("silent.client"), (GRE, vec![Doubt, Missing]));
     assert_eq!(last("silentout.client"), (GRE, vec![Stops, Arrives]));

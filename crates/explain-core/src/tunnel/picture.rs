@@ -70,7 +70,9 @@ pub enum Fate {
     Arrives,
     /// It was sent, and nothing shows whether it arrived.
     Doubt,
-    /// It was sent and did not arrive, or said no.
+    /// It arrived, and says no.
+    Refuses,
+    /// It was sent and did not arrive.
     Stops,
     /// It should have come and was never seen.
     Missing,

@@ -82,7 +82,7 @@ impl Scene {
 
     /// For those who do not see the picture.
     fn description(&self) -> String {
-        let mut text = format!("{}. {}", self.ending.claim, self.ending.hint);
+        let mut text = clean(&format!("{}. {}", self.ending.claim, self.ending.hint));
         for (number, call) in self.calls.iter().enumerate() {
             text += &format!(" Call {} from {} to {}:", number + 1, call.client, call.server);
             for rung in &call.rungs {
@@ -180,8 +180,12 @@ fn head(canvas: &mut Canvas, scene: &Scene, column: Column) -> i32 {
     }
     y += 10;
     let ending = &scene.ending;
-    y = canvas.marked(column, y, sign(ending.severity), Face::HEADING, &clean(&ending.claim));
-    y = canvas.paragraph(column.indented(25), y + 2, Face::BODY, &clean(&ending.hint)) + 4;
+    y = canvas.marked(column, y, sign(ending.severity), Face::HEADING, &words(&ending.claim));
+    if scene.calls.len() != 1 {
+        // Else it stands where it stops.
+        y = canvas.paragraph(column.indented(25), y + 2, Face::BODY, &words(&ending.hint));
+    }
+    y += 4;
     for fact in &scene.facts {
         y = canvas.paragraph(column.indented(25), y, Face::FAINT, fact);
     }
@@ -210,6 +214,11 @@ fn rest(canvas: &mut Canvas, scene: &Scene, column: Column, y: i32) -> i32 {
     }
     let text = format!("and {} more calls, told in the text", scene.more);
     canvas.paragraph(column, y + 10, Face::FAINT, &text)
+}
+
+/// A sentence without the marks around commands.
+fn words(text: &str) -> String {
+    clean(text).replace('`', "")
 }
 
 /// For whom this is new.

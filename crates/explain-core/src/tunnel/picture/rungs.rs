@@ -54,7 +54,7 @@ fn tcp(control: &Control) -> Rung {
     let refused = control.closed.is_some_and(|closed| closed.by == Side::Server && closed.reset);
     arrows.push(match (up, refused) {
         (true, _) => arrow(Side::Server, "connected".into(), Fate::Arrives),
-        (false, true) => arrow(Side::Server, "refused".into(), Fate::Stops),
+        (false, true) => arrow(Side::Server, "refused".into(), Fate::Refuses),
         (false, false) => arrow(Side::Server, "no answer".into(), Fate::Missing),
     });
     Rung {
@@ -76,14 +76,14 @@ fn greeting(control: &Control) -> Rung {
     match (&control.server, result, &control.foreign) {
         (Some(server), Some(result), _) if result != StartResult::OK => {
             let label = format!("refused{}: {result}", named(&server.vendor));
-            arrows.push(arrow(Side::Server, label, Fate::Stops));
+            arrows.push(arrow(Side::Server, label, Fate::Refuses));
         }
         (Some(server), ..) => {
             let label = format!("Start-Control-Connection-Reply{}", named(&server.vendor));
             arrows.push(arrow(Side::Server, label, Fate::Arrives));
         }
         (None, _, Some((Side::Server, octets))) => {
-            arrows.push(arrow(Side::Server, format!("not PPTP: {octets}"), Fate::Stops));
+            arrows.push(arrow(Side::Server, format!("not PPTP: {octets}"), Fate::Refuses));
         }
         (None, ..) if control.client.is_some() && !is_done => {
             arrows.push(arrow(Side::Server, "no answer".into(), Fate::Missing));
@@ -101,7 +101,7 @@ fn call(case: &Case<'_>, control: &Control) -> Rung {
             Some(CallResult::CONNECTED) => {
                 arrow(Side::Server, "Outgoing-Call-Reply: granted".into(), Fate::Arrives)
             }
-            Some(result) => arrow(Side::Server, format!("refused: {result}"), Fate::Stops),
+            Some(result) => arrow(Side::Server, format!("refused: {result}"), Fate::Refuses),
             None => arrow(Side::Server, "no answer".into(), Fate::Missing),
         });
     }
@@ -121,7 +121,7 @@ fn ppp(case: &Case<'_>) -> Vec<Rung> {
         told.map(|(from, own, other)| {
             let label = format!("{name}: {}", negotiation(own));
             let refuses = own.naks + own.rejects > 0 && own.acks == 0 && other.requests > 0;
-            arrow(from, label, if refuses { Fate::Stops } else { Fate::Arrives })
+            arrow(from, label, if refuses { Fate::Refuses } else { Fate::Arrives })
         })
         .collect::<Vec<_>>()
     };
@@ -144,7 +144,20 @@ fn ppp(case: &Case<'_>) -> Vec<Rung> {
     let data: Vec<Arrow> =
         [Side::Client, Side::Server].into_iter().filter_map(|side| gre::data(case, side)).collect();
     rungs.push(rung(4, data.len() == 2, data));
+    if let Some(failed) = rungs.iter_mut().find(|rung| !rung.is_done) {
+        failed.arrows.extend(ends(case));
+    }
     rungs
+}
+
+/// What each side said when it ended PPP, in the order it did.
+fn ends(case: &Case<'_>) -> Vec<Arrow> {
+    let said = |side: Side| Some((case.call.sent_by(side).ppp.terminated.as_ref()?, side));
+    let mut ends: Vec<_> = [Side::Client, Side::Server].into_iter().filter_map(said).collect();
+    ends.sort_by_key(|((at_us, _), _)| *at_us);
+    ends.retain(|((_, text), _)| !text.is_empty());
+    let arrows = ends.into_iter();
+    arrows.map(|((_, text), side)| arrow(side, format!("ends it: {text}"), Fate::Refuses)).collect()
 }
 
 fn auth(case: &Case<'_>) -> Vec<Arrow> {
@@ -161,17 +174,12 @@ fn auth(case: &Case<'_>) -> Vec<Arrow> {
         }
         if let Some(method) = &other.refused_auth {
             let label = format!("not in this way, but {method}");
-            arrows.push(arrow(side.other(), label, Fate::Stops));
+            arrows.push(arrow(side.other(), label, Fate::Refuses));
         }
         if let Some(denied) = &ppp.denied {
-            arrows.push(arrow(side, format!("no: {denied}"), Fate::Stops));
+            arrows.push(arrow(side, format!("no: {denied}"), Fate::Refuses));
         } else if ppp.accepted_auth {
             arrows.push(arrow(side, "welcome".into(), Fate::Arrives));
-        }
-        if let Some((_, text)) = &ppp.terminated
-            && !text.is_empty()
-        {
-            arrows.push(arrow(side, format!("ends it: {text}"), Fate::Stops));
         }
     }
     arrows

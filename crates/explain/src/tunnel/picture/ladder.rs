@@ -4,6 +4,7 @@ use menshen_base::Severity;
 use menshen_explain_core::tunnel::Side;
 use menshen_explain_core::tunnel::picture::{Arrow, Ending, Fate, Ladder, Rung};
 
+use super::words;
 use crate::picture::{Anchor, Canvas, Column, Face, Sign, clean, short};
 
 /// Draws it from `y` on; gives where it ends.
@@ -117,12 +118,13 @@ impl Lanes {
         let (class, end) = match arrow.fate {
             Fate::Arrives => ("arrives", to),
             Fate::Doubt => ("doubt", to),
+            Fate::Refuses => ("stops", to),
             Fate::Stops => ("stops", middle),
             Fate::Missing => ("missing", to),
         };
         let dashes = match arrow.fate {
             Fate::Doubt | Fate::Missing => " stroke-dasharray=\"7 6\"",
-            Fate::Arrives | Fate::Stops => "",
+            Fate::Arrives | Fate::Refuses | Fate::Stops => "",
         };
         let shaft = end - 11 * step;
         canvas.shape(&format!("<path class=\"shaft {class}\" d=\"M{from} {y}H{shaft}\"{dashes}/>"));
@@ -133,7 +135,7 @@ impl Lanes {
             ));
         }
         let (id, class, at) = match arrow.fate {
-            Fate::Arrives => return,
+            Fate::Arrives | Fate::Refuses => return,
             Fate::Doubt => ("unknown", "odd", middle),
             Fate::Stops => ("bad", "bad", middle + 14 * step),
             Fate::Missing => ("bad", "bad", middle),
@@ -145,32 +147,32 @@ impl Lanes {
     /// A box across both lanes.
     fn ending(self, canvas: &mut Canvas, ending: &Ending, stops: bool, y: i32) -> i32 {
         let (top, place) = (y + 8, self.column);
-        let words = Column { x: place.x + 18, width: place.width - 34 };
+        let text = Column { x: place.x + 18, width: place.width - 34 };
         let title = match (ending.severity, stops) {
             (Severity::Error, true) => format!("It stops here. {}", ending.claim),
             _ => ending.claim.clone(),
         };
         let mut y =
-            canvas.marked(words, top + 11, sign(ending.severity), Face::STRONG, &clean(&title));
-        let words = words.indented(23);
+            canvas.marked(text, top + 11, sign(ending.severity), Face::STRONG, &words(&title));
+        let text = text.indented(23);
         if !ending.open.is_empty() {
-            y = canvas.paragraph(words, y + 5, Face::LABEL, "From here this looks the same:");
+            y = canvas.paragraph(text, y + 5, Face::LABEL, "From here this looks the same:");
             for open in &ending.open {
                 canvas.shape(&format!(
                     "<circle class=\"dot\" cx=\"{}\" cy=\"{}\" r=\"2.5\"/>",
-                    words.x + 4,
+                    text.x + 4,
                     y + 11
                 ));
-                y = canvas.paragraph(words.indented(13), y + 1, Face::BODY, &clean(open));
+                y = canvas.paragraph(text.indented(13), y + 1, Face::BODY, &words(open));
             }
         }
         if let Some(settle) = ending.settle {
-            y = canvas.paragraph(words, y + 5, Face::LABEL, "What tells them apart:");
-            y = canvas.paragraph(words, y + 1, Face::BODY, &clean(settle));
+            y = canvas.paragraph(text, y + 5, Face::LABEL, "What tells them apart:");
+            y = canvas.paragraph(text, y + 1, Face::BODY, &words(settle));
         }
         if !ending.hint.is_empty() {
-            y = canvas.paragraph(words, y + 5, Face::LABEL, "What to do:");
-            y = canvas.paragraph(words, y + 1, Face::BODY, &clean(&ending.hint));
+            y = canvas.paragraph(text, y + 5, Face::LABEL, "What to do:");
+            y = canvas.paragraph(text, y + 1, Face::BODY, &words(&ending.hint));
         }
         let bottom = y + 12;
         let class = match ending.severity {
