@@ -14,8 +14,8 @@ use std::io;
 
 use menshen_base::{Finding, Severity};
 use menshen_explain_core::capture::CaptureError;
-use menshen_explain_core::tunnel::live::Live;
 pub use menshen_explain_core::tunnel::Report;
+use menshen_explain_core::tunnel::live::Live;
 use menshen_explain_core::tunnel::verdict::Verdict;
 use serde::Serialize;
 

@@ -66,7 +66,10 @@ fn what_ppp_refused_is_told_from_a_capture() {
     assert_eq!(code, 1);
     assert_eq!(codes, expected.map(|code| format!("tunnel-{code}")));
     let host = captures("host").display().to_string();
-    assert_eq!(verdicts(&["--pcap", &host], b"").1, ["tunnel-no-common-auth", "tunnel-mppe-no-key"]);
+    assert_eq!(
+        verdicts(&["--pcap", &host], b"").1,
+        ["tunnel-no-common-auth", "tunnel-mppe-no-key"]
+    );
 }
 
 #[test]

@@ -95,8 +95,7 @@ impl Way {
     }
 
     fn serve(&mut self, pptpd: &Path) {
-        let standin =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../tunnel/tests/peers/ppp/standin.py");
+        let standin = concat!(env!("CARGO_MANIFEST_DIR"), "/../tunnel/tests/peers/ppp/standin.py");
         std::fs::write(self.path("options"), "").unwrap();
         let lines = [
             format!("ppp {standin}"),
@@ -134,18 +133,21 @@ impl Way {
         let look = ["explain", "tunnel", "10.77.0.2", "--json", "--save", &own];
         let (code, live) =
             answer(&self.client.command(env!("CARGO_BIN_EXE_menshen"), &look).output().unwrap());
-        let mut files = vec![own];
+        let mut captures = vec![capture(&own).1];
         if let Some(tcpdump) = tcpdump {
+            let packets = |capture: &Value| capture["counts"]["packets"].as_u64().unwrap();
+            // What it has not written yet is lost when it ends.
+            wait_for("tcpdump", || packets(&capture(&beside).1) >= packets(&captures[0]));
             drop(tcpdump);
-            files.push(beside);
+            captures.push(capture(&beside).1);
         }
-        let captures = files.iter().map(|file| capture(file).1).collect();
         Said { code, live, captures }
     }
 
     fn dump(&self, program: &Path, file: &str) -> Ended {
         let what = "ip proto 47 or tcp port 1723 or icmp";
-        let options = ["-i", "c0", "-s", "0", "-U", "-Z", "root", "-w", file, what];
+        let options = ["-i", "c0", "-s", "0", "--immediate-mode", "-U", "-Z", "root", "-w", file];
+        let options = [&options[..], &[what]].concat();
         let mut command = self.client.command(&program.display().to_string(), &options);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

@@ -88,16 +88,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "explain",
         // `tunnel-core` for the live probe, which speaks PPTP and SSTP as far as it must.
-        &[
-            "base",
-            "explain-core",
-            "guard-core",
-            "tunnel-core",
-            "process",
-            "sys",
-            "config",
-            "tls",
-        ],
+        &["base", "explain-core", "guard-core", "tunnel-core", "process", "sys", "config", "tls"],
     ),
     (
         "menshen",

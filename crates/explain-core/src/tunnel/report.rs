@@ -73,7 +73,8 @@ fn twins(mut calls: Vec<CallReport>) -> Vec<CallReport> {
         let id = call.call.client_id.unwrap_or(0);
         let unheard = UNHEARD.contains(&call.verdict.finding.code) && !call.verdict.open.is_empty();
         if id != 0 && unheard && passed.contains(&ends(&call.call)) {
-            let mut finding = finding("tunnel-nat-without-helper", call.verdict.finding.subject.clone());
+            let mut finding =
+                finding("tunnel-nat-without-helper", call.verdict.finding.subject.clone());
             finding.evidence.clone_from(&call.verdict.finding.evidence);
             let finding = finding.evidence("call id 0", "another call", "answers come back");
             let finding = finding.evidence(format!("call id {id}"), "this call", "none does");

@@ -193,10 +193,11 @@ fn pptp(
     if taken.is_some() {
         gre::aim(gre, own, server).map_err(local("aim the socket for GRE"))?;
     }
+    let mut before = None;
     for id in [0, random_id()] {
-        if taken.is_none() && !live.attempts.is_empty() {
+        if let Some(ended) = before {
             let left = WITHIN.saturating_sub(begin.elapsed());
-            if !is_worth_another(live, &ear) || left < ANOTHER_TAKES {
+            if !is_worth_another(ended, live, &ear) || left < ANOTHER_TAKES {
                 break;
             }
             taken = tcp::connect(&[server], PORT, ANOTHER_TCP_WITHIN, Some(&mut ear)).1;
@@ -206,9 +207,7 @@ fn pptp(
         let (facts, ended) = attempt(&mut ground, tcp, id);
         ports.push(facts.port);
         live.attempts.push(facts);
-        if ended == Ended::NoCall {
-            break;
-        }
+        before = Some(ended);
     }
     ear.hear();
     let (mut facts, capture) = ear.finish();
@@ -228,10 +227,15 @@ fn tcp_facts(outcomes: Vec<tcp::Outcome>, live: &mut Live) {
     }
 }
 
-/// Whether another call id may tell more: not where a filter has said no, or we may not send.
-fn is_worth_another(live: &Live, ear: &Ear) -> bool {
+/// Whether another call id may tell more: not where there was no call, a filter has said no, or we
+/// may not send.
+fn is_worth_another(ended: Ended, live: &Live, ear: &Ear) -> bool {
     let forbidden = |attempt: &Attempt| attempt.forbidden.is_some();
-    !live.attempts.iter().any(forbidden) && ear.counts().icmp < ICMP_ENOUGH
+    match ended {
+        Ended::NoCall => false,
+        Ended::Refused | Ended::Up => true,
+        Ended::Unheard => !live.attempts.iter().any(forbidden) && ear.counts().icmp == 0,
+    }
 }
 
 fn addresses(target: &Target) -> Result<Vec<IpAddr>, LiveError> {
@@ -316,7 +320,5 @@ const ANOTHER_TCP_WITHIN: Duration = Duration::from_millis(1200);
 const ANOTHER_TAKES: Duration = Duration::from_secs(4);
 /// Of one name.
 const ADDRESSES_MAX: usize = 4;
-/// Errors about our GRE after which another call id tells nothing new.
-const ICMP_ENOUGH: u64 = 3;
 /// Of Ethernet.
 const MTU_USUAL: u16 = 1500;

@@ -104,7 +104,8 @@ fn overruled<'a>(
 ) -> Option<&'a menshen_explain_core::tunnel::verdict::Verdict> {
     verdict.filter(|verdict| {
         let told = verdict.finding.code;
-        told != code && (told.starts_with("tunnel-own") || verdict.open.is_empty())
+        told != code
+            && (told.starts_with("tunnel-own") || verdict.open.is_empty())
             && verdict.finding.severity == Severity::Error
             && code != "tunnel-lcp-only"
     })

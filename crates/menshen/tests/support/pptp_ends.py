@@ -46,6 +46,8 @@ def banner(peer):
 
 
 def hold(address):
+    # Else the kernel refuses the server's GRE, which ends every call of this address there.
+    gre = socket.socket(socket.AF_INET, socket.SOCK_RAW, 47)
     peer = socket.create_connection((address, 1723))
     peer.sendall(greeting(1))
     read(peer, 156)
@@ -54,6 +56,7 @@ def hold(address):
     read(peer, 32)
     print("ready", flush=True)
     sys.stdin.read()
+    gre.close()
 
 
 def https(peer, context, counts):

@@ -61,7 +61,8 @@ pub fn steps(live: &Live, report: &Report) -> Vec<Step> {
     add("name", State::of(has_v4), format!("{} is {}", live.host, all.join(", ")));
     if let Some(route) = &live.route {
         let nat = if route.behind_nat { ", behind a NAT" } else { "" };
-        let by = if route.device.is_empty() { String::new() } else { format!(" by {}", route.device) };
+        let by =
+            if route.device.is_empty() { String::new() } else { format!(" by {}", route.device) };
         add("route", State::Well, format!("from {}{by} to {}{nat}", route.from, route.to));
     }
     for address in live.addresses.iter().filter(|one| one.tcp != Tcp::Untried) {
@@ -70,7 +71,11 @@ pub fn steps(live: &Live, report: &Report) -> Vec<Step> {
             Tcp::Unawaited => State::Open,
             _ => State::Fails,
         };
-        add("TCP 1723", state, format!("{} {}", address.address, tcp(address.tcp, address.after_ms)));
+        add(
+            "TCP 1723",
+            state,
+            format!("{} {}", address.address, tcp(address.tcp, address.after_ms)),
+        );
     }
     if let Some(why) = &live.no_right {
         add("right", State::Fails, format!("GRE may not be sent: {why}"));
@@ -90,13 +95,18 @@ pub fn steps(live: &Live, report: &Report) -> Vec<Step> {
     if let Some(attempt) = live.attempts.iter().find(|one| !one.echoes_sent.is_empty()) {
         let most = |all: &[u16]| all.iter().copied().max();
         let (sent, came) = (most(&attempt.echoes_sent), most(&attempt.echoes_answered));
-        add("MTU", State::of(sent == came), match came {
-            Some(came) => format!("packets of {came} octets pass both ways"),
-            None => "no echo came back".to_string(),
-        });
+        add(
+            "MTU",
+            State::of(sent == came),
+            match came {
+                Some(came) => format!("packets of {came} octets pass both ways"),
+                None => "no echo came back".to_string(),
+            },
+        );
     }
     if let Some(far) = &live.far {
-        let words = format!("a menshen there saw {} GRE packets of ours, sent {}", far.seen, far.sent);
+        let words =
+            format!("a menshen there saw {} GRE packets of ours, sent {}", far.seen, far.sent);
         add("far end", State::Well, words);
     }
     if let Some(sstp) = &live.sstp {
@@ -145,7 +155,11 @@ fn granted(call: &Call, attempt: &Attempt, add: &mut impl FnMut(&'static str, St
     };
     match (control.call_result, call.server_id) {
         (Some((1, ..)), Some(server)) => {
-            add("call", State::Well, format!("granted: ours is {}, the server's {server}", attempt.id));
+            add(
+                "call",
+                State::Well,
+                format!("granted: ours is {}, the server's {server}", attempt.id),
+            );
         }
         (Some((result, error, cause)), _) => {
             let words = format!("refused: result {result}, error {error}, cause {cause}");

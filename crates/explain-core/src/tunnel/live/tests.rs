@@ -6,8 +6,7 @@ use super::*;
 use crate::tunnel::capture::{Counts, Facts};
 
 fn live() -> Live {
-    let address =
-        Address { address: [192, 0, 2, 1].into(), tcp: Tcp::Connected, after_ms: 1 };
+    let address = Address { address: [192, 0, 2, 1].into(), tcp: Tcp::Connected, after_ms: 1 };
     Live { host: "vpn".into(), addresses: vec![address], ..Live::default() }
 }
 

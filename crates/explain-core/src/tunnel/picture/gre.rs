@@ -40,7 +40,7 @@ fn words(fate: Fate) -> &'static str {
     match fate {
         Fate::Arrives => ", heard",
         Fate::Doubt => ", nothing shows that they arrive",
-        Fate::Stops => ", stopped",
+        Fate::Stops | Fate::Refuses => ", stopped",
         Fate::Missing => " seen",
     }
 }

@@ -47,7 +47,8 @@ fn tcp(control: &Control) -> Rung {
     let up = control.syn_ack_us.is_some() || control.server.is_some() || !control.whole;
     let mut arrows = Vec::new();
     if control.syns > 0 {
-        let times = if control.syns > 1 { format!(", {} times", control.syns) } else { String::new() };
+        let times =
+            if control.syns > 1 { format!(", {} times", control.syns) } else { String::new() };
         let fate = if up || control.closed.is_some() { Fate::Arrives } else { Fate::Doubt };
         arrows.push(arrow(Side::Client, format!("connect to TCP port 1723{times}"), fate));
     }
@@ -106,7 +107,12 @@ fn call(case: &Case<'_>, control: &Control) -> Rung {
         });
     }
     let is_done = case.call.server_id.is_some();
-    Rung { name: "Call", plain: "The client asks for a tunnel, the server grants it.", is_done, arrows }
+    Rung {
+        name: "Call",
+        plain: "The client asks for a tunnel, the server grants it.",
+        is_done,
+        arrows,
+    }
 }
 
 fn ppp(case: &Case<'_>) -> Vec<Rung> {

@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use menshen_explain_core::tunnel::live::Attempt;
 use menshen_tunnel_core::pptp::CallId;
-use menshen_tunnel_core::pptp::call::{
-    CallUp, Control, Event, Limits, Role, Settings,
-};
+use menshen_tunnel_core::pptp::call::{CallUp, Control, Event, Limits, Role, Settings};
 use menshen_tunnel_core::pptp::control::{NoticeResult, StopReason, Text};
 use menshen_tunnel_core::time::Moment;
 use rustix::event::{PollFd, PollFlags};
@@ -83,7 +81,8 @@ impl Line {
     fn new(tcp: TcpStream) -> io::Result<Self> {
         tcp.set_nonblocking(true)?;
         tcp.set_nodelay(true)?;
-        let limits = Limits { establish: GREETING_WITHIN, answer: CALL_WITHIN, ..Limits::default() };
+        let limits =
+            Limits { establish: GREETING_WITHIN, answer: CALL_WITHIN, ..Limits::default() };
         let settings = Settings {
             role: Role::Client,
             host: Text::new(""),
@@ -130,13 +129,16 @@ impl Line {
         gre.decoy();
         let mut until = Instant::now() + GRE_WITHIN;
         let mut next = Instant::now();
-        let mut hung_up = false;
-        while Instant::now() < until {
-            if Instant::now() >= next && !lcp.is_open() {
+        let (mut hung_up, mut asked) = (false, 0);
+        // Time alone does not count: a machine that stood still has heard nothing meanwhile.
+        while Instant::now() < until || asked < ASKS_MIN && !hung_up {
+            if Instant::now() >= next && !lcp.is_open() && !hung_up {
                 next = Instant::now() + ASK_EVERY;
+                asked += 1;
                 gre.send(&lcp.ask());
             }
-            self.turn(ground.ear, Some(&gre), until.min(next.max(Instant::now() + STEP)));
+            let wake = if hung_up { until } else { next };
+            self.turn(ground.ear, Some(&gre), wake.max(Instant::now() + STEP));
             answer(&mut gre, &mut lcp);
             while self.control.next_event().is_some() {}
             if lcp.is_open() {
@@ -168,8 +170,9 @@ impl Line {
     ) {
         (ground.say)("measuring how long packets may be");
         let full = ground.mtu.saturating_sub(HEADERS).min(lcp.mru());
-        let mut sizes = vec![full];
-        sizes.extend(ECHO_SIZES.into_iter().filter(|size| *size < full));
+        let mut sizes: Vec<u16> = ECHO_SIZES.into_iter().filter(|size| *size < full).collect();
+        // The longest last: servers wait for what is lost before they look at what follows.
+        sizes.push(full);
         facts.echoes_max = Some(full + HEADERS);
         let _ = gre.whole();
         for size in &sizes {
@@ -252,6 +255,8 @@ pub(super) const GREETING_WITHIN: Duration = Duration::from_millis(2500);
 pub(super) const CALL_WITHIN: Duration = Duration::from_millis(2500);
 /// For LCP to come up. Rules want some requests over two seconds before they call it silence.
 pub(super) const GRE_WITHIN: Duration = Duration::from_millis(2600);
+/// Requests of LCP, each with time for its answer.
+const ASKS_MIN: u32 = 4;
 /// Between requests of LCP.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// For echoes of several lengths.
@@ -269,4 +274,4 @@ const WINDOW: u16 = 64;
 /// IPv4's header, GRE's with both numbers, and the head of a frame.
 const HEADERS: u16 = 20 + 16 + 4;
 /// Octets of packets of LCP, beside the longest that can pass.
-const ECHO_SIZES: [u16; 5] = [1400, 1360, 1300, 1200, 500];
+const ECHO_SIZES: [u16; 5] = [500, 1200, 1300, 1360, 1400];

@@ -98,7 +98,8 @@ impl Ear {
             Some(Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?))
         };
         let (Some(from), Some(to)) = (address(12), address(16)) else { return false };
-        let pair = |one: Ipv4Addr, other: Ipv4Addr| one == self.own && self.servers.contains(&other);
+        let pair =
+            |one: Ipv4Addr, other: Ipv4Addr| one == self.own && self.servers.contains(&other);
         pair(from, to) || pair(to, from) || to == self.own && packet.get(9) == Some(&ICMP)
     }
 }

@@ -101,8 +101,7 @@ type Tls = StreamOwned<ClientConnection, Line>;
 
 fn open(host: &Host, address: IpAddr, port: u16) -> Result<(Tls, Arc<Doubt>), String> {
     let to = |host: Host| Target { host, port, starttls: None, path: None };
-    let timeouts =
-        Timeouts { resolve: TALK_WITHIN, connect: CONNECT_WITHIN, talk: TALK_WITHIN };
+    let timeouts = Timeouts { resolve: TALK_WITHIN, connect: CONNECT_WITHIN, talk: TALK_WITHIN };
     let instead = Some(to(Host::Address(address)));
     let dial = Dial { target: to(host.clone()), instead, timeouts };
     let connected = connect(&dial).map_err(|error| match error {
@@ -113,7 +112,9 @@ fn open(host: &Host, address: IpAddr, port: u16) -> Result<(Tls, Arc<Doubt>), St
         error => error.to_string(),
     })?;
     let name = match host {
-        Host::Name(name) => ServerName::try_from(name.clone()).map_err(|error| error.to_string())?,
+        Host::Name(name) => {
+            ServerName::try_from(name.clone()).map_err(|error| error.to_string())?
+        }
         Host::Address(address) => ServerName::from(*address),
     };
     let doubt = Arc::new(Doubt::new());
@@ -221,11 +222,9 @@ impl Doubt {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let built = WebPkiServerVerifier::builder_with_provider(
-            Arc::new(roots),
-            Arc::clone(&provider),
-        )
-        .build();
+        let built =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build();
         Self { provider, roots: built.ok(), said: Mutex::default() }
     }
 
