@@ -307,7 +307,6 @@ fn a_nat_without_helper_is_named_though_call_zero_passes_it() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 fn a_nat_with_helper_is_well() {
     let Some(way) = Way::new() else { return };
     let mut nft = way.router.command("nft", &["-f", "-"]);

@@ -112,8 +112,6 @@ pub struct Attempt {
 /// What the server counted of GRE from and to this address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Far {
-    /// Our address, as the server sees it.
-    pub address: Option<IpAddr>,
     /// GRE of ours that arrived there.
     pub seen: u64,
     /// GRE that it sent to us.
@@ -243,9 +241,13 @@ fn packets(count: u64) -> String {
     }
 }
 
-/// TCP did not even leave.
+/// TCP did not even leave; or it was not heard on its way.
 fn no_tcp(live: &Live) -> Verdict {
     let has = |tcp: Tcp| live.addresses.iter().find(|address| address.tcp == tcp);
+    if has(Tcp::Connected).is_some() {
+        let verdict = plain("tunnel-undecided", live);
+        return verdict.with("packets of the call", "this host's interfaces", "none was heard");
+    }
     let (code, seen) = match (has(Tcp::Unreachable), has(Tcp::Forbidden), has(Tcp::Refused)) {
         (Some(_), ..) => ("tunnel-no-route", "no way to the server"),
         (_, Some(_), _) => ("tunnel-own-firewall-tcp", "connecting is not permitted"),

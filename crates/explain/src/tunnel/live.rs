@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use menshen_explain_core::tunnel::CallReport;
 use menshen_explain_core::tunnel::live::{Address, Attempt, Live, Route, Tcp, notes, verdict};
 use menshen_explain_core::tunnel::verdict::Verdict;
 use menshen_tunnel_core::pptp::PORT;
@@ -130,7 +131,8 @@ pub fn look(ask: &Ask, sockets: Sockets, say: &mut dyn FnMut(&str)) -> Result<Lo
     let open = !verdict(&live, &report).open.is_empty();
     if let (true, Some(address)) = (open, asked) {
         say("asking the server over HTTPS what it counted");
-        let ids: Vec<u16> = report.calls.iter().filter_map(|call| call.call.server_id).collect();
+        let ids = |call: &CallReport| Some((call.call.client_id?, call.call.server_id?));
+        let ids: Vec<tls::Ids> = report.calls.iter().filter_map(ids).collect();
         live.far = tls::far(&ask.target.host, address, ask.https_port, &ids);
     }
     if let Some(sstp) = sstp {
@@ -191,6 +193,9 @@ fn pptp(
     live.route = Some(route(own, server, name));
     let mtu = taken.as_ref().and_then(|_| mtu(own, server)).unwrap_or(MTU_USUAL);
     if taken.is_some() {
+        if ear.counts().control == 0 {
+            ear.widen();
+        }
         gre::aim(gre, own, server).map_err(local("aim the socket for GRE"))?;
     }
     let mut before = None;

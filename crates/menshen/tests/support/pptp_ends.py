@@ -102,8 +102,9 @@ def main():
     if what == "https":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(rest[0], rest[1])
-        calls = [{"id": n * 128, "seen": int(rest[2]), "sent": int(rest[3])} for n in range(8)]
-        counts = {"address": "192.168.77.2", "calls": calls}
+        seen, sent = int(rest[2]), int(rest[3])
+        calls = [{"call": n * 128, "peer": None, "seen": seen, "sent": sent} for n in range(8)]
+        counts = {"calls": calls}
         return serve(address, 443, lambda peer: https(peer, context, counts))
     ways = {"refuse": refuse, "mute": lambda peer: peer.recv(999) and peer.recv(999), "banner": banner}
     serve(address, 1723, ways[what])

@@ -79,6 +79,7 @@ fn tcp_that_never_left_is_this_hosts_own_doing() {
     assert_eq!(with(Tcp::Unreachable), "tunnel-no-route");
     assert_eq!(with(Tcp::Forbidden), "tunnel-own-firewall-tcp");
     assert_eq!(with(Tcp::Silent), "tunnel-own-firewall-tcp");
+    assert_eq!(with(Tcp::Connected), "tunnel-undecided");
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn the_far_ends_counts_settle_the_direction_and_nothing_else() {
         (5, 0, "tunnel-server-sends-no-gre"),
         (5, 3, "tunnel-gre-lost-back"),
     ] {
-        let far = Some(Far { address: None, seen, sent });
+        let far = Some(Far { seen, sent });
         let settled = verdict(&Live { far, ..live() }, &unheard());
         assert_eq!((settled.finding.code, settled.open.len()), (code, 0));
         assert!(settled.settle.is_none() && settled.finding.evidence.len() > 2);

@@ -49,7 +49,7 @@ impl Ear {
         let mut buffer = vec![0; PACKET_OCTETS_MAX];
         // What came before the filter was there.
         while let Ok(1..) = (&socket).read(&mut buffer) {}
-        socket.attach_filter(&filter(device))?;
+        socket.attach_filter(&filter(Some(device)))?;
         let (finder, file) = (Finder::new(), FILE_HEADER.to_vec());
         Ok(Self { socket, finder, servers, own, file, buffer, gre_seen: 0 })
     }
@@ -79,6 +79,11 @@ impl Ear {
                 self.file.extend_from_slice(packet);
             }
         }
+    }
+
+    /// Hears every interface from now on: packets do not pass the one that was thought.
+    pub(super) fn widen(&self) {
+        let _ = self.socket.attach_filter(&filter(None));
     }
 
     /// What was counted so far.
@@ -123,15 +128,16 @@ pub(super) fn device(own: Ipv4Addr, server: Ipv4Addr) -> Option<u32> {
     of(own)
 }
 
-/// Passes IPv4 of one interface: GRE, ICMP, TCP of port 1723, and fragments of TCP. What passes the
+/// Passes IPv4 of one interface, or of all: GRE, ICMP, TCP of port 1723, and fragments of TCP. What passes the
 /// loopback device is there twice, and taken once.
-fn filter(device: u32) -> [SockFilter; 20] {
+fn filter(device: Option<u32>) -> [SockFilter; 20] {
+    let otherwise = if device.is_some() { 15 } else { 0 };
     let jump = |when, then, otherwise, value| SockFilter::new(when, then, otherwise, value);
     [
         SockFilter::new(LOAD_WORD, 0, 0, ANCILLARY + ANCILLARY_PROTOCOL),
         jump(JUMP_IF_EQUAL, 0, 17, 0x0800),
         SockFilter::new(LOAD_WORD, 0, 0, ANCILLARY + ANCILLARY_DEVICE),
-        jump(JUMP_IF_EQUAL, 0, 15, device),
+        jump(JUMP_IF_EQUAL, 0, otherwise, device.unwrap_or_default()),
         jump(JUMP_IF_EQUAL, 0, 2, LOOPBACK_DEVICE),
         SockFilter::new(LOAD_WORD, 0, 0, ANCILLARY + ANCILLARY_DIRECTION),
         jump(JUMP_IF_EQUAL, 12, 0, OUTGOING),

@@ -5,34 +5,28 @@
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use menshen_explain_core::tunnel::live::{Far, Sstp};
+use menshen_tls::{Trust, client_config};
 use menshen_tunnel_core::sstp::http::{self, Response};
 use menshen_tunnel_core::sstp::{Invalid, Message, Packet, Status, Stream};
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-    StreamOwned,
-};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, Error, StreamOwned};
 use serde::Deserialize;
 
 use crate::certificate::shown;
-use crate::connect::{Dial, Host, Line, Target, Timeouts, connect};
+use crate::connect::{ConnectError, Dial, Host, Line, Target, Timeouts, connect};
 
 /// Asks for an SSTP call and gives it up politely.
 pub(super) fn sstp(host: &Host, address: IpAddr, port: u16) -> Sstp {
     let no = |words: String| Sstp { answers: false, words, untrusted: None };
-    let (mut stream, doubt) = match open(host, address, port) {
+    let (mut stream, untrusted) = match open(host, address, port) {
         Ok(opened) => opened,
         Err(why) => return no(why),
     };
     let asked = ask_sstp(&mut stream, host, port);
-    let untrusted = doubt.taken();
     stream.conn.send_close_notify();
     let _ = stream.flush();
     match asked {
@@ -41,8 +35,11 @@ pub(super) fn sstp(host: &Host, address: IpAddr, port: u16) -> Sstp {
     }
 }
 
+/// Numbers of a call: ours, the server's.
+pub(super) type Ids = (u16, u16);
+
 /// Asks a menshen there for its counts of GRE from and to this address; `None`: there is none.
-pub(super) fn far(host: &Host, address: IpAddr, port: u16, ids: &[u16]) -> Option<Far> {
+pub(super) fn far(host: &Host, address: IpAddr, port: u16, ids: &[Ids]) -> Option<Far> {
     let (mut stream, _) = open(host, address, port).ok()?;
     let name = http_host(host, port);
     let request = format!(
@@ -64,7 +61,7 @@ pub(super) fn far(host: &Host, address: IpAddr, port: u16, ids: &[u16]) -> Optio
 }
 
 /// Reads the answer: a head with status 200, then one object.
-fn counts(came: &[u8], ids: &[u16]) -> Option<Far> {
+fn counts(came: &[u8], ids: &[Ids]) -> Option<Far> {
     let came = String::from_utf8_lossy(came);
     let (head, body) = came.split_once("\r\n\r\n")?;
     if !head.starts_with("HTTP/1.1 200") {
@@ -73,16 +70,19 @@ fn counts(came: &[u8], ids: &[u16]) -> Option<Far> {
     // The body may come in chunks: the object is what is between the outer braces.
     let (from, to) = (body.find('{')?, body.rfind('}')?);
     let told: Counts = serde_json::from_str(body.get(from..=to)?).ok()?;
-    let calls = || told.calls.iter().filter(|call| ids.contains(&call.id));
-    let sum = |of: fn(&Count) -> u64| calls().map(of).fold(0, u64::saturating_add);
-    let (seen, sent) = (sum(|call| call.seen), sum(|call| call.sent));
-    Some(Far { address: told.address, seen, sent })
+    // Numbers are used again: what is older is of another probe.
+    let ours = |count: &&Count| {
+        let is = |(own, server)| count.call == server && count.peer.is_none_or(|peer| peer == own);
+        count.seconds_ago <= AGE_SECONDS_MAX && ids.iter().copied().any(is)
+    };
+    let sum =
+        |of: fn(&Count) -> u64| told.calls.iter().filter(ours).map(of).fold(0, u64::saturating_add);
+    Some(Far { seen: sum(|count| count.seen), sent: sum(|count| count.sent) })
 }
 
 /// What `GET /.menshen/tunnel/gre` answers.
 #[derive(Debug, Deserialize)]
 struct Counts {
-    address: Option<IpAddr>,
     #[serde(default)]
     calls: Vec<Count>,
 }
@@ -90,26 +90,52 @@ struct Counts {
 #[derive(Debug, Deserialize)]
 struct Count {
     /// The server's number of the call.
-    id: u16,
+    call: u16,
+    /// Ours; none: the packets were for no call, or for one that had ended.
+    #[serde(default)]
+    peer: Option<u16>,
     #[serde(default)]
     seen: u64,
     #[serde(default)]
     sent: u64,
+    #[serde(default)]
+    seconds_ago: u64,
 }
 
 type Tls = StreamOwned<ClientConnection, Line>;
 
-fn open(host: &Host, address: IpAddr, port: u16) -> Result<(Tls, Arc<Doubt>), String> {
+/// A connection that the system's roots trust; else one that they do not, and why.
+fn open(host: &Host, address: IpAddr, port: u16) -> Result<(Tls, Option<String>), String> {
+    match shake(host, address, port, Trust::System)? {
+        Ok(stream) => Ok((stream, None)),
+        Err(why) => match shake(host, address, port, Trust::Nothing)? {
+            Ok(stream) => Ok((stream, Some(why))),
+            Err(why) => Err(why),
+        },
+    }
+}
+
+/// A handshake. The inner error: the certificate is not trusted.
+fn shake(
+    host: &Host,
+    address: IpAddr,
+    port: u16,
+    trust: Trust<'_>,
+) -> Result<Result<Tls, String>, String> {
+    let config = match client_config(trust) {
+        Ok(config) => config,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
     let to = |host: Host| Target { host, port, starttls: None, path: None };
     let timeouts = Timeouts { resolve: TALK_WITHIN, connect: CONNECT_WITHIN, talk: TALK_WITHIN };
     let instead = Some(to(Host::Address(address)));
     let dial = Dial { target: to(host.clone()), instead, timeouts };
     let connected = connect(&dial).map_err(|error| match error {
-        crate::connect::ConnectError::Unreachable { tried, .. } => {
+        ConnectError::Unreachable { tried, .. } => {
             let why = tried.into_iter().map(|(_, why)| why).next().unwrap_or_default();
             format!("TCP port {port}: {why}")
         }
-        error => error.to_string(),
+        error @ ConnectError::Unresolved { .. } => error.to_string(),
     })?;
     let name = match host {
         Host::Name(name) => {
@@ -117,20 +143,15 @@ fn open(host: &Host, address: IpAddr, port: u16) -> Result<(Tls, Arc<Doubt>), St
         }
         Host::Address(address) => ServerName::from(*address),
     };
-    let doubt = Arc::new(Doubt::new());
-    let failed = |error: Error| format!("TLS: {error}");
-    let config = ClientConfig::builder_with_provider(Arc::clone(&doubt.provider))
-        .with_safe_default_protocol_versions()
-        .map_err(failed)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&doubt) as Arc<dyn ServerCertVerifier>)
-        .with_no_client_auth();
-    let connection = ClientConnection::new(Arc::new(config), name).map_err(failed)?;
+    let connection =
+        ClientConnection::new(Arc::new(config), name).map_err(|error| format!("TLS: {error}"))?;
     let mut stream = StreamOwned::new(connection, connected.line);
-    match stream.conn.complete_io(&mut stream.sock) {
-        Ok(_) => Ok((stream, doubt)),
-        Err(error) => Err(format!("port {port} is open, and TLS fails: {}", words(&error))),
+    let Err(error) = stream.conn.complete_io(&mut stream.sock) else { return Ok(Ok(stream)) };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    if let Some(Error::InvalidCertificate(_)) = inner {
+        return Ok(Err(words(&error)));
     }
+    Err(format!("port {port} is open, and TLS fails: {}", words(&error)))
 }
 
 fn words(error: &io::Error) -> String {
@@ -209,75 +230,6 @@ fn http_host(host: &Host, port: u16) -> String {
     if port == HTTPS { host } else { format!("{host}:{port}") }
 }
 
-/// Takes every certificate, and keeps what the system's roots say of it.
-#[derive(Debug)]
-struct Doubt {
-    provider: Arc<CryptoProvider>,
-    roots: Option<Arc<WebPkiServerVerifier>>,
-    said: Mutex<Option<String>>,
-}
-
-impl Doubt {
-    fn new() -> Self {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let built =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-                .build();
-        Self { provider, roots: built.ok(), said: Mutex::default() }
-    }
-
-    fn taken(&self) -> Option<String> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl ServerCertVerifier for Doubt {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verdict = match &self.roots {
-            None => Some("this system has no roots".to_owned()),
-            Some(roots) => roots
-                .verify_server_cert(leaf, others, name, ocsp, now)
-                .err()
-                .map(|error| shown(&error.to_string())),
-        };
-        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let known = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, known)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let known = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, known)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 /// The port of HTTPS.
 pub(super) const HTTPS: u16 = 443;
 /// For TCP.
@@ -286,6 +238,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 const TALK_WITHIN: Duration = Duration::from_secs(4);
 /// Where a menshen tells what it counted.
 const COUNTS_PATH: &str = "/.menshen/tunnel/gre";
+/// A probe is over within this.
+const AGE_SECONDS_MAX: u64 = 20;
 const ANSWER_OCTETS_MAX: usize = 256 << 10;
 /// What the call carries.
 const PPP: u16 = 1;
@@ -298,13 +252,14 @@ mod tests {
     #[test]
     fn counts_of_our_calls_alone_are_summed_and_anything_else_is_none() {
         let answer = |body: &str| format!("HTTP/1.1 200 OK\r\nA: b\r\n\r\n{body}").into_bytes();
-        let body = r#"{"address":"192.0.2.9","calls":[{"id":1,"seen":4,"sent":2},
-            {"id":2,"seen":40,"sent":20},{"id":3,"seen":1}]}"#;
-        let far = counts(&answer(body), &[1, 3]).unwrap();
+        let body = r#"{"calls":[{"call":1,"peer":0,"seen":4,"sent":2,"seconds_ago":1},
+            {"call":2,"peer":7,"seen":40,"sent":20,"seconds_ago":0},
+            {"call":3,"peer":null,"seen":1,"sent":0,"seconds_ago":2},
+            {"call":2,"peer":7,"seen":400,"sent":200,"seconds_ago":300}]}"#;
+        let far = counts(&answer(body), &[(0, 1), (9, 3), (8, 2)]).unwrap();
         assert_eq!((far.seen, far.sent), (5, 2));
-        assert_eq!(far.address, Some([192, 0, 2, 9].into()));
         let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-        assert_eq!(counts(&answer(&chunked), &[2]).unwrap().seen, 40);
+        assert_eq!(counts(&answer(&chunked), &[(7, 2)]).unwrap().seen, 40);
         assert_eq!(counts(b"HTTP/1.1 404 Not Found\r\n\r\n{}", &[]), None);
         assert_eq!(counts(&answer("{"), &[]), None);
         assert_eq!(counts(&answer("}{"), &[]), None);
