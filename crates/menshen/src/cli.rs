@@ -51,7 +51,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cert(CertCommand),
     /// Say why something is as it is: out-of-memory nights, ports, silent and stopped programs,
-    /// certificates, handshakes, pages, tunnels, uploads to PHP, statements the cache does not answer
+    /// certificates, handshakes, pages, tunnels, uploads to PHP, statements the cache does not
+    /// answer
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     Guard(GuardArguments),

@@ -1,5 +1,5 @@
-//! `menshen explain tunnel HOST` on ways that are blocked in every manner: the verdict of the probe,
-//! of its own capture, and of tcpdump's beside it.
+//! `menshen explain tunnel HOST` on ways that are blocked in every manner: the verdict of the
+//! probe, of its own capture, and of tcpdump's beside it.
 //!
 //! Client, router and server are network namespaces of the test's own; the server is pptpd with a
 //! stand-in for pppd. What is missing (root, a program, the kernel's PPTP helper) is said.

@@ -128,8 +128,8 @@ pub(super) fn device(own: Ipv4Addr, server: Ipv4Addr) -> Option<u32> {
     of(own)
 }
 
-/// Passes IPv4 of one interface, or of all: GRE, ICMP, TCP of port 1723, and fragments of TCP. What passes the
-/// loopback device is there twice, and taken once.
+/// Passes IPv4 of one interface, or of all: GRE, ICMP, TCP of port 1723, and fragments of TCP. What
+/// passes the loopback device is there twice, and taken once.
 fn filter(device: Option<u32>) -> [SockFilter; 20] {
     let otherwise = if device.is_some() { 15 } else { 0 };
     let jump = |when, then, otherwise, value| SockFilter::new(when, then, otherwise, value);

@@ -181,7 +181,8 @@ impl Lanes {
             Severity::Error => "ill",
         };
         canvas.below(&format!(
-            "<rect class=\"box-{class}\" x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
+            "<rect class=\"box-{class}\" x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{}\" \
+             rx=\"6\"/>",
             place.x,
             place.width,
             bottom - top
