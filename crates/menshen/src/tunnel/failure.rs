@@ -4,7 +4,7 @@
 use std::io;
 
 use menshen_base::{Finding, Severity};
-use menshen_config::dial::{Address, Scheme};
+use menshen_config::dial::{Address, Mppe, Scheme};
 use menshen_explain_core::tunnel::verdict::causes;
 use menshen_tunnel::client::{Bearer, Class, Ended, Failure, Lost};
 use menshen_tunnel::pptp::{About, DialError, IcmpError};
@@ -14,8 +14,8 @@ use menshen_tunnel_core::pptp::call::{CallEnd, End};
 
 mod certificate;
 
-/// The finding.
-pub(super) fn finding(failure: &Failure, address: &Address) -> Finding {
+/// The finding. `mppe`: what was wanted.
+pub(super) fn finding(failure: &Failure, address: &Address, mppe: Mppe) -> Finding {
     let mut finding = match failure {
         Failure::Interface(error) => interface(error, address),
         Failure::Local { step, source } => {
@@ -34,8 +34,11 @@ pub(super) fn finding(failure: &Failure, address: &Address) -> Finding {
         Failure::Pptp(_, error) => dial(error, address),
         Failure::Sstp(server, error) => certificate::connect(error, *server, address),
         Failure::Ended(ended) => self::ended(ended, address),
-        Failure::Both { pptp, sstp } => return both(pptp, sstp, failure.class(), address),
+        Failure::Both { pptp, sstp } => return both((pptp, sstp), failure.class(), address, mppe),
     };
+    if finding.code == "tunnel-mppe-refused" && mppe == Mppe::Off {
+        finding.hint = "It is switched off here: leave --mppe off out.".to_owned();
+    }
     if address.scheme != Scheme::Pptp {
         // By SSTP it was or will be tried.
         finding.hint = finding.hint.replace(SSTP_INSTEAD, "");
@@ -50,14 +53,19 @@ pub(super) fn finding(failure: &Failure, address: &Address) -> Finding {
 }
 
 /// Of two failures the one that tells more, with the other as evidence.
-fn both(pptp: &Failure, sstp: &Failure, class: Class, address: &Address) -> Finding {
+fn both(
+    (pptp, sstp): (&Failure, &Failure),
+    class: Class,
+    address: &Address,
+    mppe: Mppe,
+) -> Finding {
     let (first, other, word) = match sstp.class() == class {
         true => (sstp, pptp, "by PPTP"),
         false => (pptp, sstp, "by SSTP"),
     };
-    let other = finding(other, address);
+    let other = finding(other, address, mppe);
     let value = format!("{} [{}]", other.claim, other.code);
-    finding(first, address).evidence("the other way", word, value)
+    finding(first, address, mppe).evidence("the other way", word, value)
 }
 
 const fn looks_further(class: Class) -> bool {
@@ -185,7 +193,7 @@ fn ended(ended: &Ended, address: &Address) -> Finding {
             )
         }
         Cause::PeerTerminated { meaning, text, .. } => terminated(*meaning, text, ended, address),
-        Cause::MppeMissing(missing) => mppe(*missing, address),
+        Cause::MppeMissing(missing) => without_mppe(*missing, address),
         Cause::CarrierLost => carrier(ended, address),
         cause => rest(cause, ended, address),
     }
@@ -235,7 +243,7 @@ fn terminated(meaning: Meaning, text: &[u8], ended: &Ended, address: &Address) -
     finding.evidence("its words", "LCP Terminate-Request", text.escape_ascii().to_string())
 }
 
-fn mppe(missing: MppeMissing, address: &Address) -> Finding {
+fn without_mppe(missing: MppeMissing, address: &Address) -> Finding {
     let (code, value) = match missing {
         MppeMissing::NoKeys => ("tunnel-mppe-no-key", "the proof gave no keys"),
         MppeMissing::PeerRefuses => ("tunnel-mppe-refused", "the server refuses MPPE"),
