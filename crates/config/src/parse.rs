@@ -22,6 +22,7 @@ pub(crate) mod syntax;
 pub(crate) mod template;
 pub(crate) mod text;
 pub(crate) mod tries;
+pub(crate) mod tunnel;
 
 #[cfg(test)]
 mod tests;

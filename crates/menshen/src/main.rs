@@ -15,6 +15,7 @@ mod serve;
 mod sql_worker;
 mod status;
 mod tunnel;
+mod tunnel_worker;
 mod watch;
 mod worker;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             ExplainCommand::Query(arguments) => explain::query::run(&arguments),
             ExplainCommand::Silence(arguments) => explain::silence::run(&arguments),
             ExplainCommand::Stopped(arguments) => explain::stopped::run(&arguments),
+            ExplainCommand::Tunnel(arguments) => explain::tunnel::run(&arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Sample => sample::run(),
         Command::Keeper => keeper::run(),
         Command::SqlWorker => sql_worker::run(),
+        Command::TunnelWorker => tunnel_worker::run(),
         Command::Watch => watch::run(),
         Command::Worker => worker::run(),
     }

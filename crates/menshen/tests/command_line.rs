@@ -45,6 +45,7 @@ fn help_is_as_agreed() {
         "explain query",
         "explain silence",
         "explain stopped",
+        "explain tunnel",
         "explain upload",
         "tunnel",
         "tunnel connect",

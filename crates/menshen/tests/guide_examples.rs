@@ -124,6 +124,15 @@ fn settings_of_the_sql_door_are_read_without_a_problem() {
 }
 
 #[test]
+fn settings_of_the_tunnel_door_are_read_without_a_problem() {
+    let blocks = blocks("tunnel.md", "toml");
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        assert_eq!(check(block.as_bytes(), "guide", Colour::Plain).report, "", "{block}");
+    }
+}
+
+#[test]
 fn tunnels_with_names_are_read_without_a_problem() {
     let blocks = blocks("tunnel-connect.md", "toml");
     assert_eq!(blocks.len(), 1);

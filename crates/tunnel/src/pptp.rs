@@ -18,12 +18,13 @@ use menshen_tunnel_core::pptp::control::Text;
 
 use crate::clock::Clock;
 pub use carrier::{Facts, PptpCarrier};
+pub(crate) use gre::{forget, widen};
 pub use icmp::{About, IcmpError};
 
 mod carrier;
 mod gre;
 mod icmp;
-mod line;
+pub(crate) mod line;
 
 /// What is dialled, and how.
 #[derive(Debug, Clone, Copy)]

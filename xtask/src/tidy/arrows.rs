@@ -77,7 +77,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sys", &["base"]),
     ("net", &["base", "sys"]),
     ("tls", &["base", "sys"]),
-    ("web", &["base", "web-core", "net", "sys", "config", "tls"]),
+    // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
+    ("web", &["base", "web-core", "tunnel-core", "net", "sys", "config", "tls"]),
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
     ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
     ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
@@ -85,7 +86,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("process", &["base", "guard-core", "sys"]),
     ("watch", &["base", "guard-core", "process", "sys", "config"]),
     ("run", &["base", "guard-core", "process", "sys"]),
-    ("explain", &["base", "explain-core", "guard-core", "process", "sys", "config", "tls"]),
+    (
+        "explain",
+        // `tunnel-core` for the live probe, which speaks PPTP and SSTP as far as it must.
+        &["base", "explain-core", "guard-core", "tunnel-core", "process", "sys", "config", "tls"],
+    ),
     (
         "menshen",
         &[
