@@ -69,6 +69,7 @@ async fn server() {
         pptp: Pptp { mppe, host, vendor },
         sstp_methods: Vec::new(),
         accounting: None,
+        leases: None,
     });
     let server = server.unwrap();
     let listeners =
