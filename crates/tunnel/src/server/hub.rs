@@ -16,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use menshen_sys::batch;
 use menshen_sys::lease::Leases;
@@ -90,6 +91,8 @@ pub(super) struct Mailbox {
     seen: Cell<u64>,
     sent: Cell<u64>,
     last: Cell<Moment>,
+    /// When a packet came last, or the call began.
+    heard: Cell<Moment>,
 }
 
 /// A packet of GRE in its buffer.
@@ -149,6 +152,20 @@ impl Hub {
         Ok(local)
     }
 
+    /// Whether a call of this address that lives is called `peer` by its client. Packets to both
+    /// would bear the same key from the same address: nobody could tell them apart, as happens when
+    /// two clients behind one NAT without a PPTP helper choose one number.
+    pub(super) fn is_in_use(&self, local: &Local, client: Ipv4Addr, peer: CallId) -> bool {
+        let now = self.clock.now();
+        let lives = |mailbox: &Rc<Mailbox>| now.since(mailbox.heard.get()) < SILENT;
+        let same = |mailbox: &&Rc<Mailbox>| {
+            mailbox.client == client
+                && mailbox.peer == peer
+                && mailbox.local.address == local.address
+        };
+        self.state.borrow().calls.values().filter(same).any(lives)
+    }
+
     /// A number and a place for a call that the client calls `peer`; `None`: there are too many.
     pub(super) fn open_call(
         &self,
@@ -171,6 +188,7 @@ impl Hub {
             seen: Cell::new(0),
             sent: Cell::new(0),
             last: Cell::new(self.clock.now()),
+            heard: Cell::new(self.clock.now()),
         });
         state.calls.insert((client, call), mailbox.clone());
         Some(mailbox)
@@ -412,6 +430,7 @@ impl Mailbox {
     fn put(&self, now: Moment, packet: Packet) -> Option<Packet> {
         self.seen.set(self.seen.get() + 1);
         self.last.set(now);
+        self.heard.set(now);
         let mut packets = self.packets.borrow_mut();
         if packets.len() >= QUEUE_MAX {
             return Some(packet);
@@ -471,6 +490,9 @@ const BUFFER_OCTETS: usize = 2048;
 const BUFFERS_MAX: usize = 8192;
 /// Buffers kept when nobody uses them: 512 KiB.
 const BUFFERS_KEPT: usize = 256;
+/// A call from which nothing came for so long may be a client's that has begun anew: questions
+/// whether it lives have gone unanswered.
+const SILENT: Duration = Duration::from_secs(30);
 /// Addresses of ours that may have control connections.
 const SOCKETS_MAX: usize = 256;
 /// Octets a socket may hold, if the kernel lets it.
