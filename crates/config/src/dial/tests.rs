@@ -105,6 +105,7 @@ fn values_of_options() {
     }
     let colons = "sha256:".to_owned() + &["aB"; 32].join(":");
     assert_eq!(fingerprint(&colons), Ok([0xab; 32]));
+    assert_eq!(fingerprint(&colons.replace("sha256:", "sha256 Fingerprint=")), Ok([0xab; 32]));
     assert_eq!(fingerprint(&"ab".repeat(32)), Ok([0xab; 32]));
     assert!(fingerprint(&"ab".repeat(31)).is_err() && fingerprint(&"gg".repeat(32)).is_err());
 }
