@@ -1,5 +1,5 @@
-//! `menshen tunnel connect` and `menshen tunnel user` as their users see them: the real program in a
-//! network namespace, our SSTP server half in another one.
+//! `menshen tunnel connect` and `menshen tunnel user` as their users see them: the real program in
+//! a network namespace, our SSTP server half in another one.
 //!
 //! Needs root and /dev/net/tun, else it says so and is skipped.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
@@ -360,7 +360,8 @@ fn where_gre_is_lost_the_cause_is_named_and_auto_goes_on_with_sstp() {
         both.client.nft(
             "add table ip t; add chain ip t o { type filter hook output priority 0; }; \
              add chain ip t i { type filter hook input priority 0; }; \
-             add rule ip t i ip protocol gre drop; add rule ip t i icmp type destination-unreachable drop",
+             add rule ip t i ip protocol gre drop; \
+             add rule ip t i icmp type destination-unreachable drop",
         );
     }
     let auto = format!("auto://anna@10.66.0.1 --fingerprint {}", server.fingerprint);

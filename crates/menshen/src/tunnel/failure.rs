@@ -27,10 +27,7 @@ pub(super) fn finding(failure: &Failure, address: &Address, mppe: Mppe) -> Findi
             let finding = own("tunnel-name-unknown", address, "the name has no address", hint);
             finding.evidence(&*address.host, "name service", error.to_string())
         }
-        Failure::NoIpv4 => {
-            let claim = "the name has no IPv4 address, which PPTP needs";
-            own("tunnel-no-ipv4", address, claim, "Use sstp:// for IPv6.")
-        }
+        Failure::NoIpv4 => known("tunnel-ipv6-only", address),
         Failure::Pptp(_, error) => dial(error, address),
         Failure::Sstp(server, error) => certificate::connect(error, *server, address),
         Failure::Ended(ended) => self::ended(ended, address),
@@ -86,7 +83,7 @@ fn known(code: &'static str, address: &Address) -> Finding {
 fn interface(error: &io::Error, address: &Address) -> Finding {
     let (code, claim, hint) = match error.kind() {
         io::ErrorKind::PermissionDenied => (
-            "tunnel-no-right",
+            "tunnel-no-admin-right",
             "this process may not make a network interface",
             "Run it as root, or with the right CAP_NET_ADMIN (and CAP_NET_RAW for PPTP).",
         ),
@@ -110,13 +107,10 @@ fn dial(error: &DialError, address: &Address) -> Finding {
     let source = |error: &io::Error| error.to_string();
     match error {
         DialError::LocalRight(error) => {
-            let hint = "Run it as root, or with the right CAP_NET_RAW. SSTP needs none: \
-                        `menshen tunnel connect sstp://USER@HOST`.";
-            own("tunnel-no-right", address, "this process may not send GRE", hint).evidence(
-                "raw socket of IP protocol 47",
-                "this host",
-                source(error),
-            )
+            let raw = "raw socket of IP protocol 47";
+            let mut finding = known("tunnel-no-right", address);
+            finding.hint += " SSTP needs none: `menshen tunnel connect sstp://USER@HOST`.";
+            finding.evidence(raw, "this host", source(error))
         }
         DialError::Local { step, source } => {
             own("tunnel-local", address, "something failed on this host", "").evidence(
@@ -132,21 +126,10 @@ fn dial(error: &DialError, address: &Address) -> Finding {
             known("tunnel-port-filtered", address).evidence("connect", "TCP", "no answer in time")
         }
         DialError::PeerUnreachable(error) => {
-            let hint = "Look at this host's routes: `ip route get` with the server's address.";
-            own("tunnel-no-way", address, "there is no way to the server", hint).evidence(
-                "connect",
-                "TCP",
-                source(error),
-            )
+            known("tunnel-no-route", address).evidence("connect", "TCP", source(error))
         }
         DialError::LocalForbidden(error) => {
-            let hint = "Let TCP 1723 and IP protocol 47 out: `nft list ruleset`.";
-            let claim = "this host's own firewall forbids TCP to the server";
-            own("tunnel-own-firewall-tcp", address, claim, hint).evidence(
-                "connect",
-                "TCP",
-                source(error),
-            )
+            known("tunnel-own-firewall-tcp", address).evidence("connect", "TCP", source(error))
         }
         DialError::Control(end) => control(end, address),
         DialError::Call(end) => {
@@ -274,14 +257,7 @@ fn gre(ended: &Ended, address: &Address) -> Finding {
         _ if gave_up => "tunnel-server-gave-up",
         _ => "tunnel-gre-lost",
     };
-    let mut finding = match code {
-        "tunnel-own-firewall" => {
-            let claim = "this host's own firewall forbids GRE to go out";
-            let hint = "Let IP protocol 47 to the server out: `nft list ruleset`.";
-            own(code, address, claim, hint)
-        }
-        code => known(code, address),
-    };
+    let mut finding = known(code, address);
     if let Some((kind, count)) = refused {
         finding = finding.evidence("sending GRE", "this host", format!("{kind}, {count} times"));
     }

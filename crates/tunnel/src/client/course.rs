@@ -308,5 +308,5 @@ impl<'w, 'p> Course<'w, 'p> {
     }
 }
 
-/// How long IPv4 is awaited once IPv6 is open, before it is told that packets pass.
-const IPV4_WITHIN: Duration = Duration::from_secs(3);
+/// How long IPv4 is awaited once IPv6 is open, before it is told that packets pass: three requests.
+const IPV4_WITHIN: Duration = Duration::from_secs(9);

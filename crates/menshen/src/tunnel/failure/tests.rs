@@ -89,6 +89,7 @@ fn every_code_that_is_used_has_a_claim() {
         "tunnel-gre-unreachable",
         "tunnel-gre-lost-out",
         "tunnel-gre-lost",
+        "tunnel-own-firewall",
     ] {
         assert!(known.contains(&code), "{code}");
     }
