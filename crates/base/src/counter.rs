@@ -35,11 +35,19 @@ macro_rules! counters {
                 match self { $(Self::$variant => $help,)+ }
             }
 
-            /// Whether a worker of the sql door counts it; the others are of the web door, but
-            /// for both doors' [`Counter::CacheShrinks`] and [`Counter::CacheShrunk`].
+            /// Whether a worker of the sql door counts it. What neither it nor the tunnel door
+            /// counts is of the web door, but for [`Counter::CacheShrinks`] and
+            /// [`Counter::CacheShrunk`], which are of both the web and the sql door.
             #[must_use]
             pub const fn is_sql(self) -> bool {
-                self as usize >= Self::SqlSessions as usize
+                let place = self as usize;
+                place >= Self::SqlSessions as usize && place <= Self::LimitSqlFingerprints as usize
+            }
+
+            /// Whether a worker of the tunnel door counts it.
+            #[must_use]
+            pub const fn is_tunnel(self) -> bool {
+                self as usize >= Self::TunnelSessions as usize
             }
 
             /// Counter or gauge.
@@ -182,4 +190,36 @@ counters! {
         "results not stored because of sql.result_bytes_max";
     LimitSqlInspect Counter "limit_sql_inspect_bytes_total" "hits of sql.inspect_bytes_max";
     LimitSqlFingerprints Counter "limit_sql_fingerprints_total" "hits of sql.fingerprints_max";
+    SstpOpen Gauge "sstp_connections_open" "connections relayed to the tunnel worker now";
+    SstpTotal Counter "sstp_connections_total"
+        "SSTP requests that the tunnel worker was asked to take";
+    TunnelSessions Gauge "tunnel_sessions_open" "tunnels held now";
+    TunnelHalfOpen Gauge "tunnel_calls_half_open"
+        "calls held now that have not shown a password yet";
+    TunnelControls Counter "tunnel_control_connections_total" "control connections of PPTP";
+    TunnelHandovers Counter "tunnel_handovers_total"
+        "connections that the web door handed over for SSTP";
+    TunnelLogins Counter "tunnel_logins_total" "users let in by the tunnel door";
+    TunnelLoginsFailed Counter "tunnel_logins_failed_total"
+        "wrong passwords and unknown names of the tunnel door";
+    TunnelBytesIn Counter "tunnel_received_bytes_total" "bytes of packets from clients of tunnels";
+    TunnelBytesOut Counter "tunnel_sent_bytes_total" "bytes of packets to clients of tunnels";
+    TunnelSpoofed Counter "tunnel_spoofed_packets_total"
+        "packets dropped because their source was not the address their client was given";
+    TunnelGreUnknown Counter "tunnel_gre_unknown_packets_total" "GRE packets of no call of ours";
+    LimitTunnelAddresses Counter "limit_tunnel_addresses_total"
+        "sessions refused because tunnel.addresses had none left";
+    LimitTunnelSessions Counter "limit_tunnel_sessions_total" "hits of tunnel.sessions_max";
+    LimitTunnelPerUser Counter "limit_tunnel_sessions_per_user_total"
+        "hits of tunnel.sessions_per_user_max";
+    LimitTunnelHalfOpen Counter "limit_tunnel_half_open_total" "hits of tunnel.half_open_max";
+    LimitTunnelGuesses Counter "limit_tunnel_guesses_total"
+        "proofs refused unread because of tunnel.guesses_max";
+    LimitTunnelIdle Counter "limit_tunnel_idle_seconds_total" "hits of tunnel.idle_seconds_max";
+    LimitTunnelSession Counter "limit_tunnel_session_seconds_total"
+        "hits of tunnel.session_seconds_max";
+    LimitTunnelRate Counter "limit_tunnel_rate_total"
+        "packets dropped or held up by tunnel.rate_bytes_per_second_max";
+    LimitTunnelDrain Counter "limit_tunnel_drain_seconds_total"
+        "sessions closed by tunnel.drain_seconds_max";
 }

@@ -36,6 +36,8 @@ pub enum Phase {
     Php,
     /// While the answer was sent.
     Send,
+    /// While octets of a tunnel passed both ways.
+    Tunnel,
 }
 
 /// Who ended it, and in which phase; prints as `client/body`, finished ones as `done`.
@@ -85,6 +87,7 @@ impl Phase {
             Self::Store => "store",
             Self::Php => "php",
             Self::Send => "send",
+            Self::Tunnel => "tunnel",
         }
     }
 }

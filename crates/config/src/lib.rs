@@ -3,6 +3,7 @@
 //! One table (`table.rs`) makes the checks, the commented sample and the reference page, so they
 //! cannot disagree. This crate reads no file and no environment: text comes in as an argument.
 
+pub mod dial;
 pub mod failure;
 pub mod keeper;
 pub mod model;
@@ -14,6 +15,7 @@ mod render;
 mod sample;
 pub mod sql;
 mod table;
+pub mod tunnel;
 pub mod watch;
 pub mod worker;
 
@@ -25,15 +27,16 @@ pub use keeper::Secret;
 pub use model::{
     Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Bounds, CacheType, Children,
     Config, Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable,
-    Fields, Guard, Limits, Links, Mount, NameValue, Network, Php, PhpAddress, PhpBackend,
-    PlainMode, Protect, ProtectBy, PublicPath, QueryPiece, Redirect, Rule, Site, Sql, SqlAddress,
-    SqlTransactions, Threshold, Tls, Try, UpstreamTls, Web, WithoutBinlog,
+    Fields, Guard, Limits, Links, Mount, Mppe, NameValue, Network, Php, PhpAddress, PhpBackend,
+    PlainMode, Pptp, Protect, ProtectBy, PublicPath, QueryPiece, Redirect, Rule, Site, Sql,
+    SqlAddress, SqlTransactions, Threshold, Tls, Try, Tunnel, UpstreamTls, Web, WithoutBinlog,
 };
 pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;
 pub use render::{Colour, render, summary};
 pub use sample::{reference, sample};
 pub use sql::{SqlListener, SqlPair, SqlSpec};
+pub use tunnel::{TunnelListener, TunnelSpec};
 pub use watch::WatchSpec;
 pub use worker::{
     ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec, Secrets, Shelf, ShelfPair,

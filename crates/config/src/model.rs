@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 mod guard;
 mod site;
 mod sql;
+mod tunnel;
 
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
 pub use site::{
@@ -15,6 +16,7 @@ pub use site::{
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
 };
 pub use sql::{CacheType, Sql, SqlAddress, SqlTransactions, UpstreamTls, WithoutBinlog};
+pub use tunnel::{Mppe, Pptp, Tunnel};
 
 /// Everything `menshen.toml` can say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub struct Config {
     pub php: Php,
     /// The sql door.
     pub sql: Sql,
+    /// The tunnel door.
+    pub tunnel: Tunnel,
     /// Certificates.
     pub tls: Tls,
     /// How certificates are asked for.
@@ -238,6 +242,7 @@ impl Default for Config {
             sites: Vec::new(),
             php: Php::default(),
             sql: Sql::default(),
+            tunnel: Tunnel::default(),
             tls: Tls {
                 certificate: None,
                 key: None,

@@ -39,12 +39,13 @@ pub fn overlap(one: &Path, other: &Path) -> Option<Overlap> {
 pub fn resolve(config: &mut Config, base: &Path) {
     config.state = joined(base, &config.state);
     config.web.root = joined(base, &config.web.root);
-    let (acme, sql) = (&mut config.acme, &mut config.sql);
+    let (acme, sql, tunnel) = (&mut config.acme, &mut config.sql, &mut config.tunnel);
     let files = [&mut config.tls.certificate, &mut config.tls.key, &mut config.php.program]
         .into_iter()
         .chain([&mut acme.dns_hook, &mut acme.dns_secret])
         .chain([&mut sql.certificate, &mut sql.key, &mut sql.upstream_ca])
         .chain([&mut sql.control_password_file])
+        .chain([&mut tunnel.users, &mut tunnel.accounting])
         .chain(acme.directories.iter_mut().flat_map(|one| [&mut one.eab_key, &mut one.roots]));
     for path in files.flatten().chain(&mut config.tls.from) {
         *path = joined(base, path);
@@ -107,13 +108,15 @@ pub struct Secret<'a> {
 
 /// What must not lie in a folder that is served, beside the state folder.
 pub fn secrets(config: &Config) -> impl Iterator<Item = Secret<'_>> {
-    let (acme, sql) = (&config.acme, &config.sql);
+    let (acme, sql, tunnel) = (&config.acme, &config.sql, &config.tunnel);
     let plain = [
         ("tls.key", "the private key", &config.tls.key),
         ("acme.dns_hook", "the hook of dns-01", &acme.dns_hook),
         ("acme.dns_secret", "the secret of the hook", &acme.dns_secret),
         ("sql.key", "the private key of the sql door", &sql.key),
         ("sql.control_password_file", "the password of the server", &sql.control_password_file),
+        ("tunnel.users", "the file of users of the tunnel door", &tunnel.users),
+        ("tunnel.accounting", "the accounting of the tunnel door", &tunnel.accounting),
     ];
     let plain = plain.into_iter().map(|(key, what, path)| (key, 0, 0, what, path.as_deref()));
     let from = config.tls.from.iter().zip(1..).map(|(path, entry)| {

@@ -23,6 +23,7 @@ mod site;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod view;
 
 pub(crate) use repeated::{List, Repeated};
@@ -243,6 +244,16 @@ pub(crate) const SECTIONS: &[Section] = &[
         name: "sql",
         help: "the sql door: sessions of MariaDB and MySQL, with a cache of results",
         rows: sql::SQL,
+    },
+    Section {
+        name: "tunnel",
+        help: "the tunnel door: PPP over SSTP and, where it must be, over PPTP",
+        rows: tunnel::TUNNEL,
+    },
+    Section {
+        name: "tunnel.pptp",
+        help: "PPTP, whose authentication and cipher are broken: only for what has no SSTP",
+        rows: tunnel::PPTP,
     },
     Section {
         name: "guard",

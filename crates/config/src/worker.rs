@@ -54,6 +54,12 @@ pub struct WorkerSpec {
     /// only; none where no watch runs.
     #[serde(default)]
     pub posture_fd: Option<i32>,
+    /// Where the tunnel worker takes over SSTP connections and answers how much GRE it saw: a unix
+    /// socket that workers can connect to, by a path of their own view (`/proc/self/fd/N` of an
+    /// inherited `O_PATH` descriptor is one too). None without `[tunnel]` or with `tunnel.sstp`
+    /// off: then the method is as unknown as any other.
+    #[serde(default)]
+    pub tunnel_socket: Option<PathBuf>,
     /// Keys of this door.
     pub secrets: Secrets,
 }

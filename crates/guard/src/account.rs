@@ -55,6 +55,11 @@ pub(crate) fn may_enter(account: &Account, folder: &Path) -> bool {
     may(account, folder, 0o5)
 }
 
+/// Whether `account` may read and write the file at `path`, by its own mode and the folders above.
+pub(crate) fn may_use(account: &Account, path: &Path) -> bool {
+    may(account, path, 0o6) && path.parent().is_none_or(|folder| may_reach(account, folder))
+}
+
 /// Whether `account` may connect to the socket at `path`, by its own mode and the folders above.
 pub(crate) fn may_connect(account: &Account, path: &Path) -> bool {
     may(account, path, 0o2) && path.parent().is_none_or(|folder| may_reach(account, folder))

@@ -16,6 +16,7 @@ use crate::shelf::Contents;
 use crate::sites::takes_every_host;
 use crate::sockets::{Door, Sharing};
 use crate::sql::Plan;
+use crate::tunnel;
 
 /// Whether the owner token is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,9 @@ pub(crate) fn text(
     }
     if let Some(plan) = &generation.sql {
         row("sql", &sql_row(plan));
+    }
+    if let Some(plan) = &generation.tunnel {
+        row("tunnel", &tunnel_row(plan));
     }
     trust_rows(&mut row, certificates, config);
     let (memory, hint) = protection.text();
@@ -128,6 +132,21 @@ fn sql_row(plan: &Plan) -> String {
         (bytes, _) => format!("cache {} MiB", bytes.div_ceil(1 << 20)),
     };
     format!("{} → {}, {threads}, {cache}", doors.join(", "), config.upstream)
+}
+
+/// `SSTP on the ports of the web door; PPTP (broken, see below) on 0.0.0.0:1723; 253 addresses of
+/// 10.77.0.0/24`.
+fn tunnel_row(plan: &tunnel::Plan) -> String {
+    let config = plan.config();
+    let doors: Vec<String> = plan.doors.iter().map(|door| door.bound.to_string()).collect();
+    let pptp = format!("PPTP (broken, see below) on {}", doors.join(", "));
+    let sstp = config.sstp.then(|| "SSTP on the ports of the web door".to_owned());
+    let mut parts: Vec<String> = sstp.into_iter().collect();
+    parts.extend((!doors.is_empty()).then_some(pptp));
+    let addresses = config.addresses;
+    let (network, prefix) = (addresses.address, addresses.prefix);
+    parts.push(format!("{} addresses of {network}/{prefix}", config.clients()));
+    parts.join("; ")
 }
 
 fn hosts(site: &Site, alone: bool) -> String {

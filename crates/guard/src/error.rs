@@ -111,7 +111,7 @@ pub enum GuardError {
     /// An address could not be bound.
     #[error("could not bind {door} on \"{address}\": {}", reason(source))]
     LocalBind {
-        /// `web`, `plain`, `admin` or `sql`.
+        /// `web`, `plain`, `admin`, `sql` or `tunnel`.
         door: &'static str,
         /// The address.
         address: SocketAddr,
@@ -166,6 +166,23 @@ pub enum GuardError {
         /// How many places are left.
         detail: String,
     },
+    /// The tunnel door's rights are missing.
+    #[error("the tunnel door needs CAP_NET_ADMIN and CAP_NET_RAW")]
+    LocalTunnelRights,
+    /// There are no interfaces for tunnels.
+    #[error("no TUN interface can be made: could not open /dev/net/tun")]
+    LocalTunnelDevice {
+        /// Why not.
+        source: io::Error,
+    },
+    /// The users of the tunnel door cannot be read.
+    #[error("could not read the users of the tunnel door in {}", path.display())]
+    LocalTunnelUsers {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// Workers did not come up.
     #[error("the workers did not get ready")]
     LocalWorkers {
@@ -184,6 +201,8 @@ impl GuardError {
         match self {
             Self::ConfigFile { source, .. }
             | Self::LocalFile { source, .. }
+            | Self::LocalTunnelDevice { source }
+            | Self::LocalTunnelUsers { source, .. }
             | Self::LocalSystem { source, .. } => Some(reason(source)),
             Self::LocalBind { detail, .. }
             | Self::LocalSocket { detail, .. }
@@ -226,6 +245,15 @@ impl GuardError {
             Self::LocalRunning { .. } => {
                 "`menshen status` shows it; a second instance needs its own `state` folder"
             }
+            Self::LocalTunnelRights => {
+                "start menshen as root, or give its service both (AmbientCapabilities= of systemd)"
+            }
+            Self::LocalTunnelDevice { .. } => {
+                "`modprobe tun`; a container needs the device (docker: --device /dev/net/tun)"
+            }
+            Self::LocalTunnelUsers { .. } => {
+                "`menshen tunnel user NAME >> FILE` makes it; an empty file lets nobody in"
+            }
             Self::LocalWorkers { .. } => "the lines above say why each of them ended",
             Self::LocalDraining { .. } => {
                 "try again when they are done, or lower `limits.drain_seconds_max`"
@@ -249,7 +277,12 @@ impl GuardError {
                     _ => 100,
                 }
             }
-            Self::LocalFile { .. } | Self::LocalWorkers { .. } | Self::Tls(_) => 100,
+            Self::LocalFile { .. }
+            | Self::LocalTunnelRights
+            | Self::LocalTunnelDevice { .. }
+            | Self::LocalTunnelUsers { .. }
+            | Self::LocalWorkers { .. }
+            | Self::Tls(_) => 100,
             _ => 2,
         }
     }

@@ -15,7 +15,8 @@ use crate::php::{Estate, Php};
 use crate::shelf::Contents;
 use crate::sites::{self, SiteFolders};
 use crate::sockets::{Door, open_doors};
-use crate::{folders, sql};
+use crate::worker::Role;
+use crate::{folders, sql, tunnel};
 
 /// One configuration with its sockets, files and keys.
 pub(crate) struct Generation {
@@ -26,6 +27,8 @@ pub(crate) struct Generation {
     pub(crate) doors: Vec<Door>,
     /// The sql door, where there is one.
     pub(crate) sql: Option<sql::Plan>,
+    /// The tunnel door, where there is one.
+    pub(crate) tunnel: Option<tunnel::Plan>,
     pub(crate) root: OwnedFd,
     /// One per site of the configuration.
     pub(crate) sites: Vec<SiteFolders>,
@@ -48,6 +51,7 @@ pub(crate) struct Current<'a> {
     /// Workers of the web door that serve them.
     pub(crate) serving: u32,
     pub(crate) sql: Option<&'a sql::Plan>,
+    pub(crate) tunnel: Option<&'a tunnel::Plan>,
 }
 
 impl Generation {
@@ -84,6 +88,9 @@ impl Generation {
         findings.extend(about_doors);
         let sql =
             sql::Plan::prepare(&config, number, account.as_ref(), current.sql, &mut findings)?;
+        let tunnel = current.tunnel;
+        let tunnel =
+            tunnel::Plan::prepare(&config, number, account.as_ref(), tunnel, &mut findings)?;
         let keeping = keeper::Plan::of(&config, account.as_ref(), &doors, &mut findings)?;
         Ok(Self {
             number,
@@ -91,6 +98,7 @@ impl Generation {
             workers,
             doors,
             sql,
+            tunnel,
             root,
             sites,
             php,
@@ -100,6 +108,12 @@ impl Generation {
             keeping,
             findings,
         })
+    }
+
+    /// The doors with one worker for all, each with the generation that was started for.
+    pub(crate) fn single_workers(&self) -> impl Iterator<Item = (Role, u64)> {
+        let sql = self.sql.as_ref().map(|plan| (Role::Sql, plan.since));
+        sql.into_iter().chain(self.tunnel.as_ref().map(|plan| (Role::Tunnel, plan.since)))
     }
 
     /// Takes over what is shared: steers new connections to this generation's workers, where the

@@ -3,6 +3,8 @@
 //! Everything happens on one thread, in the order of one loop: ended workers, ready workers,
 //! moments that came, what signals ask for.
 
+use std::fs::File;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,7 @@ use crate::signals::{Asked, Signals};
 use crate::sockets::activation;
 use crate::watch::Watch;
 use crate::worker::{Home, Worker, unix_millis};
-use crate::{log, notify, sql};
+use crate::{log, notify, sql, tunnel};
 use crew::Seat;
 
 mod crew;
@@ -82,12 +84,14 @@ struct Guard {
     pending: Option<Generation>,
     /// Number of the last generation tried.
     last_number: u64,
-    /// One per worker of the current generation, the sql door's last.
+    /// One per worker of the current generation, those of the web door first.
     seats: Vec<Seat>,
     workers: Vec<Worker>,
     certificates: Certificates,
     /// What workers of the sql door share; from the first generation that has one.
     desk: Option<sql::Desk>,
+    /// What workers of the tunnel door share.
+    tunnels: Option<tunnel::Desk>,
     keeper: Keeper,
     store: Store,
     watch: Watch,
@@ -122,7 +126,7 @@ impl Guard {
         let oom_score_adj = protection.scores.workers;
         let mut php = Estate::new(Inheritance { oom_score_adj, descriptors });
         let store = Store::new(&config.state);
-        let before = Current { doors: &activated, serving: 0, sql: None };
+        let before = Current { doors: &activated, serving: 0, sql: None, tunnel: None };
         let mut current = Generation::prepare(config, 1, before, &mut php, (&store, None))?;
         let contents = std::mem::take(&mut current.certificates);
         let certificates = Certificates::create(contents, began)?;
@@ -130,12 +134,9 @@ impl Guard {
         let failures = create_failures(&current.config.state)?;
         let posture = Shared::create(&current.config.state)?;
         let desk = current.sql.is_some().then(|| sql::Desk::create(&current.config.state));
-        let path = scoreboard_path(&current.config.state);
-        let (board, scoreboard) = Scoreboard::create(&path)
-            .map_err(|source| GuardError::LocalFile { action: "create", path, source })?;
-        board.set_header(HeaderWord::GuardPid, u64::from(std::process::id()));
-        board.set_header(HeaderWord::StartedUnixMs, unix_millis());
-        board.set_header(HeaderWord::Generation, 1);
+        let tunnels = current.tunnel.as_ref();
+        let tunnels = tunnels.map(|plan| tunnel::Desk::create(&current.config.state, plan));
+        let (board, scoreboard) = fresh_board(&current.config.state)?;
         current.php.show(&board);
         let home = Home {
             instance: random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -161,6 +162,7 @@ impl Guard {
             workers: Vec::new(),
             certificates,
             desk: desk.transpose()?,
+            tunnels: tunnels.transpose()?,
             keeper,
             store,
             watch: Watch::default(),
@@ -207,6 +209,7 @@ impl Guard {
         let due = due.chain(self.seats.iter().filter_map(|seat| seat.start_at));
         let due = due.chain(self.php.deadline()).chain(self.keeper.deadline());
         let due = due.chain([self.certificates.deadline()]);
+        let due = due.chain(self.tunnels.as_ref().map(tunnel::Desk::deadline));
         let due = due.chain(self.watch.deadline()).min();
         let pause = due.map_or(DAY, |due| due.saturating_duration_since(Instant::now()));
         // Rounded up, or the loop would spin through the last millisecond.
@@ -246,6 +249,10 @@ impl Guard {
         if (self.certificates.is_due(now) || saved) && !self.stopping {
             self.certificates.refresh(&self.current.config, &self.store);
         }
+        // While a next generation starts, its users are there already.
+        if let (Some(desk), None, false) = (&mut self.tunnels, &self.pending, self.stopping) {
+            desk.look(now);
+        }
         self.board.set_header(HeaderWord::ShelfVersion, self.certificates.version());
     }
 
@@ -265,6 +272,7 @@ impl Guard {
         // connections are refused instead of waiting in a queue nobody serves.
         self.current.doors.clear();
         self.current.sql = None;
+        self.current.tunnel = None;
     }
 
     /// The door is open: everybody may know.
@@ -321,6 +329,20 @@ impl Guard {
     fn patience(&self) -> Duration {
         Duration::from_secs(u64::from(self.current.config.limits.drain_seconds_max) + 2)
     }
+}
+
+/// The scoreboard of a guard that begins.
+fn fresh_board(state: &Path) -> Result<(Scoreboard, File), GuardError> {
+    let path = scoreboard_path(state);
+    let (board, file) = Scoreboard::create(&path).map_err(|source| GuardError::LocalFile {
+        action: "create",
+        path,
+        source,
+    })?;
+    board.set_header(HeaderWord::GuardPid, u64::from(std::process::id()));
+    board.set_header(HeaderWord::StartedUnixMs, unix_millis());
+    board.set_header(HeaderWord::Generation, 1);
+    Ok((board, file))
 }
 
 /// Workers inherit the limit; each connection and each open file needs a descriptor. Gives what it

@@ -27,6 +27,7 @@ mod sites;
 mod sockets;
 mod sql;
 mod survey;
+mod tunnel;
 mod watch;
 mod worker;
 
@@ -39,3 +40,4 @@ pub use reach::{PoolReach, Reach, reach, user_name};
 pub use settings::{Settings, Source, default_file, load};
 pub use sql::{sql_control, sql_control_path};
 pub use survey::survey;
+pub use tunnel::{tunnel_control, tunnel_control_path};

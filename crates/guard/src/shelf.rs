@@ -21,7 +21,6 @@ use crate::error::GuardError;
 use crate::generation::unix_now;
 use crate::keeper::Store;
 use crate::log;
-use watch::Watch;
 
 mod contents;
 mod watch;
@@ -30,6 +29,7 @@ mod watch;
 mod tests;
 
 pub(crate) use contents::{Contents, Held, survey};
+pub(crate) use watch::Watch;
 
 /// The bulletin with what is on it.
 #[derive(Debug)]

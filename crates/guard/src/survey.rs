@@ -1,5 +1,5 @@
-//! What a start would find wrong with the certificates, sites and sql door of a configuration:
-//! files, folders, php-fpm, sockets, the database server.
+//! What a start would find wrong with the certificates, sites, sql and tunnel door of a
+//! configuration: files, folders, php-fpm, sockets, the database server, rights.
 //! Looks and tries to connect; starts nothing and changes nothing.
 
 use std::io;
@@ -16,14 +16,14 @@ use crate::error::GuardError;
 use crate::php::find::installed;
 use crate::php::pool::PoolPlan;
 use crate::shelf;
-use crate::{sites, sql};
+use crate::{sites, sql, tunnel};
 
-/// Everything about certificates, sites and sql door of `config`, whose paths are absolute, that
-/// will not work here and now.
+/// Everything about certificates, sites, sql and tunnel door of `config`, whose paths are absolute,
+/// that will not work here and now.
 #[must_use]
 pub fn survey(config: &Config) -> Vec<Finding> {
     let mut findings = shelf::survey(config);
-    if config.sites.is_empty() && !config.sql.is_on() {
+    if config.sites.is_empty() && !config.sql.is_on() && !config.tunnel.is_on() {
         return findings;
     }
     let account = if rustix::process::geteuid().is_root() {
@@ -34,6 +34,9 @@ pub fn survey(config: &Config) -> Vec<Finding> {
     let account = account.ok();
     if config.sql.is_on() {
         findings.extend(sql::survey(config, account.as_ref()));
+    }
+    if config.tunnel.is_on() {
+        findings.extend(tunnel::survey(config, account.as_ref()));
     }
     findings.extend(missing_folders(config));
     findings.extend(sites::look(config, account.as_ref()));

@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, WaitStatus, kill_process};
 
 use crate::generation::Generation;
 use crate::posture::Shared;
-use crate::{notify, sql};
+use crate::{notify, sql, tunnel};
 
 /// What all workers of this guard share, for its whole life.
 #[derive(Debug)]
@@ -35,13 +35,15 @@ pub(crate) struct Home {
     pub(crate) posture: Shared,
 }
 
-/// Bulletins a worker reads.
+/// What of a guard's the workers of the web door of all generations are handed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bulletins<'a> {
+pub(crate) struct Lent<'a> {
     /// Certificates.
     pub(crate) shelf: BorrowedFd<'a>,
     /// What authorities are answered while orders run.
     pub(crate) challenges: BorrowedFd<'a>,
+    /// The file of the socket where the tunnel worker takes over SSTP.
+    pub(crate) sstp_file: Option<BorrowedFd<'a>>,
 }
 
 /// Which door a worker serves.
@@ -51,6 +53,8 @@ pub(crate) enum Role {
     Web,
     /// The sql door; there is one of a generation.
     Sql,
+    /// The tunnel door; there is one of a generation.
+    Tunnel,
 }
 
 /// A running worker.
@@ -84,7 +88,7 @@ impl Worker {
     /// Starts worker `index` of the web door of `generation`.
     pub(crate) fn start(
         home: &Home,
-        bulletins: Bulletins<'_>,
+        lent: Lent<'_>,
         generation: &Generation,
         index: u32,
         number: u32,
@@ -92,10 +96,11 @@ impl Worker {
     ) -> io::Result<Self> {
         let (ready, ready_write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let mut keep = vec![home.scoreboard.as_fd(), generation.root.as_fd(), ready_write.as_fd()];
-        keep.extend([bulletins.shelf, home.failures.as_fd()]);
+        keep.extend([lent.shelf, home.failures.as_fd()]);
+        keep.extend(lent.sstp_file);
         let posture = generation.config.guard.watch.then(|| home.posture.readable());
         keep.extend(posture);
-        let challenges = generation.keeping.is_some().then_some(bulletins.challenges);
+        let challenges = generation.keeping.is_some().then_some(lent.challenges);
         keep.extend(challenges);
         keep.extend(generation.access_log.as_ref().map(AsFd::as_fd));
         let mut listeners = Vec::new();
@@ -121,10 +126,14 @@ impl Worker {
             ready_fd: ready_write.as_raw_fd(),
             become_user: generation.account.as_ref().map(|account| (account.uid, account.gid)),
             oom_score_adj: home.oom_score_adj,
-            shelf_fd: bulletins.shelf.as_raw_fd(),
+            shelf_fd: lent.shelf.as_raw_fd(),
             challenges_fd: challenges.map(|fd| fd.as_raw_fd()),
             failures_fd: Some(home.failures.as_raw_fd()),
             posture_fd: posture.map(|fd| fd.as_raw_fd()),
+            // By a path of the worker's own: the folder of the socket is closed to it.
+            tunnel_socket: lent
+                .sstp_file
+                .map(|fd| Path::new("/proc/self/fd").join(fd.as_raw_fd().to_string())),
             secrets: Secrets {
                 ticket_key: home.ticket_key,
                 token_digest: home.token.digest(),
@@ -155,6 +164,27 @@ impl Worker {
         let (spec, keep) = plan.spec(desk, handed);
         let spec = handed_over(&spec)?;
         let place = Place { role: Role::Sql, index: 0, generation: plan.since, number, slot };
+        Self::launch(place, spec, &keep, ready)
+    }
+
+    /// Starts the worker of the tunnel door.
+    pub(crate) fn start_tunnel(
+        home: &Home,
+        plan: &tunnel::Plan,
+        desk: &tunnel::Desk,
+        number: u32,
+        slot: Slot,
+    ) -> io::Result<Self> {
+        let (ready, ready_write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let handed = tunnel::Handed {
+            slot: number,
+            scoreboard: home.scoreboard.as_fd(),
+            ready: ready_write.as_fd(),
+            oom_score_adj: home.oom_score_adj,
+        };
+        let (spec, keep) = plan.spec(desk, handed);
+        let spec = handed_over(&spec)?;
+        let place = Place { role: Role::Tunnel, index: 0, generation: plan.since, number, slot };
         Self::launch(place, spec, &keep, ready)
     }
 
@@ -200,8 +230,12 @@ impl Worker {
         self.asked = true;
         let until = now + patience;
         match self.state {
-            State::Draining { until: sooner } if self.role == Role::Web || sooner <= until => {}
-            // One of the sql door may be retired only.
+            // It sees by itself when all of menshen stops.
+            State::Draining { until: sooner } if self.role == Role::Web => {
+                self.state = State::Draining { until: sooner.min(until) };
+            }
+            State::Draining { until: sooner } if sooner <= until => {}
+            // One of the other doors may be retired only.
             _ => {
                 self.signal(Signal::TERM);
                 self.state = State::Draining { until };
@@ -280,6 +314,7 @@ impl Role {
         match self {
             Self::Web => "web",
             Self::Sql => "sql",
+            Self::Tunnel => "tunnel",
         }
     }
 
@@ -287,6 +322,7 @@ impl Role {
         match self {
             Self::Web => "worker",
             Self::Sql => "sql-worker",
+            Self::Tunnel => "tunnel-worker",
         }
     }
 
@@ -294,6 +330,7 @@ impl Role {
         match self {
             Self::Web => SlotDoor::Web,
             Self::Sql => SlotDoor::Sql,
+            Self::Tunnel => SlotDoor::Tunnel,
         }
     }
 }
@@ -373,6 +410,7 @@ impl Role {
         match self {
             Self::Web => WEB_TUNABLES,
             Self::Sql => SQL_TUNABLES,
+            Self::Tunnel => &[],
         }
     }
 }

@@ -9,6 +9,7 @@ use menshen_config::{Colour, Problem, TEXT_BYTES_MAX, check};
 use serde::Serialize;
 
 use menshen_guard::{Source, default_file, finding_text, load, survey};
+use menshen_tunnel::server::users::{FILE_OCTETS_MAX, parse as parse_users};
 
 use crate::cli::CheckArguments;
 use crate::{EXIT_CONFIG, EXIT_NO, out};
@@ -90,7 +91,36 @@ fn surroundings(path: &Path, readable: bool) -> Vec<Finding> {
         return Vec::new();
     }
     let source = Source { file: Some(path.to_owned()), ..Source::default() };
-    load(&source, Colour::Plain).map(|settings| survey(&settings.config)).unwrap_or_default()
+    let Ok(settings) = load(&source, Colour::Plain) else { return Vec::new() };
+    let mut found = survey(&settings.config);
+    found.extend(settings.config.tunnel.users.as_deref().and_then(users));
+    found
+}
+
+/// What is wrong in the file of users of the tunnel door, as its worker would read it; never what a
+/// line says. That it cannot be read is found elsewhere.
+fn users(path: &Path) -> Option<Finding> {
+    let mut octets = Vec::new();
+    let room = FILE_OCTETS_MAX as u64 + 1;
+    let file = std::fs::File::open(path).ok().filter(|file| {
+        // A pipe would be waited for.
+        file.metadata().is_ok_and(|meta| meta.is_file())
+    })?;
+    file.take(room).read_to_end(&mut octets).ok()?;
+    let subject = path.display().to_string();
+    match parse_users(&octets) {
+        Err(problem) => Some(
+            Finding::new("tunnel-users-wrong", Severity::Error, subject, problem.to_string()).hint(
+                "lines are name:nthash or name:nthash:address, as `menshen tunnel user` prints",
+            ),
+        ),
+        Ok(users) if users.is_empty() => {
+            let claim = "it is empty: nobody may come in";
+            let finding = Finding::new("tunnel-users-none", Severity::Warning, subject, claim);
+            Some(finding.hint("`menshen tunnel user NAME >> FILE` adds a user"))
+        }
+        Ok(_) => None,
+    }
 }
 
 /// A finding has no place in the file: line and column 0.

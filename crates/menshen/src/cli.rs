@@ -16,6 +16,7 @@ mod port;
 mod process;
 mod query;
 mod run;
+mod tunnel;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
@@ -28,6 +29,7 @@ pub(crate) use port::PortArguments;
 pub(crate) use process::{SilenceArguments, StoppedArguments};
 pub(crate) use query::QueryArguments;
 pub(crate) use run::{RestartWord, RunArguments};
+pub(crate) use tunnel::{ConnectArguments, TunnelCommand};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
@@ -55,6 +57,9 @@ pub(crate) enum Command {
     /// answer
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
+    /// Dial a tunnel by SSTP or PPTP and keep it up, and make users of the tunnel door
+    #[command(subcommand)]
+    Tunnel(TunnelCommand),
     Guard(GuardArguments),
     /// Try on this host what menshen promises
     #[command(subcommand)]
@@ -70,6 +75,9 @@ pub(crate) enum Command {
     /// Serve as a worker of the sql door; started by the guard only
     #[command(hide = true)]
     SqlWorker,
+    /// Serve as a worker of the tunnel door; started by the guard only
+    #[command(hide = true)]
+    TunnelWorker,
     /// Watch memory; started by the guard only
     #[command(hide = true)]
     Watch,

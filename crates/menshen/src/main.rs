@@ -14,6 +14,8 @@ mod sample;
 mod serve;
 mod sql_worker;
 mod status;
+mod tunnel;
+mod tunnel_worker;
 mod watch;
 mod worker;
 
@@ -43,12 +45,14 @@ fn main() -> ExitCode {
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),
+        Command::Tunnel(command) => tunnel::run(command),
         Command::Drill(DrillCommand::Oom(arguments)) => drill::oom(&arguments),
         Command::DrillHog(arguments) => drill::hog(&arguments),
         Command::Guard(arguments) => guard::run(&arguments),
         Command::Sample => sample::run(),
         Command::Keeper => keeper::run(),
         Command::SqlWorker => sql_worker::run(),
+        Command::TunnelWorker => tunnel_worker::run(),
         Command::Watch => watch::run(),
         Command::Worker => worker::run(),
     }

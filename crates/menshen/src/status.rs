@@ -19,6 +19,7 @@ mod php;
 mod render;
 pub(crate) mod runs;
 mod sql;
+mod tunnel;
 mod watch;
 
 pub(crate) use render::{age, bytes};
@@ -39,6 +40,8 @@ struct Status {
     transfers: Vec<TransferRow>,
     /// The sql door; none where there is none.
     sql: Option<sql::Sql>,
+    /// The tunnel door; none where there is none.
+    tunnel: Option<tunnel::Tunnel>,
     #[serde(flatten)]
     php: php::Php,
     #[serde(flatten)]
@@ -55,7 +58,7 @@ struct Status {
 
 #[derive(Debug, Serialize)]
 struct WorkerRow {
-    /// `web` or `sql`.
+    /// `web`, `sql` or `tunnel`.
     door: &'static str,
     index: u64,
     pid: u64,
@@ -171,6 +174,7 @@ fn read(board: ScoreView, guard_pid: u32, state: &Path) -> Status {
         workers: living(board).map(|slot| worker_row(slot, now)).collect(),
         transfers: transfers_now,
         sql: sql::read(board, state),
+        tunnel: tunnel::read(board, state),
         php: php::read(board),
         ladder: ladder::read(board, state, now),
         certificates: certificates::read(board, state, i64::try_from(now / 1000).unwrap_or(0)),
@@ -193,10 +197,14 @@ fn living(board: ScoreView) -> impl Iterator<Item = Slot> {
 }
 
 fn worker_row(slot: Slot, now: u64) -> WorkerRow {
-    let web = slot.door() == SlotDoor::Web;
-    let of = |own, sql| slot.get(if web { own } else { sql });
+    let (door, place) = match slot.door() {
+        SlotDoor::Web => ("web", 0),
+        SlotDoor::Sql => ("sql", 1),
+        SlotDoor::Tunnel => ("tunnel", 2),
+    };
+    let of = |doors: [Counter; 3]| slot.get(doors[place]);
     WorkerRow {
-        door: if web { "web" } else { "sql" },
+        door,
         index: slot.index(),
         pid: slot.pid(),
         generation: slot.generation(),
@@ -208,12 +216,12 @@ fn worker_row(slot: Slot, now: u64) -> WorkerRow {
             SlotState::Ended => "ended",
         },
         age_seconds: now.saturating_sub(slot.started_unix_ms()) / 1000,
-        connections: of(Counter::ConnectionsOpen, Counter::SqlSessions),
-        requests: of(Counter::Requests, Counter::SqlCommands),
+        connections: of([Counter::ConnectionsOpen, Counter::SqlSessions, Counter::TunnelSessions]),
+        requests: of([Counter::Requests, Counter::SqlCommands, Counter::TunnelLogins]),
         responses_4xx: slot.get(Counter::Status4xx),
         responses_5xx: slot.get(Counter::Status5xx),
-        received_bytes: of(Counter::BytesIn, Counter::SqlBytesIn),
-        sent_bytes: of(Counter::BytesOut, Counter::SqlBytesOut),
+        received_bytes: of([Counter::BytesIn, Counter::SqlBytesIn, Counter::TunnelBytesIn]),
+        sent_bytes: of([Counter::BytesOut, Counter::SqlBytesOut, Counter::TunnelBytesOut]),
     }
 }
 
@@ -227,6 +235,7 @@ fn transfers(board: ScoreView, now: u64) -> Vec<TransferRow> {
                 direction: match transfer.kind {
                     TransferKind::Upload => "upload",
                     TransferKind::Download => "download",
+                    TransferKind::Tunnel => "tunnel",
                 },
                 path: escape_bytes(&transfer.path),
                 done_bytes: transfer.done,

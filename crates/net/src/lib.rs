@@ -7,11 +7,13 @@
 
 pub mod clock;
 pub mod gate;
+pub mod handover;
 pub mod stream;
 pub mod tape;
 pub mod watch;
 
 pub use gate::{Gate, GateRefusal, Pass};
+pub use handover::Handover;
 pub use stream::{AsyncStream, SendStep, Stream};
 pub use tape::Tape;
 pub use watch::{Breach, Watch, Watched};

@@ -85,10 +85,27 @@ impl Stream {
     /// What the socket said, or `InvalidData` with rustls' own error inside. The alert has been
     /// sent by then as far as the socket took it.
     pub async fn handshake(&mut self, tape: &mut Tape) -> io::Result<()> {
-        std::future::poll_fn(|cx| self.poll_handshake(cx, tape)).await
+        self.handshake_seen(tape, |_| {}).await
     }
 
-    fn poll_handshake(&mut self, cx: &mut Context<'_>, tape: &mut Tape) -> Poll<io::Result<()>> {
+    /// Likewise; shows `seen` the TLS side whenever it has understood something more.
+    ///
+    /// # Errors
+    /// As [`Stream::handshake`].
+    pub async fn handshake_seen(
+        &mut self,
+        tape: &mut Tape,
+        mut seen: impl FnMut(&mut ServerConnection),
+    ) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.poll_handshake(cx, tape, &mut seen)).await
+    }
+
+    fn poll_handshake(
+        &mut self,
+        cx: &mut Context<'_>,
+        tape: &mut Tape,
+        seen: &mut impl FnMut(&mut ServerConnection),
+    ) -> Poll<io::Result<()>> {
         let Self { socket, tls, .. } = self;
         let Some(tls) = tls else { return Poll::Ready(Ok(())) };
         while tls.is_handshaking() {
@@ -104,7 +121,7 @@ impl Stream {
             }))?;
             match taken {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                Ok(_) => {}
+                Ok(_) => seen(tls),
                 Err(error) => {
                     // The alert says why; whether the peer still takes it does not matter.
                     let _ = poll_write_taped(socket, tls, cx, tape);

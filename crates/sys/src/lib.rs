@@ -4,10 +4,12 @@
 //! Everything here is a thin, checked wrapper around one kernel interface; no policy, no protocol.
 
 pub mod addresses;
+pub mod batch;
 pub mod bulletin;
 pub mod cgroup;
 pub mod inherit;
 pub mod kmsg;
+pub mod lease;
 pub mod link;
 pub mod local_time;
 pub mod lock;
@@ -30,6 +32,7 @@ pub mod sock_diag;
 pub mod spawn;
 pub mod steer;
 pub mod tun;
+pub mod ways;
 pub mod words;
 
 pub use bulletin::{Bulletin, BulletinReader};

@@ -12,9 +12,10 @@ use rustix::process::{
     set_parent_process_death_signal,
 };
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capability_is_in_bounding_set, clear_ambient_capability_set,
-    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
-    set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
+    clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
+    set_keep_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid,
+    set_thread_res_uid,
 };
 
 /// What a worker is to become.
@@ -24,6 +25,24 @@ pub struct Rights {
     pub user: Option<(u32, u32)>,
     /// `oom_score_adj` to go back to, -1000..=1000; `None`: leave it.
     pub oom_score_adj: Option<i32>,
+}
+
+/// What a worker keeps of the rights of root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// `CAP_NET_ADMIN` and `CAP_NET_RAW`: interfaces, addresses and routes; raw sockets.
+    Network,
+}
+
+impl Kept {
+    const fn set(self) -> CapabilitySet {
+        match self {
+            Self::Nothing => CapabilitySet::empty(),
+            Self::Network => CapabilitySet::NET_ADMIN.union(CapabilitySet::NET_RAW),
+        }
+    }
 }
 
 /// Why a worker could not give up its rights; it must not go on then.
@@ -49,20 +68,38 @@ pub enum RightsError {
     LocalRootRegained,
 }
 
+/// Gives up every right, for good: [`become_worker_keeping`] with [`Kept::Nothing`].
+///
+/// # Errors
+/// The first step that failed; the process is then half way and must end.
+pub fn become_worker(rights: &Rights) -> Result<(), RightsError> {
+    become_worker_keeping(rights, Kept::Nothing)
+}
+
+/// Whether this process has all of these capabilities, to use or to hand on.
+///
+/// # Errors
+/// What the kernel says.
+pub fn has(kept: Kept) -> io::Result<bool> {
+    Ok(capabilities(None)?.permitted.contains(kept.set()))
+}
+
 /// Gives up every right a worker does not need, for good.
 ///
 /// The order matters:
 /// 1. `oom_score_adj`, while the files of `/proc/self` still belong to this user;
 /// 2. the capability bounding set, while `CAP_SETPCAP` is there;
-/// 3. groups, group, user: each needs the right the next one takes away;
-/// 4. what capabilities remain (from file capabilities or an ambient set);
+/// 3. groups, group, user: each needs the right the next one takes away, but for what is kept, of
+///    which the kernel is told before;
+/// 4. what capabilities remain (from file capabilities or an ambient set), but for what is kept:
+///    to have and to use, never to pass on by `exec`;
 /// 5. no new rights by `exec`, so a set-user-id file is of no use;
 /// 6. not dumpable: no core file and no debugger of the same user sees the keys;
 /// 7. the parent-death signal, which the kernel forgets when the user changes.
 ///
 /// # Errors
 /// The first step that failed; the process is then half way and must end.
-pub fn become_worker(rights: &Rights) -> Result<(), RightsError> {
+pub fn become_worker_keeping(rights: &Rights, kept: Kept) -> Result<(), RightsError> {
     if rights.user.map_or_else(|| geteuid().is_root(), |(uid, _)| uid == 0) {
         return Err(RightsError::ConfigRoot);
     }
@@ -87,14 +124,22 @@ pub fn become_worker(rights: &Rights) -> Result<(), RightsError> {
         if geteuid() != uid || getegid() != gid || getuid() != uid {
             step("clear the groups", set_thread_groups(&[]))?;
             step("set the group", set_thread_res_gid(gid, gid, gid))?;
+            if kept != Kept::Nothing {
+                // The change of user empties the permitted set otherwise.
+                step("keep capabilities", set_keep_capabilities(true))?;
+            }
             step("set the user", set_thread_res_uid(uid, uid, uid))?;
         }
     }
     // Kernels before 4.3 have no ambient set; nothing is there to clear then.
     let _ = clear_ambient_capability_set();
+    let has = step("read the capabilities", capabilities(None))?.permitted.intersection(kept.set());
     let none = CapabilitySet::empty();
-    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    let sets = CapabilitySets { effective: has, permitted: has, inheritable: none };
     step("drop the capabilities", set_capabilities(None, sets))?;
+    if kept != Kept::Nothing {
+        step("keep no more capabilities", set_keep_capabilities(false))?;
+    }
     step("refuse new privileges", set_no_new_privs(true))?;
     step("become undumpable", set_dumpable_behavior(DumpableBehavior::NotDumpable))?;
     let root = Uid::from_raw(0);

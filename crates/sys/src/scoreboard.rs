@@ -25,7 +25,7 @@ pub mod pools;
 pub const SLOTS_MAX: usize = 128;
 
 /// Transfers shown per worker; further ones only count.
-pub const TRANSFERS_MAX: usize = 96;
+pub const TRANSFERS_MAX: usize = 92;
 
 /// Reading side; also what `menshen status` uses.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +70,8 @@ pub enum SlotDoor {
     Web,
     /// The sql door's.
     Sql,
+    /// The tunnel door's.
+    Tunnel,
 }
 
 /// Which way a transfer goes.
@@ -79,6 +81,8 @@ pub enum TransferKind {
     Upload,
     /// Server to client.
     Download,
+    /// Both, as long as the client likes.
+    Tunnel,
 }
 
 /// A transfer as read from the scoreboard.
@@ -284,6 +288,7 @@ impl Slot {
     pub fn door(&self) -> SlotDoor {
         match self.words[DOOR].load(Relaxed) {
             1 => SlotDoor::Sql,
+            2 => SlotDoor::Tunnel,
             _ => SlotDoor::Web,
         }
     }
@@ -359,7 +364,12 @@ impl Slot {
         words[2].store(0, Relaxed);
         words[3].store(total.unwrap_or(u64::MAX), Relaxed);
         store_bytes(&words[4..], &path[..path.len().min(PATH_BYTES)]);
-        words[0].store(if kind == TransferKind::Upload { 1 } else { 2 }, Relaxed);
+        let kind = match kind {
+            TransferKind::Upload => 1,
+            TransferKind::Download => 2,
+            TransferKind::Tunnel => 3,
+        };
+        words[0].store(kind, Relaxed);
     }
 
     /// Bytes moved so far.
@@ -381,6 +391,7 @@ impl Slot {
             let kind = match words[0].load(Relaxed) {
                 1 => TransferKind::Upload,
                 2 => TransferKind::Download,
+                3 => TransferKind::Tunnel,
                 _ => continue,
             };
             let total = words[3].load(Relaxed);
@@ -449,7 +460,7 @@ const SLOTS: usize = POOLS + pools::WORDS;
 const FILE_WORDS: usize = SLOTS + SLOTS_MAX * SLOT_WORDS;
 const FILE_BYTES: u64 = FILE_WORDS as u64 * 8;
 const MAGIC: u64 = u64::from_be_bytes(*b"menshen\0");
-const LAYOUT: u64 = 2;
+const LAYOUT: u64 = 3;
 const TEXT_AT: usize = 64;
 const PID: usize = 0;
 const INDEX: usize = 1;
@@ -458,7 +469,7 @@ const STATE: usize = 3;
 const STARTED: usize = 4;
 const DOOR: usize = 5;
 const COUNTERS: usize = 16;
-const TRANSFERS: usize = 128;
+const TRANSFERS: usize = 208;
 const TRANSFER_WORDS: usize = 20;
 const PATH_BYTES: usize = 120;
 

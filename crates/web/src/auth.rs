@@ -25,7 +25,7 @@ pub(crate) struct Authority {
     cookie_key: [u8; 32],
     public: Vec<PublicPath>,
     session_seconds: u64,
-    failures: RefCell<Failures>,
+    failures: RefCell<Tries>,
 }
 
 /// What a request may do.
@@ -69,7 +69,7 @@ impl Authority {
             cookie_key: secrets.cookie_key,
             public,
             session_seconds: u64::from(session_seconds),
-            failures: RefCell::new(Failures::new(failures_per_minute)),
+            failures: RefCell::new(Tries::new(failures_per_minute)),
         }
     }
 
@@ -163,19 +163,21 @@ fn same_site(ask: &Ask<'_>) -> bool {
     host.is_some_and(|host| host.eq_ignore_ascii_case(ask.host))
 }
 
-/// Wrong tokens by network: a bucket that refills in a minute.
+/// Tries by network: a bucket that refills in a minute.
 #[derive(Debug)]
-struct Failures {
+pub(crate) struct Tries {
     most: u32,
     networks: HashMap<IpAddr, (u32, u64)>,
 }
 
-impl Failures {
-    fn new(most: u32) -> Self {
+impl Tries {
+    /// At most `most` of one network.
+    pub(crate) fn new(most: u32) -> Self {
         Self { most, networks: HashMap::new() }
     }
 
-    fn blocked(&mut self, network: IpAddr, now: u64) -> Option<u64> {
+    /// For how many seconds this network may not try again.
+    pub(crate) fn blocked(&mut self, network: IpAddr, now: u64) -> Option<u64> {
         let &(count, since) = self.networks.get(&network)?;
         if now >= since + MINUTE {
             self.networks.remove(&network);
@@ -184,7 +186,8 @@ impl Failures {
         (count >= self.most).then(|| since + MINUTE - now)
     }
 
-    fn add(&mut self, network: IpAddr, now: u64) {
+    /// One more try.
+    pub(crate) fn add(&mut self, network: IpAddr, now: u64) {
         if self.networks.len() >= NETWORKS_MAX {
             self.networks.retain(|_, (_, since)| now < *since + MINUTE);
         }

@@ -27,6 +27,7 @@ use crate::php::Pool;
 use crate::root::Root;
 use crate::site::Sites;
 use crate::spool::Spool;
+use crate::tunnel::Tunnel;
 
 /// What every connection of a worker uses.
 pub(crate) struct Door {
@@ -47,6 +48,10 @@ pub(crate) struct Door {
     pub(crate) challenges: Option<Arc<Challenges>>,
     /// Rung when the worker begins to drain.
     pub(crate) drain: tokio::sync::Notify,
+    /// Rung when it has drained for as long as it may.
+    pub(crate) cut: tokio::sync::Notify,
+    /// The tunnel worker; `None` without a tunnel door.
+    pub(crate) tunnel: Option<Tunnel>,
     pub(crate) places: RefCell<Vec<usize>>,
     pub(crate) date: Cell<(u64, [u8; DATE_BYTES])>,
     pub(crate) boundaries: Cell<u64>,
@@ -169,13 +174,17 @@ impl Door {
         total: Option<u64>,
         path: &[u8],
     ) -> Transfer {
-        let place = self.places.borrow_mut().pop();
+        // Tunnels last: they leave room for what comes and goes.
+        let kept = if kind == TransferKind::Tunnel { TRANSFERS_MAX / 2 } else { 0 };
+        let mut places = self.places.borrow_mut();
+        let place = if places.len() > kept { places.pop() } else { None };
+        drop(places);
         if let Some(place) = place {
             self.slot.transfer_begin(place, kind, clock::unix_ms(), total, path);
         }
         let counter = match kind {
             TransferKind::Upload => Counter::BytesIn,
-            TransferKind::Download => Counter::BytesOut,
+            TransferKind::Download | TransferKind::Tunnel => Counter::BytesOut,
         };
         Transfer { door: Rc::clone(self), place, done: Cell::new(0), counter }
     }
@@ -194,9 +203,14 @@ impl Door {
 impl Transfer {
     /// `bytes` more moved.
     pub(crate) fn moved(&self, bytes: u64) {
+        self.moved_as(self.counter, bytes);
+    }
+
+    /// Likewise, in a direction that is not the only one.
+    pub(crate) fn moved_as(&self, counter: Counter, bytes: u64) {
         let done = self.done.get() + bytes;
         self.done.set(done);
-        self.door.slot.add(self.counter, bytes);
+        self.door.slot.add(counter, bytes);
         if let Some(place) = self.place {
             self.door.slot.transfer_moved(place, done);
         }

@@ -51,6 +51,8 @@ pub(crate) enum Fault {
     /// Memory is short; new uploads are taken again after so many seconds.
     #[error("memory is short, no new uploads for now")]
     Shed { retry_after_s: u32 },
+    #[error("the tunnel door cannot be reached")]
+    NoTunnel,
     #[error("the storage failed")]
     Storage,
 }
@@ -69,7 +71,7 @@ impl Fault {
             Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
             Self::HeaderTooLarge => 431,
             Self::Full => 507,
-            Self::Busy | Self::Shed { .. } => 503,
+            Self::Busy | Self::NoTunnel | Self::Shed { .. } => 503,
             Self::Storage => 500,
         }
     }

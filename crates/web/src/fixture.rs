@@ -47,6 +47,8 @@ pub(crate) struct Choices {
     pub(crate) challenges: Option<OwnedFd>,
     /// Their folders are made in the fixture's own; see [`Fixture::lay`].
     pub(crate) sites: Vec<model::Site>,
+    /// Where a tunnel worker listens.
+    pub(crate) tunnel: Option<PathBuf>,
 }
 
 impl Fixture {
@@ -55,7 +57,7 @@ impl Fixture {
     }
 
     pub(crate) fn with(choices: Choices) -> Self {
-        let Choices { public, trusted, limits, log, challenges, sites } = choices;
+        let Choices { public, trusted, limits, log, challenges, sites, tunnel } = choices;
         let challenges = challenges.map(|fd| Arc::new(Challenges::new(fd)));
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("files")).unwrap();
@@ -88,6 +90,8 @@ impl Fixture {
             trusted,
             watch: Rc::new(Watch::default()),
             drain: tokio::sync::Notify::new(),
+            cut: tokio::sync::Notify::new(),
+            tunnel: tunnel.map(|socket| crate::tunnel::Tunnel::new(socket, 60)),
             places: Door::all_places(),
             date: <_>::default(),
             boundaries: <_>::default(),

@@ -15,6 +15,7 @@
 mod php;
 mod receive;
 mod send;
+mod sstp;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use menshen_base::{Counter, EndReason, Phase, Who};
 use menshen_net::stream::RECORD_ROOM;
 use menshen_net::{Breach, SendStep, Stream, Watched, clock};
+use menshen_tls::ShownHashes;
 use menshen_web_core::fields::Wanted;
 use menshen_web_core::head::{
     Framing, HeadError, Method, Parsed, RequestHead, Version, parse_request,
@@ -71,6 +73,8 @@ pub(crate) struct Session {
     local: Cell<Option<SocketAddr>>,
     /// When the first byte of the present head was there; 0 while none is.
     head_us: u64,
+    /// What certificate was shown, as long as the connection may become a tunnel's.
+    shown: Option<Box<ShownHashes>>,
 }
 
 /// One request, ready to be carried out.
@@ -95,6 +99,7 @@ enum Step {
     More,
     Tick,
     Ready(Box<Request>),
+    Sstp(Box<sstp::Claim>),
     Refused(HeadError),
     Gone,
 }
@@ -110,8 +115,21 @@ impl Session {
     ) -> Self {
         let step = SendStep::FIRST;
         let (held, head_us, rate) = (Vec::new(), 0, 0);
-        let local = Cell::new(None);
-        Self { door, stream, watched, peer, mode, held, step, rate, handshake_ms, local, head_us }
+        let (local, shown) = (Cell::new(None), None);
+        Self {
+            door,
+            stream,
+            watched,
+            peer,
+            mode,
+            held,
+            step,
+            rate,
+            handshake_ms,
+            local,
+            head_us,
+            shown,
+        }
     }
 
     /// Serves requests until the connection ends.
@@ -128,11 +146,17 @@ impl Session {
             first = false;
             match self.next().await {
                 Ok(request) => {
+                    self.shown = None;
                     if !self.serve(request).await {
                         break;
                     }
                     // Requests that came in one piece are no reason to be served in one piece.
                     tokio::task::consume_budget().await;
+                }
+                Err(Ending::Sstp(claim)) => {
+                    // Boxed, as the few calls of PHP are.
+                    Box::pin(self.hand_over(claim)).await;
+                    break;
                 }
                 Err(end) => {
                     self.end_without_request(end).await;
@@ -156,6 +180,7 @@ impl Session {
         loop {
             match step {
                 Step::Ready(request) => return Ok(request),
+                Step::Sstp(claim) => return Err(Ending::Sstp(claim)),
                 Step::Refused(error) => return Err(Ending::Refused(error)),
                 Step::Gone => return Err(Ending::Gone),
                 Step::Tick => {
@@ -208,6 +233,9 @@ impl Session {
 
     /// Looks for a whole head in `bytes`; keeps what is not used.
     fn examine(&mut self, bytes: &[u8], patience: Patience) -> Step {
+        if let Some(step) = self.sstp(bytes) {
+            return step;
+        }
         let (head, len) = match parse_request(bytes, &self.door.head_limits()) {
             Ok(Parsed::Complete { head, len }) => (head, len),
             Ok(Parsed::Partial) => {
@@ -272,11 +300,12 @@ impl Session {
             },
         };
         ask.peer = self.door.client_of(ask.peer, &ask);
-        let plan = match (self.mode, self.door.challenge(&ask), forwarded) {
+        let beforehand = self.door.challenge(&ask).or_else(|| self.door.gre_counts(&ask));
+        let plan = match (self.mode, beforehand, forwarded) {
             (Mode::Admin, ..) => {
                 crate::metrics::answer(&ask, &self.door.shared.board.view()).into()
             }
-            (_, Some(challenge), _) => challenge,
+            (_, Some(plan), _) => plan,
             // TLS ended at the proxy, or should have: its own HTTPS port is the usual one.
             (_, _, Some(Forwarded::Http)) => redirect(&ask, HTTPS_PORT).into(),
             (Mode::Serve, ..) | (_, _, Some(Forwarded::Https)) => self.door.plan(&ask, patience),
@@ -520,6 +549,8 @@ enum Forwarded {
 /// Why no request came.
 #[derive(Debug)]
 enum Ending {
+    /// The connection is another protocol's from here on.
+    Sstp(Box<sstp::Claim>),
     Refused(HeadError),
     Gone,
 }

@@ -10,6 +10,7 @@ use crate::listing::Listing;
 use crate::page::Page;
 use crate::reply::{Body, Reply};
 use crate::root::{Expect, Replace};
+use crate::tunnel::Question;
 
 /// One piece of such work.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) enum Job {
     Remove { path: String, expect: Expect },
     Rename { from: String, expect: Expect, to: String, replace: Replace },
     MakeFolder { path: String },
+    GreCounts(Question),
 }
 
 impl Job {
@@ -30,6 +32,7 @@ impl Job {
     fn attempt(self, shared: &Shared) -> Result<Reply, Fault> {
         let durable = shared.durable;
         match self {
+            Self::GreCounts(question) => question.put(),
             Self::ListJson { path, grant } => {
                 let listing = Listing::read(&shared.root, &path, word(grant), shared.entries_max)?;
                 Ok(Reply::new(200)

@@ -26,6 +26,7 @@ mod notes;
 mod page;
 mod php;
 mod plan;
+mod relay;
 mod reply;
 mod root;
 mod scratch;
@@ -34,6 +35,7 @@ mod sink;
 mod site;
 mod spool;
 mod time;
+mod tunnel;
 mod worker;
 
 use std::process::ExitCode;

@@ -50,10 +50,15 @@ fn text(board: &ScoreView) -> String {
         let _ = writeln!(out, "# TYPE menshen_{name} {kind}");
         for (number, slot) in &slots {
             let (index, generation) = (slot.index(), slot.generation());
-            let door = match (slot.door(), counter.is_sql()) {
-                (SlotDoor::Web, false) => "web",
-                (SlotDoor::Sql, true) => "sql",
-                (SlotDoor::Sql, false) if BOTH.contains(counter) => "sql",
+            let owner = match (counter.is_sql(), counter.is_tunnel()) {
+                (true, _) => SlotDoor::Sql,
+                (_, true) => SlotDoor::Tunnel,
+                _ => SlotDoor::Web,
+            };
+            let door = match slot.door() {
+                SlotDoor::Web if owner == SlotDoor::Web => "web",
+                SlotDoor::Sql if owner == SlotDoor::Sql || BOTH.contains(counter) => "sql",
+                SlotDoor::Tunnel if owner == SlotDoor::Tunnel => "tunnel",
                 _ => continue,
             };
             let _ = writeln!(
@@ -104,7 +109,7 @@ const POOL: &[PoolRow] = &[
     }),
 ];
 
-/// Counted by workers of both doors.
+/// Counted by workers of the web and the sql door.
 const BOTH: &[Counter] = &[Counter::CacheShrinks, Counter::CacheShrunk];
 
 const GUARD: &[(&str, &str, &str, HeaderWord)] = &[

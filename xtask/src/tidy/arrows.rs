@@ -77,7 +77,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sys", &["base"]),
     ("net", &["base", "sys"]),
     ("tls", &["base", "sys"]),
-    ("web", &["base", "web-core", "net", "sys", "config", "tls"]),
+    // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
+    ("web", &["base", "web-core", "tunnel-core", "net", "sys", "config", "tls"]),
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
     ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
     ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
@@ -109,10 +110,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "explain-core",
             "guard-core",
             "sql-core",
+            "tunnel-core",
         ],
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
     ("testkit", &["base", "sys", "net"]),
+    // The limit of tunnels uses their batches and offloads, so that the protocol alone differs.
+    ("tunnelload", &["sys", "tunnel-core"]),
 ];
 
 /// External crates that only some of ours may name in the product.

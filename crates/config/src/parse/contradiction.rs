@@ -15,6 +15,7 @@ mod guard;
 mod php;
 mod sites;
 mod sql;
+mod tunnel;
 
 /// Adds what contradicts itself.
 pub(super) fn check(read: &mut Read<'_>) {
@@ -31,6 +32,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     php::check(read);
     guard::check(read);
     sql::check(read);
+    tunnel::check(read);
 }
 
 impl Read<'_> {

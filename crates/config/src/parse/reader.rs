@@ -127,7 +127,16 @@ impl Reader<'_> {
     fn table(&mut self, section: &Section, into: &mut Config, value: &Spanned<DeValue<'_>>) {
         let name = section.name;
         match value.get_ref() {
-            DeValue::Table(table) => self.section(section, into, table, |_, _, _, _| false),
+            DeValue::Table(table) => {
+                self.section(section, into, table, |seen, into, key, value| {
+                    let name = format!("{name}.{key}");
+                    let inner = SECTIONS.iter().find(|inner| inner.name == name);
+                    inner.is_some_and(|inner| {
+                        seen.table(inner, into, value);
+                        true
+                    })
+                })
+            }
             _ if self.damage.covers(&value.span()) => {}
             other => {
                 let message = format!("{name} must be a table, not {}", a_type(other));

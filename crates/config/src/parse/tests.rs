@@ -9,6 +9,7 @@ use crate::{Colour, check, render, sample};
 mod acme;
 mod sites;
 mod sql;
+mod tunnel;
 
 fn messages(text: &str) -> Vec<String> {
     parse(text).problems.into_iter().map(|problem| problem.message).collect()

@@ -21,6 +21,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
         "" | "web" | "php" | "acme" | "guard" | "sql" => {}
+        "tunnel" => text.push_str("[tunnel]\nusers = \"u\"\n"),
         other => panic!("{other} is new"),
     }
     if !table.name.is_empty() {

@@ -10,8 +10,8 @@ use rustix::process::{WaitOptions, wait};
 use super::Guard;
 use crate::error::GuardError;
 use crate::generation::Generation;
-use crate::log;
-use crate::worker::{Bulletins, Role, START_MAX, State, Worker, describe};
+use crate::worker::{Lent, Role, START_MAX, State, Worker, describe};
+use crate::{log, tunnel};
 
 /// The place of one worker of the current generation.
 #[derive(Debug, Clone, Copy)]
@@ -32,10 +32,10 @@ impl Seat {
     pub(super) fn all_of(generation: &Generation, before: &[Self]) -> Vec<Self> {
         let mut seats: Vec<Self> =
             (0..generation.workers).map(|index| Self::new(Role::Web, index)).collect();
-        if let Some(plan) = &generation.sql {
-            let kept = before.iter().find(|seat| seat.role == Role::Sql);
-            let kept = kept.filter(|_| plan.since != generation.number);
-            seats.push(kept.copied().unwrap_or_else(|| Self::new(Role::Sql, 0)));
+        for (role, since) in generation.single_workers() {
+            let kept = before.iter().find(|seat| seat.role == role);
+            let kept = kept.filter(|_| since != generation.number);
+            seats.push(kept.copied().unwrap_or_else(|| Self::new(role, 0)));
         }
         seats
     }
@@ -78,16 +78,29 @@ impl Guard {
     ) -> std::io::Result<Worker> {
         let number = self.free_slot().ok_or_else(|| std::io::Error::other("no free slot"))?;
         let slot = self.board.slot(usize::try_from(number).unwrap_or(0));
-        let started = match (role, &generation.sql, &self.desk) {
-            (Role::Web, ..) => {
-                let (shelf, challenges) = (self.certificates.shelf(), self.keeper.challenges());
-                let bulletins = Bulletins { shelf, challenges };
-                Worker::start(&self.home, bulletins, generation, index, number, slot)
+        let none = || Err(std::io::Error::other("there is no such door"));
+        let started = match role {
+            Role::Web => {
+                let sstp = generation.tunnel.as_ref().filter(|plan| plan.config().sstp);
+                let lent = Lent {
+                    shelf: self.certificates.shelf(),
+                    challenges: self.keeper.challenges(),
+                    sstp_file: sstp.and(self.tunnels.as_ref()).map(tunnel::Desk::sstp_file),
+                };
+                Worker::start(&self.home, lent, generation, index, number, slot)
             }
-            (Role::Sql, Some(plan), Some(desk)) => {
-                Worker::start_sql(&self.home, plan, desk, number, slot)
+            Role::Sql => {
+                generation.sql.as_ref().zip(self.desk.as_ref()).map_or_else(none, |(plan, desk)| {
+                    Worker::start_sql(&self.home, plan, desk, number, slot)
+                })
             }
-            (Role::Sql, ..) => Err(std::io::Error::other("there is no sql door")),
+            Role::Tunnel => generation
+                .tunnel
+                .as_ref()
+                .zip(self.tunnels.as_ref())
+                .map_or_else(none, |(plan, desk)| {
+                    Worker::start_tunnel(&self.home, plan, desk, number, slot)
+                }),
         };
         started.inspect_err(|_| slot.set_state(SlotState::Free))
     }
@@ -137,9 +150,7 @@ impl Guard {
     pub(super) fn is_current(&self, worker: &Worker) -> bool {
         match worker.role {
             Role::Web => worker.generation == self.current.number,
-            Role::Sql => {
-                self.current.sql.as_ref().is_some_and(|plan| plan.since == worker.generation)
-            }
+            role => self.current.single_workers().any(|one| one == (role, worker.generation)),
         }
     }
 
@@ -283,12 +294,11 @@ impl Guard {
             all.filter(|worker| (worker.role, worker.generation) == (role, number)).count()
         };
         let web = u32::try_from(ready(Role::Web, generation.number));
-        // A worker of the sql door that is kept was ready once.
-        let sql = generation
-            .sql
-            .as_ref()
-            .is_none_or(|plan| plan.since != generation.number || ready(Role::Sql, plan.since) > 0);
-        sql && web.is_ok_and(|count| count >= generation.workers)
+        // A worker of another door that is kept was ready once.
+        let others = generation
+            .single_workers()
+            .all(|(role, since)| since != generation.number || ready(role, since) > 0);
+        others && web.is_ok_and(|count| count >= generation.workers)
     }
 
     fn free_slot(&self) -> Option<u32> {

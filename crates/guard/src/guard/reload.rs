@@ -10,7 +10,7 @@ use super::Guard;
 use crate::error::GuardError;
 use crate::generation::{Current, Generation};
 use crate::worker::{Role, Worker};
-use crate::{log, notify, settings};
+use crate::{log, notify, settings, tunnel};
 
 impl Guard {
     pub(super) fn begin_reload(&mut self) {
@@ -58,20 +58,30 @@ impl Guard {
             log::event(&error.render());
         }
         self.seats = super::Seat::all_of(&self.current, &self.seats);
-        let drain = old.sql.as_ref().map_or(0, crate::sql::Plan::drain_seconds_max);
-        let sql_patience = Duration::from_secs(u64::from(drain) + 2);
+        let seconds = |drain: Option<u32>| Duration::from_secs(u64::from(drain.unwrap_or(0)) + 2);
+        let sql = seconds(old.sql.as_ref().map(crate::sql::Plan::drain_seconds_max));
+        // A tunnel takes a moment to end in good order, the more so where the peer is gone.
+        let tunnel = seconds(old.tunnel.as_ref().map(tunnel::Plan::drain_seconds_max)) + FAREWELL;
         for place in 0..self.workers.len() {
             let worker = &self.workers[place];
             if self.is_current(worker) || worker.asked {
                 continue;
             }
             self.slot_of(worker).set_state(SlotState::Draining);
-            let patience = if worker.role == Role::Sql { sql_patience } else { patience };
+            let patience = match worker.role {
+                // It cuts all but tunnels by itself.
+                Role::Web => patience.max(tunnel),
+                Role::Sql => sql,
+                Role::Tunnel => tunnel,
+            };
             self.workers[place].retire(now, patience);
         }
         if self.current.sql.is_none() {
             // Nobody would answer there any more.
             self.desk = None;
+        }
+        if self.current.tunnel.is_none() {
+            self.tunnels = None;
         }
         self.certificates.take(std::mem::take(&mut self.current.certificates));
         // What the keeper gave while the new workers started.
@@ -102,6 +112,10 @@ impl Guard {
         if self.current.sql.is_none() {
             self.desk = None;
         }
+        match (&self.current.tunnel, &mut self.tunnels) {
+            (Some(plan), Some(desk)) => desk.go_back(plan),
+            _ => self.tunnels = None,
+        }
         self.refuse(reason);
     }
 
@@ -112,8 +126,8 @@ impl Guard {
         }
         log::to_stderr(&settings.warnings);
         let (number, serving) = (self.last_number + 1, self.current.workers);
-        let Generation { doors, sql, .. } = &self.current;
-        let before = Current { doors, serving, sql: sql.as_ref() };
+        let Generation { doors, sql, tunnel, .. } = &self.current;
+        let before = Current { doors, serving, sql: sql.as_ref(), tunnel: tunnel.as_ref() };
         let shelf = (&self.store, Some(self.certificates.current()));
         let next = Generation::prepare(settings.config, number, before, &mut self.php, shelf)?;
         let (room, needed) = (self.free_slots().count(), started_anew(&next).count());
@@ -123,6 +137,14 @@ impl Guard {
         }
         if next.sql.is_some() && self.desk.is_none() {
             self.desk = Some(crate::sql::Desk::create(&self.current.config.state)?);
+        }
+        match (&next.tunnel, &mut self.tunnels) {
+            // Its worker reads the users as it starts; those of now lose nothing by it.
+            (Some(plan), Some(desk)) => desk.take_over(plan)?,
+            (Some(plan), none) => {
+                *none = Some(tunnel::Desk::create(&self.current.config.state, plan)?);
+            }
+            (None, _) => {}
         }
         Ok(next)
     }
@@ -140,9 +162,14 @@ impl Guard {
     }
 }
 
-/// The workers to start for a generation: all of the web door, that of the sql door where it is
-/// another than before.
-fn started_anew(generation: &Generation) -> impl Iterator<Item = (Role, u32)> + use<> {
-    let sql = generation.sql.as_ref().is_some_and(|plan| plan.since == generation.number);
-    (0..generation.workers).map(|index| (Role::Web, index)).chain(sql.then_some((Role::Sql, 0)))
+/// The workers to start for a generation: all of the web door, those of the other doors where they
+/// are others than before.
+fn started_anew(generation: &Generation) -> impl Iterator<Item = (Role, u32)> {
+    let others = generation.single_workers();
+    let others = others.filter(|(_, since)| *since == generation.number);
+    let web = (0..generation.workers).map(|index| (Role::Web, index));
+    web.chain(others.map(|(role, _)| (role, 0)))
 }
+
+/// More than a worker of the tunnel door waits for peers.
+const FAREWELL: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 /// What files looked like.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     seen: Vec<Option<Stamp>>,
     /// Another look than `seen`, not confirmed yet.
     doubt: Option<Vec<Option<Stamp>>>,
@@ -27,7 +27,7 @@ struct Stamp {
 
 impl Watch {
     /// Remembers what was read just now.
-    pub(super) fn new(paths: &[PathBuf]) -> Self {
+    pub(crate) fn new(paths: &[PathBuf]) -> Self {
         let seen = stamps(paths);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let recent = i64::try_from(now.saturating_sub(RECENT).as_secs()).unwrap_or(i64::MAX);
@@ -36,7 +36,7 @@ impl Watch {
     }
 
     /// Whether something changed and then stayed for one look.
-    pub(super) fn changed(&mut self, paths: &[PathBuf]) -> bool {
+    pub(crate) fn changed(&mut self, paths: &[PathBuf]) -> bool {
         let stamps = stamps(paths);
         if self.doubt.as_ref() == Some(&stamps) {
             self.doubt = None;

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use menshen_config::keeper::Challenges;
 use menshen_config::{
@@ -27,6 +27,7 @@ pub(crate) struct LoneWorker {
     pub(crate) shelf: Bulletin,
     pub(crate) challenges: Bulletin,
     pub(crate) slot: Slot,
+    pub(crate) board: Scoreboard,
     failures: File,
     pid: Pid,
 }
@@ -51,6 +52,15 @@ pub(crate) fn made(names: &[&str]) -> Made {
 impl LoneWorker {
     /// Starts one that serves `pairs`; `change` has the last word on its configuration.
     pub(crate) fn start(pairs: Vec<ShelfPair>, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_beside(pairs, None, change)
+    }
+
+    /// Likewise, with a tunnel worker that listens at `tunnel`.
+    pub(crate) fn start_beside(
+        pairs: Vec<ShelfPair>,
+        tunnel: Option<PathBuf>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let user = geteuid().is_root().then_some((65_534, 65_534));
         let files = folder.path().join("files");
@@ -95,6 +105,7 @@ impl LoneWorker {
             challenges_fd: Some(challenges.as_fd().as_raw_fd()),
             failures_fd: Some(failures.as_raw_fd()),
             posture_fd: None,
+            tunnel_socket: tunnel,
             secrets: Secrets { ticket_key: [1; 32], token_digest: [2; 32], cookie_key: [3; 32] },
         };
         let mut keep = vec![root.as_fd(), board_file.as_fd(), ready_write.as_fd()];
@@ -117,7 +128,12 @@ impl LoneWorker {
         assert_eq!((got, said), (1, *b"+"), "the worker did not get ready");
         let [https, plain] = sockets.map(|(listener, _)| listener.address);
         let slot = board.slot(usize::try_from(SLOT).unwrap());
-        Self { folder, https, plain, shelf, challenges, slot, failures, pid }
+        Self { folder, https, plain, shelf, challenges, slot, board, failures, pid }
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        kill_process(self.pid, Signal::TERM).unwrap();
     }
 
     /// Puts other certificates onto the shelf.

@@ -27,3 +27,16 @@ fn stop_signals_end_up_ignored() {
     let wanted = 1 << (SIGTTIN - 1) | 1 << (SIGTTOU - 1);
     assert_eq!(ignored & wanted, wanted, "{line}");
 }
+
+#[test]
+fn what_is_kept_is_two_rights_at_most() {
+    assert_eq!(Kept::Nothing.set(), CapabilitySet::empty());
+    assert_eq!(Kept::Network.set().iter().count(), 2);
+    assert!(has(Kept::Nothing).unwrap());
+    let all = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = all.lines().find_map(|line| line.strip_prefix("CapPrm:")).unwrap();
+    let mine = u64::from_str_radix(line.trim(), 16).unwrap();
+    // CAP_NET_ADMIN is 12, CAP_NET_RAW 13 (linux/capability.h).
+    let both = 1 << 12 | 1 << 13;
+    assert_eq!(has(Kept::Network).unwrap(), mine & both == both, "{line}");
+}

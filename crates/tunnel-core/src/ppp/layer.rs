@@ -6,6 +6,7 @@
 //! already change nothing.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::automaton::{Action, Automaton, Happening, State};
 use super::event::Cause;
@@ -67,8 +68,8 @@ pub(crate) struct Layer<O> {
     id: u8,
     /// Our last request, while nothing has answered it.
     request: Option<Request>,
-    /// The peer's request that was accepted last, and how often its copies were since.
-    accepted: Option<(Request, u32)>,
+    /// The peer's request that was accepted last.
+    accepted: Option<Accepted>,
     naks: u32,
     refusals: u32,
     openings: u32,
@@ -94,6 +95,15 @@ pub(crate) struct Signals {
     pub(crate) finished: bool,
     /// The packet was dropped: an answer to nothing, or lengths that do not fit.
     pub(crate) stale: bool,
+}
+
+/// A request of the peer that we answered with an Ack.
+#[derive(Debug)]
+struct Accepted {
+    request: Request,
+    answered: Moment,
+    /// How often it came again since.
+    copies: u32,
 }
 
 /// What answers a request of the peer.
@@ -196,15 +206,20 @@ impl<O: Options> Layer<O> {
         if !Choices::new(packet.data).is_whole() {
             return Signals::STALE;
         }
+        let acked = matches!(self.state(), State::Opened | State::AckSent);
+        if acked && self.accepted.as_ref().is_some_and(|accepted| accepted.covers(now, packet)) {
+            return Signals::STALE;
+        }
         match self.state() {
             State::Initial | State::Starting => return Signals::STALE,
             State::Opened => {
-                if let Some((accepted, copies)) = &mut self.accepted
-                    && *copies < COPIES_MAX
-                    && accepted.is(packet)
+                if let Some(accepted) = &mut self.accepted
+                    && accepted.copies < COPIES_MAX
+                    && accepted.request.is(packet)
                 {
                     // Our Ack was lost, or this is a copy: the same answer, and nothing changes.
-                    *copies += 1;
+                    accepted.copies += 1;
+                    accepted.answered = now;
                     out.answer(now, O::PROTOCOL, Code::CONFIGURE_ACK, packet.id, packet.data);
                     return Signals::default();
                 }
@@ -219,7 +234,8 @@ impl<O: Options> Layer<O> {
         let judgement = self.judge(packet.data);
         let (code, data) = match judgement {
             Judgement::Ack => {
-                self.accepted = Some((Request::of(packet), 0));
+                let request = Request::of(packet);
+                self.accepted = Some(Accepted { request, answered: now, copies: 0 });
                 self.naks = 0;
                 return self.happen(now, Happening::GoodRequest, Some(packet), out);
             }
@@ -394,6 +410,13 @@ impl Request {
     }
 }
 
+impl Accepted {
+    /// Whether the answer that is under way is one to this packet, too.
+    fn covers(&self, now: Moment, packet: Packet<'_>) -> bool {
+        now.since(self.answered) < ANSWERED_FOR && self.request.is(packet)
+    }
+}
+
 impl Signals {
     const STALE: Self = Self { up: false, down: false, finished: false, stale: true };
 
@@ -408,6 +431,11 @@ impl Signals {
     }
 }
 
+/// A copy that comes so soon after our answer was sent before that could arrive: both had queued
+/// somewhere. It must not be answered again: of two Acks for MPPE in a row Linux (6.1;
+/// `mppe_init` in drivers/net/ppp/ppp_mppe.c) makes another first key than of one, and then reads
+/// nothing of the whole session. If the answer is lost, the next copy comes later than this.
+const ANSWERED_FOR: Duration = Duration::from_millis(500);
 /// Copies of the accepted request that are answered without a new negotiation. A peer that asks
 /// the same again after these has lost its state.
 const COPIES_MAX: u32 = 2;

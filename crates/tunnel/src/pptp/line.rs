@@ -12,9 +12,9 @@ use crate::clock::Clock;
 
 /// A control connection.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     tcp: Option<TcpStream>,
-    pub(super) control: Control,
+    pub(crate) control: Control,
     clock: Clock,
     /// What is to be sent, from `sent` on.
     output: Vec<u8>,
@@ -23,17 +23,17 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(tcp: TcpStream, control: Control, clock: Clock) -> Self {
+    pub(crate) fn new(tcp: TcpStream, control: Control, clock: Clock) -> Self {
         let buffer = vec![0; READ_OCTETS];
         Self { tcp: Some(tcp), control, clock, output: Vec::new(), sent: 0, buffer }
     }
 
-    pub(super) const fn clock(&self) -> Clock {
+    pub(crate) const fn clock(&self) -> Clock {
         self.clock
     }
 
     /// The next event of the control connection, which has one before it ends.
-    pub(super) async fn event(&mut self) -> Event {
+    pub(crate) async fn event(&mut self) -> Event {
         loop {
             let clock = self.clock;
             self.control.poll(clock.now());
@@ -52,7 +52,7 @@ impl Line {
     }
 
     /// Sends what is to be sent and takes what came; ready when anything came.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_send(cx);
         let Some(tcp) = &self.tcp else { return Poll::Pending };
         let mut came = Poll::Pending;

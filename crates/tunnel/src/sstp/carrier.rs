@@ -223,6 +223,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier for Sstp<S> {
                 Ok(Some(Cut::Control(packet))) => {
                     self.side.control(now, self.wire.octets(packet));
                     self.settle(now);
+                    if !self.events.is_empty() {
+                        // What follows may need them: a server's first words of PPP come right
+                        // behind the acknowledgement that lets PPP begin.
+                        return None;
+                    }
                 }
                 Ok(None) => return None,
                 Err(sstp::packet::Broken) => {

@@ -1,6 +1,7 @@
 //! pptpd as a plain process, with a stand-in for pppd: real control connections and real GRE where
 //! the kernel has no PPP. The stand-in speaks LCP alone.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -127,6 +128,52 @@ fn a_server_that_ends_the_call_is_heard_to_its_last_word() {
     // The stand-in ends without a word of PPP; pptpd then ends the call.
     assert_eq!(ended.cause, Cause::CarrierLost, "{ended:?}");
     assert!(ended.lost.is_some(), "{ended:?}");
+}
+
+#[test]
+fn strangers_copies_and_wild_numbers_do_not_end_a_call() {
+    let Some((client, server)) = spaces(&["pptpd", "ss"]) else { return };
+    server.run("ip addr add 10.77.0.9/24 dev s0");
+    let folder = tempfile::tempdir().unwrap();
+    let _pptpd = serve(&server, folder.path());
+    let call = start(&client, [10, 77, 0, 2], Number::ZeroFirst, Settings::client(Mppe::Off));
+    call.wait("LCP", |status| status.phase >= Phase::Network);
+    // A Terminate-Request, in packets of every kind but the one that would be the next.
+    let forged = |key: u16, number: u32| {
+        let mut packet = vec![0x30, 0x01, 0x88, 0x0b, 0, 12];
+        packet.extend(key.to_be_bytes());
+        packet.extend(number.to_be_bytes());
+        packet.extend([0xff, 0x03, 0xc0, 0x21, 5, 99, 0, 8]);
+        packet.extend(b"mine");
+        packet
+    };
+    let sending = server.thread(move || {
+        for source in [[10, 77, 0, 9], [10, 77, 0, 2]] {
+            let protocol = Some(socket2::Protocol::from(47));
+            let socket =
+                socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, protocol).unwrap();
+            let address = |ip: [u8; 4]| socket2::SockAddr::from(SocketAddr::from((ip, 0)));
+            socket.bind(&address(source)).unwrap();
+            for n in 0..64 {
+                let wild = 0x8000_0000 + 7 * n;
+                let mut packets = vec![forged(77, n), forged(0, 0), forged(0, wild)];
+                // The address that is the server's guesses no number that is awaited.
+                packets.extend((source[3] == 9).then(|| forged(0, n)));
+                for packet in packets {
+                    socket.send_to(&packet, &address([10, 77, 0, 3])).unwrap();
+                }
+            }
+        }
+    });
+    sending.join().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(call.status().phase, Phase::Network);
+    let ended = call.close().unwrap();
+    assert_eq!((&ended.cause, &ended.lost), (&Cause::Closed, &None), "{ended:?}");
+    let counters = ended.facts.counters;
+    // Those of the other address did not even come so far.
+    assert_eq!((counters.strangers, counters.duplicates), (64, 64), "{counters:?}");
+    assert_eq!((counters.wild, counters.resyncs), (64, 0), "{counters:?}");
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn wrong_tokens_are_counted_by_network_and_forgiven_after_a_minute() {
 
 #[test]
 fn guessing_from_everywhere_costs_bounded_memory() {
-    let mut failures = Failures::new(3);
+    let mut failures = Tries::new(3);
     for number in 0..3 * u32::try_from(NETWORKS_MAX).unwrap() {
         failures.add(IpAddr::V4(number.into()), NOW + u64::from(number) / 100);
         assert!(failures.networks.len() <= NETWORKS_MAX);

@@ -82,6 +82,25 @@ fn more_transfers_than_places_are_counted_and_give_their_places_back() {
 }
 
 #[test]
+fn tunnels_leave_places_for_what_comes_and_goes() {
+    let made = Fixture::new();
+    let door = &made.door;
+    let tunnel = || door.transfer(TransferKind::Tunnel, None, b"sstp");
+    let tunnels: Vec<Transfer> = (0..TRANSFERS_MAX).map(|_| tunnel()).collect();
+    assert_eq!(door.slot.transfers().len(), TRANSFERS_MAX / 2);
+    tunnels[0].moved_as(Counter::BytesIn, 3);
+    tunnels[0].moved_as(Counter::BytesOut, 4);
+    assert_eq!(door.slot.transfers()[0].done, 7);
+    let counted = [Counter::BytesIn, Counter::BytesOut].map(|counter| door.slot.get(counter));
+    assert_eq!(counted, [3, 4]);
+    let others: Vec<Transfer> =
+        (0..TRANSFERS_MAX).map(|_| door.transfer(TransferKind::Upload, None, b"/x")).collect();
+    assert_eq!(door.slot.transfers().len(), TRANSFERS_MAX);
+    drop((tunnels, others));
+    assert!(door.slot.transfers().is_empty());
+}
+
+#[test]
 fn answers_are_counted_by_class() {
     let made = Fixture::new();
     for status in [200, 204, 206, 304, 404, 412, 429, 507] {

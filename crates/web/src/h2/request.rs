@@ -156,7 +156,8 @@ fn plan(
         },
     };
     ask.peer = door.client_of(peer, &ask);
-    let plan = door.challenge(&ask).unwrap_or_else(|| door.plan(&ask, patience));
+    let beforehand = door.challenge(&ask).or_else(|| door.gre_counts(&ask));
+    let plan = beforehand.unwrap_or_else(|| door.plan(&ask, patience));
     (plan, ask.peer, length)
 }
 

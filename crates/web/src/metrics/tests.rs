@@ -40,12 +40,13 @@ fn pools_are_told_with_their_address() {
 fn each_door_tells_its_own_counters() {
     let folder = tempfile::tempdir().unwrap();
     let (board, _file) = Scoreboard::create(&folder.path().join("board")).unwrap();
-    for (number, door) in [(0, SlotDoor::Web), (1, SlotDoor::Sql)] {
+    for (number, door) in [(0, SlotDoor::Web), (1, SlotDoor::Sql), (2, SlotDoor::Tunnel)] {
         let slot = board.slot(number);
         slot.reset(0, 1, 0);
         slot.set_door(door);
         slot.set(Counter::SqlHits, 7);
         slot.set(Counter::CacheShrinks, 2);
+        slot.set(Counter::TunnelLogins, 5);
     }
     let text = text(&board.view());
     let told = |name: &str| -> Vec<&str> {
@@ -56,6 +57,8 @@ fn each_door_tells_its_own_counters() {
     assert_eq!(told("requests_total"), [format!("door=\"web\",{web} 0")]);
     assert_eq!(told("sql_qcache_hits_total"), [format!("door=\"sql\",worker=\"0\",{sql} 7")]);
     assert_eq!(told("cache_shrinks_total").len(), 2);
+    let tunnel = "worker=\"0\",generation=\"1\",slot=\"2\"}";
+    assert_eq!(told("tunnel_logins_total"), [format!("door=\"tunnel\",{tunnel} 5")]);
     for counter in ["hits", "inserts", "not_cached", "lowmem_prunes"] {
         assert_eq!(told(&format!("sql_qcache_{counter}_total")).len(), 1, "{counter}");
     }

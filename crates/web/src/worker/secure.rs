@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use menshen_base::{Counter, EndReason, Phase, Who};
 use menshen_net::{Breach, Stream, Tape, Watched};
-use menshen_tls::ACME_TLS_ALPN;
+use menshen_tls::{ACME_TLS_ALPN, Shown, ShownHashes};
 use rustls::{HandshakeKind, ServerConnection};
 use tokio::net::TcpStream;
 
@@ -21,6 +21,14 @@ use crate::h1::{Mode, Session};
 use crate::h2;
 use crate::log::{Line, PhpNote, Times};
 
+/// A connection whose handshake is done.
+struct Shaken {
+    stream: Stream,
+    /// The certificate it goes by; none without a tunnel door.
+    shown: Option<ShownHashes>,
+    handshake_ms: i64,
+}
+
 impl Acceptor {
     pub(super) async fn secure(
         &self,
@@ -29,7 +37,9 @@ impl Acceptor {
         peer: SocketAddr,
     ) {
         let door = &self.door;
-        let Some((mut stream, handshake_ms)) = self.shake(socket, &watched, peer).await else {
+        let Some(Shaken { mut stream, shown, handshake_ms }) =
+            self.shake(socket, &watched, peer).await
+        else {
             return;
         };
         door.slot.add(Counter::ConnectionsTls, 1);
@@ -48,27 +58,41 @@ impl Acceptor {
             }
             _ => {
                 Session::new(Rc::clone(door), stream, watched, peer, Mode::Serve, handshake_ms)
+                    .shown(shown)
                     .run()
                     .await;
             }
         }
     }
 
-    /// The handshake; gives the connection and how many milliseconds it took, or nothing.
+    /// The handshake.
     async fn shake(
         &self,
         socket: Rc<TcpStream>,
         watched: &Watched,
         peer: SocketAddr,
-    ) -> Option<(Stream, i64)> {
-        let tls = ServerConnection::new(self.certificates.current()).ok()?;
+    ) -> Option<Shaken> {
+        let config = self.certificates.current();
+        // Only a tunnel is bound to the certificate.
+        let (config, watches) = match &self.door.tunnel {
+            None => (config, None),
+            Some(_) => {
+                let (config, watches) = Shown::over(&config);
+                (config, Some(watches))
+            }
+        };
+        let tls = ServerConnection::new(config).ok()?;
         watched.enter(Phase::Handshake, self.door.limits.handshake_seconds_max);
         let mut tape = Tape::begin();
         let mut stream = Stream::new(socket, Some(tls));
-        let shaken = stream.handshake(&mut tape).await;
+        let mut shown = None;
+        let seen = |tls: &mut ServerConnection| {
+            shown = watches.as_ref().and_then(|watches| watches.look(tls)).or(shown);
+        };
+        let shaken = stream.handshake_seen(&mut tape, seen).await;
         let handshake_ms = i64::try_from(tape.elapsed_us() / 1000).unwrap_or(0);
         match shaken {
-            Ok(()) => Some((stream, handshake_ms)),
+            Ok(()) => Some(Shaken { stream, shown, handshake_ms }),
             Err(error) => {
                 self.failed(&stream, watched, peer, &tape, &error);
                 None

@@ -52,7 +52,7 @@ pub(super) fn unknown(section: &str, name: &str, is_table: bool) -> String {
     }
     let mut names: Vec<String> = here.entries.iter().map(|entry| shown(entry, here)).collect();
     if section.is_empty() {
-        let plain = named().filter(|table| !table.repeated);
+        let plain = named().filter(|table| !table.repeated && !table.name.contains('.'));
         names.extend(plain.map(Table::header));
     }
     format!("known here: {}", names.join(", "))

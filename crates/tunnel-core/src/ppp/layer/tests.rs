@@ -47,7 +47,17 @@ pub(in crate::ppp) fn give<O: Options>(
     id: u8,
     data: &[u8],
 ) -> Signals {
-    layer.input(Moment::default(), Packet { code: Code(code), id, data }, out)
+    give_at(layer, out, 0, (code, id, data))
+}
+
+fn give_at<O: Options>(
+    layer: &mut Layer<O>,
+    out: &mut Outbox,
+    millis: u64,
+    (code, id, data): (u8, u8, &[u8]),
+) -> Signals {
+    let now = Moment(Duration::from_millis(millis));
+    layer.input(now, Packet { code: Code(code), id, data }, out)
 }
 
 fn cipher() -> Cipher {
@@ -99,12 +109,29 @@ fn what_was_not_asked_for_cannot_be_rejected() {
 fn copies_of_the_accepted_request_are_answered_twice_and_then_believed() {
     let (mut layer, mut out) = started(cipher());
     give(&mut layer, &mut out, 2, 1, OPTION);
-    for _ in 0..3 {
-        give(&mut layer, &mut out, 1, 5, OPTION);
+    for copy in 0..3 {
+        give_at(&mut layer, &mut out, copy * 3000, (1, 5, OPTION));
         assert!(layer.is_open());
     }
-    assert!(give(&mut layer, &mut out, 1, 5, OPTION).down);
+    assert!(give_at(&mut layer, &mut out, 9000, (1, 5, OPTION)).down);
     assert_eq!(layer.state(), State::AckSent);
+}
+
+#[test]
+fn copies_that_come_together_are_answered_once() {
+    let (mut layer, mut out) = started(cipher());
+    next(&mut out);
+    // They had queued: before it is open, and after.
+    assert!(!give_at(&mut layer, &mut out, 0, (1, 5, OPTION)).stale);
+    assert_eq!(next(&mut out), Some((2, 5, OPTION.to_vec())));
+    assert!(give_at(&mut layer, &mut out, 1, (1, 5, OPTION)).stale);
+    assert!(give_at(&mut layer, &mut out, 2, (2, 1, OPTION)).up);
+    assert!(give_at(&mut layer, &mut out, 499, (1, 5, OPTION)).stale);
+    assert_eq!((next(&mut out), layer.state()), (None, State::Opened));
+    // Our Ack may have been lost; and another request is another one.
+    give_at(&mut layer, &mut out, 500, (1, 5, OPTION));
+    assert_eq!(next(&mut out), Some((2, 5, OPTION.to_vec())));
+    assert!(give_at(&mut layer, &mut out, 501, (1, 6, OPTION)).down);
 }
 
 #[test]

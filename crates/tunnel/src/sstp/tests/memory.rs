@@ -88,6 +88,19 @@ fn packets_of_the_network_wait_for_the_binding_in_both_directions() {
 }
 
 #[test]
+fn what_comes_together_with_the_acknowledgement_is_given_on_after_it() {
+    runtime().block_on(async {
+        let (mut call, mut peer) = client(4096);
+        peer.write_all(&[ack(), data(LCP)].concat()).await.unwrap();
+        assert!(poll(&mut call).is_ready());
+        assert_eq!(call.receive(at(1)), None);
+        assert!(matches!(call.next_event(), Some(Event::Up)));
+        assert!(poll(&mut call).is_ready());
+        assert_eq!(call.receive(at(1)).map(|frame| frame.to_vec()), Some(LCP.to_vec()));
+    });
+}
+
+#[test]
 fn a_peer_that_does_not_read_costs_bounded_memory_and_packets_not_the_call() {
     runtime().block_on(async {
         let (mut call, mut peer) = client(1024);

@@ -194,12 +194,14 @@ fn a_copy_of_the_last_request_is_answered_without_a_new_negotiation() {
     let is_request = |frame: &&Vec<u8>| frame.starts_with(&[0x80, 0x21, 1]);
     let request = wire.client.sent.iter().rfind(is_request).unwrap().clone();
     for _ in 0..2 {
+        wire.now = wire.now + seconds(3);
         wire.server.take(wire.now, &request);
         let frames = wire.server.drain();
         assert!(frames.len() == 1 && frames[0].starts_with(&[0x80, 0x21, 2]));
         assert!(wire.server.is_open());
     }
     // The third means that the peer has forgotten: it is negotiated anew, and opens again.
+    wire.now = wire.now + seconds(3);
     wire.server.take(wire.now, &request);
     wire.settle(seconds(60));
     assert!(wire.server.is_open(), "{:?}", wire.server.cause());

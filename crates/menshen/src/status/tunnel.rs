@@ -1,0 +1,171 @@
+//! What status says of the tunnel door: figures from the scoreboard, over all its workers that
+//! live, and its sessions, asked over its control socket.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use menshen_base::Counter;
+use menshen_guard::tunnel_control;
+use menshen_sys::{ScoreView, SlotDoor};
+use menshen_tunnel::report::{self, Answer, Question, StatusReport};
+use menshen_tunnel::server::{Bearer, SessionFacts};
+use serde::Serialize;
+
+use super::render::{age, bytes};
+use super::{escape_bytes, living};
+
+/// The tunnel door; `--json` prints it as it is, so field names stay.
+#[derive(Debug, Serialize)]
+pub(super) struct Tunnel {
+    /// Tunnels held now, by workers of all generations.
+    pub(super) sessions: u64,
+    /// Of those, by workers of earlier generations; the door does not list them.
+    pub(super) sessions_of_earlier: u64,
+    /// Calls that have not shown a password yet.
+    pub(super) half_open: u64,
+    /// Users let in.
+    pub(super) logins: u64,
+    /// Wrong passwords and unknown names.
+    pub(super) logins_failed: u64,
+    /// Bytes of packets from clients.
+    pub(super) received_bytes: u64,
+    /// Bytes of packets to clients.
+    pub(super) sent_bytes: u64,
+    /// Packets dropped because their source was another's.
+    pub(super) spoofed_packets: u64,
+    /// What the door that serves new sessions said; `None`: see `unanswered`.
+    pub(super) door: Option<StatusReport>,
+    /// Why the door said nothing.
+    pub(super) unanswered: Option<String>,
+}
+
+/// Reads and asks; `None`: there is no tunnel door.
+pub(super) fn read(board: ScoreView, state: &Path) -> Option<Tunnel> {
+    let slots: Vec<_> = living(board).filter(|slot| slot.door() == SlotDoor::Tunnel).collect();
+    let asked = tunnel_control(state).and_then(|stream| report::ask(stream, &Question::Status {}));
+    let (door, unanswered) = match asked {
+        Ok(Answer::Status(door)) => (Some(*door), None),
+        Ok(Answer::Refused(why)) => (None, Some(why)),
+        Err(_) if slots.is_empty() => return None,
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let sum =
+        |counter| slots.iter().fold(0, |sum: u64, slot| sum.saturating_add(slot.get(counter)));
+    let earlier = slots
+        .iter()
+        .filter(|slot| door.as_ref().is_some_and(|door| slot.generation() != door.generation));
+    Some(Tunnel {
+        sessions: sum(Counter::TunnelSessions),
+        sessions_of_earlier: earlier.map(|slot| slot.get(Counter::TunnelSessions)).sum(),
+        half_open: sum(Counter::TunnelHalfOpen),
+        logins: sum(Counter::TunnelLogins),
+        logins_failed: sum(Counter::TunnelLoginsFailed),
+        received_bytes: sum(Counter::TunnelBytesIn),
+        sent_bytes: sum(Counter::TunnelBytesOut),
+        spoofed_packets: sum(Counter::TunnelSpoofed),
+        door,
+        unanswered,
+    })
+}
+
+/// Lines for people; nothing without a tunnel door.
+pub(super) fn text(out: &mut String, tunnel: Option<&Tunnel>) {
+    let Some(tunnel) = tunnel else { return };
+    let mut row = Rows { out, label: "tunnel" };
+    if let Some(door) = &tunnel.door {
+        let sstp = door.sstp.then(|| "SSTP".to_owned());
+        let pptp =
+            (!door.pptp.is_empty()).then(|| format!("PPTP (broken) on {}", door.pptp.join(", ")));
+        let ways: Vec<String> = sstp.into_iter().chain(pptp).collect();
+        row.add(&format!("{}, addresses of {}", ways.join("; "), door.addresses));
+    }
+    let most = tunnel.door.as_ref().map(|door| format!(" of {}", door.sessions_max));
+    let earlier = match tunnel.sessions_of_earlier {
+        0 => String::new(),
+        count => format!(" ({count} of them by the configuration before)"),
+    };
+    row.add(&format!(
+        "{}{} sessions{earlier}, {} half open, {} logins, {} refused",
+        tunnel.sessions,
+        most.unwrap_or_default(),
+        tunnel.half_open,
+        tunnel.logins,
+        tunnel.logins_failed
+    ));
+    row.add(&format!(
+        "{} from clients, {} to them",
+        bytes(tunnel.received_bytes),
+        bytes(tunnel.sent_bytes)
+    ));
+    match (&tunnel.door, &tunnel.unanswered) {
+        (Some(door), _) => sessions(&mut row, tunnel, door),
+        (None, why) => {
+            let why = why.as_deref().unwrap_or_default();
+            row.add(&format!("the door does not answer: {why}"));
+        }
+    }
+}
+
+fn sessions(row: &mut Rows<'_>, tunnel: &Tunnel, door: &StatusReport) {
+    row.label = "users";
+    let problem = door.now.users_problem.as_deref();
+    let problem = problem.map(|problem| format!("; the file is not taken as it is: {problem}"));
+    row.add(&format!("{} in the file{}", door.now.users, problem.unwrap_or_default()));
+    if tunnel.spoofed_packets > 0 {
+        let count = tunnel.spoofed_packets;
+        row.add(&format!("{count} packets dropped: their source was not their user's address"));
+    }
+    row.label = "sessions";
+    let open = door.now.sessions.iter().filter(|session| session.user.is_some());
+    for session in open.clone().take(SESSIONS_SHOWN) {
+        row.add(&line(session));
+    }
+    let more = open.count().saturating_sub(SESSIONS_SHOWN);
+    if more > 0 {
+        row.add(&format!("and {more} more; --json has them all"));
+    }
+}
+
+/// `alice from 192.0.2.7 by SSTP: 10.77.0.2 on menshen0, since 2 h 5 min, 1.2 MiB in, 30 MiB out`.
+fn line(session: &SessionFacts) -> String {
+    let user = session.user.as_deref().unwrap_or_default();
+    let bearer = match (session.bearer, session.mppe_bits) {
+        (Bearer::Sstp, _) => "SSTP".to_owned(),
+        (Bearer::Pptp, Some(bits)) => format!("PPTP, MPPE of {bits} bits"),
+        (Bearer::Pptp, None) => "PPTP, not encrypted".to_owned(),
+    };
+    let inner = match (session.address, &session.interface) {
+        (Some(address), Some(interface)) => format!("{address} on {interface}"),
+        (Some(address), None) => address.to_string(),
+        _ => "no address yet".to_owned(),
+    };
+    format!(
+        "{user} from {} by {bearer}: {inner}, since {}, {} in, {} out",
+        session.client,
+        age(session.seconds),
+        bytes(session.received_octets),
+        bytes(session.sent_octets)
+    )
+}
+
+/// Lines of which the first has a label.
+struct Rows<'a> {
+    out: &'a mut String,
+    label: &'static str,
+}
+
+impl Rows<'_> {
+    fn add(&mut self, text: &str) {
+        let label = std::mem::take(&mut self.label);
+        if label == "tunnel" {
+            self.out.push('\n');
+        }
+        // Names of users are foreign.
+        let _ = writeln!(self.out, "{label:<10} {}", escape_bytes(text.as_bytes()));
+    }
+}
+
+const SESSIONS_SHOWN: usize = 20;
+
+#[cfg(test)]
+mod tests;
