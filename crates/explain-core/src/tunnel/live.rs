@@ -143,7 +143,7 @@ pub fn verdict(live: &Live, report: &Report) -> Verdict {
     };
     let verdict = call.verdict.clone();
     match &live.far {
-        Some(far) if !verdict.open.is_empty() => settled(far, call, verdict),
+        Some(far) if !verdict.open.is_empty() => settled(live, far, call, verdict),
         _ => verdict,
     }
 }
@@ -268,13 +268,13 @@ fn primary(report: &Report) -> Option<&CallReport> {
     calls().find(nat).or_else(|| calls().find(well)).or_else(|| report.calls.first())
 }
 
-/// The server counted: the direction is known.
-fn settled(far: &Far, call: &CallReport, before: Verdict) -> Verdict {
-    if call.call.sent_by(Side::Server).packets > 0 {
-        return before;
-    }
+/// The server counted: the direction is known. Whether what stops its answers is a filter or a NAT
+/// is not, where there is a NAT.
+fn settled(live: &Live, far: &Far, call: &CallReport, before: Verdict) -> Verdict {
+    let comes = call.call.sent_by(Side::Server).packets > 0;
     let code = match (far.seen, far.sent) {
         (0, _) => "tunnel-gre-lost-out",
+        _ if comes => "tunnel-server-ignores-gre",
         (_, 0) => "tunnel-server-sends-no-gre",
         _ => "tunnel-gre-lost-back",
     };
@@ -283,8 +283,14 @@ fn settled(far: &Far, call: &CallReport, before: Verdict) -> Verdict {
     found.confidence = Confidence::Certain;
     let place = "menshen at the server, over HTTPS";
     let found = found.evidence("GRE of ours that arrived", place, packets(far.seen));
-    let finding = found.evidence("GRE that it sent to us", place, packets(far.sent));
-    Verdict { finding, open: Vec::new(), settle: None }
+    let mut finding = found.evidence("GRE that it sent to us", place, packets(far.sent));
+    let (mut open, mut settle) = (Vec::new(), None);
+    if code == "tunnel-gre-lost-back" && live.route.as_ref().is_some_and(|way| way.behind_nat) {
+        finding.confidence = Confidence::Likely;
+        open.extend([code, "tunnel-nat-without-helper"]);
+        settle = Some("A capture on the NAT tells.");
+    }
+    Verdict { finding, open, settle }
 }
 
 impl Verdict {

@@ -9,7 +9,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use menshen_explain_core::tunnel::CallReport;
 use menshen_explain_core::tunnel::live::{Address, Attempt, Live, Route, Tcp, notes, verdict};
@@ -131,9 +131,15 @@ pub fn look(ask: &Ask, sockets: Sockets, say: &mut dyn FnMut(&str)) -> Result<Lo
     let open = !verdict(&live, &report).open.is_empty();
     if let (true, Some(address)) = (open, asked) {
         say("asking the server over HTTPS what it counted");
-        let ids = |call: &CallReport| Some((call.call.client_id?, call.call.server_id?));
-        let ids: Vec<tls::Ids> = report.calls.iter().filter_map(ids).collect();
-        live.far = tls::far(&ask.target.host, address, ask.https_port, &ids);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let first = Duration::from_nanos(report.counts.first_unix_ns);
+        let asked = |call: &CallReport| {
+            let began = first + Duration::from_micros(call.call.began_us);
+            let (own, server) = (call.call.client_id?, call.call.server_id?);
+            Some(tls::Asked { own, server, age_seconds: now.saturating_sub(began).as_secs() })
+        };
+        let asked: Vec<tls::Asked> = report.calls.iter().filter_map(asked).collect();
+        live.far = tls::far(&ask.target.host, address, ask.https_port, &asked);
     }
     if let Some(sstp) = sstp {
         say("waiting for SSTP on port 443");

@@ -38,7 +38,8 @@ struct Scene {
     ending: Ending,
     /// Beside it.
     facts: Vec<String>,
-    calls: Vec<Ladder>,
+    /// With their numbers in the text.
+    calls: Vec<(usize, Ladder)>,
     /// Calls that are not drawn.
     more: usize,
 }
@@ -47,7 +48,7 @@ impl Scene {
     fn of(told: &Told) -> Self {
         let verdict = told.verdict.as_ref();
         let mut order: Vec<usize> = (0..told.report.calls.len()).collect();
-        // What is wrong first; else in the order of time.
+        // What is wrong is drawn rather than what is well.
         let severity = |at: &usize| {
             let call = told.report.calls.get(*at);
             std::cmp::Reverse(call.map(|call| call.verdict.finding.severity))
@@ -55,11 +56,13 @@ impl Scene {
         order.sort_by_key(severity);
         let more = order.len().saturating_sub(CALLS_MAX);
         order.truncate(CALLS_MAX);
-        let calls: Vec<Ladder> = order
-            .iter()
-            .filter_map(|at| told.report.calls.get(*at))
-            .map(|call| Ladder::of(call, overruled(verdict, call.verdict.finding.code)))
-            .collect();
+        order.sort_unstable();
+        let ladder = |at: usize| {
+            let call = told.report.calls.get(at)?;
+            let verdict = overruled(verdict, call.verdict.finding.code);
+            Some((at + 1, Ladder::of(call, verdict)))
+        };
+        let calls: Vec<(usize, Ladder)> = order.into_iter().filter_map(ladder).collect();
         let mut facts: Vec<String> = told
             .findings
             .iter()
@@ -67,13 +70,13 @@ impl Scene {
             .collect();
         let title = match (&told.live, calls.first()) {
             (Some(live), _) => clean(&format!("The way of a PPTP tunnel to {}", live.host)),
-            (None, Some(call)) if told.report.calls.len() == 1 => {
+            (None, Some((_, call))) if told.report.calls.len() == 1 => {
                 clean(&format!("PPTP tunnel from {} to {}", call.client, call.server))
             }
             (None, Some(_)) => format!("{} PPTP calls", told.report.calls.len()),
             (None, None) => "No PPTP call".to_owned(),
         };
-        if let Some(call) = calls.first().filter(|_| told.live.is_none()) {
+        if let Some((_, call)) = calls.first().filter(|_| told.live.is_none()) {
             facts.insert(0, format!("Captured {}.", call.place));
         }
         let ending = ending(told, &calls);
@@ -83,8 +86,8 @@ impl Scene {
     /// For those who do not see the picture.
     fn description(&self) -> String {
         let mut text = clean(&format!("{}. {}", self.ending.claim, self.ending.hint));
-        for (number, call) in self.calls.iter().enumerate() {
-            text += &format!(" Call {} from {} to {}:", number + 1, call.client, call.server);
+        for (number, call) in &self.calls {
+            text += &format!(" Call {number} from {} to {}:", call.client, call.server);
             for rung in &call.rungs {
                 let word = if rung.is_done { "done" } else { "it stops here" };
                 text += &format!(" {}, {word}.", rung.name);
@@ -111,7 +114,7 @@ fn overruled<'a>(
     })
 }
 
-fn ending(told: &Told, calls: &[Ladder]) -> Ending {
+fn ending(told: &Told, calls: &[(usize, Ladder)]) -> Ending {
     if let Some(verdict) = &told.verdict {
         return Ending::of(verdict);
     }
@@ -119,7 +122,7 @@ fn ending(told: &Told, calls: &[Ladder]) -> Ending {
     let well = well.filter(|call| call.verdict.finding.severity == Severity::Note).count();
     let all = told.report.calls.len();
     match (calls, all) {
-        ([only], 1) => only.ending.clone(),
+        ([(_, only)], 1) => only.ending.clone(),
         _ => Ending {
             severity: if all > 0 && well == all { Severity::Note } else { Severity::Error },
             claim: match (all, well) {
@@ -145,8 +148,8 @@ fn narrow(scene: &Scene) -> Sheet {
     let mut canvas = Canvas::new();
     let column = Column { x: MARGIN, width: NARROW - 2 * MARGIN };
     let mut y = head(&mut canvas, scene, column);
-    for (number, call) in scene.calls.iter().enumerate() {
-        y = one(&mut canvas, scene, column, number, call, y + SECTION);
+    for call in &scene.calls {
+        y = one(&mut canvas, scene, column, call, y + SECTION);
     }
     y = rest(&mut canvas, scene, column, y);
     finish(canvas, NARROW, y + MARGIN)
@@ -159,7 +162,7 @@ fn wide(scene: &Scene) -> Sheet {
     let half = (all.width - SECTION) / 2;
     let mut y = head(&mut canvas, scene, all);
     let single = scene.calls.len() == 1;
-    for (row, pair) in scene.calls.chunks(2).enumerate() {
+    for pair in scene.calls.chunks(2) {
         let top = y + SECTION;
         for (place, call) in pair.iter().enumerate() {
             let column = match (single, place) {
@@ -167,7 +170,7 @@ fn wide(scene: &Scene) -> Sheet {
                 (false, 0) => Column { x: all.x, width: half },
                 (false, _) => Column { x: all.x + half + SECTION, width: half },
             };
-            y = y.max(one(&mut canvas, scene, column, row * 2 + place, call, top));
+            y = y.max(one(&mut canvas, scene, column, call, top));
         }
     }
     y = rest(&mut canvas, scene, all, y);
@@ -197,13 +200,12 @@ fn one(
     canvas: &mut Canvas,
     scene: &Scene,
     column: Column,
-    number: usize,
-    call: &Ladder,
+    (number, call): &(usize, Ladder),
     y: i32,
 ) -> i32 {
     let mut y = y;
     if scene.calls.len() > 1 {
-        let text = format!("Call {}, {}", number + 1, call.ids);
+        let text = format!("Call {number}, {}", call.ids);
         y = canvas.paragraph(column, y, Face::HEADING, &text) + 4;
     }
     ladder::draw(canvas, call, column, y)

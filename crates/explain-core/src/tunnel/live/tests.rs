@@ -97,4 +97,21 @@ fn the_far_ends_counts_settle_the_direction_and_nothing_else() {
         assert_eq!((settled.finding.code, settled.open.len()), (code, 0));
         assert!(settled.settle.is_none() && settled.finding.evidence.len() > 2);
     }
+    let far = Some(Far { seen: 5, sent: 3 });
+    let (to, from) = ([192, 0, 2, 1].into(), [10, 0, 0, 1].into());
+    let route = Some(Route { to, from, device: "eth0".into(), behind_nat: true });
+    let behind = verdict(&Live { far, route, ..live() }, &unheard());
+    assert_eq!(behind.open, ["tunnel-gre-lost-back", "tunnel-nat-without-helper"]);
+    // The server's GRE comes, and it does not answer ours: did ours arrive?
+    let mut facts = unheard().calls.remove(0).call;
+    (facts.to_client.packets, facts.to_client.frames) = (2, 2);
+    facts.to_client.ppp.lcp.requests = 2;
+    facts.to_server.ppp.lcp.acks = 2;
+    let counts = Counts { last_us: 3_000_000, ..Counts::default() };
+    let report = Report::new(Facts { counts, calls: vec![facts] });
+    assert_eq!(code(&live(), &report), "tunnel-gre-lost-out");
+    let with = |seen| Live { far: Some(Far { seen, sent: 3 }), ..live() };
+    assert_eq!(verdict(&with(0), &report).open.len(), 0);
+    assert_eq!(code(&with(0), &report), "tunnel-gre-lost-out");
+    assert_eq!(code(&with(4), &report), "tunnel-server-ignores-gre");
 }

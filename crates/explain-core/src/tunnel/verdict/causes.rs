@@ -67,13 +67,13 @@ unit of systemd: AmbientCapabilities=CAP_NET_RAW.",
     error(
         "tunnel-own-firewall",
         "this host's own firewall forbids sending GRE (IP protocol 47)",
-        "Let it out and in: nft add rule inet filter output ip protocol gre accept; the same for \
-input.",
+        "Let it out and in: nft insert rule inet filter output ip protocol gre accept; the same \
+for input.",
     ),
     error(
         "tunnel-own-firewall-in",
         "GRE of the server arrives at this host, and its own firewall drops it",
-        "Let it in: nft add rule inet filter input ip protocol gre accept.",
+        "Let it in: nft insert rule inet filter input ip protocol gre accept.",
     ),
     error(
         "tunnel-port-closed",

@@ -114,11 +114,15 @@ fn only_client(case: &Case<'_>) -> Option<Verdict> {
 
 /// Only the server's GRE is here.
 fn only_server(case: &Case<'_>) -> Option<Verdict> {
-    if !case.sends(Side::Server) || case.call.to_server.packets > 0 || !enough(case, Side::Server) {
+    if !case.sends(Side::Server) || case.call.to_server.packets > 0 {
         return None;
     }
-    if case.vantage.is_near_client() {
+    // What the client sends would be here at once.
+    if case.vantage.is_near_client() && (enough(case, Side::Server) || waited(case)) {
         return Some(case.is("tunnel-client-sends-no-gre").with_counts(case));
+    }
+    if case.vantage.is_near_client() || !enough(case, Side::Server) {
+        return None;
     }
     let open = ["tunnel-gre-lost-out", "tunnel-gre-lost", "tunnel-client-sends-no-gre"];
     Some(case.is("tunnel-gre-not-arriving").with_counts(case).or(&open, BOTH_ENDS))
@@ -209,6 +213,13 @@ fn with_icmp(verdict: Verdict, icmp: &Icmp) -> Verdict {
         icmp.quotes.word()
     );
     verdict.evidence("ICMP", "capture", value)
+}
+
+/// The call was there long enough for the client to say something.
+fn waited(case: &Case<'_>) -> bool {
+    let Some(control) = case.control() else { return false };
+    let until = control.closed.map_or(case.counts.last_us, |closed| closed.at_us);
+    control.answered_us.is_some_and(|granted| until.saturating_sub(granted) >= WAITED_ENOUGH_US)
 }
 
 /// The client goes on asking what the server has granted: it does not hear that.

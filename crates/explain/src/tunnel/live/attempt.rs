@@ -47,7 +47,9 @@ pub(super) fn attempt(ground: &mut Ground<'_>, tcp: TcpStream, id: u16) -> (Atte
     };
     let ended = match Line::new(tcp) {
         Ok(mut line) => {
+            let seen_before = ground.ear.gre_seen;
             let ended = line.talk(ground, id, &mut facts);
+            facts.seen = ground.ear.gre_seen - seen_before;
             line.end(ground, id);
             ended
         }
@@ -123,23 +125,27 @@ impl Line {
     /// GRE with LCP in it, until it is up or the time is over.
     fn gre(&mut self, ground: &mut Ground<'_>, up: &CallUp, facts: &mut Attempt) -> Ended {
         (ground.say)(&format!("sending GRE, call id {}", up.call));
-        let seen_before = ground.ear.gre_seen;
         let mut gre = Gre::new(ground.gre, ground.server, up.call, up.peer);
         let mut lcp = Lcp::new(random());
         gre.decoy();
-        let mut until = Instant::now() + GRE_WITHIN;
-        let mut next = Instant::now();
+        let begin = Instant::now();
+        let (mut until, mut next) = (begin + GRE_WITHIN, begin);
         let (mut hung_up, mut asked) = (false, 0);
         // Time alone does not count: a machine that stood still has heard nothing meanwhile.
-        while Instant::now() < until || asked < ASKS_MIN && !hung_up {
-            if Instant::now() >= next && !lcp.is_open() && !hung_up {
+        while Instant::now() < until || asked < ASKS_MIN && !hung_up && !lcp.is_taken() {
+            if Instant::now() >= next && !lcp.is_taken() && !hung_up {
                 next = Instant::now() + ASK_EVERY;
                 asked += 1;
                 gre.send(&lcp.ask());
             }
-            let wake = if hung_up { until } else { next };
+            let wake = if hung_up || lcp.is_taken() { until } else { next };
             self.turn(ground.ear, Some(&gre), wake.max(Instant::now() + STEP));
+            let was_taken = lcp.is_taken();
             answer(&mut gre, &mut lcp);
+            if lcp.is_taken() && !was_taken {
+                // Its own request may have been lost: it comes again.
+                until = until.max(begin + REPEATED_WITHIN);
+            }
             while self.control.next_event().is_some() {}
             if lcp.is_open() {
                 break;
@@ -156,7 +162,6 @@ impl Line {
         facts.sent = gre.sent;
         facts.received = gre.received;
         facts.forbidden = gre.forbidden.take();
-        facts.seen = ground.ear.gre_seen - seen_before;
         if lcp.is_open() { Ended::Up } else { Ended::Unheard }
     }
 
@@ -255,6 +260,8 @@ pub(super) const GREETING_WITHIN: Duration = Duration::from_millis(2500);
 pub(super) const CALL_WITHIN: Duration = Duration::from_millis(2500);
 /// For LCP to come up. Rules want some requests over two seconds before they call it silence.
 pub(super) const GRE_WITHIN: Duration = Duration::from_millis(2600);
+/// For a request of LCP of the server's: pppd and menshen repeat theirs after three seconds.
+const REPEATED_WITHIN: Duration = Duration::from_millis(3400);
 /// Requests of LCP, each with time for its answer.
 const ASKS_MIN: u32 = 4;
 /// Between requests of LCP.

@@ -43,15 +43,8 @@ pub(super) fn aim(socket: &Socket, own: Ipv4Addr, server: Ipv4Addr) -> io::Resul
 impl<'a> Gre<'a> {
     /// A call with `server` by these numbers, `own` ours and `peer` the server's.
     pub(super) fn new(socket: &'a Socket, server: Ipv4Addr, own: CallId, peer: CallId) -> Self {
-        let mut buffer = vec![0; PACKET_OCTETS_MAX];
-        // Of a call before.
-        for _ in 0..PACKETS {
-            if let Err(error) = (&mut &*socket).read(&mut buffer)
-                && error.kind() == io::ErrorKind::WouldBlock
-            {
-                break;
-            }
-        }
+        // What waits in the socket stays: servers send with the very answer that grants the call.
+        let buffer = vec![0; PACKET_OCTETS_MAX];
         let (number, heard, sent, received, forbidden) = (1, None, 0, 0, None);
         Self { socket, server, own, peer, number, heard, sent, received, forbidden, buffer }
     }

@@ -42,6 +42,11 @@ impl Lcp {
         self.ours && self.theirs
     }
 
+    /// Whether the server took what we asked for.
+    pub(super) const fn is_taken(&self) -> bool {
+        self.ours
+    }
+
     /// Octets of the longest packet of LCP that the server takes.
     pub(super) const fn mru(&self) -> u16 {
         self.mru

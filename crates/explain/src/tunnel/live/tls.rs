@@ -35,11 +35,19 @@ pub(super) fn sstp(host: &Host, address: IpAddr, port: u16) -> Sstp {
     }
 }
 
-/// Numbers of a call: ours, the server's.
-pub(super) type Ids = (u16, u16);
+/// A call whose counts are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Our number of it.
+    pub(super) own: u16,
+    /// The server's.
+    pub(super) server: u16,
+    /// Whole seconds since it began.
+    pub(super) age_seconds: u64,
+}
 
 /// Asks a menshen there for its counts of GRE from and to this address; `None`: there is none.
-pub(super) fn far(host: &Host, address: IpAddr, port: u16, ids: &[Ids]) -> Option<Far> {
+pub(super) fn far(host: &Host, address: IpAddr, port: u16, asked: &[Asked]) -> Option<Far> {
     let (mut stream, _) = open(host, address, port).ok()?;
     let name = http_host(host, port);
     let request = format!(
@@ -57,11 +65,11 @@ pub(super) fn far(host: &Host, address: IpAddr, port: u16, ids: &[Ids]) -> Optio
             Ok(0) | Err(_) => break,
         }
     }
-    counts(&came, ids)
+    counts(&came, asked)
 }
 
 /// Reads the answer: a head with status 200, then one object.
-fn counts(came: &[u8], ids: &[Ids]) -> Option<Far> {
+fn counts(came: &[u8], asked: &[Asked]) -> Option<Far> {
     let came = String::from_utf8_lossy(came);
     let (head, body) = came.split_once("\r\n\r\n")?;
     if !head.starts_with("HTTP/1.1 200") {
@@ -70,10 +78,13 @@ fn counts(came: &[u8], ids: &[Ids]) -> Option<Far> {
     // The body may come in chunks: the object is what is between the outer braces.
     let (from, to) = (body.find('{')?, body.rfind('}')?);
     let told: Counts = serde_json::from_str(body.get(from..=to)?).ok()?;
-    // Numbers are used again: what is older is of another probe.
+    // Numbers are used again: what ended before this call began is of another probe.
     let ours = |count: &&Count| {
-        let is = |(own, server)| count.call == server && count.peer.is_none_or(|peer| peer == own);
-        count.seconds_ago <= AGE_SECONDS_MAX && ids.iter().copied().any(is)
+        let is = |asked: &Asked| {
+            let numbers = count.call == asked.server && count.peer.is_none_or(|id| id == asked.own);
+            numbers && count.seconds_ago < asked.age_seconds.max(1)
+        };
+        asked.iter().any(is)
     };
     let sum =
         |of: fn(&Count) -> u64| told.calls.iter().filter(ours).map(of).fold(0, u64::saturating_add);
@@ -238,8 +249,6 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 const TALK_WITHIN: Duration = Duration::from_secs(4);
 /// Where a menshen tells what it counted.
 const COUNTS_PATH: &str = "/.menshen/tunnel/gre";
-/// A probe is over within this.
-const AGE_SECONDS_MAX: u64 = 20;
 const ANSWER_OCTETS_MAX: usize = 256 << 10;
 /// What the call carries.
 const PPP: u16 = 1;
@@ -256,10 +265,11 @@ mod tests {
             {"call":2,"peer":7,"seen":40,"sent":20,"seconds_ago":0},
             {"call":3,"peer":null,"seen":1,"sent":0,"seconds_ago":2},
             {"call":2,"peer":7,"seen":400,"sent":200,"seconds_ago":300}]}"#;
-        let far = counts(&answer(body), &[(0, 1), (9, 3), (8, 2)]).unwrap();
+        let asked = |own, server| Asked { own, server, age_seconds: 6 };
+        let far = counts(&answer(body), &[asked(0, 1), asked(9, 3), asked(8, 2)]).unwrap();
         assert_eq!((far.seen, far.sent), (5, 2));
         let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-        assert_eq!(counts(&answer(&chunked), &[(7, 2)]).unwrap().seen, 40);
+        assert_eq!(counts(&answer(&chunked), &[asked(7, 2)]).unwrap().seen, 40);
         assert_eq!(counts(b"HTTP/1.1 404 Not Found\r\n\r\n{}", &[]), None);
         assert_eq!(counts(&answer("{"), &[]), None);
         assert_eq!(counts(&answer("}{"), &[]), None);

@@ -27,7 +27,9 @@ pub(super) fn draw(canvas: &mut Canvas, ladder: &Ladder, column: Column, y: i32)
     }
     if !ladder.unreached.is_empty() {
         let from = y;
-        let text = format!("never reached: {}", ladder.unreached.join(", "));
+        let well = ladder.ending.severity == Severity::Note;
+        let words = if well { "not in the capture" } else { "never reached" };
+        let text = format!("{words}: {}", ladder.unreached.join(", "));
         y = canvas.paragraph(lanes.inner(), y + 10, Face::FAINT, &text) + 6;
         for x in [left, right] {
             canvas.below(&format!("<path class=\"quiet\" d=\"M{x} {from}V{y}\"/>"));
@@ -114,7 +116,11 @@ impl Lanes {
             Side::Client => (left, right, 1),
             Side::Server => (right, left, -1),
         };
-        let middle = from + (to - from) * 3 / 5;
+        let middle = match (arrow.fate, arrow.from) {
+            // What the client never sent was stopped at its own door.
+            (Fate::Missing, Side::Client) => from + 26,
+            _ => from + (to - from) * 3 / 5,
+        };
         let (class, end) = match arrow.fate {
             Fate::Arrives => ("arrives", to),
             Fate::Doubt => ("doubt", to),
