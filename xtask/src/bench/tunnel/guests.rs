@@ -43,7 +43,7 @@ const CASES: &[Case] = &[
         serves: "pptpd",
         dials: "pptp",
         port: 1723,
-        inner: "10.78.0.1",
+        inner: "10.78.2.1",
         mppe: "0",
     },
     Case {
@@ -52,7 +52,7 @@ const CASES: &[Case] = &[
         serves: "pptpd",
         dials: "pptp",
         port: 1723,
-        inner: "10.78.0.1",
+        inner: "10.78.2.1",
         mppe: "128",
     },
     Case {
@@ -133,13 +133,14 @@ fn run(
     spaces.ip_first("link set br0 up")?;
     let root = workspace::repository_root()?;
     let script = |name: &str| root.join("bench/tunnelload/guest").join(name).display().to_string();
-    let certificate = lab.certificate();
+    let certificate = certificate(lab)?;
+    let key = certificate.with_extension("key");
     let mut serving = vec![
-        format!("MPPE={}", case.mppe),
+        format!("SERVERS=2:{}:mschap-v2", case.mppe),
         format!("LISTENS={}", case.port),
         format!("RUN={}", script("server.sh")),
         format!("CERT={}", certificate.display()),
-        format!("KEY={}", certificate.with_extension("key").display()),
+        format!("KEY={}", key.display()),
     ];
     serving.extend(sstpd.map(|sstpd| format!("SSTPD={}", sstpd.display())));
     let mut dialling = vec![
@@ -152,13 +153,11 @@ fn run(
     let (mut roles, mut inner) = ((case.serves, case.dials), case.inner);
     if speaker == Speaker::Menshen {
         let conf = prepare(lab, "-guest", &configuration(case, lab))?;
-        for (name, from) in
-            [("cert.pem", &certificate), ("key.pem", &certificate.with_extension("key"))]
-        {
+        for (name, from) in [("cert.pem", &certificate), ("key.pem", &key)] {
             fs::copy(from, conf.join(name)).map_err(|e| format!("could not copy {name}: {e}"))?;
         }
         (roles, inner) = (("menshen", "menshen"), "10.90.0.1");
-        let words = dial(lab, case.kind, "10.77.0.2")?;
+        let words = dial(&certificate, case.kind, "10.77.0.2")?;
         let more = words.get(1..).unwrap_or_default().join("+");
         for values in [&mut serving, &mut dialling] {
             values.push(format!("MENSHEN={}", lab.menshen.display()));
@@ -173,6 +172,18 @@ fn run(
     let client = Guest::start(lab, &spaces, roles.1, "10.77.0.3/24", &dialling)?;
     let console = client.wait("LAB DONE").map_err(|e| format!("{e}\n{}", server.tail()))?;
     Ok(rates(&console))
+}
+
+/// A certificate for the serving guest's address; its key has the extension `key`.
+fn certificate(lab: &Lab) -> Result<PathBuf, String> {
+    let certificate = lab.conf().join("guest.pem");
+    let mut command = Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    command.args(["-nodes", "-days", "30", "-subj", "/CN=10.77.0.2"]);
+    command.args(["-addext", "subjectAltName=IP:10.77.0.2", "-keyout"]);
+    command.arg(certificate.with_extension("key")).arg("-out").arg(&certificate);
+    shell::output(&mut command)?;
+    Ok(certificate)
 }
 
 /// `LAB RATE WAY KBITS` lines of a console.
