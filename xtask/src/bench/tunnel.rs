@@ -31,9 +31,7 @@ pub(crate) fn measure(
     if "idle".contains(&options.filter) {
         rows.extend(idle::measure(options, lab, report)?);
     }
-    if "guests".contains(&options.filter) {
-        rows.extend(guests::measure(options, lab, report)?);
-    }
+    rows.extend(guests::measure(options, lab, report)?);
     if rows.is_empty() && !has_run {
         return Err(format!("no case contains {:?}; there are bare, idle, guests", options.filter));
     }

@@ -24,12 +24,13 @@ fn streams_come_whole_both_ways() {
         for stream in streams {
             stream.join().unwrap();
         }
-        let snapshot = place.snapshot();
-        let session = &snapshot.sessions[0];
-        assert_eq!(session.spoofed, 0);
         // Whatever the kernel hands over at once, the wire has packets of its own length.
         let packets = u64::try_from(OCTETS / 1400).unwrap();
-        assert!(session.received_packets >= packets && session.sent_packets >= packets);
+        let snapshot = place.wait("the counters", |now| {
+            let session = &now.sessions[0];
+            session.received_packets >= packets && session.sent_packets >= packets
+        });
+        assert_eq!(snapshot.sessions[0].spoofed, 0);
         client.close();
         place.wait("the end of the session", |now| now.sessions.is_empty());
     }

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use super::ends::{Kind, dial, prepare};
 use super::space::Spaces;
-use crate::bench::Options;
 use crate::bench::lab::Lab;
 use crate::bench::report::{Report, Row, median};
+use crate::bench::{Only, Options};
 use crate::{shell, workspace};
 
 /// Who speaks in a case.
@@ -68,6 +68,14 @@ const CASES: &[Case] = &[
 
 /// Every case, both speakers.
 pub(super) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<Vec<Row>, String> {
+    // The name of a kind alone is a case of the bare machine.
+    let name = |case: &Case| format!("guests, {}", case.kind.name());
+    let is_bare = |case: &Case| case.kind.name().contains(&options.filter);
+    let is_all = options.filter.is_empty();
+    let wanted = |case: &&Case| is_all || (name(case).contains(&options.filter) && !is_bare(case));
+    if !CASES.iter().any(|case| wanted(&case)) {
+        return Ok(Vec::new());
+    }
     let needed = ["linux.uml", "pppd", "pptpd", "pptp", "iperf3", "ss", "ping"];
     if let Some(missing) = needed.iter().find(|name| shell::find(name).is_none()) {
         println!("SKIPPED: guests: {missing} is not installed");
@@ -75,7 +83,7 @@ pub(super) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<V
     }
     let sstpd = std::env::var_os("SSTPD").map(PathBuf::from).or_else(|| shell::find("sstpd"));
     let mut rows = Vec::new();
-    for case in CASES {
+    for case in CASES.iter().filter(wanted) {
         if case.kind == Kind::Sstp && (sstpd.is_none() || shell::find("sstpc").is_none()) {
             println!(
                 "SKIPPED: guests with SSTP: sstpd (SSTPD= names it) or sstpc is not installed"
@@ -83,7 +91,11 @@ pub(super) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<V
             continue;
         }
         let mut rates = Vec::new();
-        for speaker in [Speaker::Menshen, Speaker::Rival] {
+        let speakers = [(Speaker::Menshen, Only::Menshen), (Speaker::Rival, Only::Nginx)];
+        for (speaker, only) in speakers {
+            if !options.wants(only) {
+                continue;
+            }
             let both = run(options, lab, case, speaker, sstpd.as_deref())?;
             for (way, rate) in &both {
                 let who = if speaker == Speaker::Menshen { "menshen" } else { case.rival };
@@ -92,7 +104,9 @@ pub(super) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<V
             }
             rates.push(both);
         }
-        rows.extend(rows_of(case, &rates[0], &rates[1]));
+        if let [ours, theirs] = &rates[..] {
+            rows.extend(rows_of(case, ours, theirs));
+        }
     }
     Ok(rows)
 }
