@@ -101,7 +101,7 @@ pub(crate) enum Set {
 enum Only {
     /// This project.
     Menshen,
-    /// The rival; in `offload` Caddy as well.
+    /// The rival; in `offload` Caddy as well, in `tunnel` the others in guests.
     Nginx,
 }
 

@@ -1,6 +1,7 @@
 # Sourced by the first process of a guest when what its role says is up: the serving end of a
 # tunnel and of the measurement. With MENSHEN, the program, it serves the folder CONF.
 if [ -n "${MENSHEN:-}" ]; then
+  chmod 666 /dev/net/tun # as udev has it
   mkdir -p /run/menshen
   cp "$CONF"/* /run/menshen/
   chmod 600 /run/menshen/*

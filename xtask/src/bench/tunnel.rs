@@ -23,16 +23,16 @@ pub(crate) fn measure(
     report: &mut Report,
 ) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
-    if "bare".contains(&options.filter) {
-        rows.extend(bare(options, lab, report)?);
-    }
+    let all = "bare".contains(&options.filter);
+    let kinds: Vec<Kind> =
+        KINDS.into_iter().filter(|kind| all || kind.name().contains(&options.filter)).collect();
+    rows.extend(bare(options, lab, report, &kinds)?);
+    let has_run = !kinds.is_empty();
     if "idle".contains(&options.filter) {
         rows.extend(idle::measure(options, lab, report)?);
     }
-    if "guests".contains(&options.filter) {
-        rows.extend(guests::measure(options, lab, report)?);
-    }
-    if rows.is_empty() {
+    rows.extend(guests::measure(options, lab, report)?);
+    if rows.is_empty() && !has_run {
         return Err(format!("no case contains {:?}; there are bare, idle, guests", options.filter));
     }
     Ok(rows)
@@ -75,10 +75,10 @@ struct Sample {
 /// All samples of one kind in one direction.
 type Samples = Vec<(Kind, Way, Vec<Sample>)>;
 
-fn bare(options: &Options, lab: &Lab, report: &Report) -> Result<Vec<Row>, String> {
+fn bare(options: &Options, lab: &Lab, report: &Report, kinds: &[Kind]) -> Result<Vec<Row>, String> {
     let mut samples: Samples = Vec::new();
     for round in 0..options.rounds() {
-        for kind in KINDS {
+        for kind in kinds.iter().copied() {
             let end = End::start(lab, kind)?;
             for way in Way::ALL.into_iter().filter(|way| kind.goes(*way)) {
                 let sample = end.run(way, options.secs() * SECONDS_FACTOR)?;

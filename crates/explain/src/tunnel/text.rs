@@ -24,8 +24,8 @@ pub fn text(told: &Told, paint: Paint) -> String {
             core::finding(found, &mut out);
         }
         if told.report.counts.packets > 0 {
-            out.push_str("\nwhat passed on this host's interface:\n");
-            out.push_str(&core::text(&told.report));
+            out.push_str("\non this host's interface (--json tells each, --save keeps them): ");
+            core::head(&told.report, &mut out);
         }
     } else {
         out = core::text(&told.report);

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -94,7 +94,11 @@ impl End {
             }
             Kind::Pptp | Kind::Mppe | Kind::Sstp => {
                 let mut command = end.spaces.second(&lab.menshen);
-                command.args(["tunnel", "connect"]).args(dial(lab, kind, "10.8.0.1")?);
+                command.args(["tunnel", "connect"]).args(dial(
+                    &lab.certificate(),
+                    kind,
+                    "10.8.0.1",
+                )?);
                 command.arg("--password-file").arg(folder(lab, "").join("password"));
                 command.args(["--interface", "mt0"]);
                 command
@@ -180,13 +184,13 @@ pub(super) fn figures(text: &str) -> Option<(f64, f64, f64)> {
 }
 
 /// What `menshen tunnel connect` is told.
-pub(super) fn dial(lab: &Lab, kind: Kind, server: &str) -> Result<Vec<String>, String> {
+pub(super) fn dial(certificate: &Path, kind: Kind, server: &str) -> Result<Vec<String>, String> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     Ok(match kind {
         Kind::Sstp => {
             let mut openssl = Command::new("openssl");
             openssl.args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]);
-            let said = shell::output(openssl.arg(lab.certificate()))?;
+            let said = shell::output(openssl.arg(certificate))?;
             let print = said.trim().rsplit('=').next().unwrap_or_default();
             words(&[&format!("sstp://bench@{server}"), "--fingerprint", print])
         }

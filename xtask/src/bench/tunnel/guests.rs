@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use super::ends::{Kind, dial, prepare};
 use super::space::Spaces;
-use crate::bench::Options;
 use crate::bench::lab::Lab;
 use crate::bench::report::{Report, Row, median};
+use crate::bench::{Only, Options};
 use crate::{shell, workspace};
 
 /// Who speaks in a case.
@@ -43,7 +43,7 @@ const CASES: &[Case] = &[
         serves: "pptpd",
         dials: "pptp",
         port: 1723,
-        inner: "10.78.0.1",
+        inner: "10.78.2.1",
         mppe: "0",
     },
     Case {
@@ -52,7 +52,7 @@ const CASES: &[Case] = &[
         serves: "pptpd",
         dials: "pptp",
         port: 1723,
-        inner: "10.78.0.1",
+        inner: "10.78.2.1",
         mppe: "128",
     },
     Case {
@@ -68,6 +68,14 @@ const CASES: &[Case] = &[
 
 /// Every case, both speakers.
 pub(super) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<Vec<Row>, String> {
+    // The name of a kind alone is a case of the bare machine.
+    let name = |case: &Case| format!("guests, {}", case.kind.name());
+    let is_bare = |case: &Case| case.kind.name().contains(&options.filter);
+    let is_all = options.filter.is_empty();
+    let wanted = |case: &&Case| is_all || (name(case).contains(&options.filter) && !is_bare(case));
+    if !CASES.iter().any(|case| wanted(&case)) {
+        return Ok(Vec::new());
+    }
     let needed = ["linux.uml", "pppd", "pptpd", "pptp", "iperf3", "ss", "ping"];
     if let Some(missing) = needed.iter().find(|name| shell::find(name).is_none()) {
         println!("SKIPPED: guests: {missing} is not installed");
@@ -75,7 +83,7 @@ pub(super) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<V
     }
     let sstpd = std::env::var_os("SSTPD").map(PathBuf::from).or_else(|| shell::find("sstpd"));
     let mut rows = Vec::new();
-    for case in CASES {
+    for case in CASES.iter().filter(wanted) {
         if case.kind == Kind::Sstp && (sstpd.is_none() || shell::find("sstpc").is_none()) {
             println!(
                 "SKIPPED: guests with SSTP: sstpd (SSTPD= names it) or sstpc is not installed"
@@ -83,7 +91,11 @@ pub(super) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<V
             continue;
         }
         let mut rates = Vec::new();
-        for speaker in [Speaker::Menshen, Speaker::Rival] {
+        let speakers = [(Speaker::Menshen, Only::Menshen), (Speaker::Rival, Only::Nginx)];
+        for (speaker, only) in speakers {
+            if !options.wants(only) {
+                continue;
+            }
             let both = run(options, lab, case, speaker, sstpd.as_deref())?;
             for (way, rate) in &both {
                 let who = if speaker == Speaker::Menshen { "menshen" } else { case.rival };
@@ -92,7 +104,9 @@ pub(super) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<V
             }
             rates.push(both);
         }
-        rows.extend(rows_of(case, &rates[0], &rates[1]));
+        if let [ours, theirs] = &rates[..] {
+            rows.extend(rows_of(case, ours, theirs));
+        }
     }
     Ok(rows)
 }
@@ -133,13 +147,14 @@ fn run(
     spaces.ip_first("link set br0 up")?;
     let root = workspace::repository_root()?;
     let script = |name: &str| root.join("bench/tunnelload/guest").join(name).display().to_string();
-    let certificate = lab.certificate();
+    let certificate = certificate(lab)?;
+    let key = certificate.with_extension("key");
     let mut serving = vec![
-        format!("MPPE={}", case.mppe),
+        format!("SERVERS=2:{}:mschap-v2", case.mppe),
         format!("LISTENS={}", case.port),
         format!("RUN={}", script("server.sh")),
         format!("CERT={}", certificate.display()),
-        format!("KEY={}", certificate.with_extension("key").display()),
+        format!("KEY={}", key.display()),
     ];
     serving.extend(sstpd.map(|sstpd| format!("SSTPD={}", sstpd.display())));
     let mut dialling = vec![
@@ -152,13 +167,11 @@ fn run(
     let (mut roles, mut inner) = ((case.serves, case.dials), case.inner);
     if speaker == Speaker::Menshen {
         let conf = prepare(lab, "-guest", &configuration(case, lab))?;
-        for (name, from) in
-            [("cert.pem", &certificate), ("key.pem", &certificate.with_extension("key"))]
-        {
+        for (name, from) in [("cert.pem", &certificate), ("key.pem", &key)] {
             fs::copy(from, conf.join(name)).map_err(|e| format!("could not copy {name}: {e}"))?;
         }
         (roles, inner) = (("menshen", "menshen"), "10.90.0.1");
-        let words = dial(lab, case.kind, "10.77.0.2")?;
+        let words = dial(&certificate, case.kind, "10.77.0.2")?;
         let more = words.get(1..).unwrap_or_default().join("+");
         for values in [&mut serving, &mut dialling] {
             values.push(format!("MENSHEN={}", lab.menshen.display()));
@@ -173,6 +186,18 @@ fn run(
     let client = Guest::start(lab, &spaces, roles.1, "10.77.0.3/24", &dialling)?;
     let console = client.wait("LAB DONE").map_err(|e| format!("{e}\n{}", server.tail()))?;
     Ok(rates(&console))
+}
+
+/// A certificate for the serving guest's address; its key has the extension `key`.
+fn certificate(lab: &Lab) -> Result<PathBuf, String> {
+    let certificate = lab.conf().join("guest.pem");
+    let mut command = Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    command.args(["-nodes", "-days", "30", "-subj", "/CN=10.77.0.2"]);
+    command.args(["-addext", "subjectAltName=IP:10.77.0.2", "-keyout"]);
+    command.arg(certificate.with_extension("key")).arg("-out").arg(&certificate);
+    shell::output(&mut command)?;
+    Ok(certificate)
 }
 
 /// `LAB RATE WAY KBITS` lines of a console.
