@@ -18,16 +18,8 @@ use super::verdict::Verdict;
 #[must_use]
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
+    head(report, &mut out);
     let counts = &report.counts;
-    let _ = writeln!(
-        out,
-        "{} packets in {}: {} of GRE, {} of port 1723, {} ICMP errors about them",
-        counts.packets,
-        seconds(counts.last_us),
-        counts.gre,
-        counts.control,
-        counts.icmp
-    );
     if report.calls.is_empty() {
         out.push_str("no PPTP is in the capture\n");
         if counts.unknown_links > 0 {
@@ -45,6 +37,39 @@ pub fn text(report: &Report) -> String {
         let _ = writeln!(out, "\n{} flows or calls did not fit and were left out", counts.left_out);
     }
     out
+}
+
+/// How much of what is in it, on one line.
+pub fn head(report: &Report, out: &mut String) {
+    let counts = &report.counts;
+    let _ = writeln!(
+        out,
+        "{} packets in {}: {} of GRE, {} of port 1723, {} ICMP errors about them",
+        counts.packets,
+        seconds(counts.last_us),
+        counts.gre,
+        counts.control,
+        counts.icmp
+    );
+}
+
+/// What was said in a call, one event a line.
+pub fn events(call: &Call, out: &mut String) {
+    let mut rest = &call.events[..];
+    let mut lines = 0;
+    while let Some(first) = rest.first() {
+        let alike = |event: &&Event| event.what == first.what && event.from == first.from;
+        let count = rest.iter().take_while(alike).count();
+        let times = if count > 1 { format!(" (×{count})") } else { String::new() };
+        let at = seconds(first.at_us.saturating_sub(call.began_us));
+        let _ = writeln!(out, "  {at:>10}  {:6}  {}{times}", first.from.word(), first.what);
+        rest = rest.get(count..).unwrap_or_default();
+        lines += 1;
+        if lines >= EVENTS_SHOWN && !rest.is_empty() {
+            let _ = writeln!(out, "  … {} more events", rest.len());
+            return;
+        }
+    }
 }
 
 fn call(number: usize, report: &CallReport, out: &mut String) {
@@ -97,24 +122,6 @@ pub fn finding(finding: &Finding, out: &mut String) {
 }
 
 /// Repetitions in one line.
-fn events(call: &Call, out: &mut String) {
-    let mut rest = &call.events[..];
-    let mut lines = 0;
-    while let Some(first) = rest.first() {
-        let alike = |event: &&Event| event.what == first.what && event.from == first.from;
-        let count = rest.iter().take_while(alike).count();
-        let times = if count > 1 { format!(" (×{count})") } else { String::new() };
-        let at = seconds(first.at_us.saturating_sub(call.began_us));
-        let _ = writeln!(out, "  {at:>10}  {:6}  {}{times}", first.from.word(), first.what);
-        rest = rest.get(count..).unwrap_or_default();
-        lines += 1;
-        if lines >= EVENTS_SHOWN && !rest.is_empty() {
-            let _ = writeln!(out, "  … {} more events", rest.len());
-            return;
-        }
-    }
-}
-
 fn seconds(us: u64) -> String {
     format!("{}.{:03} s", us / 1_000_000, us % 1_000_000 / 1000).to_string()
 }

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use menshen_base::Severity;
 use menshen_explain_core::tunnel::live::steps;
 use menshen_explain_core::tunnel::text as core;
 
@@ -26,6 +27,10 @@ pub fn text(told: &Told, paint: Paint) -> String {
         if told.report.counts.packets > 0 {
             out.push_str("\non this host's interface (--json tells each, --save keeps them): ");
             core::head(&told.report, &mut out);
+            let first = told.report.calls.first();
+            if let Some(first) = first.filter(|_| verdict.finding.severity == Severity::Error) {
+                core::events(&first.call, &mut out);
+            }
         }
     } else {
         out = core::text(&told.report);

@@ -182,7 +182,7 @@ fn a_nat_without_a_helper_lets_call_zero_through() {
     let (server, router) = router;
     let folder = tempfile::tempdir().unwrap();
     let _pptpd = serve(&server, folder.path());
-    let began=std::time::Instant::now();
+    let began = std::time::Instant::now();
     // The server's number 0 is taken, so that ours has to do without it.
     let first = start(&router, [10, 77, 0, 2], Number::Random, Settings::client(Mppe::Off));
     eprintln!("0 {:?}", began.elapsed());
