@@ -397,11 +397,14 @@ fn opening_json(opening: &Opening) -> Value {
 }
 
 fn opened_json(opened: &Opened) -> Value {
+    let mut dns: Vec<_> =
+        opened.ipv4.map(|ipv4| ipv4.dns).unwrap_or_default().into_iter().flatten().collect();
+    dns.dedup();
     json!({
         "address": opened.ipv4.map(|ipv4| ipv4.local),
         "peer_address": opened.ipv4.map(|ipv4| ipv4.peer),
         "address_ipv6": opened.ipv6.map(|ipv6| link_local(ipv6.local)),
-        "dns": opened.ipv4.map(|ipv4| ipv4.dns.into_iter().flatten().collect::<Vec<_>>()),
+        "dns": dns,
         "mtu": opened.mtu,
         "proof": opened.method.map(|method| method.name()),
         "mppe": opened.sends.is_some(),
