@@ -20,6 +20,7 @@ mod report;
 mod sql;
 mod startup;
 mod tunnel;
+mod tunnel_capture;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -83,6 +84,8 @@ pub(crate) enum Set {
     ExplainCert,
     /// `menshen explain oom` through logs of a gigabyte, beside grep.
     ExplainOom,
+    /// `menshen explain tunnel --pcap` through captures of gigabytes, beside tshark.
+    ExplainTunnel,
     /// The sql door beside `MariaDB` with and without its own cache, haproxy and a canned
     /// responder.
     Sql,
@@ -121,6 +124,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
         Set::Memory => memory::measure(options, &lab, &mut report)?,
         Set::ExplainCert => explain::measure(options, &lab, &mut report)?,
         Set::ExplainOom => oom::measure(options, &lab, &mut report)?,
+        Set::ExplainTunnel => tunnel_capture::measure(options, &lab, &mut report)?,
         Set::Sql => sql::measure(options, &lab, &report)?,
         Set::Startup => startup::measure(options, &lab, &mut report)?,
         Set::Tunnel => tunnel::measure(options, &lab, &mut report)?,
@@ -153,6 +157,7 @@ impl Set {
             Self::Fastcgi => "fastcgi",
             Self::ExplainCert => "explain-cert",
             Self::ExplainOom => "explain-oom",
+            Self::ExplainTunnel => "explain-tunnel",
             Self::Sql => "sql",
             Self::Startup => "startup",
             Self::Tunnel => "tunnel",

@@ -5,13 +5,14 @@
 
 mod browser;
 
+use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use clap::Args;
 
 use crate::shell::{find, run as run_command};
-use crate::{apps, tidy, workspace};
+use crate::{apps, sstp_server, tidy, workspace};
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -110,16 +111,18 @@ fn tidy() -> Result<(), String> {
 }
 
 fn test() -> Result<(), String> {
+    let sstpd = sstp_server::program()?;
     if find("cargo-nextest").is_some() {
         // nextest leaves documentation tests to cargo.
         // Real programs and real disks under full load: one that fails is tried again, and named
         // FLAKY in the closing lines when it then passes (docs/decisions/0026).
         // Lines of tests that passed would bury those of one that did not.
         let tries = ["--no-fail-fast", "--retries", "2", "--status-level", "retry"];
-        cargo(&[&["nextest", "run", "--workspace"][..], &tries].concat())?;
+        // How they share the machine: .config/nextest.toml.
+        cargo_with(&[&["nextest", "run", "--workspace"][..], &tries].concat(), &sstpd)?;
         cargo(&["test", "--workspace", "--doc", "--quiet"])
     } else {
-        cargo(&["test", "--workspace", "--no-fail-fast"])
+        cargo_with(&["test", "--workspace", "--no-fail-fast"], &sstpd)
     }
 }
 
@@ -131,8 +134,16 @@ fn build() -> Result<(), String> {
 fn bench() -> Result<(), String> {
     let target = workspace::target_folder()?;
     let out = target.join("bench-smoke").display().to_string();
-    for name in ["downloads", "uploads", "fastcgi", "offload", "explain-cert", "explain-oom", "sql"]
-    {
+    for name in [
+        "downloads",
+        "uploads",
+        "fastcgi",
+        "offload",
+        "explain-cert",
+        "explain-oom",
+        "explain-tunnel",
+        "sql",
+    ] {
         cargo(&["xtask", "bench", name, "--short", "--out", &out])?;
     }
     Ok(())
@@ -157,9 +168,19 @@ fn soak() -> Result<(), String> {
 
 /// Cargo in the repository, with missing peers made a failure.
 fn cargo(args: &[&str]) -> Result<(), String> {
+    run_command(&mut command(args)?)
+}
+
+/// The same with a peer that the system does not have.
+fn cargo_with(args: &[&str], sstpd: &OsStr) -> Result<(), String> {
+    run_command(command(args)?.env("SSTPD", sstpd))
+}
+
+fn command(args: &[&str]) -> Result<Command, String> {
     let mut command = Command::new("cargo");
     command.current_dir(workspace::repository_root()?).args(args);
-    run_command(command.env("MENSHEN_REQUIRE_PEERS", "1"))
+    command.env("MENSHEN_REQUIRE_PEERS", "1");
+    Ok(command)
 }
 
 const STEPS: &[Step] = &[

@@ -14,6 +14,7 @@ mod peers;
 mod server;
 mod shell;
 mod soak;
+mod sstp_server;
 mod tidy;
 mod workspace;
 
@@ -39,7 +40,7 @@ enum Command {
     Apps(apps::Options),
     /// Measures menshen beside nginx on this machine, and writes the result to bench/runs/.
     Bench(bench::Options),
-    /// Runs suites of others, such as MariaDB's own tests, against the sql door.
+    /// Runs suites and programs of others against the doors, such as MariaDB's own tests.
     #[command(subcommand)]
     Peers(peers::Peer),
     /// Tortures the released program: nothing may be lost.

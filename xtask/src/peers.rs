@@ -1,7 +1,8 @@
 //! Suites of others against the sql door: MariaDB's own tests (`mariadb-test`), run through the
-//! door with the server's cache off, or through a plain proxy to prove the recipe.
+//! door with the server's cache off, or through a plain proxy to prove the recipe. And tunnels to
+//! programs of others ([`tunnel`]).
 //!
-//! Everything lies in a temporary folder with a server of its own; the system's database is never
+//! Everything of a suite lies in a temporary folder with a server of its own; the system's database is never
 //! touched. A test that does not run counts as failed.
 
 mod backend;
@@ -9,6 +10,7 @@ mod front;
 mod main_suite;
 mod stand;
 mod suite;
+mod tunnel;
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,6 +30,8 @@ pub(crate) enum Peer {
     MariadbQueryCache(Options),
     /// The server's `main` suite: what fails through the door and not through haproxy.
     MariadbMain(main_suite::Options),
+    /// Files through tunnels to pptpd, pptp-linux, sstp-server and sstp-client, in guest kernels.
+    Tunnel(tunnel::Options),
 }
 
 /// How a suite is run.
@@ -62,6 +66,7 @@ pub(crate) fn run(peer: &Peer) -> Result<ExitCode, String> {
     match peer {
         Peer::MariadbQueryCache(options) => query_cache(options),
         Peer::MariadbMain(options) => main_suite::run(options),
+        Peer::Tunnel(options) => tunnel::run(options),
     }
 }
 

@@ -35,8 +35,8 @@ macro_rules! counters {
                 match self { $(Self::$variant => $help,)+ }
             }
 
-            /// Whether a worker of the sql door counts it. What neither it nor the tunnel door counts
-            /// is of the web door, but for [`Counter::CacheShrinks`] and
+            /// Whether a worker of the sql door counts it. What neither it nor the tunnel door
+            /// counts is of the web door, but for [`Counter::CacheShrinks`] and
             /// [`Counter::CacheShrunk`], which are of both the web and the sql door.
             #[must_use]
             pub const fn is_sql(self) -> bool {

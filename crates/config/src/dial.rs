@@ -81,8 +81,8 @@ impl Options {
         Self {
             password_file: self.password_file.or(those.password_file),
             // One of both says what is trusted: the other one's is not mixed in.
-            ca: self.ca.or(those.ca.filter(|_| !pinned)),
-            fingerprint: self.fingerprint.or(those.fingerprint.filter(|_| !rooted)),
+            ca: self.ca.or_else(|| those.ca.filter(|_| !pinned)),
+            fingerprint: self.fingerprint.or_else(|| those.fingerprint.filter(|_| !rooted)),
             mppe: self.mppe.or(those.mppe),
             proofs: self.proofs.or(those.proofs),
             routes: self.routes.or(those.routes),

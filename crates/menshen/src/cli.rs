@@ -53,7 +53,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cert(CertCommand),
     /// Say why something is as it is: out-of-memory nights, ports, silent and stopped programs,
-    /// certificates, handshakes, pages, uploads to PHP, statements the cache does not answer
+    /// certificates, handshakes, pages, tunnels, uploads to PHP, statements the cache does not
+    /// answer
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     /// Dial a tunnel by SSTP or PPTP and keep it up, and make users of the tunnel door

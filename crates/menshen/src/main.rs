@@ -41,6 +41,7 @@ fn main() -> ExitCode {
             ExplainCommand::Query(arguments) => explain::query::run(&arguments),
             ExplainCommand::Silence(arguments) => explain::silence::run(&arguments),
             ExplainCommand::Stopped(arguments) => explain::stopped::run(&arguments),
+            ExplainCommand::Tunnel(arguments) => explain::tunnel::run(&arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),

@@ -133,6 +133,14 @@ fn settings_of_the_tunnel_door_are_read_without_a_problem() {
 }
 
 #[test]
+fn tunnels_with_names_are_read_without_a_problem() {
+    let blocks = blocks("tunnel-connect.md", "toml");
+    assert_eq!(blocks.len(), 1);
+    let read = menshen_config::dial::profiles(&blocks[0]);
+    assert_eq!((read.all.len(), &*read.problems), (2, &[][..]), "{:?}", read.problems);
+}
+
+#[test]
 fn the_dns_hook_asks_for_an_update() {
     let shells = blocks("certificates.md", "sh");
     let hook = shells.iter().find(|block| block.starts_with("#!/bin/sh")).unwrap();

@@ -1,9 +1,11 @@
-//! `menshen tunnel connect` and `menshen tunnel user` as their users see them: the real program in a
-//! network namespace, our SSTP server half in another one.
+//! `menshen tunnel connect` and `menshen tunnel user` as their users see them: the real program in
+//! a network namespace, our SSTP server half in another one.
 //!
 //! Needs root and /dev/net/tun, else it says so and is skipped.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+#[path = "tunnel_connect/guest.rs"]
+mod guest;
 #[path = "support/live.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod live;
@@ -17,6 +19,8 @@ mod space;
 mod tunnel_server;
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -67,9 +71,20 @@ struct Tunnel {
 
 impl Tunnel {
     fn start(both: &Both, arguments: &str, password: &str) -> Self {
+        Self::start_with(both, arguments, password, &[])
+    }
+
+    /// The same with further variables of the environment.
+    fn start_with(
+        both: &Both,
+        arguments: &str,
+        password: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut all = vec!["tunnel", "connect", "--json"];
         all.extend(arguments.split(' '));
         let mut command = both.client.command(env!("CARGO_BIN_EXE_menshen"), &all);
+        command.envs(variables.iter().copied());
         let file = std::fs::File::create(both.folder.path().join("stderr")).unwrap();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
         let mut child = command.spawn().unwrap();
@@ -129,11 +144,16 @@ impl Both {
     }
 
     fn has_interface(&self) -> bool {
-        self.client.command("ip", &words("link show dev menshen0")).output().unwrap().status.success()
+        self.client
+            .command("ip", &words("link show dev menshen0"))
+            .output()
+            .unwrap()
+            .status
+            .success()
     }
 
     fn pings(&self, address: &str) {
-        let text = self.client.run("ping", &["-c", "3", "-i", "0.1", "-W", "20", address]);
+        let text = self.client.run("ping", &["-n", "-c", "3", "-i", "0.1", "-W", "20", address]);
         assert!(text.contains(" 3 received"), "{text}");
     }
 }
@@ -187,9 +207,13 @@ fn everything_goes_through_but_the_tunnel_itself() {
         both.client.run("ip", &words("route add 10.66.0.1/32 dev menshen0 metric 1"));
         both.pings("10.67.0.1");
         both.client.run("ip", &words("route del 10.66.0.1/32 dev menshen0"));
-        both.client.run("ip", &words("route add 10.66.0.0/24 dev c0 proto kernel scope link src 10.66.0.2"));
-        let held = both.client.run("ip", &["route"]).contains("10.66.0.1 dev c0");
-        assert_eq!(held, strict == "1");
+        both.client.run(
+            "ip",
+            &words("route add 10.66.0.0/24 dev c0 proto kernel scope link src 10.66.0.2"),
+        );
+        let routes = both.client.run("ip", &["route"]);
+        let held = routes.lines().any(|line| line.starts_with("10.66.0.1 dev c0"));
+        assert_eq!(held, strict == "1", "{routes}");
         tunnel.signal(Signal::INT);
         assert_eq!(tunnel.end(), Some(0));
         let after = both.client.run("ip", &["route"]);
@@ -269,6 +293,50 @@ fn causes_have_their_exit_codes() {
     assert!(!both.has_interface());
 }
 
+/// Stand-ins for the programs write down what they are told, and their environment.
+#[test]
+fn name_servers_are_set_and_taken_back() {
+    let Some(both) = both() else { return };
+    let server = start(&both.server, both.folder.path(), Kind::Sstp);
+    let folder = both.folder.path().display().to_string();
+    for program in ["resolvectl", "resolvconf"] {
+        let file = both.folder.path().join(program);
+        let script = format!("#!/bin/sh\nexec >>{folder}/told\necho {program} $*\ncat\nenv\n");
+        std::fs::write(&file, script).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
+    let socket = UnixDatagram::bind(both.folder.path().join("notify")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let notify = format!("{folder}/notify");
+    let variables =
+        [("PATH", &*path), ("MENSHEN_TUNNEL_PASSWORD", "geheim"), ("NOTIFY_SOCKET", &*notify)];
+    let told = || std::fs::read_to_string(both.folder.path().join("told")).unwrap_or_default();
+
+    let resolved = both.sstp(&server, " --dns resolved --route all");
+    let mut tunnel = Tunnel::start_with(&both, &resolved, "not read", &variables);
+    assert_eq!(tunnel.event("names_set")["servers"][0], "10.67.0.1");
+    let mut octets = [0; 256];
+    let count = socket.recv(&mut octets).unwrap();
+    let said = String::from_utf8_lossy(&octets[..count]).into_owned();
+    assert!(said.starts_with("READY=1\nSTATUS=up by SSTP, 10.67.0.2"), "{said}");
+    assert!(told().contains("resolvectl dns menshen0 10.67.0.1\n"), "{}", told());
+    assert!(told().contains("resolvectl domain menshen0 ~.\n"), "{}", told());
+    tunnel.signal(Signal::TERM);
+    assert_eq!(tunnel.end(), Some(0));
+    assert!(told().contains("resolvectl revert menshen0\n"), "{}", told());
+
+    let resolvconf = both.sstp(&server, " --dns resolvconf --domain corp.test");
+    let mut tunnel = Tunnel::start_with(&both, &resolvconf, "not read", &variables);
+    tunnel.event("names_set");
+    let record = "resolvconf -a menshen0.menshen\nnameserver 10.67.0.1\nsearch corp.test\n";
+    assert!(told().contains(record), "{}", told());
+    tunnel.signal(Signal::TERM);
+    assert_eq!(tunnel.end(), Some(0));
+    assert!(told().contains("resolvconf -d menshen0.menshen\n"), "{}", told());
+    assert!(!told().contains("geheim"), "no other program is to find the password");
+}
+
 #[test]
 fn a_web_server_is_no_tunnel() {
     let Some(both) = both() else { return };
@@ -286,12 +354,14 @@ fn where_gre_is_lost_the_cause_is_named_and_auto_goes_on_with_sstp() {
     let server = start(&both.server, both.folder.path(), Kind::Sstp);
     start_control(&both.server);
     // Nobody there takes GRE: the system's answer to that would tell more.
-    both.server.run("sysctl", &["-qw", "net.ipv4.icmp_ratemask=65535", "net.ipv4.icmp_ratelimit=0"]);
+    both.server
+        .run("sysctl", &["-qw", "net.ipv4.icmp_ratemask=65535", "net.ipv4.icmp_ratelimit=0"]);
     if peers::find("nft").is_some() {
         both.client.nft(
             "add table ip t; add chain ip t o { type filter hook output priority 0; }; \
              add chain ip t i { type filter hook input priority 0; }; \
-             add rule ip t i ip protocol gre drop; add rule ip t i icmp type destination-unreachable drop",
+             add rule ip t i ip protocol gre drop; \
+             add rule ip t i icmp type destination-unreachable drop",
         );
     }
     let auto = format!("auto://anna@10.66.0.1 --fingerprint {}", server.fingerprint);
@@ -347,7 +417,8 @@ fn a_line_for_the_file_of_users() {
 fn what_cannot_be_is_said_before_anybody_is_dialled() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tunnels.toml");
-    let text = "[office]\nurl = \"sstp://anna@vpn.test\"\n[lab]\nurl = \"sstp://a:hunter2@h.test\"\n";
+    let text =
+        "[office]\nurl = \"sstp://anna@vpn.test\"\n[lab]\nurl = \"sstp://a:hunter2@h.test\"\n";
     std::fs::write(&file, text).unwrap();
     let table: [(&[&str], &str); 10] = [
         (&["sstp://anna:hunter2@vpn.test"], "the address holds a password"),

@@ -150,6 +150,8 @@ fn both_carriers_lead_to_a_worker_with_two_rights_and_status_tells() {
     assert_eq!(json["door"]["sessions"].as_array().unwrap().len(), 2, "{json}");
     assert!(matches!(one.close().cause, Cause::Closed));
     assert!(matches!(two.close().cause, Cause::Closed));
+    wait_for("the end of both", || slot.get(Counter::TunnelSessions) == 0);
+    assert!(slot.get(Counter::TunnelBytesIn) > 2600, "what they counted stays");
 
     door.live.signal(Signal::TERM);
     assert!(door.live.ended(Duration::from_secs(30)).success(), "{}", door.live.log());

@@ -24,8 +24,8 @@ mod worker;
 
 use std::process::ExitCode;
 
-/// Runs a worker of this door: takes over what the guard left open, drops all rights but two, serves
-/// until it is told to end. Exit status 0 after that, 111 when it could not begin or go on.
+/// Runs a worker of this door: takes over what the guard left open, drops all rights but two,
+/// serves until it is told to end. Exit status 0 after that, 111 when it could not begin or go on.
 #[must_use]
 pub fn run(spec: menshen_config::TunnelSpec) -> ExitCode {
     worker::run(spec)

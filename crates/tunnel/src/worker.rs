@@ -28,7 +28,6 @@ use tokio::task::LocalSet;
 
 use crate::report::{self, StatusReport};
 use crate::server::{Limits, Pptp, Server, Settings, Sockets, Times};
-use figures::Figures;
 
 mod figures;
 
@@ -120,12 +119,8 @@ fn begin(spec: TunnelSpec) -> Result<(), StartError> {
         ready.write_all(b"+").map_err(fail("say that it is ready"))?;
         drop(ready);
         let (retire, stop) = (Notify::new(), Notify::new());
-        let steward = Steward {
-            server: server.clone(),
-            slot,
-            figures: Figures::default(),
-            drain: seconds(spec.config.drain_seconds_max),
-        };
+        let steward =
+            Steward { server: server.clone(), slot, drain: seconds(spec.config.drain_seconds_max) };
         let serving = server.run_until(sockets, retire.notified(), stop.notified());
         let mut serving = pin!(serving);
         let mut stewarding = pin!(steward.run(signals, &retire, &stop, || answering.abort()));
@@ -239,24 +234,17 @@ enum Told {
 struct Steward {
     server: Server,
     slot: Slot,
-    figures: Figures,
     /// How long sessions go on once a newer generation serves.
     drain: Duration,
 }
 
 impl Steward {
     /// For ever; `unasked` is called once a newer generation answers for the door.
-    async fn run(
-        mut self,
-        mut signals: Hearing,
-        retire: &Notify,
-        stop: &Notify,
-        unasked: impl Fn(),
-    ) {
+    async fn run(self, mut signals: Hearing, retire: &Notify, stop: &Notify, unasked: impl Fn()) {
         let mut until = None;
         loop {
             let told = hear(&mut signals).await;
-            self.figures.post(&self.server.snapshot(), &self.slot);
+            figures::post(&self.server.snapshot(), &self.slot);
             match told {
                 Told::Retire if until.is_none() => {
                     until = Some(Instant::now() + self.drain);

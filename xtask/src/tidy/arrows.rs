@@ -86,7 +86,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("process", &["base", "guard-core", "sys"]),
     ("watch", &["base", "guard-core", "process", "sys", "config"]),
     ("run", &["base", "guard-core", "process", "sys"]),
-    ("explain", &["base", "explain-core", "guard-core", "process", "sys", "config", "tls"]),
+    (
+        "explain",
+        // `tunnel-core` for the live probe, which speaks PPTP and SSTP as far as it must.
+        &["base", "explain-core", "guard-core", "tunnel-core", "process", "sys", "config", "tls"],
+    ),
     (
         "menshen",
         &[

@@ -105,6 +105,7 @@ fn values_of_options() {
     }
     let colons = "sha256:".to_owned() + &["aB"; 32].join(":");
     assert_eq!(fingerprint(&colons), Ok([0xab; 32]));
+    assert_eq!(fingerprint(&colons.replace("sha256:", "sha256 Fingerprint=")), Ok([0xab; 32]));
     assert_eq!(fingerprint(&"ab".repeat(32)), Ok([0xab; 32]));
     assert!(fingerprint(&"ab".repeat(31)).is_err() && fingerprint(&"gg".repeat(32)).is_err());
 }
@@ -144,8 +145,9 @@ fn a_file_with_two_tunnels() {
 
 #[test]
 fn what_is_wrong_with_a_file_is_told_at_once() {
-    let text = "url = 1\n[a]\nmppe = \"on\"\nrout = \"all\"\n[\"b c\"]\nurl = \"sstp://x@y.test\"\n\
-                [c]\nurl = \"sstp://x@y.test\"\nca = \"c\"\nfingerprint = \"00\"\n[d]\nauth = []\n[e]\n";
+    let text = "url = 1\n[a]\nmppe = \"on\"\nrout = \"all\"\n[\"b c\"]\n\
+                url = \"sstp://x@y.test\"\n[c]\nurl = \"sstp://x@y.test\"\nca = \"c\"\n\
+                fingerprint = \"00\"\n[d]\nauth = []\n[e]\n";
     let read = profiles(text);
     let told: Vec<String> = read
         .problems
@@ -212,7 +214,8 @@ proptest! {
     ) {
         let port = port.filter(|_| scheme != "auto");
         let user = user.replace('%', "%25");
-        let text = format!("{scheme}://{user}@{host}") + &port.map(|p| format!(":{p}")).unwrap_or_default();
+        let tail = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let text = format!("{scheme}://{user}@{host}{tail}");
         let read = Address::parse(&text).unwrap();
         prop_assert_eq!(&read.user, &user.replace("%25", "%"));
         prop_assert_eq!((&read.host, read.port), (&host, port));
@@ -229,7 +232,11 @@ proptest! {
     }
 
     #[test]
-    fn a_password_is_never_repeated(user in "[a-z]{1,5}", scheme in "[a-z]{0,6}", rest in "[a-z.:/@]{0,10}") {
+    fn a_password_is_never_repeated(
+        user in "[a-z]{1,5}",
+        scheme in "[a-z]{0,6}",
+        rest in "[a-z.:/@]{0,10}",
+    ) {
         let text = format!("{scheme}://{user}:HUNTER2@{rest}");
         let refused = Address::parse(&text).unwrap_err();
         prop_assert!(!refused.to_string().contains("HUNTER2"));

@@ -183,7 +183,9 @@ pub fn interface(text: &str) -> Result<String, Refused> {
 /// What is no such digest.
 pub fn fingerprint(text: &str) -> Result<[u8; 32], Refused> {
     let lower = text.to_ascii_lowercase();
-    let bare = ["sha256:", "sha256=", "sha-256:"].iter().find_map(|word| lower.strip_prefix(word));
+    // As `openssl x509 -fingerprint -sha256` prints it, and others.
+    let words = ["sha256 fingerprint=", "sha256:", "sha256=", "sha-256:"];
+    let bare = words.iter().find_map(|word| lower.strip_prefix(word));
     let digits: String = bare.unwrap_or(&lower).chars().filter(|c| *c != ':').collect();
     let mut octets = [0; 32];
     let pairs = digits.as_bytes().chunks(2).filter_map(|pair| str::from_utf8(pair).ok());

@@ -10,6 +10,7 @@ use menshen_base::Finding;
 
 use super::Report;
 use super::calls::{Call, Event};
+use super::live::Step;
 use super::report::CallReport;
 use super::verdict::Verdict;
 
@@ -17,16 +18,8 @@ use super::verdict::Verdict;
 #[must_use]
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
+    head(report, &mut out);
     let counts = &report.counts;
-    let _ = writeln!(
-        out,
-        "{} packets in {}: {} of GRE, {} of port 1723, {} ICMP errors about them",
-        counts.packets,
-        seconds(counts.last_us),
-        counts.gre,
-        counts.control,
-        counts.icmp
-    );
     if report.calls.is_empty() {
         out.push_str("no PPTP is in the capture\n");
         if counts.unknown_links > 0 {
@@ -44,6 +37,39 @@ pub fn text(report: &Report) -> String {
         let _ = writeln!(out, "\n{} flows or calls did not fit and were left out", counts.left_out);
     }
     out
+}
+
+/// How much of what is in it, on one line.
+pub fn head(report: &Report, out: &mut String) {
+    let counts = &report.counts;
+    let _ = writeln!(
+        out,
+        "{} packets in {}: {} of GRE, {} of port 1723, {} ICMP errors about them",
+        counts.packets,
+        seconds(counts.last_us),
+        counts.gre,
+        counts.control,
+        counts.icmp
+    );
+}
+
+/// What was said in a call, one event a line.
+pub fn events(call: &Call, out: &mut String) {
+    let mut rest = &call.events[..];
+    let mut lines = 0;
+    while let Some(first) = rest.first() {
+        let alike = |event: &&Event| event.what == first.what && event.from == first.from;
+        let count = rest.iter().take_while(alike).count();
+        let times = if count > 1 { format!(" (×{count})") } else { String::new() };
+        let at = seconds(first.at_us.saturating_sub(call.began_us));
+        let _ = writeln!(out, "  {at:>10}  {:6}  {}{times}", first.from.word(), first.what);
+        rest = rest.get(count..).unwrap_or_default();
+        lines += 1;
+        if lines >= EVENTS_SHOWN && !rest.is_empty() {
+            let _ = writeln!(out, "  … {} more events", rest.len());
+            return;
+        }
+    }
 }
 
 fn call(number: usize, report: &CallReport, out: &mut String) {
@@ -65,7 +91,8 @@ fn call(number: usize, report: &CallReport, out: &mut String) {
     events(call, out);
 }
 
-fn verdict(verdict: &Verdict, out: &mut String) {
+/// A verdict: claim, evidence, what to do, what stays open.
+pub fn verdict(verdict: &Verdict, out: &mut String) {
     finding(&verdict.finding, out);
     if !verdict.open.is_empty() {
         let _ = writeln!(out, "    cannot be told apart from here: {}", verdict.open.join(", "));
@@ -75,7 +102,15 @@ fn verdict(verdict: &Verdict, out: &mut String) {
     }
 }
 
-fn finding(finding: &Finding, out: &mut String) {
+/// The steps of a live probe, one a line.
+pub fn steps(steps: &[Step], out: &mut String) {
+    for Step { name, state, words } in steps {
+        let _ = writeln!(out, "  {:5}  {name:8}  {words}", state.word());
+    }
+}
+
+/// A finding with its evidence, indented.
+pub fn finding(finding: &Finding, out: &mut String) {
     let Finding { severity, code, claim, evidence, hint, .. } = finding;
     let _ = writeln!(out, "  {}: {claim} [{code}]", severity.word());
     for evidence in evidence {
@@ -87,24 +122,6 @@ fn finding(finding: &Finding, out: &mut String) {
 }
 
 /// Repetitions in one line.
-fn events(call: &Call, out: &mut String) {
-    let mut rest = &call.events[..];
-    let mut lines = 0;
-    while let Some(first) = rest.first() {
-        let alike = |event: &&Event| event.what == first.what && event.from == first.from;
-        let count = rest.iter().take_while(alike).count();
-        let times = if count > 1 { format!(" (×{count})") } else { String::new() };
-        let at = seconds(first.at_us.saturating_sub(call.began_us));
-        let _ = writeln!(out, "  {at:>10}  {:6}  {}{times}", first.from.word(), first.what);
-        rest = rest.get(count..).unwrap_or_default();
-        lines += 1;
-        if lines >= EVENTS_SHOWN && !rest.is_empty() {
-            let _ = writeln!(out, "  … {} more events", rest.len());
-            return;
-        }
-    }
-}
-
 fn seconds(us: u64) -> String {
     format!("{}.{:03} s", us / 1_000_000, us % 1_000_000 / 1000).to_string()
 }

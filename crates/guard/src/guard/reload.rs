@@ -69,7 +69,8 @@ impl Guard {
             }
             self.slot_of(worker).set_state(SlotState::Draining);
             let patience = match worker.role {
-                Role::Web => patience,
+                // It cuts all but tunnels by itself.
+                Role::Web => patience.max(tunnel),
                 Role::Sql => sql,
                 Role::Tunnel => tunnel,
             };

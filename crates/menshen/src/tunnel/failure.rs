@@ -4,7 +4,7 @@
 use std::io;
 
 use menshen_base::{Finding, Severity};
-use menshen_config::dial::{Address, Scheme};
+use menshen_config::dial::{Address, Mppe, Scheme};
 use menshen_explain_core::tunnel::verdict::causes;
 use menshen_tunnel::client::{Bearer, Class, Ended, Failure, Lost};
 use menshen_tunnel::pptp::{About, DialError, IcmpError};
@@ -14,8 +14,8 @@ use menshen_tunnel_core::pptp::call::{CallEnd, End};
 
 mod certificate;
 
-/// The finding.
-pub(super) fn finding(failure: &Failure, address: &Address) -> Finding {
+/// The finding. `mppe`: what was wanted.
+pub(super) fn finding(failure: &Failure, address: &Address, mppe: Mppe) -> Finding {
     let mut finding = match failure {
         Failure::Interface(error) => interface(error, address),
         Failure::Local { step, source } => {
@@ -27,15 +27,15 @@ pub(super) fn finding(failure: &Failure, address: &Address) -> Finding {
             let finding = own("tunnel-name-unknown", address, "the name has no address", hint);
             finding.evidence(&*address.host, "name service", error.to_string())
         }
-        Failure::NoIpv4 => {
-            let claim = "the name has no IPv4 address, which PPTP needs";
-            own("tunnel-no-ipv4", address, claim, "Use sstp:// for IPv6.")
-        }
+        Failure::NoIpv4 => known("tunnel-ipv6-only", address),
         Failure::Pptp(_, error) => dial(error, address),
         Failure::Sstp(server, error) => certificate::connect(error, *server, address),
         Failure::Ended(ended) => self::ended(ended, address),
-        Failure::Both { pptp, sstp } => return both(pptp, sstp, failure.class(), address),
+        Failure::Both { pptp, sstp } => return both((pptp, sstp), failure.class(), address, mppe),
     };
+    if finding.code == "tunnel-mppe-refused" && mppe == Mppe::Off {
+        finding.hint = "It is switched off here: leave --mppe off out.".to_owned();
+    }
     if address.scheme != Scheme::Pptp {
         // By SSTP it was or will be tried.
         finding.hint = finding.hint.replace(SSTP_INSTEAD, "");
@@ -50,14 +50,19 @@ pub(super) fn finding(failure: &Failure, address: &Address) -> Finding {
 }
 
 /// Of two failures the one that tells more, with the other as evidence.
-fn both(pptp: &Failure, sstp: &Failure, class: Class, address: &Address) -> Finding {
+fn both(
+    (pptp, sstp): (&Failure, &Failure),
+    class: Class,
+    address: &Address,
+    mppe: Mppe,
+) -> Finding {
     let (first, other, word) = match sstp.class() == class {
         true => (sstp, pptp, "by PPTP"),
         false => (pptp, sstp, "by SSTP"),
     };
-    let other = finding(other, address);
+    let other = finding(other, address, mppe);
     let value = format!("{} [{}]", other.claim, other.code);
-    finding(first, address).evidence("the other way", word, value)
+    finding(first, address, mppe).evidence("the other way", word, value)
 }
 
 const fn looks_further(class: Class) -> bool {
@@ -78,7 +83,7 @@ fn known(code: &'static str, address: &Address) -> Finding {
 fn interface(error: &io::Error, address: &Address) -> Finding {
     let (code, claim, hint) = match error.kind() {
         io::ErrorKind::PermissionDenied => (
-            "tunnel-no-right",
+            "tunnel-no-admin-right",
             "this process may not make a network interface",
             "Run it as root, or with the right CAP_NET_ADMIN (and CAP_NET_RAW for PPTP).",
         ),
@@ -102,13 +107,10 @@ fn dial(error: &DialError, address: &Address) -> Finding {
     let source = |error: &io::Error| error.to_string();
     match error {
         DialError::LocalRight(error) => {
-            let hint = "Run it as root, or with the right CAP_NET_RAW. SSTP needs none: \
-                        `menshen tunnel connect sstp://USER@HOST`.";
-            own("tunnel-no-right", address, "this process may not send GRE", hint).evidence(
-                "raw socket of IP protocol 47",
-                "this host",
-                source(error),
-            )
+            let raw = "raw socket of IP protocol 47";
+            let mut finding = known("tunnel-no-right", address);
+            finding.hint += " SSTP needs none: `menshen tunnel connect sstp://USER@HOST`.";
+            finding.evidence(raw, "this host", source(error))
         }
         DialError::Local { step, source } => {
             own("tunnel-local", address, "something failed on this host", "").evidence(
@@ -124,21 +126,10 @@ fn dial(error: &DialError, address: &Address) -> Finding {
             known("tunnel-port-filtered", address).evidence("connect", "TCP", "no answer in time")
         }
         DialError::PeerUnreachable(error) => {
-            let hint = "Look at this host's routes: `ip route get` with the server's address.";
-            own("tunnel-no-way", address, "there is no way to the server", hint).evidence(
-                "connect",
-                "TCP",
-                source(error),
-            )
+            known("tunnel-no-route", address).evidence("connect", "TCP", source(error))
         }
         DialError::LocalForbidden(error) => {
-            let hint = "Let TCP 1723 and IP protocol 47 out: `nft list ruleset`.";
-            let claim = "this host's own firewall forbids TCP to the server";
-            own("tunnel-own-firewall-tcp", address, claim, hint).evidence(
-                "connect",
-                "TCP",
-                source(error),
-            )
+            known("tunnel-own-firewall-tcp", address).evidence("connect", "TCP", source(error))
         }
         DialError::Control(end) => control(end, address),
         DialError::Call(end) => {
@@ -185,7 +176,7 @@ fn ended(ended: &Ended, address: &Address) -> Finding {
             )
         }
         Cause::PeerTerminated { meaning, text, .. } => terminated(*meaning, text, ended, address),
-        Cause::MppeMissing(missing) => mppe(*missing, address),
+        Cause::MppeMissing(missing) => without_mppe(*missing, address),
         Cause::CarrierLost => carrier(ended, address),
         cause => rest(cause, ended, address),
     }
@@ -235,7 +226,7 @@ fn terminated(meaning: Meaning, text: &[u8], ended: &Ended, address: &Address) -
     finding.evidence("its words", "LCP Terminate-Request", text.escape_ascii().to_string())
 }
 
-fn mppe(missing: MppeMissing, address: &Address) -> Finding {
+fn without_mppe(missing: MppeMissing, address: &Address) -> Finding {
     let (code, value) = match missing {
         MppeMissing::NoKeys => ("tunnel-mppe-no-key", "the proof gave no keys"),
         MppeMissing::PeerRefuses => ("tunnel-mppe-refused", "the server refuses MPPE"),
@@ -266,14 +257,7 @@ fn gre(ended: &Ended, address: &Address) -> Finding {
         _ if gave_up => "tunnel-server-gave-up",
         _ => "tunnel-gre-lost",
     };
-    let mut finding = match code {
-        "tunnel-own-firewall" => {
-            let claim = "this host's own firewall forbids GRE to go out";
-            let hint = "Let IP protocol 47 to the server out: `nft list ruleset`.";
-            own(code, address, claim, hint)
-        }
-        code => known(code, address),
-    };
+    let mut finding = known(code, address);
     if let Some((kind, count)) = refused {
         finding = finding.evidence("sending GRE", "this host", format!("{kind}, {count} times"));
     }

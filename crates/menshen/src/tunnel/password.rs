@@ -81,7 +81,7 @@ fn first_line(from: &mut impl Read, place: &str) -> Result<Secret, Refused> {
             }
         }
     }
-    let bare = line.expose().strip_suffix(b"\r").unwrap_or(line.expose());
+    let bare = line.expose().strip_suffix(b"\r").unwrap_or_else(|| line.expose());
     checked(Secret::new(bare), place)
 }
 

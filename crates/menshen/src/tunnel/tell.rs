@@ -63,8 +63,11 @@ impl<'p> Teller<'p> {
                 self.line(&format!("dialling {server} by {}{by}", bearer.name()));
             }
             Event::FallsOver(failure) => {
-                self.failed(failure);
-                self.line("PPTP did not come up: going on with SSTP");
+                let finding = finding(failure, &self.plan.address, self.plan.mppe);
+                self.warn(&format!(
+                    "PPTP does not come up: {} [{}]; going on with SSTP",
+                    finding.claim, finding.code
+                ));
             }
             Event::Open(opening) => self.line(&opening_text(opening, self.plan)),
             Event::Changed(opened) => {
@@ -101,7 +104,7 @@ impl<'p> Teller<'p> {
     pub(super) fn ended(&mut self, failure: &Failure) {
         if self.form == Form::Json {
             let code = failure.class().exit_code();
-            let finding = finding(failure, &self.plan.address);
+            let finding = finding(failure, &self.plan.address, self.plan.mppe);
             self.object("failed", json!({ "exit_code": code, "finding": finding }));
             return;
         }
@@ -111,19 +114,19 @@ impl<'p> Teller<'p> {
     }
 
     fn failed(&mut self, failure: &Failure) {
-        let finding = finding(failure, &self.plan.address);
+        let finding = finding(failure, &self.plan.address, self.plan.mppe);
         let known = self.told.replace(finding.code) == Some(finding.code);
         self.clear();
         match known {
             true if self.form == Form::Quiet => {}
             true => self.line(&format!("still: {} [{}]", finding.claim, finding.code)),
-            false => out::complain(&finding_text(&finding)),
+            false => out::complain(&out::folded(&finding_text(&finding))),
         }
     }
 
     fn warn(&mut self, text: &str) {
         self.clear();
-        out::complain(&format!("warning: {text}"));
+        out::complain(&out::folded(&format!("warning: {text}")));
     }
 
     fn line(&mut self, text: &str) {
@@ -165,7 +168,7 @@ impl<'p> Teller<'p> {
         let of = |failure: &Failure| {
             json!({
                 "exit_code": failure.class().exit_code(),
-                "finding": finding(failure, &self.plan.address),
+                "finding": finding(failure, &self.plan.address, self.plan.mppe),
             })
         };
         let (name, value) = match event {
@@ -312,7 +315,8 @@ fn routes(routes: &Routes) -> String {
 
 fn names(opened: &Opened, resolver: Resolver) -> String {
     let servers = opened.ipv4.map(|ipv4| ipv4.dns).unwrap_or_default();
-    let servers: Vec<String> = servers.iter().flatten().map(ToString::to_string).collect();
+    let mut servers: Vec<String> = servers.iter().flatten().map(ToString::to_string).collect();
+    servers.dedup();
     match (servers.is_empty(), resolver) {
         (true, _) => "the server names none".to_owned(),
         (_, Resolver::No) => "not used".to_owned(),

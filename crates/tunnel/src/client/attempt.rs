@@ -148,7 +148,7 @@ impl Work<'_> {
         let start = carrier.facts().server;
         let peer = start.map(|start| match start.host.is_empty() {
             true => start.vendor.to_string(),
-            false => format!("{} ({})", start.host, start.vendor),
+            false => format!("{}, {}", start.host, start.vendor),
         });
         let about = About {
             bearer: Bearer::Pptp,

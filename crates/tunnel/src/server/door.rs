@@ -218,6 +218,8 @@ impl Door {
     /// A session is over: what it had is free.
     pub(super) fn leave(&self, seat: &Seat) {
         self.seats.borrow_mut().remove(&seat.id);
+        let last = seat.facts(self.clock.now());
+        self.count(|counters| counters.add(&last));
         seat.half_open.take();
         if let Some(address) = seat.address.take() {
             self.pool.borrow_mut().give_back(address);
@@ -305,8 +307,10 @@ impl Door {
         (counters.gre_unknown, counters.gre_crowded) =
             (self.hub.unknown.get(), self.hub.crowded.get());
         counters.accounting_lost = self.accounting.lost();
+        let sessions: Vec<_> = self.seats.borrow().values().map(|seat| seat.facts(now)).collect();
+        sessions.iter().for_each(|session| counters.add(session));
         Snapshot {
-            sessions: self.seats.borrow().values().map(|seat| seat.facts(now)).collect(),
+            sessions,
             counters,
             pool: PoolFacts { size: pool.size(), taken: pool.taken() },
             users: accounts.users().len(),

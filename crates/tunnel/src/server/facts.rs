@@ -124,6 +124,21 @@ pub struct Counters {
     pub informs: u64,
     /// Lines of accounting that could not be written.
     pub accounting_lost: u64,
+    /// Octets of packets from clients, of all sessions.
+    pub received_octets: u64,
+    /// Octets of packets to clients, of all sessions.
+    pub sent_octets: u64,
+    /// Packets beyond a user's rate, of all sessions.
+    pub over_rate: u64,
+}
+
+impl Counters {
+    /// Adds what a session has counted.
+    pub(super) const fn add(&mut self, session: &SessionFacts) {
+        self.received_octets += session.received_octets;
+        self.sent_octets += session.sent_octets;
+        self.over_rate += session.over_rate;
+    }
 }
 
 /// Addresses of a server.

@@ -50,13 +50,15 @@ impl Guest {
 
     /// Waits for a text on its console; a failure shows all of it.
     pub(crate) fn wait(&self, text: &str) {
-        let until = Instant::now() + Duration::from_secs(240);
+        let until = Instant::now() + Duration::from_secs(240 + 5 * megabytes());
         loop {
             let console = self.console();
             if console.contains(text) {
                 return;
             }
-            let lost = console.contains("LAB FAIL") || Instant::now() > until;
+            // A guest whose processes somebody stopped for a while panics.
+            let died = console.contains("LAB FAIL") || console.contains("Kernel panic");
+            let lost = died || Instant::now() > until;
             assert!(!lost, "{text} did not come: {console}");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -101,9 +103,12 @@ pub(crate) fn show(what: &str, line: &str) {
 
 /// Octets to us and from us: a few megabytes, or as many as `MENSHEN_TUNNEL_MEGABYTES` says.
 fn sizes() -> (u64, u64) {
+    (megabytes() * 1_000_000, megabytes() * 1_000_000 / 4)
+}
+
+fn megabytes() -> u64 {
     let set = std::env::var("MENSHEN_TUNNEL_MEGABYTES").ok();
-    let megabytes: u64 = set.map_or(MEGABYTES, |set| set.parse().expect("a number"));
-    (megabytes * 1_000_000, megabytes * 1_000_000 / 4)
+    set.map_or(MEGABYTES, |set| set.parse().expect("a number"))
 }
 
 /// Enough for some thousand packets, and done within seconds.

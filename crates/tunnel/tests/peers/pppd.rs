@@ -96,7 +96,7 @@ fn files_pass_in_clear_and_the_server_may_end_it() {
 }
 
 #[test]
-fn forty_bits_other_proofs_and_all_refusals_are_told() {
+fn files_pass_with_forty_bits_and_other_proofs_and_all_refusals_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let servers = "2:128:mschap-v2,3:40:mschap-v2,4:0:pap,5:0:chap";
     let Some((space, guest)) = serve(folder.path(), servers) else { return };

@@ -19,23 +19,24 @@ pub(crate) struct Serving {
     thread: JoinHandle<Snapshot>,
 }
 
-/// Settings of a server whose users are `testuser` and `other`, both with the peers' password; its
-/// file of users lies in `folder`. It gives out addresses of 10.90.0.0/24.
+/// Settings of a server whose user is the peers'; its file of users lies in `folder`. It gives out
+/// addresses of 10.90.0.0/24 and is 10.90.0.1.
 pub(crate) fn settings(folder: &Path) -> Settings {
     let users = folder.join("users");
     let hash = "35ccba9168b1d5ca6093b4b7d56c619b";
-    std::fs::write(&users, format!("testuser:{hash}\nother:{hash}\n")).unwrap();
+    std::fs::write(&users, format!("testuser:{hash}\n")).unwrap();
     let strengths = Strength::Bits128.bits().with(Strength::Bits40.bits());
     let mppe = Mppe::Allowed(Ciphers { strengths, stateful: Stateful::Refused });
     Settings {
         users,
         addresses: (Ipv4Addr::new(10, 90, 0, 0), 24),
+        leases: None,
         dns: vec![Ipv4Addr::new(10, 90, 0, 1)],
         routes: Vec::new(),
         domain: None,
         interface: "door%d".to_owned(),
         mru: 1400,
-        limits: Limits { sessions_per_user: 8, ..Limits::default() },
+        limits: Limits::default(),
         times: Times::default(),
         rate: None,
         pptp: Pptp { mppe, host: "door".to_owned(), vendor: "menshen".to_owned() },

@@ -16,7 +16,7 @@ impl Space {
             return left_out();
         }
         if !rustix::process::geteuid().is_root() {
-            return skip("network namespaces and raw sockets need root");
+            return cannot_be("network namespaces and raw sockets need root");
         }
         if !std::path::Path::new("/dev/net/tun").exists() {
             return skip("/dev/net/tun is not there");
@@ -27,7 +27,7 @@ impl Space {
             }
         }
         let mut unshare = Command::new("unshare");
-        unshare.args(["--net", "sleep", "900"]).stdin(Stdio::null()).stdout(Stdio::null());
+        unshare.args(["--net", "sleep", "3600"]).stdin(Stdio::null()).stdout(Stdio::null());
         let space = Self(unshare.spawn().unwrap());
         let own = std::fs::read_link("/proc/self/ns/net").unwrap();
         wait_for("the namespace", || {

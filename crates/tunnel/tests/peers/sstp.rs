@@ -74,7 +74,7 @@ fn script(folder: &Path, further: &str) -> String {
 #[test]
 fn sstp_client_comes_in_with_every_method_and_files_pass() {
     for (auth, method) in
-        [("chap", Method::ChapMd5), ("pap", Method::Pap), ("mschap-v2", Method::MsChapV2)]
+        [("mschap-v2", Method::MsChapV2), ("pap", Method::Pap), ("chap", Method::ChapMd5)]
     {
         let Some(space) = bridged(&["sstpc"]) else { return };
         let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,8 @@ use menshen_tunnel_core::ppp::{Cause, Ciphers, Mppe, Settings};
 use menshen_tunnel_core::sstp::Certificate;
 
 use crate::call::start;
-use crate::guest::{Guest, bridged};
+use crate::guest::{Guest, bridged, order};
+use crate::serving::{Serving, settings};
 use crate::space::{Program, Space, find, wait_for};
 use crate::tls::{call, made, take};
 
@@ -68,7 +69,7 @@ fn planted(folder: &Path, file: &Path, packet: &[u8]) -> PathBuf {
 
 #[test]
 fn tshark_reads_all_of_our_pptp_and_finds_nothing_wrong() {
-    let Some(space) = bridged(&["pptpd", "tcpdump", "tshark"]) else { return };
+    let Some(space) = bridged(&["pptpd", "pptp", "tcpdump", "tshark"]) else { return };
     let folder = tempfile::tempdir().unwrap();
     let servers = "SERVERS=2:128:mschap-v2,3:0:pap,4:0:chap,5:40:mschap-v2".to_owned();
     let guest = Guest::boot(&space, folder.path(), ("pptpd", 2), &[servers]);
@@ -95,9 +96,18 @@ fn tshark_reads_all_of_our_pptp_and_finds_nothing_wrong() {
         refused.end().unwrap().cause,
         Cause::MppeMissing(_) | Cause::PeerTerminated { .. }
     ));
+    // And pptp-linux, that comes to our server from the guest.
+    let serving = Serving::start(&space, settings(folder.path()));
+    order(&space, "10.77.0.2", DIAL);
+    serving.wait("pptp-linux", |now| now.sessions.iter().any(|session| session.phase == "open"));
+    let pings = "ping -c 5 -i 0.1 -w 60 10.90.0.1";
+    assert!(order(&space, "10.77.0.2", pings).contains(" 5 received"));
+    let last = serving.stop();
+    assert_eq!(last.counters.logins, 1, "{last:?}");
     drop(tcpdump);
     assert_eq!(complaints(&file, None), Vec::<String>::new());
-    counts(&file, None, &[("pptp", 16), ("gre", 100), ("lcp", 20), ("chap", 6), ("pap", 2)]);
+    counts(&file, None, &[("pptp and ip.src == 10.77.0.1 and ip.dst == 10.77.0.2", 10)]);
+    counts(&file, None, &[("pptp", 20), ("gre", 100), ("lcp", 20), ("chap", 6), ("pap", 2)]);
     counts(&file, None, &[("ccp", 4), ("ipcp", 12), ("comp_data", 10), ("icmp", 20)]);
 
     // What would be seen: a request of LCP whose option is longer than itself, and a Start without
@@ -152,16 +162,15 @@ fn tshark_reads_all_of_our_sstp_and_finds_nothing_wrong() {
         assert!(matches!(taken.end().cause, Cause::PeerTerminated { .. }));
     }
     drop(tcpdump);
-    if std::env::var_os("KEEP").is_some() {
-        std::fs::copy(&file, "/tmp/peersci.sstp.pcap").unwrap();
-        std::fs::copy(&made.secrets, "/tmp/peersci.secrets").unwrap();
-    }
     let secrets = Some(&*made.secrets);
     assert_eq!(complaints(&file, secrets), Vec::<String>::new());
     counts(&file, secrets, &[("sstp", 40), ("lcp", 8), ("chap", 3), ("pap", 2), ("ipcp", 6)]);
     counts(&file, secrets, &[("icmp", 20)]);
 }
 
+/// A call to our server from a guest that has a server of its own.
+const DIAL: &str = "pppd pty 'pptp 10.77.0.1 --nolaunchpppd' user testuser password testpass noauth \
+     require-mppe-128 refuse-pap refuse-chap refuse-mschap refuse-eap nobsdcomp nodeflate novj";
 /// Malformed, cut or wrong; and what is odd, but for what TCP does on any line.
 const COMPLAINTS: &str = "_ws.malformed or _ws.short or _ws.expert.severity >= 0x00800000 \
      or (_ws.expert.severity >= 0x00600000 and not tcp.analysis.flags)";

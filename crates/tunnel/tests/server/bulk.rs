@@ -24,7 +24,8 @@ fn streams_come_whole_both_ways() {
         for stream in streams {
             stream.join().unwrap();
         }
-        // Whatever the kernel hands over at once, the wire has packets of its own length.
+        // Whatever the kernel hands over at once, the wire has packets of its own length. Counters
+        // are told once in a second.
         let packets = u64::try_from(OCTETS / 1400).unwrap();
         let snapshot = place.wait("the counters", |now| {
             let session = &now.sessions[0];

@@ -35,7 +35,10 @@ fn rejected(case: &Case<'_>) -> Option<Verdict> {
 fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
     let icmp = error(case, |icmp| icmp.code == 2 && icmp.from == case.call.server)?;
     let taken = is_start(case, icmp, Side::Client);
-    if taken || case.call.reacts(Side::Server) || case.sends(Side::Server) {
+    // Who has hung up takes no GRE any more: that is an end, and no cause.
+    let hung_up = case.control().and_then(|control| control.closed);
+    let after = hung_up.is_some_and(|end| end.by == Side::Server && icmp.at_us > end.at_us);
+    if taken || after || case.call.reacts(Side::Server) || case.sends(Side::Server) {
         return None;
     }
     Some(with_icmp(case.is("tunnel-server-without-gre"), icmp).with_counts(case))
@@ -111,11 +114,15 @@ fn only_client(case: &Case<'_>) -> Option<Verdict> {
 
 /// Only the server's GRE is here.
 fn only_server(case: &Case<'_>) -> Option<Verdict> {
-    if !case.sends(Side::Server) || case.call.to_server.packets > 0 || !enough(case, Side::Server) {
+    if !case.sends(Side::Server) || case.call.to_server.packets > 0 {
         return None;
     }
-    if case.vantage.is_near_client() {
+    // What the client sends would be here at once.
+    if case.vantage.is_near_client() && (enough(case, Side::Server) || waited(case)) {
         return Some(case.is("tunnel-client-sends-no-gre").with_counts(case));
+    }
+    if case.vantage.is_near_client() || !enough(case, Side::Server) {
+        return None;
     }
     let open = ["tunnel-gre-lost-out", "tunnel-gre-lost", "tunnel-client-sends-no-gre"];
     Some(case.is("tunnel-gre-not-arriving").with_counts(case).or(&open, BOTH_ENDS))
@@ -129,10 +136,12 @@ fn one_way(case: &Case<'_>) -> Option<Verdict> {
             true => case.is("tunnel-server-ignores-gre"),
             false => case.is("tunnel-gre-lost-out"),
         },
-        (false, true) if enough(case, Side::Server) => match case.vantage.is_near_client() {
-            true => case.is("tunnel-client-ignores-gre"),
-            false => case.is("tunnel-gre-lost-back"),
-        },
+        (false, true) if enough(case, Side::Server) || deaf_to_answers(case) => {
+            match case.vantage.is_near_client() {
+                true => case.is("tunnel-client-ignores-gre"),
+                false => case.is("tunnel-gre-lost-back"),
+            }
+        }
         _ => return None,
     };
     let verdict = verdict.with_counts(case);
@@ -204,6 +213,18 @@ fn with_icmp(verdict: Verdict, icmp: &Icmp) -> Verdict {
         icmp.quotes.word()
     );
     verdict.evidence("ICMP", "capture", value)
+}
+
+/// The call was there long enough for the client to say something.
+fn waited(case: &Case<'_>) -> bool {
+    let Some(control) = case.control() else { return false };
+    let until = control.closed.map_or(case.counts.last_us, |closed| closed.at_us);
+    control.answered_us.is_some_and(|granted| until.saturating_sub(granted) >= WAITED_ENOUGH_US)
+}
+
+/// The client goes on asking what the server has granted: it does not hear that.
+fn deaf_to_answers(case: &Case<'_>) -> bool {
+    enough(case, Side::Client) && case.call.to_client.ppp.lcp.acks >= REQUESTS_ENOUGH
 }
 
 /// This side asked often enough to be heard by now.

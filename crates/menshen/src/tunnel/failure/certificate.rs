@@ -90,14 +90,14 @@ const fn words(error: &ConnectError) -> (&'static str, &'static str, &'static st
         ConnectError::NotSstp { .. } => (
             "tunnel-sstp-not-there",
             "a web server answers there that does not speak SSTP",
-            "Switch SSTP on at the server, or ask for its right name and port. A proxy in front of \
-             it must pass TLS on unopened.",
+            "Switch SSTP on at the server, or ask for its right name and port. A proxy in front \
+             of it must pass TLS on unopened.",
         ),
         ConnectError::NotHttp(_) | ConnectError::ClosedInstead | ConnectError::Unanswered => (
             "tunnel-sstp-not-there",
             "what answers there does not speak SSTP",
-            "Ask for the server's right name and port. A box in the way that opens HTTPS does this, \
-             too.",
+            "Ask for the server's right name and port. A box in the way that opens HTTPS does \
+             this, too.",
         ),
     }
 }

@@ -31,7 +31,7 @@ fn failure(bearer: Bearer, cause: Cause) -> Ended {
 }
 
 fn of(ended: Ended, scheme: &str) -> Finding {
-    finding(&Failure::Ended(Box::new(ended)), &address(scheme))
+    finding(&Failure::Ended(Box::new(ended)), &address(scheme), Mppe::Require)
 }
 
 #[test]
@@ -89,9 +89,25 @@ fn every_code_that_is_used_has_a_claim() {
         "tunnel-gre-unreachable",
         "tunnel-gre-lost-out",
         "tunnel-gre-lost",
+        "tunnel-own-firewall",
     ] {
         assert!(known.contains(&code), "{code}");
     }
+}
+
+#[test]
+fn encryption_that_is_switched_off_here_is_not_the_servers_matter() {
+    let cause = || Cause::PeerTerminated {
+        meaning: Meaning::MppeRefused,
+        text: b"MPPE required but peer refused".to_vec(),
+        phase: Phase::Network,
+    };
+    let of = |mppe| {
+        let failure = Failure::Ended(Box::new(failure(Bearer::Pptp, cause())));
+        finding(&failure, &address("pptp"), mppe).hint
+    };
+    assert!(of(Mppe::Off).contains("switched off here"));
+    assert!(!of(Mppe::Require).contains("switched off here"));
 }
 
 #[test]
@@ -102,7 +118,7 @@ fn of_two_failures_one_is_the_others_evidence() {
         pptp: Box::new(Failure::Ended(Box::new(pptp))),
         sstp: Box::new(Failure::Sstp(Some(at()), sstp)),
     };
-    let found = finding(&both, &address("auto"));
+    let found = finding(&both, &address("auto"), Mppe::Require);
     assert_eq!(found.code, "tunnel-gre-lost");
     let last = found.evidence.last().unwrap();
     assert_eq!((&*last.what, &*last.place), ("the other way", "by SSTP"));
@@ -113,7 +129,7 @@ fn of_two_failures_one_is_the_others_evidence() {
 fn a_certificate_that_is_not_trusted_has_its_ways_out() {
     let closed = io::Error::from(io::ErrorKind::ConnectionRefused);
     let error = ConnectError::Tcp { address: at(), source: closed };
-    let found = finding(&Failure::Sstp(Some(at()), error), &address("sstp"));
+    let found = finding(&Failure::Sstp(Some(at()), error), &address("sstp"), Mppe::Require);
     assert_eq!(found.code, "tunnel-sstp-closed");
     assert!(found.evidence.iter().any(|one| one.value == "connection refused"), "{found:?}");
 }

@@ -7,10 +7,10 @@
 #   ROLE=sstpc PEER=A    sstp-client with pppd dials A; CA=file with the certificate to trust
 #   AUTH=mschap-v2|chap|pap  MPPE=128|40|stateful|0  PORT=443  GATEWAY=address
 #   PPPD=further options of pppd, + for a blank
-#   RUN=file             a script that is run when all is ready    SECS=seconds to live (900)
-# User testuser, password testpass. content.py serves on port 999 of all addresses.
+#   RUN=file             a script that is run when all is ready    SECS=seconds to live (3600)
+# User testuser, password testpass. content.py serves on port 999 of all addresses, but for sstpc.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run
-: "${AUTH:=mschap-v2}" "${MPPE:=128}" "${PORT:=443}" "${SECS:=900}" "${PPPD:=}" "${GATEWAY:=}"
+: "${AUTH:=mschap-v2}" "${MPPE:=128}" "${PORT:=443}" "${SECS:=3600}" "${PPPD:=}" "${GATEWAY:=}"
 : "${SERVERS:=2:128:mschap-v2}"
 here=${0%/*}
 say() { echo "LAB $*"; }
@@ -88,7 +88,7 @@ pptpd_at() { # H, MPPE, AUTH
 
 : > /run/pppd.log
 tail -F /run/pppd.log 2>/dev/null &
-/usr/bin/python3 "$here/content.py" serve &
+[ "$ROLE" = sstpc ] || /usr/bin/python3 "$here/content.py" serve &
 manners "$MPPE" "$AUTH"
 case $ROLE in
 pptpd)

@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 tap=g${address//[!0-9]/}; tap=${tap:0:15}
 PATH=$PATH:/usr/sbin:/sbin
 ip tuntap add dev "$tap" mode tap && ip link set "$tap" master br0 && ip link set "$tap" up || exit 1
+# The guest takes no packet longer than its MTU, whatever it says of its offloads.
+ip link set dev "$tap" gso_max_segs 1 || exit 1
 guest=
 end() {
   for file in "$folder"/*/pid; do [ -r "$file" ] && kill -TERM "$(cat "$file")" 2>/dev/null; done
