@@ -282,7 +282,10 @@ proptest! {
 
     #[test]
     fn all_come_out_again_each_connection_in_order(
-        steps in proptest::collection::vec((0u16..12, 0usize..160, any::<bool>(), any::<u8>()), 1..60),
+        steps in proptest::collection::vec(
+            (0u16..12, 0usize..160, any::<bool>(), any::<u8>()),
+            1..60,
+        ),
         size in 1usize..150,
     ) {
         let mut ends: Vec<Builder> = (0..12).map(|port| Builder {

@@ -163,6 +163,7 @@ fn run(
         format!("CA={}", certificate.display()),
         format!("RUN={}", script("client.sh")),
         format!("SECONDS_EACH={}", if options.short { 1 } else { 4 }),
+        format!("TRIES={}", if options.short { 1 } else { 3 }),
     ];
     let (mut roles, mut inner) = ((case.serves, case.dials), case.inner);
     if speaker == Speaker::Menshen {

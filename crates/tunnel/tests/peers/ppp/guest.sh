@@ -26,7 +26,7 @@ mkfifo "$folder/console"
 cat < "$folder/console" & # the guest writes to a pipe, whatever stdout is here
 setsid linux.uml mem=96M umid=guest uml_dir="$folder/" rootfstype=hostfs rootflags=/ ro quiet \
   init="$here/guest-init.sh" con=null con0=null,fd:1 ssl=null \
-  vec0:transport=tap,ifname="$tap",depth=128 ROLE="$role" ADDRESS="$address" "$@" \
+  vec0:transport=tap,ifname="$tap",depth=128,gro=1 ROLE="$role" ADDRESS="$address" "$@" \
   > "$folder/console" 2>&1 < /dev/null &
 guest=$!
 wait "$guest"
