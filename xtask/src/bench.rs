@@ -19,6 +19,8 @@ mod pool;
 mod report;
 mod sql;
 mod startup;
+mod tunnel;
+mod tunnel_capture;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -82,11 +84,16 @@ pub(crate) enum Set {
     ExplainCert,
     /// `menshen explain oom` through logs of a gigabyte, beside grep.
     ExplainOom,
+    /// `menshen explain tunnel --pcap` through captures of gigabytes, beside tshark.
+    ExplainTunnel,
     /// The sql door beside `MariaDB` with and without its own cache, haproxy and a canned
     /// responder.
     Sql,
     /// From the start of the process to the first byte of an HTTPS answer, goal 100 ms.
     Startup,
+    /// Tunnels beside the limit of a TUN interface, plain TLS, and pptpd and sstp-server in guests;
+    /// needs root.
+    Tunnel,
 }
 
 /// One of the servers.
@@ -117,8 +124,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
         Set::Memory => memory::measure(options, &lab, &mut report)?,
         Set::ExplainCert => explain::measure(options, &lab, &mut report)?,
         Set::ExplainOom => oom::measure(options, &lab, &mut report)?,
+        Set::ExplainTunnel => tunnel_capture::measure(options, &lab, &mut report)?,
         Set::Sql => sql::measure(options, &lab, &report)?,
         Set::Startup => startup::measure(options, &lab, &mut report)?,
+        Set::Tunnel => tunnel::measure(options, &lab, &mut report)?,
         Set::Offload => offload::measure(options, &lab, &mut report)?,
         _ => measure(options, &lab, &mut report)?,
     };
@@ -148,8 +157,10 @@ impl Set {
             Self::Fastcgi => "fastcgi",
             Self::ExplainCert => "explain-cert",
             Self::ExplainOom => "explain-oom",
+            Self::ExplainTunnel => "explain-tunnel",
             Self::Sql => "sql",
             Self::Startup => "startup",
+            Self::Tunnel => "tunnel",
         }
     }
 }
@@ -166,7 +177,7 @@ impl Options {
             Set::Startup => (3, 10),
             Set::ExplainCert => (3, 5),
             Set::Offload => (1, 1),
-            Set::Sql => (1, 3),
+            Set::Sql | Set::Tunnel => (1, 3),
             _ => (1, 5),
         };
         if self.short { short } else { self.rounds.unwrap_or(usual) }
@@ -215,6 +226,9 @@ fn build(options: &Options) -> Result<(), String> {
     if options.set == Set::Sql {
         command.args(["--package", "sqlload"]);
     }
+    if options.set == Set::Tunnel {
+        command.args(["--package", "tunnelload"]);
+    }
     shell::run(&mut command)
 }
 
@@ -244,6 +258,9 @@ fn configurations(options: &Options, lab: &Lab) -> Vec<(String, String)> {
     }
     if options.set == Set::Sql {
         return neutral_all(lab, sql::configurations(options, lab));
+    }
+    if options.set == Set::Tunnel {
+        return neutral_all(lab, tunnel::configurations(lab));
     }
     if options.set == Set::Offload {
         return neutral_all(lab, offload::configurations(options, lab));

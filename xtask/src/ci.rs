@@ -134,8 +134,16 @@ fn build() -> Result<(), String> {
 fn bench() -> Result<(), String> {
     let target = workspace::target_folder()?;
     let out = target.join("bench-smoke").display().to_string();
-    for name in ["downloads", "uploads", "fastcgi", "offload", "explain-cert", "explain-oom", "sql"]
-    {
+    for name in [
+        "downloads",
+        "uploads",
+        "fastcgi",
+        "offload",
+        "explain-cert",
+        "explain-oom",
+        "explain-tunnel",
+        "sql",
+    ] {
         cargo(&["xtask", "bench", name, "--short", "--out", &out])?;
     }
     Ok(())

@@ -35,9 +35,9 @@ macro_rules! counters {
                 match self { $(Self::$variant => $help,)+ }
             }
 
-            /// Whether a worker of the sql door counts it; what neither it nor the tunnel door
-            /// counts is of the web door, but
-            /// for both doors' [`Counter::CacheShrinks`] and [`Counter::CacheShrunk`].
+            /// Whether a worker of the sql door counts it. What neither it nor the tunnel door
+            /// counts is of the web door, but for [`Counter::CacheShrinks`] and
+            /// [`Counter::CacheShrunk`], which are of both the web and the sql door.
             #[must_use]
             pub const fn is_sql(self) -> bool {
                 let place = self as usize;

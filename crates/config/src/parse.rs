@@ -10,7 +10,7 @@ use crate::model::Config;
 use crate::problem::{Problem, Problems, code};
 
 pub(crate) mod acme;
-mod address;
+pub(crate) mod address;
 mod contradiction;
 pub(crate) mod guard;
 pub(crate) mod headers;
@@ -18,7 +18,7 @@ pub(crate) mod pool;
 mod reader;
 pub(crate) mod size;
 pub(crate) mod sql;
-mod syntax;
+pub(crate) mod syntax;
 pub(crate) mod template;
 pub(crate) mod text;
 pub(crate) mod tries;

@@ -9,6 +9,8 @@
 
 pub mod calls;
 pub mod capture;
+pub mod live;
+pub mod picture;
 mod report;
 pub mod text;
 pub mod vantage;

@@ -344,7 +344,7 @@ pub(crate) fn micros(begin: Instant) -> u64 {
 
 /// The system's resolver cannot be given a time, so a thread asks it; one that is late is left to
 /// itself.
-fn resolve(target: &Target, timeout: Duration) -> Result<Vec<SocketAddr>, ConnectError> {
+pub(crate) fn resolve(target: &Target, timeout: Duration) -> Result<Vec<SocketAddr>, ConnectError> {
     let name = match &target.host {
         Host::Address(address) => return Ok(vec![(*address, target.port).into()]),
         Host::Name(name) => name.clone(),

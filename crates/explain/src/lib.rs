@@ -17,4 +17,5 @@ pub mod process;
 pub mod rights;
 pub mod starttls;
 pub mod trust;
+pub mod tunnel;
 mod words;

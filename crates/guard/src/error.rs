@@ -252,7 +252,7 @@ impl GuardError {
                 "`modprobe tun`; a container needs the device (docker: --device /dev/net/tun)"
             }
             Self::LocalTunnelUsers { .. } => {
-                "`menshen tunnel user NAME` makes it; an empty file lets nobody in"
+                "`menshen tunnel user NAME >> FILE` makes it; an empty file lets nobody in"
             }
             Self::LocalWorkers { .. } => "the lines above say why each of them ended",
             Self::LocalDraining { .. } => {

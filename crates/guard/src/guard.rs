@@ -3,6 +3,8 @@
 //! Everything happens on one thread, in the order of one loop: ended workers, ready workers,
 //! moments that came, what signals ask for.
 
+use std::fs::File;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -134,12 +136,7 @@ impl Guard {
         let desk = current.sql.is_some().then(|| sql::Desk::create(&current.config.state));
         let tunnels = current.tunnel.as_ref();
         let tunnels = tunnels.map(|plan| tunnel::Desk::create(&current.config.state, plan));
-        let path = scoreboard_path(&current.config.state);
-        let (board, scoreboard) = Scoreboard::create(&path)
-            .map_err(|source| GuardError::LocalFile { action: "create", path, source })?;
-        board.set_header(HeaderWord::GuardPid, u64::from(std::process::id()));
-        board.set_header(HeaderWord::StartedUnixMs, unix_millis());
-        board.set_header(HeaderWord::Generation, 1);
+        let (board, scoreboard) = fresh_board(&current.config.state)?;
         current.php.show(&board);
         let home = Home {
             instance: random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -332,6 +329,20 @@ impl Guard {
     fn patience(&self) -> Duration {
         Duration::from_secs(u64::from(self.current.config.limits.drain_seconds_max) + 2)
     }
+}
+
+/// The scoreboard of a guard that begins.
+fn fresh_board(state: &Path) -> Result<(Scoreboard, File), GuardError> {
+    let path = scoreboard_path(state);
+    let (board, file) = Scoreboard::create(&path).map_err(|source| GuardError::LocalFile {
+        action: "create",
+        path,
+        source,
+    })?;
+    board.set_header(HeaderWord::GuardPid, u64::from(std::process::id()));
+    board.set_header(HeaderWord::StartedUnixMs, unix_millis());
+    board.set_header(HeaderWord::Generation, 1);
+    Ok((board, file))
 }
 
 /// Workers inherit the limit; each connection and each open file needs a descriptor. Gives what it

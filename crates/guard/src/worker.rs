@@ -230,7 +230,11 @@ impl Worker {
         self.asked = true;
         let until = now + patience;
         match self.state {
-            State::Draining { until: sooner } if self.role == Role::Web || sooner <= until => {}
+            // It sees by itself when all of menshen stops.
+            State::Draining { until: sooner } if self.role == Role::Web => {
+                self.state = State::Draining { until: sooner.min(until) };
+            }
+            State::Draining { until: sooner } if sooner <= until => {}
             // One of the other doors may be retired only.
             _ => {
                 self.signal(Signal::TERM);

@@ -111,13 +111,13 @@ fn users(path: &Path) -> Option<Finding> {
     match parse_users(&octets) {
         Err(problem) => Some(
             Finding::new("tunnel-users-wrong", Severity::Error, subject, problem.to_string()).hint(
-                "lines are name:nthash or name:nthash:address, as `menshen tunnel user` writes",
+                "lines are name:nthash or name:nthash:address, as `menshen tunnel user` prints",
             ),
         ),
         Ok(users) if users.is_empty() => {
             let claim = "it is empty: nobody may come in";
             let finding = Finding::new("tunnel-users-none", Severity::Warning, subject, claim);
-            Some(finding.hint("`menshen tunnel user NAME` adds a user"))
+            Some(finding.hint("`menshen tunnel user NAME >> FILE` adds a user"))
         }
         Ok(_) => None,
     }

@@ -16,6 +16,7 @@ mod port;
 mod process;
 mod query;
 mod run;
+mod tunnel;
 
 pub(crate) use cert::{
     CertCommand, ClassWord, DevArguments, InstallArguments, KeyWord, RequestArguments,
@@ -28,6 +29,7 @@ pub(crate) use port::PortArguments;
 pub(crate) use process::{SilenceArguments, StoppedArguments};
 pub(crate) use query::QueryArguments;
 pub(crate) use run::{RestartWord, RunArguments};
+pub(crate) use tunnel::{ConnectArguments, TunnelCommand};
 
 /// The front door of a Linux server: HTTPS for files and PHP applications, on processes that share
 /// one port.
@@ -51,9 +53,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cert(CertCommand),
     /// Say why something is as it is: out-of-memory nights, ports, silent and stopped programs,
-    /// certificates, handshakes, pages, uploads to PHP, statements the cache does not answer
+    /// certificates, handshakes, pages, tunnels, uploads to PHP, statements the cache does not
+    /// answer
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
+    /// Dial a tunnel by SSTP or PPTP and keep it up, and make users of the tunnel door
+    #[command(subcommand)]
+    Tunnel(TunnelCommand),
     Guard(GuardArguments),
     /// Try on this host what menshen promises
     #[command(subcommand)]

@@ -31,6 +31,8 @@ mod report;
 pub(crate) mod silence;
 pub(crate) mod stopped;
 mod text;
+mod ticker;
+pub(crate) mod tunnel;
 
 /// `menshen explain upload`.
 pub(crate) fn upload(arguments: UploadArguments) -> ExitCode {

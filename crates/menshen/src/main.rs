@@ -14,6 +14,7 @@ mod sample;
 mod serve;
 mod sql_worker;
 mod status;
+mod tunnel;
 mod tunnel_worker;
 mod watch;
 mod worker;
@@ -40,9 +41,11 @@ fn main() -> ExitCode {
             ExplainCommand::Query(arguments) => explain::query::run(&arguments),
             ExplainCommand::Silence(arguments) => explain::silence::run(&arguments),
             ExplainCommand::Stopped(arguments) => explain::stopped::run(&arguments),
+            ExplainCommand::Tunnel(arguments) => explain::tunnel::run(&arguments),
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),
+        Command::Tunnel(command) => tunnel::run(command),
         Command::Drill(DrillCommand::Oom(arguments)) => drill::oom(&arguments),
         Command::DrillHog(arguments) => drill::hog(&arguments),
         Command::Guard(arguments) => guard::run(&arguments),

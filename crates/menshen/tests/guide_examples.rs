@@ -124,6 +124,23 @@ fn settings_of_the_sql_door_are_read_without_a_problem() {
 }
 
 #[test]
+fn settings_of_the_tunnel_door_are_read_without_a_problem() {
+    let blocks = blocks("tunnel.md", "toml");
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        assert_eq!(check(block.as_bytes(), "guide", Colour::Plain).report, "", "{block}");
+    }
+}
+
+#[test]
+fn tunnels_with_names_are_read_without_a_problem() {
+    let blocks = blocks("tunnel-connect.md", "toml");
+    assert_eq!(blocks.len(), 1);
+    let read = menshen_config::dial::profiles(&blocks[0]);
+    assert_eq!((read.all.len(), &*read.problems), (2, &[][..]), "{:?}", read.problems);
+}
+
+#[test]
 fn the_dns_hook_asks_for_an_update() {
     let shells = blocks("certificates.md", "sh");
     let hook = shells.iter().find(|block| block.starts_with("#!/bin/sh")).unwrap();

@@ -89,6 +89,13 @@ impl Watch {
         }
     }
 
+    /// Resets every connection that is not in `phase`.
+    pub fn reset_all_but(&self, phase: Phase) {
+        let all = self.all.borrow();
+        let others = all.iter().filter_map(Weak::upgrade);
+        others.filter(|watched| watched.phase.get() != phase).for_each(|watched| watched.reset());
+    }
+
     /// Judges every connection once; calls `on_breach` for each it ends.
     pub fn sweep(&self, on_breach: impl FnMut(Breach)) {
         self.sweep_at(coarse_ms(), on_breach);

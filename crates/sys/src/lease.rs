@@ -1,5 +1,5 @@
-//! Numbers that processes take from one another's reach: locks of single octets of a file (fcntl(2),
-//! "Advisory record locking"), each the process's own.
+//! Numbers that processes take from one another's reach: locks of single octets of a file
+//! (fcntl(2), "Advisory record locking"), each the process's own.
 //!
 //! A lock goes with its process, however that ends; so does every lock of a process on a file when
 //! it closes *any* descriptor of that file, whence [`Leases`] is made once and kept. Several

@@ -4,6 +4,7 @@
 //! Everything here is a thin, checked wrapper around one kernel interface; no policy, no protocol.
 
 pub mod addresses;
+pub mod batch;
 pub mod bulletin;
 pub mod cgroup;
 pub mod inherit;
@@ -31,6 +32,7 @@ pub mod sock_diag;
 pub mod spawn;
 pub mod steer;
 pub mod tun;
+pub mod ways;
 pub mod words;
 
 pub use bulletin::{Bulletin, BulletinReader};

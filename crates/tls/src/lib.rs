@@ -1,12 +1,13 @@
 //! Certificates and keys: the development CA, orders of certificates, loading and checking of
-//! operators' certificates, the TLS configuration of a worker, shared session tickets, the owner
-//! token and its session cookies.
+//! operators' certificates, the TLS configuration of a worker and of a client, shared session
+//! tickets, the owner token and its session cookies.
 //!
 //! This crate never opens a socket, never starts a thread, never logs, and never puts key material
 //! into an error, a finding or a `Debug` output. Time comes in as an argument; only the ticket
 //! clock handed to rustls reads it by itself, because rustls offers no other way.
 
 mod base64url;
+pub mod client;
 pub mod collect;
 pub mod dev_ca;
 pub mod error;
@@ -25,6 +26,7 @@ pub mod token;
 #[cfg(test)]
 mod memory_handshake;
 
+pub use client::{Trust, TrustProblem, client_config};
 pub use collect::{Collected, FoundPair, collect};
 pub use dev_ca::{DevCertificate, Outcome, Reason};
 pub use error::{FileRole, TlsError};

@@ -7,12 +7,14 @@
 //! all named with `tunnel-` before the function's name.
 
 pub use auth::auth;
+pub use dhcp::dhcp;
 pub use mppe::mppe;
 pub use ppp::{ppp_session, ppp_wire};
 pub use pptp::{control, gre};
 pub use sstp::sstp;
 
 mod auth;
+mod dhcp;
 mod mppe;
 pub(crate) mod ppp;
 mod pptp;
@@ -25,6 +27,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("tunnel-auth", auth),
     ("tunnel-control", control),
+    ("tunnel-dhcp", dhcp),
     ("tunnel-gre", gre),
     ("tunnel-mppe", mppe),
     ("tunnel-ppp-session", ppp_session),

@@ -8,8 +8,10 @@
 extern crate alloc;
 
 pub mod auth;
+pub mod dhcp;
 pub mod fuzz;
 pub mod mppe;
+pub mod offload;
 pub mod ppp;
 pub mod pptp;
 pub mod sstp;

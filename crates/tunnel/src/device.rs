@@ -19,11 +19,18 @@ pub trait Device {
     /// When the device is gone.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
 
-    /// Takes a packet; `false`: it had no room for it.
+    /// Takes a packet; `false`: it had no room for it. It may keep it until [`Self::flush`].
     ///
     /// # Errors
     /// When the device is gone.
     fn write(&mut self, packet: &[u8]) -> io::Result<bool>;
+
+    /// Passes on all it has kept; to be called after a batch of packets. Gives how many of those
+    /// it took since the last time it had no room for after all.
+    ///
+    /// # Errors
+    /// When the device is gone.
+    fn flush(&mut self) -> io::Result<u64>;
 
     /// Both ends agreed on addresses, or on others than before: packets will pass.
     ///

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use menshen_tunnel_core::auth::{Known, Method};
-use menshen_tunnel_core::ppp::{self, Cause, Session};
+use menshen_tunnel_core::ppp::{self, Cause, Heard, Phase, Session};
 use menshen_tunnel_core::time::Moment;
 use tokio::sync::watch;
 use tokio::time::Sleep;
@@ -103,6 +103,8 @@ pub struct Ending<C: Carrier, D> {
     pub lost: Option<C::Lost>,
     /// What the device failed with, if that was the reason.
     pub device_error: Option<io::Error>,
+    /// What came of the peer before LCP was open.
+    pub heard: Heard,
     /// The last status.
     pub status: Status,
     /// The carrier, for its facts.
@@ -166,7 +168,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
                 self.poll_work(cx, sleep.as_mut())
             });
             match woken.await {
-                Woken::Close(text) => self.session.close(self.clock.now(), &text),
+                Woken::Close(text) => self.close(&text),
                 Woken::Work { carrier, device } => {
                     let now = self.clock.now();
                     if carrier {
@@ -177,6 +179,19 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
                     }
                 }
             }
+        }
+    }
+
+    /// Ends the session in good order; where LCP never opened there is nobody to say farewell to.
+    fn close(&mut self, text: &str) {
+        let now = self.clock.now();
+        if self.session.phase() <= Phase::Establish {
+            self.session.lower_down();
+            self.cause.get_or_insert(Cause::Closed);
+            self.carrier.close(now);
+            self.farewell.get_or_insert(now + FAREWELL);
+        } else {
+            self.session.close(now, text);
         }
     }
 
@@ -213,6 +228,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
             cause: self.cause.unwrap_or(Cause::CarrierLost),
             lost: self.lost,
             device_error: self.device_error,
+            heard: self.session.heard(),
             status: self.current,
             carrier: self.carrier,
             device: self.device,

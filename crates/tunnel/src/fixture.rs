@@ -147,6 +147,8 @@ impl Drop for MemoryCarrier {
 pub(crate) struct MemoryDevice {
     to_session: Rc<RefCell<Queue>>,
     from_session: Rc<RefCell<Queue>>,
+    /// Written and not flushed.
+    kept: Rc<RefCell<Vec<Vec<u8>>>>,
     opened: Rc<RefCell<Option<Opened>>>,
 }
 
@@ -194,8 +196,14 @@ impl Device for MemoryDevice {
     }
 
     fn write(&mut self, packet: &[u8]) -> io::Result<bool> {
-        self.from_session.borrow_mut().push(packet.to_vec());
+        self.kept.borrow_mut().push(packet.to_vec());
         Ok(true)
+    }
+
+    fn flush(&mut self) -> io::Result<u64> {
+        let kept = self.kept.take();
+        kept.into_iter().for_each(|packet| self.from_session.borrow_mut().push(packet));
+        Ok(0)
     }
 
     fn opened(&mut self, opened: &Opened) -> io::Result<()> {

@@ -15,11 +15,11 @@ use std::time::Duration;
 use menshen_tunnel_core::pptp::CallId;
 use menshen_tunnel_core::pptp::call::{CallEnd, Control, End, Event, Role, Settings};
 use menshen_tunnel_core::pptp::control::Text;
-use tokio::net::TcpStream;
 
 use crate::clock::Clock;
 pub use carrier::{Facts, PptpCarrier};
-pub use icmp::IcmpError;
+pub(crate) use gre::{forget, widen};
+pub use icmp::{About, IcmpError};
 
 mod carrier;
 mod gre;
@@ -110,13 +110,25 @@ pub enum Lost {
 /// # Errors
 /// Why there is no call.
 pub async fn dial(dial: Dial) -> Result<PptpCarrier, DialError> {
+    dial_by(dial, None).await
+}
+
+/// The same, whose packets leave by the interface `outer` whatever routes there will be.
+///
+/// # Errors
+/// Why there is no call.
+pub async fn dial_by(dial: Dial, outer: Option<&str>) -> Result<PptpCarrier, DialError> {
     let Dial { server, clock, within, number } = dial;
     // Rights first: without them nobody else need be troubled.
     let gre = gre::open().map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => DialError::LocalRight(error),
         _ => local("open a socket for GRE")(error),
     })?;
-    let tcp = match tokio::time::timeout(within, TcpStream::connect(server)).await {
+    if let Some(outer) = outer {
+        gre.bind_device(Some(outer.as_bytes())).map_err(local("choose the interface of GRE"))?;
+    }
+    let connect = crate::outer::connect(server.into(), outer);
+    let tcp = match tokio::time::timeout(within, connect).await {
         Ok(connected) => connected.map_err(of_tcp)?,
         Err(_) => return Err(DialError::PeerSilent),
     };

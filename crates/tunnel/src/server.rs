@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -246,12 +247,14 @@ impl Server {
         retire: impl Future<Output = ()>,
         stop: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
-        let (closer, thread) = interfaces_closed()?;
+        let (closer, threads) = interfaces_closed()?;
         *self.0.closer.borrow_mut() = Some(closer);
         let done = LocalSet::new().run_until(self.serve(sockets, retire, stop)).await;
         self.0.clear();
         // The interfaces of sessions that have just ended are gone then.
-        let _ = thread.join();
+        for thread in threads {
+            let _ = thread.join();
+        }
         done
     }
 
@@ -331,15 +334,29 @@ async fn first(
     .await
 }
 
-/// A thread that closes interfaces: the kernel takes its time, and sessions must not wait for it.
-fn interfaces_closed() -> Result<(Sender<Tun>, JoinHandle<()>), StartError> {
+/// Threads that close interfaces: the kernel takes 20 ms for one, most of it waiting, and sessions
+/// must not wait with it.
+fn interfaces_closed() -> Result<(Sender<Tun>, Vec<JoinHandle<()>>), StartError> {
     let (closer, closed) = mpsc::channel::<Tun>();
-    let thread = std::thread::Builder::new().name("interfaces".to_owned());
-    let thread = thread.stack_size(STACK_OCTETS).spawn(move || closed.into_iter().for_each(drop));
-    Ok((closer, thread.map_err(StartError::Socket)?))
+    let closed = Arc::new(Mutex::new(closed));
+    let threads = (0..CLOSERS).map(|_| {
+        let closed = closed.clone();
+        let thread = std::thread::Builder::new().name("interfaces".to_owned());
+        thread.stack_size(STACK_OCTETS).spawn(move || {
+            // Waiting for the next one is done by one thread, closing by all.
+            let next = || closed.lock().ok()?.recv().ok();
+            while let Some(tun) = next() {
+                drop(tun);
+            }
+        })
+    });
+    let threads = threads.collect::<Result<_, _>>().map_err(StartError::Socket)?;
+    Ok((closer, threads))
 }
 
 /// How often the users' file is looked at without anybody coming in.
 const USERS_EVERY: Duration = Duration::from_secs(5);
+/// How many interfaces are closed at once.
+const CLOSERS: usize = 8;
 /// Enough to close a descriptor.
 const STACK_OCTETS: usize = 128 * 1024;

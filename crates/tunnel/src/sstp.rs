@@ -6,7 +6,9 @@
 //! [`ConnectError`] before the call, [`ServeError`] likewise on the other side, [`Lost`] after.
 
 pub use carrier::{Dropped, Sstp};
-pub use connect::{ClientStream, ConnectError, Connection, Facts, Patience, Target, connect};
+pub use connect::{
+    ClientStream, ConnectError, Connection, Facts, Patience, Target, connect, connect_by,
+};
 pub use lost::Lost;
 pub use serve::{Accepted, ServeError, serve};
 pub use trust::{Trust, TrustProblem};

@@ -91,7 +91,7 @@ impl Fixture {
             watch: Rc::new(Watch::default()),
             drain: tokio::sync::Notify::new(),
             cut: tokio::sync::Notify::new(),
-            tunnel: tunnel.map(crate::tunnel::Tunnel::new),
+            tunnel: tunnel.map(|socket| crate::tunnel::Tunnel::new(socket, 60)),
             places: Door::all_places(),
             date: <_>::default(),
             boundaries: <_>::default(),

@@ -33,6 +33,8 @@ use crate::reply::{Body, Reply};
 #[derive(Debug)]
 pub(crate) struct Tunnel {
     socket: Arc<Path>,
+    /// How long tunnels outlive a reload, seconds.
+    pub(crate) drain_seconds_max: u32,
     asked: RefCell<Tries>,
     /// As many more holders as questions are under way.
     places: Arc<()>,
@@ -47,8 +49,9 @@ pub(crate) struct Question {
 }
 
 impl Tunnel {
-    pub(crate) fn new(socket: PathBuf) -> Self {
+    pub(crate) fn new(socket: PathBuf, drain_seconds_max: u32) -> Self {
         Self {
+            drain_seconds_max,
             socket: socket.into(),
             asked: RefCell::new(Tries::new(QUESTIONS_PER_MINUTE)),
             places: Arc::new(()),

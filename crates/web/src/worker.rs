@@ -20,6 +20,7 @@ use menshen_config::{ListenerRole, ListenerSpec, PlainMode, PoolSpec, WorkerSpec
 use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch};
 use menshen_sys::posture::PostureView;
 use menshen_sys::process::{Rights, become_worker};
+use menshen_sys::scoreboard::HeaderWord;
 use menshen_sys::{Scoreboard, Slot, SlotState, inherit};
 use rustix::process::Signal;
 use tokio::net::{TcpListener, TcpStream};
@@ -164,7 +165,10 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),
         cut: tokio::sync::Notify::new(),
-        tunnel: spec.tunnel_socket.clone().map(Tunnel::new),
+        tunnel: spec
+            .tunnel_socket
+            .clone()
+            .map(|socket| Tunnel::new(socket, spec.config.tunnel.drain_seconds_max)),
         places: Door::all_places(),
         date: <_>::default(),
         boundaries: <_>::default(),
@@ -240,21 +244,38 @@ async fn serve(
     }
     door.watch.drain(DRAIN_IDLE_MS);
     door.drain.notify_waiters();
-    let deadline = Instant::now() + Duration::from_secs(u64::from(door.limits.drain_seconds_max));
+    let begun = Instant::now();
+    let deadline = begun + Duration::from_secs(u64::from(door.limits.drain_seconds_max));
     // A script may have more to do behind its answer; without its connection PHP ends it.
     let busy = || door.pools.iter().any(|pool| pool.admission.holds_places());
     while (acceptor.gate.open() > 0 || busy()) && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(DRAIN_LOOK_MS)).await;
     }
-    door.cut.notify_waiters();
-    let deadline = Instant::now() + Duration::from_millis(CUT_MS);
-    // Long enough to say goodbye and to leave a line.
-    while door.slot.get(Counter::SstpOpen) > 0 && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(DRAIN_LOOK_MS)).await;
-    }
+    keep_tunnels(&door, begun).await;
     door.log.flush();
     door.slot.set_state(SlotState::Ended);
     Ok(())
+}
+
+/// Tunnels outlive a reload by a limit of their own; then, and when menshen stops, they are told.
+async fn keep_tunnels(door: &Door, begun: Instant) {
+    let Some(tunnel) = &door.tunnel else { return };
+    let open = || door.slot.get(Counter::SstpOpen) > 0;
+    let stops = || door.shared.board.view().header(HeaderWord::Stopping) != 0;
+    let deadline = begun + Duration::from_secs(u64::from(tunnel.drain_seconds_max));
+    if open() {
+        door.watch.reset_all_but(Phase::Tunnel);
+    }
+    while open() && !stops() && Instant::now() < deadline {
+        door.log.flush();
+        tokio::time::sleep(Duration::from_millis(TUNNELS_LOOK_MS)).await;
+    }
+    door.cut.notify_waiters();
+    let deadline = Instant::now() + Duration::from_millis(CUT_MS);
+    // Long enough to say goodbye and to leave a line.
+    while open() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(DRAIN_LOOK_MS)).await;
+    }
 }
 
 async fn accept(acceptor: Rc<Acceptor>, listener: Rc<TcpListener>, role: ListenerRole) {
@@ -468,3 +489,4 @@ const LOG_FLUSH_MS: u64 = 1000;
 /// A minute: certificates begin and expire by the second, but nobody counts on the very second.
 const REORDER_TICKS: u32 = 60;
 const SHORTAGE_MS: u64 = 50;
+const TUNNELS_LOOK_MS: u64 = 200;

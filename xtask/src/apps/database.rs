@@ -109,6 +109,13 @@ impl Database {
         Ok((value("Qcache_hits"), value("Qcache_inserts")))
     }
 
+    /// How many `SELECT`s the server has had, from whomever.
+    pub(crate) fn reads(&self) -> Result<u64, String> {
+        let text = self.execute("SHOW GLOBAL STATUS LIKE 'Com_select'")?;
+        let word = text.split_whitespace().last().and_then(|word| word.parse().ok());
+        word.ok_or_else(|| format!("no number of reads in {text:?}"))
+    }
+
     /// What the driver has to know.
     pub(crate) fn settings(&self) -> Value {
         json!({

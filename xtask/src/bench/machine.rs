@@ -44,6 +44,7 @@ fn versions() -> String {
         ("mariadbd", "--version"),
         ("haproxy", "-v"),
         ("sysbench", "--version"),
+        ("iperf3", "--version"),
         ("openssl", "version"),
         ("rustc", "--version"),
     ];

@@ -109,7 +109,7 @@ fn run(lab: &Lab, program: &str, path: &Path, kills: usize) -> Result<f64, Strin
 }
 
 /// Processor time of all children waited for, from proc_pid_stat(5); clock ticks are 10 ms.
-fn children_seconds() -> Result<f64, String> {
+pub(super) fn children_seconds() -> Result<f64, String> {
     let text = fs::read_to_string("/proc/self/stat").map_err(|e| e.to_string())?;
     let fields: Vec<&str> = text
         .rsplit_once(')')

@@ -320,6 +320,14 @@ const METHOD: &str = "\
   responder answers without looking: the limit of what a client on this machine can ask. Latencies
   of `readonly` are those of 14 statements. Memory of an entry is the growth of private memory,
   whole processes.
+- `tunnel`: the ratio is our rate divided by the rival's, the column `rate` the rival's processor
+  time a gigabyte divided by ours, both ends of each together. Both ends, iperf3 and the kernel's
+  TCP share the processors, over a line between two namespaces. The limit moves the packets of one
+  TUN interface to another in UDP datagrams and does nothing else: once with a system call for each
+  packet, once with the batches and offloads that menshen uses. menshen is `serve` with one worker
+  of each kind and `tunnel connect`; HTTPS is a file of 1 GiB from the same web worker to curl. In
+  guests (user-mode-linux, one processor each, MTU 1400) each rival has its own client: pptp-linux,
+  sstp-client, pppd at both ends. Idle sessions: resident memory of the server's process.
 - Differences below about 15 % are noise. Requests in flight when the time is up are finished and
   counted, so processor time and count belong together.
 - TLS 1.3, AES-256-GCM, X25519, ECDSA P-256 on all sides; HTTP/1.1; no access log on either side.

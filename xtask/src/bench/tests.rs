@@ -48,6 +48,7 @@ fn short_runs_are_one_round_and_a_host_is_a_word() {
             "fastcgi",
             "explain-cert",
             "explain-oom",
+            "explain-tunnel",
             "sql",
             "startup"
         ]

@@ -86,7 +86,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("process", &["base", "guard-core", "sys"]),
     ("watch", &["base", "guard-core", "process", "sys", "config"]),
     ("run", &["base", "guard-core", "process", "sys"]),
-    ("explain", &["base", "explain-core", "guard-core", "process", "sys", "config", "tls"]),
+    (
+        "explain",
+        // `tunnel-core` for the live probe, which speaks PPTP and SSTP as far as it must.
+        &["base", "explain-core", "guard-core", "tunnel-core", "process", "sys", "config", "tls"],
+    ),
     (
         "menshen",
         &[
@@ -106,10 +110,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "explain-core",
             "guard-core",
             "sql-core",
+            "tunnel-core",
         ],
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
     ("testkit", &["base", "sys", "net"]),
+    // The limit of tunnels uses their batches and offloads, so that the protocol alone differs.
+    ("tunnelload", &["sys", "tunnel-core"]),
 ];
 
 /// External crates that only some of ours may name in the product.

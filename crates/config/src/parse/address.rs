@@ -29,7 +29,7 @@ pub(super) fn listen(text: &str) -> Result<Vec<SocketAddr>, Refusal> {
 
 /// A network such as `10.0.0.0/8`, or one address; and how it should be written, where bits after
 /// the prefix were set.
-pub(super) fn network(text: &str) -> Result<(Network, Option<String>), Refusal> {
+pub(crate) fn network(text: &str) -> Result<(Network, Option<String>), Refusal> {
     let refuse =
         |hint: String| Err(Refusal::new(format!("{} is not a network", quoted(text)), hint));
     let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));

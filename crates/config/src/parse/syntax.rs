@@ -11,11 +11,11 @@ mod repair;
 #[cfg(test)]
 mod tests;
 
-pub(super) use repair::readable;
+pub(crate) use repair::readable;
 
 /// A syntax error.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     span: Range<usize>,
     message: String,
 }
@@ -28,7 +28,7 @@ impl Fault {
 
 /// The parts of a text that syntax errors spoilt.
 #[derive(Debug, Default)]
-pub(super) struct Damage {
+pub(crate) struct Damage {
     ranges: Vec<Range<usize>>,
     keys_lost: bool,
     everywhere: bool,
@@ -36,7 +36,7 @@ pub(super) struct Damage {
 
 impl Damage {
     /// Whether something at `span` may read otherwise than it was meant.
-    pub(super) fn covers(&self, span: &Range<usize>) -> bool {
+    pub(crate) fn covers(&self, span: &Range<usize>) -> bool {
         let meet = |range: &Range<usize>| span.start <= range.end && range.start <= span.end;
         self.everywhere || self.ranges.iter().any(meet)
     }
@@ -49,7 +49,7 @@ impl Damage {
 
 /// Notes the syntax errors. Later ones inside the same value, or else on the same line, are
 /// consequences of the first and left out.
-pub(super) fn report(
+pub(crate) fn report(
     text: &str,
     repaired: Vec<Fault>,
     table: &DeTable<'_>,

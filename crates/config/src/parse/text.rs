@@ -55,7 +55,7 @@ pub(super) fn user(text: &str) -> Result<String, Refusal> {
 }
 
 /// A host name (RFC 1123 §2.1, one leading `*.` allowed) or an IP address, in lower case.
-pub(super) fn host_name(text: &str) -> Result<String, Refusal> {
+pub(crate) fn host_name(text: &str) -> Result<String, Refusal> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(address.to_string());

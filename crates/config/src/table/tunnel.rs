@@ -14,9 +14,10 @@ pub(super) const TUNNEL: &[Row] = &[
         default: "\"\"",
         example: "\"/etc/menshen/tunnel-users\"",
         help: "file of those who may come in",
-        detail: "Without one there is no tunnel door. `menshen tunnel user NAME` writes a line of \
-                 it: `name:nthash` or `name:nthash:address`. The hash is as good as the password: \
-                 the file should be root's alone. It is read again within seconds when it changes.",
+        detail: "Without one there is no tunnel door. `menshen tunnel user NAME` prints a line for \
+                 it: `name:nthash`, or with an own address `name:nthash:address`. The hash is as \
+                 good as the password: the file should be root's alone. It is read again within \
+                 seconds when it changes.",
         counter: None,
         tried: &["user", "passwords", "secrets", "chap_secrets", "accounts"],
     },
@@ -239,8 +240,8 @@ pub(super) const PPTP: &[Row] = &[
         default: "[]",
         example: "[\"0.0.0.0:1723\"]",
         help: "where clients of PPTP call; without any there is no PPTP",
-        detail: "`\":1723\"` is every IPv4 address; clients call no other port. Packets come by GRE, \
-                 IP protocol 47, which has no ports: a firewall must let it through.",
+        detail: "`\":1723\"` is every IPv4 address; clients call no other port. Packets come by \
+                 GRE, IP protocol 47, which has no ports: a firewall must let it through.",
         counter: None,
         tried: &["bind_address", "port", "address", "bind"],
     },

@@ -25,6 +25,7 @@ fn causes_are_told_in_one_manner_and_once() {
 #[test]
 fn every_code_of_the_rules_is_a_cause() {
     let sources = [
+        include_str!("live.rs"),
         include_str!("verdict.rs"),
         include_str!("verdict/control.rs"),
         include_str!("verdict/gre.rs"),

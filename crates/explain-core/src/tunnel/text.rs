@@ -10,6 +10,7 @@ use menshen_base::Finding;
 
 use super::Report;
 use super::calls::{Call, Event};
+use super::live::Step;
 use super::report::CallReport;
 use super::verdict::Verdict;
 
@@ -65,7 +66,8 @@ fn call(number: usize, report: &CallReport, out: &mut String) {
     events(call, out);
 }
 
-fn verdict(verdict: &Verdict, out: &mut String) {
+/// A verdict: claim, evidence, what to do, what stays open.
+pub fn verdict(verdict: &Verdict, out: &mut String) {
     finding(&verdict.finding, out);
     if !verdict.open.is_empty() {
         let _ = writeln!(out, "    cannot be told apart from here: {}", verdict.open.join(", "));
@@ -75,7 +77,15 @@ fn verdict(verdict: &Verdict, out: &mut String) {
     }
 }
 
-fn finding(finding: &Finding, out: &mut String) {
+/// The steps of a live probe, one a line.
+pub fn steps(steps: &[Step], out: &mut String) {
+    for Step { name, state, words } in steps {
+        let _ = writeln!(out, "  {:5}  {name:8}  {words}", state.word());
+    }
+}
+
+/// A finding with its evidence, indented.
+pub fn finding(finding: &Finding, out: &mut String) {
     let Finding { severity, code, claim, evidence, hint, .. } = finding;
     let _ = writeln!(out, "  {}: {claim} [{code}]", severity.word());
     for evidence in evidence {

@@ -60,7 +60,8 @@ impl Guard {
         self.seats = super::Seat::all_of(&self.current, &self.seats);
         let seconds = |drain: Option<u32>| Duration::from_secs(u64::from(drain.unwrap_or(0)) + 2);
         let sql = seconds(old.sql.as_ref().map(crate::sql::Plan::drain_seconds_max));
-        let tunnel = seconds(old.tunnel.as_ref().map(tunnel::Plan::drain_seconds_max));
+        // A tunnel takes a moment to end in good order, the more so where the peer is gone.
+        let tunnel = seconds(old.tunnel.as_ref().map(tunnel::Plan::drain_seconds_max)) + FAREWELL;
         for place in 0..self.workers.len() {
             let worker = &self.workers[place];
             if self.is_current(worker) || worker.asked {
@@ -68,7 +69,8 @@ impl Guard {
             }
             self.slot_of(worker).set_state(SlotState::Draining);
             let patience = match worker.role {
-                Role::Web => patience,
+                // It cuts all but tunnels by itself.
+                Role::Web => patience.max(tunnel),
                 Role::Sql => sql,
                 Role::Tunnel => tunnel,
             };
@@ -168,3 +170,6 @@ fn started_anew(generation: &Generation) -> impl Iterator<Item = (Role, u32)> {
     let web = (0..generation.workers).map(|index| (Role::Web, index));
     web.chain(others.map(|(role, _)| (role, 0)))
 }
+
+/// More than a worker of the tunnel door waits for peers.
+const FAREWELL: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection};
 

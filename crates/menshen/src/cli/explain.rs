@@ -10,6 +10,7 @@ use super::{
     StoppedArguments, parse_resolve,
 };
 use crate::explain::https::HttpsArguments;
+use crate::explain::tunnel::TunnelArguments;
 
 /// What can be explained.
 #[derive(Debug, Subcommand)]
@@ -22,6 +23,7 @@ pub(crate) enum ExplainCommand {
     Query(QueryArguments),
     Silence(SilenceArguments),
     Stopped(StoppedArguments),
+    Tunnel(TunnelArguments),
     Upload(UploadArguments),
 }
 

@@ -3,17 +3,17 @@
 //! Everything is opened with the rights it was started with; no byte of it is looked at before root
 //! has become `nobody`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use menshen_explain::certificate::Paint;
-use menshen_explain::oom::{Input, OomError, Progress, Story, json, open, picture, read, text};
+use menshen_explain::oom::{Input, OomError, Story, json, open, picture, read, text};
 use menshen_explain::rights::become_nobody;
 
 use super::next::{self, Form};
 use super::place::{one_to_stdout, place, put};
+use super::ticker::Ticker;
 use crate::cli::OomArguments;
 use crate::{EXIT_CONFIG, EXIT_NO, EXIT_PERMANENT, EXIT_RETRY, out};
 
@@ -56,7 +56,7 @@ fn tell(arguments: &OomArguments) -> Result<(String, u8), Complaint> {
         code: EXIT_PERMANENT,
     })?;
     let mut ticker = Ticker::new();
-    let story = read(opened, &mut |progress| ticker.tick(progress));
+    let story = read(opened, &mut |progress| ticker.tick(progress.bytes, progress.bytes_all));
     ticker.clear();
     let story = story.map_err(|error| failed(&error))?;
     let code = if story.is_quiet() { 0 } else { EXIT_NO };
@@ -134,45 +134,9 @@ fn failed(error: &OomError) -> Complaint {
     Complaint { text, code: if error.is_passing() { EXIT_RETRY } else { EXIT_PERMANENT } }
 }
 
-/// A line on the terminal while reading takes long.
-struct Ticker {
-    terminal: bool,
-    next: Instant,
-    written: bool,
-}
-
-impl Ticker {
-    fn new() -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        Self { terminal, next: Instant::now() + STEP, written: false }
-    }
-
-    fn tick(&mut self, progress: Progress) {
-        if !self.terminal || Instant::now() < self.next {
-            return;
-        }
-        self.next = Instant::now() + STEP;
-        self.written = true;
-        let read = progress.bytes >> 20;
-        // Of compressed files the size on disk is less than what is read.
-        let all = progress.bytes_all.map(|all| all >> 20).filter(|all| *all >= read);
-        let all = all.map(|all| format!(" of {all}")).unwrap_or_default();
-        // Nobody is left to be told.
-        let _ = write!(std::io::stderr(), "\r\x1b[Kmenshen: {read}{all} MiB read");
-    }
-
-    fn clear(&self) {
-        if self.written {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
 /// Fit for a terminal.
 fn shown(text: &str) -> String {
     text.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
         .collect()
 }
-
-const STEP: Duration = Duration::from_millis(500);

@@ -52,17 +52,23 @@ pub(super) fn put(
     match place {
         None => Ok(None),
         Some(Place::Stdout) => Ok(Some(draw())),
-        Some(Place::File(path, file)) => {
-            let mut file = file;
-            let is_regular = file.metadata().is_ok_and(|data| data.is_file());
-            let emptied = if is_regular { file.set_len(0) } else { Ok(()) };
-            emptied
-                .and_then(|()| if is_regular { file.rewind() } else { Ok(()) })
-                .and_then(|()| file.write_all(draw().as_bytes()))
-                .map_err(|error| unwritable(path, &error, EXIT_PERMANENT))?;
-            Ok(None)
-        }
+        Some(place) => write(place, draw().as_bytes()).map(|()| None),
     }
+}
+
+/// Writes octets that are no text.
+pub(super) fn write(place: &Place, octets: &[u8]) -> Result<(), (String, u8)> {
+    let Place::File(path, file) = place else {
+        let text = "menshen: a capture is not written to standard output\n  hint: name a file.";
+        return Err((text.into(), EXIT_CONFIG));
+    };
+    let mut file = file;
+    let is_regular = file.metadata().is_ok_and(|data| data.is_file());
+    let emptied = if is_regular { file.set_len(0) } else { Ok(()) };
+    emptied
+        .and_then(|()| if is_regular { file.rewind() } else { Ok(()) })
+        .and_then(|()| file.write_all(octets))
+        .map_err(|error| unwritable(path, &error, EXIT_PERMANENT))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error, code: u8) -> (String, u8) {

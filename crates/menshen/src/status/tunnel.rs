@@ -1,5 +1,5 @@
-//! What status says of the tunnel door: figures from the scoreboard, over all its workers that live,
-//! and its sessions, asked over its control socket.
+//! What status says of the tunnel door: figures from the scoreboard, over all its workers that
+//! live, and its sessions, asked over its control socket.
 
 use std::fmt::Write;
 use std::path::Path;

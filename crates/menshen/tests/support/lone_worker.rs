@@ -27,6 +27,7 @@ pub(crate) struct LoneWorker {
     pub(crate) shelf: Bulletin,
     pub(crate) challenges: Bulletin,
     pub(crate) slot: Slot,
+    pub(crate) board: Scoreboard,
     failures: File,
     pid: Pid,
 }
@@ -127,7 +128,7 @@ impl LoneWorker {
         assert_eq!((got, said), (1, *b"+"), "the worker did not get ready");
         let [https, plain] = sockets.map(|(listener, _)| listener.address);
         let slot = board.slot(usize::try_from(SLOT).unwrap());
-        Self { folder, https, plain, shelf, challenges, slot, failures, pid }
+        Self { folder, https, plain, shelf, challenges, slot, board, failures, pid }
     }
 
     /// Asks it to end.

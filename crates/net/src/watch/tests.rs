@@ -257,3 +257,21 @@ fn the_forgotten_are_forgotten() {
         assert!(Rc::get_mut(&mut socket).is_some());
     });
 }
+
+#[test]
+fn all_but_those_of_a_phase_can_be_reset() {
+    with_pair(async |pair| {
+        let mut peer = &pair.peer;
+        pair.watched.enter(Phase::Tunnel, 0);
+        pair.watch.reset_all_but(Phase::Tunnel);
+        assert_eq!(pair.write(b"x").unwrap(), 1);
+        peer.read_exact(&mut [0]).unwrap();
+        pair.watched.enter(Phase::Idle, 0);
+        pair.watch.reset_all_but(Phase::Tunnel);
+        // A reset that is still to come is an end before.
+        match peer.read(&mut [0]) {
+            Ok(0) => {}
+            other => assert_eq!(other.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset),
+        }
+    });
+}

@@ -1,5 +1,6 @@
 //! Packets through a session, in batches: frames of the carrier to the device, packets of the
-//! device to the carrier. A packet is never copied here.
+//! device to the carrier. A packet is never copied here, and none is kept from its device when the
+//! batch is over.
 
 use menshen_tunnel_core::ppp::clamp::clamp_mss;
 use menshen_tunnel_core::ppp::{Input, Ip};
@@ -36,6 +37,10 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
                 Input::Handled => break,
                 Input::Dropped(_) => counters.frames_dropped += 1,
             }
+        }
+        match device.flush() {
+            Ok(lost) => counters.device_full += lost,
+            Err(error) => return self.device_failed(now, error),
         }
         self.changed(now);
     }

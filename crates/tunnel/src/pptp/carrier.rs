@@ -35,8 +35,6 @@ pub struct PptpCarrier {
     own: SocketAddr,
     events: VecDeque<Event<Lost>>,
     stage: Stage,
-    /// A packet as it came.
-    buffer: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -85,17 +83,8 @@ impl PptpCarrier {
             limits: Limits::default(),
         };
         let call = Call::new(settings, line.clock().now());
-        let mut carrier = Self {
-            line,
-            gre,
-            errors,
-            call,
-            up,
-            own,
-            events: VecDeque::new(),
-            stage: Stage::Up,
-            buffer: vec![0; PACKET_OCTETS_MAX],
-        };
+        let mut carrier =
+            Self { line, gre, errors, call, up, own, events: VecDeque::new(), stage: Stage::Up };
         // The decoy goes first.
         carrier.send_bare(carrier.line.clock().now());
         carrier.events.extend([Event::Up, Event::Bound]);
@@ -191,8 +180,8 @@ impl Carrier for PptpCarrier {
             return self.call.next_held(now);
         }
         for _ in 0..PACKETS {
-            let gre = match self.gre.receive(&mut self.buffer) {
-                Ok(Some(gre)) => gre,
+            let (place, gre) = match self.gre.receive() {
+                Ok(Some(found)) => found,
                 Ok(None) => break,
                 Err(error) => {
                     self.end(now, Lost::Gre(error.kind()));
@@ -200,9 +189,9 @@ impl Carrier for PptpCarrier {
                 }
             };
             let start = gre.start;
-            let packet = self.buffer.get(gre).unwrap_or_default();
+            let packet = self.gre.octets(place).get(gre).unwrap_or_default();
             if let Ok(Received::Frame(frame)) = self.call.receive(now, packet) {
-                return self.buffer.get_mut(start + frame.start..start + frame.end);
+                return self.gre.octets(place).get_mut(start + frame.start..start + frame.end);
             }
         }
         None
@@ -255,6 +244,8 @@ impl Carrier for PptpCarrier {
     fn authenticated(&mut self, _: Moment, _: Option<&Keys>) {}
 
     fn close(&mut self, now: Moment) {
+        // PPP's last words.
+        self.gre.flush();
         if self.line.control.clear(now, self.up.call, NoticeResult::ADMIN_SHUTDOWN).is_err() {
             self.line.control.stop(now, StopReason::NONE);
         }
@@ -273,7 +264,5 @@ impl Carrier for PptpCarrier {
 pub(super) const WINDOW: u16 = 64;
 /// How long frames are taken after the end of the call: they may say why.
 const LAST_WORDS: Duration = Duration::from_millis(300);
-/// Octets of the longest packet of IPv4.
-const PACKET_OCTETS_MAX: usize = 65_536;
 /// Packets without a frame taken before others have their turn.
 const PACKETS: usize = 64;

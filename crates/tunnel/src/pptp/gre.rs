@@ -5,7 +5,7 @@
 //! and no other call's packet passes through here. What is for another call to the same server
 //! bears another key and is passed over. Errors that an ICMP message left on the socket are no end.
 
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::task::{Context, Poll};
@@ -15,6 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::datagrams::{BATCH, Found, Inbox, Outbox};
 use crate::readiness::watched;
 
 /// A call's GRE.
@@ -22,6 +23,8 @@ use crate::readiness::watched;
 pub(super) struct Gre {
     socket: AsyncFd<Socket>,
     server: Ipv4Addr,
+    came: Inbox,
+    waiting: Outbox,
     /// It takes nothing until it is ready for writing.
     full: bool,
     /// What sending failed with last, and how often it did.
@@ -33,10 +36,19 @@ pub(super) fn open() -> io::Result<Socket> {
     let protocol = Protocol::from(i32::from(IP_PROTOCOL));
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
     socket.set_nonblocking(true)?;
-    // As much as the kernel grants: a burst is to wait here.
-    let _ = socket.set_recv_buffer_size(BUFFER_OCTETS);
-    let _ = socket.set_send_buffer_size(BUFFER_OCTETS);
+    widen(&socket, BUFFER_OCTETS);
     Ok(socket)
+}
+
+/// Makes room in a socket for bursts: so much if the right is there, else what the kernel grants.
+pub(crate) fn widen(socket: &Socket, octets: usize) {
+    use rustix::net::sockopt;
+    if sockopt::set_socket_recv_buffer_size_force(socket, octets).is_err() {
+        let _ = socket.set_recv_buffer_size(octets);
+    }
+    if sockopt::set_socket_send_buffer_size_force(socket, octets).is_err() {
+        let _ = socket.set_send_buffer_size(octets);
+    }
 }
 
 impl Gre {
@@ -44,34 +56,48 @@ impl Gre {
         // The way that TCP took, whatever routes there will be.
         socket.bind(&SocketAddr::new(own, 0).into())?;
         socket.connect(&SocketAddr::new(server.into(), 0).into())?;
-        Ok(Self { socket: watched(socket)?, server, full: false, refused: None })
+        let (came, waiting) = (Inbox::new(ROOM_OCTETS), Outbox::default());
+        Ok(Self { socket: watched(socket)?, server, came, waiting, full: false, refused: None })
     }
 
-    /// Ready when a packet may be there, or there is room again.
+    /// Sends what waits. Ready when a packet may be there, or there is room again.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut ready = self.socket.poll_read_ready(cx).map(|_| ());
-        if self.full && self.socket.poll_write_ready(cx).is_ready() {
-            self.full = false;
+        let mut ready = Poll::Pending;
+        loop {
+            if self.full {
+                if self.socket.poll_write_ready(cx).is_pending() {
+                    break;
+                }
+                self.full = false;
+                ready = Poll::Ready(());
+            }
+            self.flush();
+            if !self.full {
+                break;
+            }
+        }
+        if self.came.has_more() || self.socket.poll_read_ready(cx).is_ready() {
             ready = Poll::Ready(());
         }
         ready
     }
 
-    pub(super) const fn has_room(&self) -> bool {
-        !self.full
+    pub(super) fn has_room(&self) -> bool {
+        !self.full && self.waiting.len() < BATCH
     }
 
-    /// Reads the next packet of the server; gives where its GRE is.
-    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Range<usize>>> {
+    /// Takes the next packet of the server; gives its place, and where its GRE is.
+    pub(super) fn receive(&mut self) -> io::Result<Option<(usize, Range<usize>)>> {
         for _ in 0..READS {
-            let read = self.socket.try_io(Interest::READABLE, |mut socket| socket.read(buffer));
-            match read {
-                Ok(octets) => {
-                    let packet = buffer.get(..octets).unwrap_or_default();
-                    if let Some(gre) = gre_of(packet, self.server) {
-                        return Ok(Some(gre));
-                    }
+            if let Some(place) = self.came.next() {
+                match gre_of(self.came.octets(place), self.server) {
+                    Some(gre) => return Ok(Some((place, gre))),
+                    None => continue,
                 }
+            }
+            match self.socket.try_io(Interest::READABLE, |socket| self.came.fill(socket)) {
+                Ok(Found::Full) => {}
+                Ok(Found::All) => forget(&self.socket, Interest::READABLE),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if is_passing(&error) => {}
                 Err(error) => return Err(error),
@@ -80,24 +106,44 @@ impl Gre {
         Ok(None)
     }
 
-    /// Sends a packet; whether it went.
+    /// A packet that came, by its place.
+    pub(super) fn octets(&mut self, place: usize) -> &mut [u8] {
+        self.came.octets(place)
+    }
+
+    /// Queues a packet, which goes with others in [`Self::poll_ready`]; whether there was room.
     pub(super) fn send(&mut self, packet: &[u8]) -> bool {
-        // An ICMP message of before fails one attempt that has nothing to do with it.
-        for _ in 0..2 {
-            let Err(error) = self.socket.get_ref().send(packet) else { return true };
-            if error.kind() == io::ErrorKind::WouldBlock {
-                // Readiness must be forgotten, or waiting for it would not wait.
-                let _ = self.socket.try_io(Interest::WRITABLE, |_| -> io::Result<()> {
-                    Err(io::ErrorKind::WouldBlock.into())
-                });
-                self.full = true;
+        if self.waiting.len() >= BATCH {
+            if !self.full {
+                self.flush();
+            }
+            if self.full {
                 return false;
             }
-            let count = self.refused.map_or(0, |(_, count)| count);
-            self.refused = Some((error.kind(), count.saturating_add(1)));
         }
-        false
+        self.waiting.push(None, packet);
+        true
     }
+
+    /// Sends what waits, as far as there is room.
+    pub(super) fn flush(&mut self) {
+        let Self { socket, waiting, refused, .. } = self;
+        let sent = waiting.send(socket.get_ref(), |kind| {
+            let count = refused.map_or(0, |(_, count)| count);
+            *refused = Some((kind, count.saturating_add(1)));
+        });
+        if sent.is_err() {
+            forget(socket, Interest::WRITABLE);
+            self.full = true;
+        }
+    }
+}
+
+/// Readiness that is over must be forgotten, or waiting for it would not wait. On the thread of the
+/// runtime none that is new can be lost by it.
+pub(crate) fn forget(socket: &AsyncFd<Socket>, interest: Interest) {
+    let _ =
+        socket.try_io(interest, |_| -> io::Result<()> { Err(io::ErrorKind::WouldBlock.into()) });
 }
 
 /// Where GRE is in a packet as a raw socket gives it: IPv4's header is in front.
@@ -130,6 +176,8 @@ fn is_passing(error: &io::Error) -> bool {
 
 /// Octets the socket may hold, if the kernel lets it.
 const BUFFER_OCTETS: usize = 4 * 1024 * 1024;
+/// Octets of room for a packet: more than the longest of a call, headers in.
+const ROOM_OCTETS: usize = 2048;
 /// Packets of no use read before others have their turn.
 const READS: usize = 64;
 

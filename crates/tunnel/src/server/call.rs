@@ -125,6 +125,7 @@ impl Carrier for ServerCall {
     type Lost = Lost;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.mailbox.flush();
         let mut ready = !self.events.is_empty();
         if let Stage::Closed = self.stage {
             return if ready { Poll::Ready(()) } else { Poll::Pending };
@@ -217,6 +218,7 @@ impl Carrier for ServerCall {
 
 impl Drop for ServerCall {
     fn drop(&mut self) {
+        self.mailbox.flush();
         self.rest();
         self.hub.close_call(&self.mailbox);
     }

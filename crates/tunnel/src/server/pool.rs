@@ -134,6 +134,36 @@ mod tests {
     }
 
     #[test]
+    fn what_another_process_has_is_not_given_out() {
+        use std::io::Read;
+        use std::process::{Command, Stdio};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("leases");
+        let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path);
+        let script = "import fcntl, sys\n\
+                      f = open(sys.argv[1], 'r+b')\n\
+                      fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, (10 << 24) + 2)\n\
+                      print('it', flush=True)\nsys.stdin.read()\n";
+        let mut command = Command::new("python3");
+        command.arg("-c").arg(script).arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let Ok(mut other) = command.spawn() else {
+            eprintln!("SKIPPED: there is no python3 to take an address");
+            return;
+        };
+        let mut said = [0; 3];
+        other.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+        let mut pool = Pool::new([10, 0, 0, 0].into(), 29).unwrap();
+        pool.share(Rc::new(Leases::new(file.unwrap().into())));
+        let all: Vec<_> = std::iter::from_fn(|| pool.take()).map(|all| all.octets()[3]).collect();
+        assert_eq!(all, [3, 4, 5, 6]);
+        assert!(!pool.take_this([10, 0, 0, 2].into()));
+        drop(other.stdin.take());
+        other.wait().unwrap();
+        assert_eq!(pool.take(), Some([10, 0, 0, 2].into()), "it has ended");
+    }
+
+    #[test]
     fn addresses_of_users_are_theirs_alone() {
         let mut pool = Pool::new([10, 0, 0, 0].into(), 29).unwrap();
         let (fixed, outside) = ([10, 0, 0, 3].into(), [192, 0, 2, 1].into());

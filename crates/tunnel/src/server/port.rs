@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use menshen_tunnel_core::dhcp::{self, Told};
 use menshen_tunnel_core::ppp::Opened;
 use tokio::time::Sleep;
 
@@ -30,17 +31,31 @@ pub(super) struct Port {
     tun: Option<Tun>,
     /// The client's address.
     address: Ipv4Addr,
+    /// This end's.
+    local: Ipv4Addr,
     rates: Option<Rc<RefCell<Rates>>>,
     /// Until the user's rate lets the next packet pass.
     pause: Option<Pin<Box<Sleep>>>,
     /// An answer to the client's question for addresses and routes.
     answer: Option<Vec<u8>>,
+    /// Whether packets passed since the clock was last looked at.
+    moved: bool,
 }
 
 impl Port {
     pub(super) const fn new(door: Rc<Door>, seat: Rc<Seat>) -> Self {
         let address = Ipv4Addr::UNSPECIFIED;
-        Self { door, seat, tun: None, address, rates: None, pause: None, answer: None }
+        Self {
+            door,
+            seat,
+            tun: None,
+            address,
+            local: address,
+            rates: None,
+            pause: None,
+            answer: None,
+            moved: false,
+        }
     }
 
     /// The session is over: the interface vanishes soon.
@@ -59,8 +74,30 @@ impl Port {
         self.seat.over_rate.set(self.seat.over_rate.get() + 1);
     }
 
-    fn passed(&self) {
-        self.seat.active.set(Some(self.door.clock.now()));
+    /// Notes that packets passed, once for a batch.
+    fn note_moved(&mut self) {
+        if std::mem::take(&mut self.moved) {
+            self.seat.active.set(Some(self.door.clock.now()));
+        }
+    }
+
+    /// Answers a question for name servers and routes; whether it was one.
+    fn inform(&mut self, packet: &[u8]) -> bool {
+        let settings = &self.door.settings;
+        let told = Told {
+            server: self.local,
+            dns: &settings.dns,
+            routes: &settings.routes,
+            domain: settings.domain.as_deref(),
+        };
+        let answer = dhcp::answer(packet, self.address, &told);
+        let is_one = answer.is_some();
+        if is_one {
+            // One that was not sent yet is for the same client: the newest counts.
+            self.answer = answer;
+            self.door.count(|counters| counters.informs += 1);
+        }
+        is_one
     }
 
     /// Whether the user's rate lets a packet to him pass now.
@@ -84,6 +121,7 @@ impl Port {
 
 impl Device for Port {
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.note_moved();
         if self.answer.is_some() {
             return Poll::Ready(());
         }
@@ -100,7 +138,8 @@ impl Device for Port {
             place.copy_from_slice(&answer);
             return Ok(Some(answer.len()));
         }
-        let now = self.door.clock.now();
+        // The clock is looked at where there is a rate to be kept.
+        let now = self.rates.as_ref().map(|_| self.door.clock.now()).unwrap_or_default();
         let is_paused = |rates: &Rc<RefCell<Rates>>| rates.borrow().to_user.opens(now).is_some();
         if self.rates.as_ref().is_some_and(is_paused) {
             return Ok(None);
@@ -117,7 +156,7 @@ impl Device for Port {
             if let Some(rates) = &self.rates {
                 rates.borrow_mut().to_user.take(now, octets);
             }
-            self.passed();
+            self.moved = true;
             return Ok(Some(octets));
         }
         Ok(None)
@@ -126,6 +165,9 @@ impl Device for Port {
     fn write(&mut self, packet: &[u8]) -> io::Result<bool> {
         if source(packet) != Some(self.address) {
             self.spoofed();
+            return Ok(true);
+        }
+        if dhcp::is_asked(packet) && self.inform(packet) {
             return Ok(true);
         }
         if let Some(rates) = &self.rates {
@@ -137,18 +179,22 @@ impl Device for Port {
             }
             rates.from_user.take(now, packet.len());
         }
-        self.passed();
+        self.moved = true;
         self.tun.as_mut().map_or(Ok(false), |tun| tun.write(packet))
+    }
+
+    fn flush(&mut self) -> io::Result<u64> {
+        self.note_moved();
+        self.tun.as_mut().map_or(Ok(0), Tun::flush)
     }
 
     fn opened(&mut self, opened: &Opened) -> io::Result<()> {
         let given = self.seat.address.get();
-        let agreed = opened.ipv4.map(|link| link.peer);
-        let Some(address) = given.filter(|given| agreed == Some(*given)) else {
+        let Some(link) = opened.ipv4.filter(|link| given == Some(link.peer)) else {
             // The session gives what it was told to give; anything else is a defect of ours.
             return Err(io::Error::other("the client has another address than it was given"));
         };
-        self.address = address;
+        (self.address, self.local) = (link.peer, link.local);
         if self.tun.is_none() {
             let name = self.door.settings.interface.clone();
             let outer = Some(self.seat.client);
@@ -161,7 +207,8 @@ impl Device for Port {
         }
         if self.seat.opened.get().is_none() {
             let now = self.door.clock.now();
-            (self.seat.opened.set(Some(now)), self.seat.active.set(Some(now)));
+            self.seat.opened.set(Some(now));
+            self.seat.active.set(Some(now));
             let user = self.seat.user.borrow();
             self.rates = user.as_ref().and_then(|user| self.door.rates(user));
             self.door.accounting.start(&self.seat);

@@ -160,9 +160,22 @@ pub async fn connect(
     trust: &Trust,
     patience: &Patience,
 ) -> Result<Connection, ConnectError> {
+    connect_by(target, trust, patience, None).await
+}
+
+/// The same, whose packets leave by the interface `outer` whatever routes there will be.
+///
+/// # Errors
+/// The step that failed, and what was seen there.
+pub async fn connect_by(
+    target: &Target,
+    trust: &Trust,
+    patience: &Patience,
+    outer: Option<&str>,
+) -> Result<Connection, ConnectError> {
     let name = ServerName::try_from(target.host.clone()).map_err(|_| ConnectError::NotAHost)?;
     let config = trust.config()?;
-    let (tcp, server) = reach(target, patience).await?;
+    let (tcp, server) = reach(target, patience, outer).await?;
     let broken = ConnectError::Broken;
     let local = tcp.local_addr().map_err(broken)?;
     // Batches are made here: what is handed over is to go at once.
@@ -189,6 +202,7 @@ pub async fn connect(
 async fn reach(
     target: &Target,
     patience: &Patience,
+    outer: Option<&str>,
 ) -> Result<(TcpStream, SocketAddr), ConnectError> {
     let addresses: Vec<SocketAddr> = match target.address {
         Some(address) => vec![SocketAddr::new(address, target.port)],
@@ -200,7 +214,7 @@ async fn reach(
     };
     let mut last = ConnectError::Name(io::ErrorKind::NotFound.into());
     for address in addresses {
-        last = match timeout(patience.tcp, TcpStream::connect(address)).await {
+        last = match timeout(patience.tcp, crate::outer::connect(address, outer)).await {
             Ok(Ok(stream)) => return Ok((stream, address)),
             Ok(Err(source)) => ConnectError::Tcp { address, source },
             Err(_) => ConnectError::TcpTimeout(address),

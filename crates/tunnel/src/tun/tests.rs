@@ -8,14 +8,7 @@ use super::*;
 fn tun(outer: Option<IpAddr>) -> Tun {
     let fd = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
     let settings = Settings { name: "mt0".to_owned(), outer, routes: Vec::new() };
-    Tun {
-        fd: watched_for_reading(fd).unwrap(),
-        name: String::new(),
-        index: 0,
-        settings,
-        has: Vec::new(),
-        is_broken: false,
-    }
+    Tun::new(watched_for_reading(fd).unwrap(), String::new(), 0, settings, Heads::None)
 }
 
 fn opened(peer: [u8; 4], mtu: u16) -> Opened {

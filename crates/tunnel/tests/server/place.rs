@@ -127,6 +127,7 @@ fn settings(folder: &TempDir) -> Settings {
     Settings {
         users: folder.path().join("users"),
         addresses: ([10, 77, 0, 0].into(), 24),
+        leases: None,
         dns: vec![[10, 77, 0, 53].into()],
         routes: Vec::new(),
         domain: None,

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use menshen_tunnel::server::CallCount;
 use menshen_tunnel_core::mppe::Strength;
 use menshen_tunnel_core::ppp::{Cause, Ciphers, Echo, Meaning, Mppe, Settings, Stateful};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -92,6 +93,30 @@ fn two_users_have_their_own_tunnels() {
 }
 
 #[test]
+fn two_clients_behind_one_address_are_told_apart() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna", "bob"], |_| {});
+    let required = Settings::client(Mppe::Required(Ciphers::BITS_128));
+    // Both want to be called 0, as behind a NAT without a helper; the second gets another number.
+    let anna = pptp(&far, 1, ANNA, required.clone());
+    let (annas, ours) = anna.open();
+    let bob = pptp(&far, 1, BOB, required);
+    let (bobs, _) = bob.open();
+    let server = space.udp(ours);
+    for inner in [annas, bobs] {
+        arrives(&server, &far.udp(inner), 700);
+    }
+    let counts = place.ask(|server| server.gre_counts([10, 9, 1, 2].into()));
+    let zero =
+        |of: fn(&CallCount) -> Option<u16>| counts.iter().filter(|row| of(row) == Some(0)).count();
+    assert_eq!((counts.len(), zero(|row| Some(row.call)), zero(|row| row.peer)), (2, 1, 1));
+    anna.close();
+    bob.close();
+    place.stop();
+}
+
+#[test]
 fn no_packet_of_a_stranger_is_delivered() {
     let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
     space.join(&far, 1);
@@ -152,6 +177,41 @@ fn no_packet_of_a_stranger_is_delivered() {
     wait_for("the packet", || {
         end.recv_from(&mut buffer).is_ok_and(|(octets, _)| buffer[..octets] == *b"spoofed")
     });
+    client.close();
+    place.stop();
+}
+
+#[test]
+fn a_question_for_routes_is_answered() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna"], |settings| {
+        settings.routes = vec![([192, 168, 5, 0].into(), 24)];
+    });
+    let client = pptp(&far, 1, ANNA, Settings::client(Mppe::Required(Ciphers::BITS_128)));
+    let (inner, ours) = client.open();
+    // As Windows asks (RFC 2131 section 4.4.3): for routes, from its own address to everybody.
+    let mut inform = vec![1, 8, 6, 0, 1, 2, 3, 4];
+    inform.resize(240, 0);
+    inform[12..16].copy_from_slice(&inner.octets());
+    inform[236..].copy_from_slice(&[99, 130, 83, 99]);
+    inform.extend([53, 1, 8, 55, 1, 121, 255]);
+    far.run("ip route add 255.255.255.255 dev mt0");
+    let asker = far.thread(move || UdpSocket::bind((inner, 68)).unwrap()).join().unwrap();
+    asker.set_broadcast(true).unwrap();
+    asker.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let mut answer = [0; 1500];
+    let mut octets = 0;
+    wait_for("the answer", || {
+        asker.send_to(&inform, ("255.255.255.255", 67)).unwrap();
+        asker.recv_from(&mut answer).is_ok_and(|(length, from)| {
+            octets = length;
+            from == (ours, 67).into()
+        })
+    });
+    let told = [121, 8, 24, 192, 168, 5, 10, 77, 0, 1, 255];
+    assert_eq!(answer[octets - told.len()..octets], told);
+    assert!(place.snapshot().counters.informs >= 1);
     client.close();
     place.stop();
 }

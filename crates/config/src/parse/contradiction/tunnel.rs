@@ -24,7 +24,7 @@ pub(super) fn check(read: &mut Read<'_>) {
 /// Without users nobody may come in, so there is no door.
 fn without_users(read: &mut Read<'_>) {
     let tunnel = &read.config.tunnel;
-    let hint = "set tunnel.users to a file; `menshen tunnel user NAME` writes lines of it";
+    let hint = "set tunnel.users to a file; `menshen tunnel user NAME >> FILE` adds to it";
     if !tunnel.pptp.listen.is_empty() {
         let message = "tunnel.pptp.listen is set, and tunnel.users names no file";
         return read.contradicts(&["tunnel.pptp.listen"], message, hint);

@@ -12,15 +12,15 @@ use super::{Fault, Leaves, line_from, line_of, next_header};
 
 /// A text the TOML parser reads to its end, and what was wrong with the blanked parts.
 #[derive(Debug)]
-pub(in crate::parse) struct Readable<'a> {
-    pub(in crate::parse) text: Cow<'a, str>,
-    pub(in crate::parse) faults: Vec<Fault>,
+pub(crate) struct Readable<'a> {
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// Blanks a key without `=`, after which the parser stops; a table header without its bracket,
 /// with the keys below it, which would be taken for keys of another table; and a list without its
 /// bracket, which would swallow the keys below it.
-pub(in crate::parse) fn readable(text: &str) -> Readable<'_> {
+pub(crate) fn readable(text: &str) -> Readable<'_> {
     let mut readable = Readable { text: Cow::Borrowed(text), faults: Vec::new() };
     for _ in 0..ROUNDS_MAX {
         let blanked = round(text, &mut readable);

@@ -44,6 +44,38 @@ const fn note(code: &'static str, claim: &'static str, hint: &'static str) -> Ca
 /// All of them, in the order of the way up.
 pub const CAUSES: &[Cause] = &[
     error(
+        "tunnel-ipv6-only",
+        "the name has IPv6 addresses only, and PPTP goes over IPv4",
+        "Give the server an IPv4 address, or use SSTP, which goes over both.",
+    ),
+    error(
+        "tunnel-no-right",
+        "this process may not send GRE: the right for raw sockets is missing",
+        "Run it with sudo. In a container add the capability: docker run --cap-add NET_RAW; in a \
+unit of systemd: AmbientCapabilities=CAP_NET_RAW.",
+    ),
+    error(
+        "tunnel-no-route",
+        "this host knows no way to the server",
+        "Look at `ip route get ADDRESS`.",
+    ),
+    error(
+        "tunnel-own-firewall-tcp",
+        "this host's own firewall does not let TCP port 1723 out",
+        "Look at its rules (`nft list ruleset`): let TCP 1723 and IP protocol 47 out.",
+    ),
+    error(
+        "tunnel-own-firewall",
+        "this host's own firewall forbids sending GRE (IP protocol 47)",
+        "Let it out and in: nft add rule inet filter output ip protocol gre accept; the same for \
+input.",
+    ),
+    error(
+        "tunnel-own-firewall-in",
+        "GRE of the server arrives at this host, and its own firewall drops it",
+        "Let it in: nft add rule inet filter input ip protocol gre accept.",
+    ),
+    error(
         "tunnel-port-closed",
         "the server refuses TCP port 1723: nothing listens there",
         "Start the PPTP server, or ask for the right address. A filter can refuse in the same way.",
@@ -57,6 +89,12 @@ pub const CAUSES: &[Cause] = &[
         "tunnel-port-rejected",
         "a filter on the way rejects TCP port 1723",
         "Ask who runs the box that answered. SSTP goes over TCP 443, which is rarely rejected.",
+    ),
+    error(
+        "tunnel-unreachable",
+        "a router on the way cannot reach the server",
+        "The address is wrong, the host is down, or its network has no way there: ask who runs \
+the router that answered.",
     ),
     error(
         "tunnel-control-silent",
@@ -225,6 +263,24 @@ MS-MPPE-Send-Key and MS-MPPE-Recv-Key.",
         "The way is good. If the tunnel does not come up, authentication is next to look at.",
     ),
     note("tunnel-works", "the tunnel works", ""),
+    note(
+        "tunnel-one-call-failed",
+        "a call with another call id came up, and this one did not",
+        "Some servers and NATs let only some call ids through; menshen tries both kinds.",
+    ),
+    note("tunnel-behind-nat", "a NAT is in the way: this host's address is a private one", ""),
+    note("tunnel-mtu-fine", "packets as long as both ends take pass both ways", ""),
+    warning(
+        "tunnel-mtu-small",
+        "small packets pass and large ones do not",
+        "Lower the MTU in the tunnel: the longest packet that passed, less 40.",
+    ),
+    note(
+        "tunnel-sstp-answers",
+        "port 443 of the same host speaks SSTP",
+        "It needs no GRE and is the safer one: `menshen tunnel connect sstp://USER@HOST`.",
+    ),
+    note("tunnel-sstp-absent", "port 443 of the same host does not speak SSTP", ""),
     warning(
         "tunnel-undecided",
         "the capture is too short to tell",

@@ -17,7 +17,8 @@ fn port(case: &Case<'_>) -> Option<Verdict> {
     let syns = format!("{} without SYN, ACK", control.syns);
     if let Some(icmp) = case.call.icmp.iter().find(|icmp| !icmp.gre && icmp.kind == 3) {
         let value = format!("{} ({}) from {}", icmp.words(), icmp.numbers(), icmp.from);
-        let verdict = case.is("tunnel-port-rejected").evidence("ICMP", "capture", value);
+        let code = if icmp.code < 2 { "tunnel-unreachable" } else { "tunnel-port-rejected" };
+        let verdict = case.is(code).evidence("ICMP", "capture", value);
         return Some(verdict.evidence("SYN", "capture", syns));
     }
     let reset = control.closed.filter(|closed| closed.by == Side::Server && closed.reset);

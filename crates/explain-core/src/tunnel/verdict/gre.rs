@@ -35,7 +35,10 @@ fn rejected(case: &Case<'_>) -> Option<Verdict> {
 fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
     let icmp = error(case, |icmp| icmp.code == 2 && icmp.from == case.call.server)?;
     let taken = is_start(case, icmp, Side::Client);
-    if taken || case.call.reacts(Side::Server) || case.sends(Side::Server) {
+    // Who has hung up takes no GRE any more: that is an end, and no cause.
+    let hung_up = case.control().and_then(|control| control.closed);
+    let after = hung_up.is_some_and(|end| end.by == Side::Server && icmp.at_us > end.at_us);
+    if taken || after || case.call.reacts(Side::Server) || case.sends(Side::Server) {
         return None;
     }
     Some(with_icmp(case.is("tunnel-server-without-gre"), icmp).with_counts(case))
@@ -129,10 +132,12 @@ fn one_way(case: &Case<'_>) -> Option<Verdict> {
             true => case.is("tunnel-server-ignores-gre"),
             false => case.is("tunnel-gre-lost-out"),
         },
-        (false, true) if enough(case, Side::Server) => match case.vantage.is_near_client() {
-            true => case.is("tunnel-client-ignores-gre"),
-            false => case.is("tunnel-gre-lost-back"),
-        },
+        (false, true) if enough(case, Side::Server) || deaf_to_answers(case) => {
+            match case.vantage.is_near_client() {
+                true => case.is("tunnel-client-ignores-gre"),
+                false => case.is("tunnel-gre-lost-back"),
+            }
+        }
         _ => return None,
     };
     let verdict = verdict.with_counts(case);
@@ -204,6 +209,11 @@ fn with_icmp(verdict: Verdict, icmp: &Icmp) -> Verdict {
         icmp.quotes.word()
     );
     verdict.evidence("ICMP", "capture", value)
+}
+
+/// The client goes on asking what the server has granted: it does not hear that.
+fn deaf_to_answers(case: &Case<'_>) -> bool {
+    enough(case, Side::Client) && case.call.to_client.ppp.lcp.acks >= REQUESTS_ENOUGH
 }
 
 /// This side asked often enough to be heard by now.
