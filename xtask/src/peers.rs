@@ -2,8 +2,8 @@
 //! door with the server's cache off, or through a plain proxy to prove the recipe. And tunnels to
 //! programs of others ([`tunnel`]).
 //!
-//! Everything of a suite lies in a temporary folder with a server of its own; the system's database is never
-//! touched. A test that does not run counts as failed.
+//! Everything of a suite lies in a temporary folder with a server of its own; the system's database
+//! is never touched. A test that does not run counts as failed.
 
 mod backend;
 mod front;

@@ -22,7 +22,8 @@ fn pptp_linux_comes_in_through_a_nat_with_every_cipher_and_files_pass() {
     router.nft(
         "table ip t {\n\
          ct helper h { type \"pptp\" protocol tcp; l3proto ip; }\n\
-         chain a { type filter hook prerouting priority 0;\n tcp dport 1723 ct helper set \"h\"\n }\n\
+         chain a { type filter hook prerouting priority 0;\n\
+         tcp dport 1723 ct helper set \"h\"\n }\n\
          chain b { type nat hook postrouting priority 100;\n oifname \"rs\" masquerade\n }\n }",
     );
     let folder = tempfile::tempdir().unwrap();

@@ -42,7 +42,6 @@ pub(crate) fn settings(folder: &Path) -> Settings {
         pptp: Pptp { mppe, host: "door".to_owned(), vendor: "menshen".to_owned() },
         sstp_methods: vec![Method::MsChapV2],
         accounting: None,
-        leases: None,
     }
 }
 

@@ -169,8 +169,9 @@ fn tshark_reads_all_of_our_sstp_and_finds_nothing_wrong() {
 }
 
 /// A call to our server from a guest that has a server of its own.
-const DIAL: &str = "pppd pty 'pptp 10.77.0.1 --nolaunchpppd' user testuser password testpass noauth \
-     require-mppe-128 refuse-pap refuse-chap refuse-mschap refuse-eap nobsdcomp nodeflate novj";
+const DIAL: &str = "pppd pty 'pptp 10.77.0.1 --nolaunchpppd' user testuser password testpass \
+     noauth require-mppe-128 refuse-pap refuse-chap refuse-mschap refuse-eap nobsdcomp nodeflate \
+     novj";
 /// Malformed, cut or wrong; and what is odd, but for what TCP does on any line.
 const COMPLAINTS: &str = "_ws.malformed or _ws.short or _ws.expert.severity >= 0x00800000 \
      or (_ws.expert.severity >= 0x00600000 and not tcp.analysis.flags)";
