@@ -127,7 +127,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
         Set::ExplainTunnel => tunnel_capture::measure(options, &lab, &mut report)?,
         Set::Sql => sql::measure(options, &lab, &report)?,
         Set::Startup => startup::measure(options, &lab, &mut report)?,
-        Set::Tunnel => tunnel::measure(options, &lab, &mut report)?,
+        Set::Tunnel => tunnel::measure(options, &lab, &report)?,
         Set::Offload => offload::measure(options, &lab, &mut report)?,
         _ => measure(options, &lab, &mut report)?,
     };

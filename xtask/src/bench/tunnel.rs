@@ -20,7 +20,7 @@ use ends::{End, KINDS, Kind};
 pub(crate) fn measure(
     options: &Options,
     lab: &Lab,
-    report: &mut Report,
+    report: &Report,
 ) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     let all = "bare".contains(&options.filter);
