@@ -90,8 +90,10 @@ struct Guard {
     certificates: Certificates,
     /// What workers of the sql door share; from the first generation that has one.
     desk: Option<sql::Desk>,
-    /// What workers of the tunnel door share.
+    /// What workers of the tunnel door share while there is one.
     tunnels: Option<tunnel::Desk>,
+    /// What they share for ever: retired ones outlast the door.
+    tunnel_memory: tunnel::Memory,
     keeper: Keeper,
     store: Store,
     watch: Watch,
@@ -134,8 +136,11 @@ impl Guard {
         let failures = create_failures(&current.config.state)?;
         let posture = Shared::create(&current.config.state)?;
         let desk = current.sql.is_some().then(|| sql::Desk::create(&current.config.state));
-        let tunnels = current.tunnel.as_ref();
-        let tunnels = tunnels.map(|plan| tunnel::Desk::create(&current.config.state, plan));
+        let mut tunnel_memory = tunnel::Memory::create()?;
+        let tunnels = current
+            .tunnel
+            .as_ref()
+            .map(|plan| tunnel::Desk::create(&current.config.state, plan, &mut tunnel_memory));
         let (board, scoreboard) = fresh_board(&current.config.state)?;
         current.php.show(&board);
         let home = Home {
@@ -163,6 +168,7 @@ impl Guard {
             certificates,
             desk: desk.transpose()?,
             tunnels: tunnels.transpose()?,
+            tunnel_memory,
             keeper,
             store,
             watch: Watch::default(),
@@ -249,9 +255,8 @@ impl Guard {
         if (self.certificates.is_due(now) || saved) && !self.stopping {
             self.certificates.refresh(&self.current.config, &self.store);
         }
-        // While a next generation starts, its users are there already.
-        if let (Some(desk), None, false) = (&mut self.tunnels, &self.pending, self.stopping) {
-            desk.look(now);
+        if let (Some(desk), false) = (&mut self.tunnels, self.stopping) {
+            desk.look(now, &mut self.tunnel_memory);
         }
         self.board.set_header(HeaderWord::ShelfVersion, self.certificates.version());
     }

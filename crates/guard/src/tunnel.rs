@@ -1,5 +1,5 @@
 //! The tunnel door as the guard keeps it: the addresses of PPTP, the accounting, and the [`Desk`]
-//! that all its workers share.
+//! and [`Memory`] that all its workers share.
 //!
 //! A reload that changes nothing here keeps the running worker with its sessions; a changed file of
 //! users never ends one, it reaches the worker that runs. Else the next generation serves new
@@ -27,9 +27,11 @@ use crate::folders::open_file;
 use crate::sockets::{Group, Port, Sharing, bind_error};
 
 mod desk;
+mod memory;
 
 pub(crate) use desk::Desk;
 pub use desk::{tunnel_control, tunnel_control_path};
+pub(crate) use memory::Memory;
 
 /// What a worker of the tunnel door is to do.
 #[derive(Debug)]
@@ -63,6 +65,7 @@ pub(crate) struct Contents(Vec<u8>);
 pub(crate) struct Handed<'a> {
     /// Slot of the scoreboard.
     pub(crate) slot: u32,
+    pub(crate) memory: &'a Memory,
     pub(crate) scoreboard: BorrowedFd<'a>,
     pub(crate) ready: BorrowedFd<'a>,
     pub(crate) oom_score_adj: Option<i32>,
@@ -127,7 +130,8 @@ impl Plan {
         handed: Handed<'a>,
     ) -> (TunnelSpec, Vec<BorrowedFd<'a>>) {
         let what = &self.what;
-        let (users, leases, control) = (desk.users(), desk.leases(), desk.control());
+        let control = desk.control();
+        let (users, leases) = (handed.memory.users(), handed.memory.leases());
         let mut keep = vec![handed.scoreboard, handed.ready, users, leases, control];
         let sstp = what.config.sstp.then(|| desk.sstp());
         let accounting = self.accounting.as_deref().map(AsFd::as_fd);
