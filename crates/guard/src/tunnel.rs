@@ -1,11 +1,13 @@
 //! The tunnel door as the guard keeps it: the addresses of PPTP, the accounting, and the [`Desk`]
-//! that all its workers share.
+//! and [`Memory`] that all its workers share.
 //!
 //! A reload that changes nothing here keeps the running worker with its sessions; a changed file of
 //! users never ends one, it reaches the worker that runs. Else the next generation serves new
 //! sessions on the same sockets, and the old one goes on with those it has for as long as
 //! `tunnel.drain_seconds_max` says; which addresses are taken both see. The file of users is read
-//! here, since it is root's, and is not looked into: what its lines mean is for the worker. Nothing
+//! here, since it is root's, and is the operator's own as the configuration is. Whether its lines are
+//! such is asked of a function the guard was given; what they mean is for the worker, who never gets
+//! one with a line that is wrong: a worker that is started again could not begin with it. Nothing
 //! that clients send ever comes here.
 
 use std::fs::{File, OpenOptions};
@@ -27,9 +29,11 @@ use crate::folders::open_file;
 use crate::sockets::{Group, Port, Sharing, bind_error};
 
 mod desk;
+mod memory;
 
 pub(crate) use desk::Desk;
 pub use desk::{tunnel_control, tunnel_control_path};
+pub(crate) use memory::Memory;
 
 /// What a worker of the tunnel door is to do.
 #[derive(Debug)]
@@ -63,6 +67,7 @@ pub(crate) struct Contents(Vec<u8>);
 pub(crate) struct Handed<'a> {
     /// Slot of the scoreboard.
     pub(crate) slot: u32,
+    pub(crate) memory: &'a Memory,
     pub(crate) scoreboard: BorrowedFd<'a>,
     pub(crate) ready: BorrowedFd<'a>,
     pub(crate) oom_score_adj: Option<i32>,
@@ -127,7 +132,8 @@ impl Plan {
         handed: Handed<'a>,
     ) -> (TunnelSpec, Vec<BorrowedFd<'a>>) {
         let what = &self.what;
-        let (users, leases, control) = (desk.users(), desk.leases(), desk.control());
+        let control = desk.control();
+        let (users, leases) = (handed.memory.users(), handed.memory.leases());
         let mut keep = vec![handed.scoreboard, handed.ready, users, leases, control];
         let sstp = what.config.sstp.then(|| desk.sstp());
         let accounting = self.accounting.as_deref().map(AsFd::as_fd);
@@ -157,6 +163,15 @@ impl Plan {
             stop_seconds_max: what.stop_seconds_max,
         };
         (spec, keep)
+    }
+
+    /// Whether a worker could take the users that were read.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(crate) fn check_users(&self, memory: &Memory) -> Result<(), GuardError> {
+        let path = self.config().users.as_deref();
+        path.map_or(Ok(()), |path| memory.check(&self.users, path))
     }
 
     /// How long sessions are served on after a reload, seconds.

@@ -171,13 +171,14 @@ impl Worker {
     pub(crate) fn start_tunnel(
         home: &Home,
         plan: &tunnel::Plan,
-        desk: &tunnel::Desk,
+        (desk, memory): (&tunnel::Desk, &tunnel::Memory),
         number: u32,
         slot: Slot,
     ) -> io::Result<Self> {
         let (ready, ready_write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let handed = tunnel::Handed {
             slot: number,
+            memory,
             scoreboard: home.scoreboard.as_fd(),
             ready: ready_write.as_fd(),
             oom_score_adj: home.oom_score_adj,

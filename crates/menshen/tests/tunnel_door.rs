@@ -5,12 +5,19 @@
 #[expect(dead_code, reason = "what the tunnel crate's own tests look at")]
 #[path = "../../tunnel/tests/server/client.rs"]
 mod client;
+#[expect(dead_code, reason = "only where php-fpm is")]
+#[path = "support/fpm.rs"]
+mod fpm;
 #[expect(dead_code, reason = "other tests fetch and load more")]
 #[path = "support/live.rs"]
 mod live;
+#[expect(dead_code, reason = "only whether a program is there")]
+#[path = "support/peers.rs"]
+mod peers;
 #[path = "../../tunnel/tests/server/space.rs"]
 mod space;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,9 +63,13 @@ impl Door {
     }
 
     fn reload(&self, more: &str) {
-        std::fs::write(self.live.path("menshen.toml"), head(more)).unwrap();
-        let output = self.live.run(&["reload"]);
-        assert_eq!(output.status.code(), Some(0), "{output:?} {}", self.live.log());
+        assert_eq!(self.reload_to(&head(more)), Some(0), "{}", self.live.log());
+    }
+
+    /// Whether this configuration holds now.
+    fn reload_to(&self, text: &str) -> Option<i32> {
+        std::fs::write(self.live.path("menshen.toml"), text).unwrap();
+        self.live.run(&["reload"]).status.code()
     }
 
     /// The worker of the tunnel door in this state.
@@ -91,7 +102,6 @@ fn head(more: &str) -> String {
 }
 
 fn write_users(folder: &Path, names: &[&str]) {
-    use std::os::unix::fs::PermissionsExt;
     let lines = names.iter().map(|name| users::format(name, &Secret::new(b"testpass"), None));
     let text: String = lines.map(|line| line + "\n").collect();
     let (path, next) = (folder.join("users"), folder.join("users.next"));
@@ -206,6 +216,63 @@ fn a_reload_keeps_live_tunnels_and_gives_their_addresses_to_nobody() {
 }
 
 #[test]
+fn a_door_that_was_closed_in_between_gives_no_address_twice() {
+    let Some(door) = Door::open("") else { return };
+    let one = pptp(&door.far, 1, ANNA, encrypted());
+    let (inner, ours) = one.open();
+    let first = door.pid();
+    let without = head("").split("[tunnel]").next().unwrap().to_owned();
+    assert_eq!(door.reload_to(&without), Some(0), "{}", door.live.log());
+    wait_for("its retirement", || {
+        door.worker(SlotState::Draining).is_some_and(|slot| slot.pid() == first)
+    });
+    door.reload("");
+    let two = pptp(&door.farther, 2, ANNA, encrypted());
+    let (other, own) = two.open();
+    assert_ne!(other, inner, "the old worker's is not free");
+    both_ways((&door.farther, other.into()), (&door.space, own.into()));
+    both_ways((&door.far, inner.into()), (&door.space, ours.into()));
+    // Who may not come in any more is ended there, too.
+    write_users(door.live.folder.path(), &["bob"]);
+    for ended in [one.end(), two.end()] {
+        assert!(!matches!(ended.cause, Cause::Closed), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_reload_that_fails_ends_no_tunnel_of_users_it_does_not_name() {
+    let Some(fpm) = fpm::program() else { return };
+    let Some(door) = Door::open("") else { return };
+    let anna = pptp(&door.far, 1, ANNA, encrypted());
+    let (inner, ours) = anna.open();
+    let folder = door.live.folder.path().join("next");
+    std::fs::create_dir(&folder).unwrap();
+    write_users(&folder, &["bob"]);
+    // PHP that says what it is, and does not run: told late enough for all to look at users again.
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in *-i*|*-t*) exec {} \"$@\";; esac\nsleep 7\nexit 4\n",
+        fpm.display()
+    );
+    let broken = door.live.path("fpm");
+    std::fs::write(&broken, text).unwrap();
+    std::fs::set_permissions(&broken, PermissionsExt::from_mode(0o755)).unwrap();
+    let next = head("").replace("\"users\"", "\"next/users\"");
+    let php = "[php]\nprogram = \"fpm\"\n[[site]]\nhosts = [\"a.test\"]\nroot = \"files\"\n\
+               php = \"managed\"\n";
+    assert_eq!(door.reload_to(&format!("{next}{php}")), Some(1), "{}", door.live.log());
+    assert!(door.live.log().contains("PHP does not run"), "{}", door.live.log());
+    both_ways((&door.far, inner.into()), (&door.space, ours.into()));
+    assert_eq!(door.status()["sessions"], 1);
+    // One that succeeds does.
+    assert_eq!(door.reload_to(&next), Some(0), "{}", door.live.log());
+    let ended = anna.end();
+    assert!(!matches!(ended.cause, Cause::Closed), "{ended:?}");
+    let bob = pptp(&door.far, 1, BOB, encrypted());
+    bob.open();
+    bob.close();
+}
+
+#[test]
 fn tunnels_that_outlast_the_drain_are_ended() {
     let Some(door) = Door::open("drain_seconds_max = 1") else { return };
     let one = pptp(&door.far, 1, ANNA, encrypted());
@@ -233,6 +300,17 @@ fn changed_users_reach_the_worker_that_runs() {
     std::fs::write(door.live.path("users"), "bob:none\n").unwrap();
     wait_for("the problem", || door.status()["door"]["users_problem"].is_string());
     assert_eq!(door.status()["door"]["users"], 1);
+    let told = "the users of the tunnel door stay as they are";
+    wait_for("the guard's word", || door.live.log().contains(told));
+    assert!(door.live.log().contains("detail: line 1: no hash"), "{}", door.live.log());
+    // Nor does it keep anybody out who comes after a crash.
+    let pid = i32::try_from(first).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    wait_for("another worker", || ![0, first].contains(&door.pid()));
+    drop(bob);
+    let bob = pptp(&door.far, 1, BOB, encrypted());
+    bob.open();
+    assert_eq!(door.reload_to(&head("sessions_max = 9")), Some(1), "{}", door.live.log());
     bob.close();
 }
 

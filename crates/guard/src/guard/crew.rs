@@ -94,13 +94,13 @@ impl Guard {
                     Worker::start_sql(&self.home, plan, desk, number, slot)
                 })
             }
-            Role::Tunnel => generation
-                .tunnel
-                .as_ref()
-                .zip(self.tunnels.as_ref())
-                .map_or_else(none, |(plan, desk)| {
-                    Worker::start_tunnel(&self.home, plan, desk, number, slot)
-                }),
+            Role::Tunnel => generation.tunnel.as_ref().zip(self.tunnels.as_ref()).map_or_else(
+                none,
+                |(plan, desk)| {
+                    let shared = (desk, &self.tunnel_memory);
+                    Worker::start_tunnel(&self.home, plan, shared, number, slot)
+                },
+            ),
         };
         started.inspect_err(|_| slot.set_state(SlotState::Free))
     }

@@ -80,8 +80,9 @@ impl Guard {
             // Nobody would answer there any more.
             self.desk = None;
         }
-        if self.current.tunnel.is_none() {
-            self.tunnels = None;
+        match (&self.current.tunnel, &mut self.tunnels) {
+            (Some(plan), Some(desk)) => desk.take_over(plan, &mut self.tunnel_memory),
+            _ => self.tunnels = None,
         }
         self.certificates.take(std::mem::take(&mut self.current.certificates));
         // What the keeper gave while the new workers started.
@@ -112,9 +113,8 @@ impl Guard {
         if self.current.sql.is_none() {
             self.desk = None;
         }
-        match (&self.current.tunnel, &mut self.tunnels) {
-            (Some(plan), Some(desk)) => desk.go_back(plan),
-            _ => self.tunnels = None,
+        if self.current.tunnel.is_none() {
+            self.tunnels = None;
         }
         self.refuse(reason);
     }
@@ -138,13 +138,12 @@ impl Guard {
         if next.sql.is_some() && self.desk.is_none() {
             self.desk = Some(crate::sql::Desk::create(&self.current.config.state)?);
         }
-        match (&next.tunnel, &mut self.tunnels) {
-            // Its worker reads the users as it starts; those of now lose nothing by it.
-            (Some(plan), Some(desk)) => desk.take_over(plan)?,
-            (Some(plan), none) => {
-                *none = Some(tunnel::Desk::create(&self.current.config.state, plan)?);
+        if let Some(plan) = &next.tunnel {
+            plan.check_users(&self.tunnel_memory)?;
+            if self.tunnels.is_none() {
+                let (state, memory) = (&self.current.config.state, &mut self.tunnel_memory);
+                self.tunnels = Some(tunnel::Desk::create(state, plan, memory)?);
             }
-            (None, _) => {}
         }
         Ok(next)
     }

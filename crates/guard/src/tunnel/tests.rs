@@ -35,6 +35,13 @@ fn plan(config: &Config, number: u64, current: Option<&Plan>) -> Option<(Plan, V
     Some((plan, codes.filter(own).collect()))
 }
 
+/// The guard knows of no lines; this one knows one that is wrong.
+fn check(octets: &[u8]) -> Result<(), String> {
+    let is_wrong = |line: &[u8]| line == b"wrong";
+    let at = octets.split(|octet| *octet == b'\n').position(is_wrong);
+    at.map_or(Ok(()), |at| Err(format!("line {}: no hash", at + 1)))
+}
+
 fn text_of(fd: BorrowedFd<'_>) -> String {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     std::fs::read_to_string(path).unwrap()
@@ -90,10 +97,12 @@ fn a_worker_is_handed_descriptors_and_nothing_of_the_users() {
     let mut config = config(folder.path(), "[tunnel.pptp]\nlisten = [\"127.0.0.1:0\"]\n");
     config.limits.drain_seconds_max = 9;
     let Some((plan, _)) = plan(&config, 4, None) else { return };
-    let desk = Desk::create(folder.path(), &plan).unwrap();
+    let mut memory = Memory::create(check).unwrap();
+    let desk = Desk::create(folder.path(), &plan, &mut memory).unwrap();
     let null = File::open("/dev/null").unwrap();
     let fd = null.as_fd();
-    let handed = Handed { slot: 3, scoreboard: fd, ready: fd, oom_score_adj: Some(5) };
+    let handed =
+        Handed { slot: 3, memory: &memory, scoreboard: fd, ready: fd, oom_score_adj: Some(5) };
     let (spec, keep) = plan.spec(&desk, handed);
     assert_eq!((spec.slot, spec.generation, spec.stop_seconds_max), (3, 4, 9));
     let numbers: Vec<i32> = keep.iter().map(AsRawFd::as_raw_fd).collect();
@@ -104,7 +113,7 @@ fn a_worker_is_handed_descriptors_and_nothing_of_the_users() {
     assert_eq!((spec.pptp.len(), spec.sstp_fd.is_some()), (1, true));
     let text = serde_json::to_string(&spec).unwrap();
     assert!(!text.contains("001122"), "{text}");
-    assert!(!format!("{plan:?} {desk:?}").contains("001122"));
+    assert!(!format!("{plan:?} {desk:?} {memory:?}").contains("001122"));
     serde_json::from_str::<TunnelSpec>(&text).unwrap();
 
     config.tunnel.sstp = false;
@@ -118,8 +127,9 @@ fn changed_users_reach_whoever_reads_them_and_lost_ones_stay() {
     let users = folder.path().join("users");
     let config = config(folder.path(), "");
     let Some((plan, _)) = plan(&config, 1, None) else { return };
-    let mut desk = Desk::create(folder.path(), &plan).unwrap();
-    let of_worker: OwnedFd = desk.users().try_clone_to_owned().unwrap();
+    let mut memory = Memory::create(check).unwrap();
+    let mut desk = Desk::create(folder.path(), &plan, &mut memory).unwrap();
+    let of_worker: OwnedFd = memory.users().try_clone_to_owned().unwrap();
     let seen = |fd: &OwnedFd| {
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
         let changed = std::fs::metadata(&path).unwrap().modified().unwrap();
@@ -133,19 +143,22 @@ fn changed_users_reach_whoever_reads_them_and_lost_ones_stay() {
     let mut now = Instant::now();
     let mut look = |desk: &mut Desk| {
         now += Duration::from_secs(3);
-        desk.look(now);
+        desk.look(now, &mut memory);
     };
     write(&users, "bob:00\n", 0o600);
     (0..3).for_each(|_| look(&mut desk));
     let (text, second) = seen(&of_worker);
     assert_eq!(text, "bob:00\n");
     assert!(second > first);
+    write(&users, "bob:00\nwrong\n", 0o600);
+    (0..3).for_each(|_| look(&mut desk));
+    assert_eq!(seen(&of_worker), (text.clone(), second), "what was good stays");
     std::fs::remove_file(&users).unwrap();
     (0..3).for_each(|_| look(&mut desk));
     assert_eq!(seen(&of_worker), (text, second), "what was good stays");
     write(&users, "", 0o600);
     (0..3).for_each(|_| look(&mut desk));
-    assert_eq!(text_of(desk.users()), "");
+    assert_eq!(seen(&of_worker).0, "");
 
     assert!(tunnel_control_path(folder.path()).exists());
     tunnel_control(folder.path()).unwrap();
@@ -158,6 +171,51 @@ fn changed_users_reach_whoever_reads_them_and_lost_ones_stay() {
     File::from(accepted).read_to_end(&mut octets).unwrap();
     drop(desk);
     assert!(!tunnel_control_path(folder.path()).exists());
+}
+
+#[test]
+fn users_of_a_next_configuration_wait_until_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = config(folder.path(), "");
+    let Some((one, _)) = plan(&first, 1, None) else { return };
+    let mut memory = Memory::create(check).unwrap();
+    let mut desk = Desk::create(folder.path(), &one, &mut memory).unwrap();
+    let other = folder.path().join("other");
+    write(&other, "bob:00112233445566778899aabbccddeeff\n", 0o600);
+    let mut next = first.clone();
+    next.tunnel.users = Some(other.clone());
+    let (two, _) = plan(&next, 2, Some(&one)).unwrap();
+    assert!(text_of(memory.users()).starts_with("alice:"), "it may fail yet");
+    // It is looked at as it holds, not as it was prepared.
+    write(&other, "carol:00112233445566778899aabbccddeeff\n", 0o600);
+    desk.take_over(&two, &mut memory);
+    assert!(text_of(memory.users()).starts_with("carol:"));
+    write(&other, "wrong\n", 0o600);
+    let (wrong, _) = plan(&next, 3, Some(&two)).unwrap();
+    let told = wrong.check_users(&memory).unwrap_err().render();
+    assert!(told.contains("detail: line 1: no hash"), "{told}");
+    two.check_users(&memory).unwrap();
+    desk.take_over(&two, &mut memory);
+    assert!(text_of(memory.users()).starts_with("bob:"), "what was read is good");
+
+    // Where there is no door in between, whoever was retired still has the same files.
+    let of_retired = [memory.users(), memory.leases()].map(same_file);
+    drop(desk);
+    let desk = Desk::create(folder.path(), &one, &mut memory).unwrap();
+    let null = File::open("/dev/null").unwrap();
+    let fd = null.as_fd();
+    let handed =
+        Handed { slot: 3, memory: &memory, scoreboard: fd, ready: fd, oom_score_adj: None };
+    let (spec, keep) = one.spec(&desk, handed);
+    let kept = |number: i32| *keep.iter().find(|fd| fd.as_raw_fd() == number).unwrap();
+    assert_eq!([spec.users_fd, spec.leases_fd].map(|fd| same_file(kept(fd))), of_retired);
+    assert!(text_of(memory.users()).starts_with("alice:"));
+}
+
+/// What tells files apart.
+fn same_file(fd: BorrowedFd<'_>) -> (u64, u64) {
+    let stat = rustix::fs::fstat(fd).unwrap();
+    (stat.st_dev, stat.st_ino)
 }
 
 #[test]
