@@ -17,11 +17,7 @@ use super::report::{Report, Row, median};
 use ends::{End, KINDS, Kind};
 
 /// Runs every case.
-pub(crate) fn measure(
-    options: &Options,
-    lab: &Lab,
-    report: &Report,
-) -> Result<Vec<Row>, String> {
+pub(crate) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     let all = "bare".contains(&options.filter);
     let kinds: Vec<Kind> =

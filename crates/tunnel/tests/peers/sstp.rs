@@ -71,8 +71,8 @@ fn script(folder: &Path, further: &str) -> String {
     format!("RUN={}", script.display())
 }
 
-/// Both methods that the door can ask for. With CHAP-MD5 sstp-client 1.0.18 sent no binding here, and
-/// the call ended after its minute.
+/// Both methods that the door can ask for. With CHAP-MD5 sstp-client 1.0.18 sent no binding here,
+/// and the call ended after its minute.
 #[test]
 fn sstp_client_comes_in_and_files_pass() {
     for (auth, method) in [("mschap-v2", Method::MsChapV2), ("pap", Method::Pap)] {
