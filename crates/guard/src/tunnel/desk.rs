@@ -2,8 +2,8 @@
 //! where the web door hands over SSTP, and the one where it is asked about itself. What outlasts
 //! that is in [`Memory`].
 //!
-//! The file of users is looked at here. One that is wrong or cannot be read any more changes nothing;
-//! an empty one lets nobody in.
+//! The file of users is looked at here. One that is wrong or cannot be read any more changes
+//! nothing; an empty one lets nobody in.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
