@@ -39,8 +39,10 @@ pub struct Driver<C: Carrier, D, U> {
     current: Status,
     /// When the counters that have changed are to be published.
     publish_at: Option<Moment>,
-    /// Whether users get their addresses: the carrier is bound, or there are no keys to bind.
+    /// Whether the carrier is bound.
     bound: bool,
+    /// Whether who came in last gave no keys to bind: there is nothing to wait for.
+    keyless: bool,
     /// Server: addresses for this user are to be given once the carrier is bound.
     unassigned: Option<Vec<u8>>,
     cause: Option<Cause>,
@@ -75,8 +77,9 @@ pub trait Users {
     /// What is known about a user: `account` is the name without a leading `DOMAIN\`.
     fn known(&mut self, method: Method, account: &[u8]) -> Known;
 
-    /// Addresses for a user who was let in; a network without any ends the session. `None`: the
-    /// session's own settings have them, or it asks for some.
+    /// Addresses for a user who was let in, by the name that came with the proof that holds, a
+    /// leading `DOMAIN\` included; a network without any ends the session. `None`: the session's
+    /// own settings have them, or it asks for some.
     fn network(&mut self, user: &[u8]) -> Option<ppp::Network>;
 }
 
@@ -128,6 +131,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
             current: Status::default(),
             publish_at: None,
             bound: false,
+            keyless: false,
             unassigned: None,
             cause: None,
             lost: None,

@@ -38,6 +38,8 @@ mod call;
 mod counts;
 mod door;
 mod facts;
+#[cfg(test)]
+mod fixture;
 mod guesses;
 mod hub;
 mod lines;
