@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use menshen_tunnel::clock::Clock;
 use menshen_tunnel::device::Device;
 use menshen_tunnel::driver::{Driver, Nobody, Parts};
-use menshen_tunnel::pptp::{Dial, Number, dial};
+use menshen_tunnel::pptp::{Dial, DialError, Number, dial};
 use menshen_tunnel::server::{Limits, Pptp, Server, Settings, Sockets, Times, users};
 use menshen_tunnel_core::auth::Secret;
 use menshen_tunnel_core::ppp::{
@@ -124,7 +124,14 @@ async fn clients(count: u32) {
             let clock = Clock::new();
             let mut to = Dial::new(SocketAddrV4::new([10, 9, 1, last].into(), 1723), clock);
             to.number = Number::Random;
-            let carrier = dial(to).await.unwrap();
+            // A number may be another client's already: both have one address.
+            let carrier = loop {
+                match dial(to).await {
+                    Ok(carrier) => break carrier,
+                    Err(DialError::Call(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            };
             let password = Secret::new(b"testpass");
             let credentials = Credentials { user: b"anna".to_vec(), password };
             let mut settings = Ppp::client(Mppe::Required(Ciphers::BITS_128));

@@ -115,6 +115,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
     ("testkit", &["base", "sys", "net"]),
+    // The limit of tunnels uses their batches and offloads, so that the protocol alone differs.
+    ("tunnelload", &["sys", "tunnel-core"]),
 ];
 
 /// External crates that only some of ours may name in the product.

@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &ConnectArguments) -> ExitCode {
     };
     let weak = strength(&plan.address, plan.mppe, &plan.proofs);
     if !weak.is_empty() {
-        out::complain(&format!("warning: {weak}"));
+        out::complain(&out::folded(&format!("warning: {weak}")));
     }
     let whom = format!("{} at {}", plan.address.user, plan.address.host);
     let password = match password::for_dialling(password_file.as_deref(), &whom) {

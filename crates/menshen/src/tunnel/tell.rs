@@ -120,13 +120,13 @@ impl<'p> Teller<'p> {
         match known {
             true if self.form == Form::Quiet => {}
             true => self.line(&format!("still: {} [{}]", finding.claim, finding.code)),
-            false => out::complain(&finding_text(&finding)),
+            false => out::complain(&out::folded(&finding_text(&finding))),
         }
     }
 
     fn warn(&mut self, text: &str) {
         self.clear();
-        out::complain(&format!("warning: {text}"));
+        out::complain(&out::folded(&format!("warning: {text}")));
     }
 
     fn line(&mut self, text: &str) {

@@ -162,6 +162,7 @@ impl<'w, 'p> Course<'w, 'p> {
         if self.told != Some(Order::End) {
             self.told = Some(order);
         }
+        self.figures_at = None;
         (self.work.tell)(Event::Closing { dials_again: order == Order::Again });
         self.close("User request");
     }

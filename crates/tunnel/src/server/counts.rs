@@ -143,7 +143,8 @@ mod tests {
     fn addresses_and_keys_are_bounded() {
         let mut counts = Counts::default();
         for number in 0..2 * u32::try_from(CLIENTS_MAX).unwrap() {
-            counts.expect(at(number.into()), Ipv4Addr::from_bits(number));
+            let now = Moment(Duration::from_millis(number.into()));
+            counts.expect(now, Ipv4Addr::from_bits(number));
         }
         assert_eq!(counts.clients.len(), CLIENTS_MAX);
         counts.expect(at(9000), CLIENT);

@@ -9,30 +9,33 @@
 //! end. What finds no room is dropped and counted; ICMP ends nothing.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
+use std::time::Duration;
 
 use menshen_sys::batch;
 use menshen_sys::lease::Leases;
+use menshen_tunnel_core::pptp::CallId;
 use menshen_tunnel_core::pptp::gre::quoted_call;
 use menshen_tunnel_core::pptp::ids::CallIds;
-use menshen_tunnel_core::pptp::{CallId, IP_PROTOCOL};
 use menshen_tunnel_core::time::Moment;
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
-use super::counts::{Counts, Row};
+use super::counts::Counts;
 use super::facts::CallCount;
 use crate::clock::Clock;
-use crate::datagrams::{BATCH, Outbox};
-use crate::pptp::{forget, widen};
-use crate::readiness::watched;
+use crate::datagrams::BATCH;
+use crate::pptp::forget;
+pub(super) use local::{Local, open};
+pub(super) use mailbox::{Mailbox, Packet};
+
+mod local;
+mod mailbox;
 
 /// All calls' GRE.
 #[derive(Debug)]
@@ -57,53 +60,6 @@ struct State {
     spare: Vec<Box<[u8]>>,
     /// Buffers that there are.
     made: usize,
-}
-
-/// The socket of one address of ours.
-#[derive(Debug)]
-pub(super) struct Local {
-    address: Ipv4Addr,
-    socket: AsyncFd<Socket>,
-    /// It takes nothing until it is ready for writing.
-    full: Cell<bool>,
-    /// Who waits for that.
-    waiting: RefCell<Vec<Waker>>,
-    /// Its own task.
-    task: RefCell<Option<Waker>>,
-    /// Buffers for the packets that come next: few until a batch has filled them.
-    rooms: RefCell<Vec<Box<[u8]>>>,
-    /// Packets that are to be sent.
-    out: RefCell<Outbox>,
-}
-
-/// One call's packets, until its session takes them.
-#[derive(Debug)]
-pub(super) struct Mailbox {
-    client: Ipv4Addr,
-    /// Our number of the call.
-    pub(super) call: CallId,
-    /// The client's number of it.
-    pub(super) peer: CallId,
-    local: Rc<Local>,
-    packets: RefCell<VecDeque<Packet>>,
-    waker: RefCell<Option<Waker>>,
-    seen: Cell<u64>,
-    sent: Cell<u64>,
-    last: Cell<Moment>,
-}
-
-/// A packet of GRE in its buffer.
-#[derive(Debug)]
-pub(super) struct Packet {
-    buffer: Box<[u8]>,
-    gre: Range<usize>,
-}
-
-impl Packet {
-    /// The packet, from behind IP's header.
-    pub(super) fn octets(&mut self) -> &mut [u8] {
-        self.buffer.get_mut(self.gre.clone()).unwrap_or_default()
-    }
 }
 
 impl Hub {
@@ -132,21 +88,25 @@ impl Hub {
         if self.sockets.borrow().len() >= SOCKETS_MAX {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        let socket = open()?;
-        socket.bind(&SocketAddr::new(address.into(), 0).into())?;
-        let local = Rc::new(Local {
-            address,
-            socket: watched(socket)?,
-            full: Cell::new(false),
-            waiting: RefCell::default(),
-            task: RefCell::default(),
-            rooms: RefCell::default(),
-            out: RefCell::default(),
-        });
+        let local = Rc::new(Local::bound(address)?);
         self.sockets.borrow_mut().insert(address, local.clone());
         let (hub, socket) = (self.clone(), local.clone());
         tokio::task::spawn_local(async move { hub.receive(&socket).await });
         Ok(local)
+    }
+
+    /// Whether a call of this address that lives is called `peer` by its client. Packets to both
+    /// would bear the same key from the same address: nobody could tell them apart, as happens when
+    /// two clients behind one NAT without a PPTP helper choose one number.
+    pub(super) fn is_in_use(&self, local: &Local, client: Ipv4Addr, peer: CallId) -> bool {
+        let now = self.clock.now();
+        let lives = |mailbox: &Rc<Mailbox>| now.since(mailbox.heard.get()) < SILENT;
+        let same = |mailbox: &&Rc<Mailbox>| {
+            mailbox.client == client
+                && mailbox.peer == peer
+                && mailbox.local.address == local.address
+        };
+        self.state.borrow().calls.values().filter(same).any(lives)
     }
 
     /// A number and a place for a call that the client calls `peer`; `None`: there are too many.
@@ -171,6 +131,7 @@ impl Hub {
             seen: Cell::new(0),
             sent: Cell::new(0),
             last: Cell::new(self.clock.now()),
+            heard: Cell::new(self.clock.now()),
         });
         state.calls.insert((client, call), mailbox.clone());
         Some(mailbox)
@@ -338,107 +299,6 @@ impl State {
     }
 }
 
-impl Local {
-    /// Sends what waits.
-    fn flush(&self) {
-        let mut out = self.out.borrow_mut();
-        if !self.full.get() && out.len() > 0 && out.send(self.socket.get_ref(), |_| {}).is_err() {
-            forget(&self.socket, Interest::WRITABLE);
-            self.full.set(true);
-            if let Some(task) = &*self.task.borrow() {
-                task.wake_by_ref();
-            }
-        }
-    }
-
-    fn note_task(&self, cx: &Context<'_>) {
-        let mut task = self.task.borrow_mut();
-        if task.as_ref().is_none_or(|task| !task.will_wake(cx.waker())) {
-            *task = Some(cx.waker().clone());
-        }
-    }
-}
-
-impl Mailbox {
-    /// Sends what waits. Ready when there is a packet, or room to send again.
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<()> {
-        self.flush();
-        if self.local.full.get() {
-            let mut waiting = self.local.waiting.borrow_mut();
-            if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                waiting.push(cx.waker().clone());
-            }
-        }
-        if !self.packets.borrow().is_empty() {
-            return Poll::Ready(());
-        }
-        let mut waker = self.waker.borrow_mut();
-        if waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    /// The next packet.
-    pub(super) fn take(&self) -> Option<Packet> {
-        self.packets.borrow_mut().pop_front()
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        !self.local.full.get()
-    }
-
-    /// Queues a packet to the client, which goes with [`Self::flush`]; whether there was room.
-    pub(super) fn send(&self, now: Moment, packet: &[u8]) -> bool {
-        if self.local.out.borrow().len() >= BATCH {
-            self.local.flush();
-        }
-        let mut out = self.local.out.borrow_mut();
-        if out.len() >= BATCH {
-            return false;
-        }
-        out.push(Some(self.client), packet);
-        self.sent.set(self.sent.get() + 1);
-        self.last.set(now);
-        true
-    }
-
-    /// Sends what waits, as far as there is room.
-    pub(super) fn flush(&self) {
-        self.local.flush();
-    }
-
-    /// Takes a packet in; gives it back when there is no room.
-    fn put(&self, now: Moment, packet: Packet) -> Option<Packet> {
-        self.seen.set(self.seen.get() + 1);
-        self.last.set(now);
-        let mut packets = self.packets.borrow_mut();
-        if packets.len() >= QUEUE_MAX {
-            return Some(packet);
-        }
-        packets.push_back(packet);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-        None
-    }
-
-    fn row(&self) -> Row {
-        let (seen, sent, last) = (self.seen.get(), self.sent.get(), self.last.get());
-        Row { call: self.call, peer: Some(self.peer), seen, sent, last }
-    }
-}
-
-/// Makes a socket that gets PPTP's packets alone; of other GRE on this machine it sees nothing.
-pub(super) fn open() -> io::Result<Socket> {
-    let protocol = Protocol::from(i32::from(IP_PROTOCOL));
-    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
-    socket.set_nonblocking(true)?;
-    socket.attach_filter(&pptp_only())?;
-    widen(&socket, SOCKET_OCTETS);
-    Ok(socket)
-}
-
 /// Who sent a packet that a raw socket gave, whose it says it is, and where its GRE is.
 fn sender_and_call(packet: &[u8]) -> Option<(Ipv4Addr, CallId, Range<usize>)> {
     let header = usize::from(packet.first()? & 0x0F) * 4;
@@ -447,42 +307,19 @@ fn sender_and_call(packet: &[u8]) -> Option<(Ipv4Addr, CallId, Range<usize>)> {
     Some((sender.into(), quoted_call(gre)?, header..packet.len()))
 }
 
-/// Passes GRE version 1 with PPP in it (RFC 2637 §4.1): X holds the length of IPv4's header.
-fn pptp_only() -> [SockFilter; 8] {
-    [
-        SockFilter::new(LOAD_X_HEADER_LENGTH, 0, 0, 0),
-        SockFilter::new(LOAD_HALF_AT_X, 0, 0, 2),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 4, u32::from(menshen_tunnel_core::pptp::gre::PROTOCOL)),
-        SockFilter::new(LOAD_HALF_AT_X, 0, 0, 0),
-        SockFilter::new(AND, 0, 0, 7),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, 1),
-        SockFilter::new(RETURN, 0, 0, u32::MAX),
-        SockFilter::new(RETURN, 0, 0, 0),
-    ]
-}
-
 /// Buffers that wait for packets until a batch has filled them.
 const ROOMS_AT_FIRST: usize = 8;
-/// Packets that wait for one session.
-const QUEUE_MAX: usize = 256;
 /// Octets of a buffer: more than the longest packet of a call, headers in.
 const BUFFER_OCTETS: usize = 2048;
 /// Buffers there may be: 16 MiB.
 const BUFFERS_MAX: usize = 8192;
 /// Buffers kept when nobody uses them: 512 KiB.
 const BUFFERS_KEPT: usize = 256;
+/// A call from which nothing came for so long may be a client's that has begun anew: questions
+/// whether it lives have gone unanswered.
+const SILENT: Duration = Duration::from_secs(30);
 /// Addresses of ours that may have control connections.
 const SOCKETS_MAX: usize = 256;
-/// Octets a socket may hold, if the kernel lets it.
-const SOCKET_OCTETS: usize = 4 * 1024 * 1024;
-/// `BPF_LDX | BPF_B | BPF_MSH`, `BPF_LD | BPF_H | BPF_IND`, `BPF_ALU | BPF_AND | BPF_K`,
-/// `BPF_JMP | BPF_JEQ | BPF_K`, `BPF_RET | BPF_K` of `linux/filter.h`.
-const LOAD_X_HEADER_LENGTH: u16 = 0xb1;
-const LOAD_HALF_AT_X: u16 = 0x48;
-const AND: u16 = 0x54;
-const JUMP_IF_EQUAL: u16 = 0x15;
-const RETURN: u16 = 0x06;
-
 #[cfg(test)]
 mod tests {
     //! Packets as a raw socket gives them, and any octets.

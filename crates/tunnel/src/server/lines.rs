@@ -3,7 +3,8 @@
 //!
 //! A client of whom nobody knows who he is has a place among the half open ones, for his connection
 //! or for his call; without one he is told that there is no room. Calls beyond a limit are declined
-//! with "no resource" (result 2, error 4), as the RFC has it.
+//! with "no resource" (result 2, error 4), as the RFC has it; one with a number that another client
+//! behind the same address has chosen, too, with "bad call id" (error 5), so that he chooses again.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -213,11 +214,15 @@ impl Desk {
     }
 
     fn asked(&mut self, peer: CallId, window: u16) {
-        if self.take_call(peer, window).is_none() {
-            let (result, error) = (CallResult::GENERAL_ERROR, ErrorCode::NO_RESOURCE);
-            let now = self.door.clock.now();
-            let _ = self.line.control.refuse(now, peer, result, error);
-        }
+        let error = if self.door.hub.is_in_use(&self.socket, self.client, peer) {
+            ErrorCode::BAD_CALL_ID
+        } else if self.take_call(peer, window).is_none() {
+            ErrorCode::NO_RESOURCE
+        } else {
+            return;
+        };
+        let (now, result) = (self.door.clock.now(), CallResult::GENERAL_ERROR);
+        let _ = self.line.control.refuse(now, peer, result, error);
     }
 
     /// Takes a call; `None`: there is no room for it.

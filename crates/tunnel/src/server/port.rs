@@ -38,13 +38,24 @@ pub(super) struct Port {
     pause: Option<Pin<Box<Sleep>>>,
     /// An answer to the client's question for addresses and routes.
     answer: Option<Vec<u8>>,
+    /// Whether packets passed since the clock was last looked at.
+    moved: bool,
 }
 
 impl Port {
     pub(super) const fn new(door: Rc<Door>, seat: Rc<Seat>) -> Self {
         let address = Ipv4Addr::UNSPECIFIED;
-        let (tun, local) = (None, address);
-        Self { door, seat, tun, address, local, rates: None, pause: None, answer: None }
+        Self {
+            door,
+            seat,
+            tun: None,
+            address,
+            local: address,
+            rates: None,
+            pause: None,
+            answer: None,
+            moved: false,
+        }
     }
 
     /// The session is over: the interface vanishes soon.
@@ -63,8 +74,11 @@ impl Port {
         self.seat.over_rate.set(self.seat.over_rate.get() + 1);
     }
 
-    fn passed(&self) {
-        self.seat.active.set(Some(self.door.clock.now()));
+    /// Notes that packets passed, once for a batch.
+    fn note_moved(&mut self) {
+        if std::mem::take(&mut self.moved) {
+            self.seat.active.set(Some(self.door.clock.now()));
+        }
     }
 
     /// Answers a question for name servers and routes; whether it was one.
@@ -107,6 +121,7 @@ impl Port {
 
 impl Device for Port {
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.note_moved();
         if self.answer.is_some() {
             return Poll::Ready(());
         }
@@ -123,7 +138,8 @@ impl Device for Port {
             place.copy_from_slice(&answer);
             return Ok(Some(answer.len()));
         }
-        let now = self.door.clock.now();
+        // The clock is looked at where there is a rate to be kept.
+        let now = self.rates.as_ref().map(|_| self.door.clock.now()).unwrap_or_default();
         let is_paused = |rates: &Rc<RefCell<Rates>>| rates.borrow().to_user.opens(now).is_some();
         if self.rates.as_ref().is_some_and(is_paused) {
             return Ok(None);
@@ -140,7 +156,7 @@ impl Device for Port {
             if let Some(rates) = &self.rates {
                 rates.borrow_mut().to_user.take(now, octets);
             }
-            self.passed();
+            self.moved = true;
             return Ok(Some(octets));
         }
         Ok(None)
@@ -163,11 +179,12 @@ impl Device for Port {
             }
             rates.from_user.take(now, packet.len());
         }
-        self.passed();
+        self.moved = true;
         self.tun.as_mut().map_or(Ok(false), |tun| tun.write(packet))
     }
 
     fn flush(&mut self) -> io::Result<u64> {
+        self.note_moved();
         self.tun.as_mut().map_or(Ok(0), Tun::flush)
     }
 

@@ -1,4 +1,5 @@
-//! One session as the rest of the server sees it: who, from where, since when, and why it is to end.
+//! One session as the rest of the server sees it: who, from where, since when, and why it is to
+//! end.
 //!
 //! The session's own task and the server's share it. It holds no secret. Whoever wants the session
 //! to end rings; the first reason counts.

@@ -55,12 +55,13 @@ async fn take(door: Rc<Door>, mut stream: UnixStream, task: Task) {
 
 async fn serve(door: Rc<Door>, stream: UnixStream, (client, early): (IpAddr, Early), task: Task) {
     door.count(|counters| counters.handovers += 1);
-    if door.is_full() {
-        return door.count(|counters| counters.sessions_limited += 1);
-    }
-    let Some(half_open) = door.half_open(client) else { return };
-    let Early { sha1, sha256, octets } = early;
     let patience = door.settings.times.half_open;
+    if door.is_full() {
+        door.count(|counters| counters.sessions_limited += 1);
+        return decline(stream, patience).await;
+    }
+    let Some(half_open) = door.half_open(client) else { return decline(stream, patience).await };
+    let Early { sha1, sha256, octets } = early;
     let Ok(accepted) = sstp::serve(stream, octets, patience).await else {
         return door.count(|counters| counters.handovers_bad += 1);
     };
@@ -70,6 +71,12 @@ async fn serve(door: Rc<Door>, stream: UnixStream, (client, early): (IpAddr, Ear
     let carrier = accepted.start(door.clock.now(), shown, Hashes::ALL, timers);
     let seat = door.seat(client, Bearer::Sstp, half_open);
     session::run(door, seat, carrier, task).await;
+}
+
+/// Tells a client that there is no room: in HTTP, as SSTP has not begun.
+async fn decline(mut stream: UnixStream, patience: Duration) {
+    // Who has gone need not know.
+    let _ = timeout(patience, stream.write_all(NO_ROOM)).await;
 }
 
 /// The answer to a question for counts: one line.
@@ -88,6 +95,9 @@ fn counts_line(door: &Door, client: IpAddr) -> Vec<u8> {
     line
 }
 
+/// What is answered when there is no room (RFC 9110 §15.6.4).
+const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\n\
+    Content-Length: 0\r\nConnection: close\r\n\r\n";
 /// Calls in an answer; a client address has a few, as a rule.
 const COUNTS_MAX: usize = 256;
 /// Octets of a call in an answer, at most: five numbers and their names.

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use menshen_tunnel::server::CallCount;
 use menshen_tunnel_core::mppe::Strength;
 use menshen_tunnel_core::ppp::{Cause, Ciphers, Echo, Meaning, Mppe, Settings, Stateful};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -88,6 +89,30 @@ fn two_users_have_their_own_tunnels() {
     place.wait("their ends", |now| now.sessions.is_empty());
     let without = pptp(&one, 1, ANNA, plain()).end();
     assert_eq!(without.text().0, Meaning::MppeRefused);
+    place.stop();
+}
+
+#[test]
+fn two_clients_behind_one_address_are_told_apart() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna", "bob"], |_| {});
+    let required = Settings::client(Mppe::Required(Ciphers::BITS_128));
+    // Both want to be called 0, as behind a NAT without a helper; the second gets another number.
+    let anna = pptp(&far, 1, ANNA, required.clone());
+    let (annas, ours) = anna.open();
+    let bob = pptp(&far, 1, BOB, required);
+    let (bobs, _) = bob.open();
+    let server = space.udp(ours);
+    for inner in [annas, bobs] {
+        arrives(&server, &far.udp(inner), 700);
+    }
+    let counts = place.ask(|server| server.gre_counts([10, 9, 1, 2].into()));
+    let zero =
+        |of: fn(&CallCount) -> Option<u16>| counts.iter().filter(|row| of(row) == Some(0)).count();
+    assert_eq!((counts.len(), zero(|row| Some(row.call)), zero(|row| row.peer)), (2, 1, 1));
+    anna.close();
+    bob.close();
     place.stop();
 }
 

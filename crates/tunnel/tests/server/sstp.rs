@@ -1,6 +1,7 @@
 //! SSTP clients through a door that ends TLS and hands the connection over, as the web door does.
 
-use std::net::Ipv4Addr;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::client::{Who, sstp};
 use crate::place::Place;
-use crate::pptp::plain;
+use crate::pptp::{call_request, plain};
 use crate::space::{Space, both_ways};
 
 const ANNA: Who<'static> = Who("anna", "testpass");
@@ -127,6 +128,33 @@ fn a_wrong_password_is_refused_and_a_stopping_server_says_so() {
     let lines = place.stop();
     assert_eq!(client.end().text().1, "server is stopping");
     assert!(lines[1].contains("\"cause\":\"server-stop\""), "{lines:?}");
+}
+
+#[test]
+fn a_full_server_says_so_in_http() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna"], |settings| settings.limits.sessions = 0);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = runtime.block_on(async {
+        let mut door = UnixStream::connect(place.handovers()).await.unwrap();
+        let early = Early { sha1: [0; 20], sha256: [0; 32], octets: b"SSTP_DUPLEX_POST".to_vec() };
+        let client = ([10, 9, 1, 2], 4000).into();
+        let preface = handover::write(&Handover { client, kind: Kind::Sstp(early) });
+        door.write_all(&preface).await.unwrap();
+        let mut answer = String::new();
+        door.read_to_string(&mut answer).await.unwrap();
+        answer
+    });
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    // And in PPTP, by the call's result.
+    let mut tcp = far.thread(|| TcpStream::connect("10.9.1.1:1723").unwrap()).join().unwrap();
+    tcp.write_all(&call_request(7)).unwrap();
+    let mut reply = [0; 156 + 32];
+    tcp.read_exact(&mut reply).unwrap();
+    assert_eq!(reply[156 + 16..156 + 18], [2, 4], "general error, no resource");
+    assert_eq!(place.snapshot().counters.sessions_limited, 2);
+    place.stop();
 }
 
 #[test]
