@@ -257,14 +257,15 @@ impl Users for OneUser {
 
 /// A client's session with this password.
 pub(crate) fn client(mppe: Mppe, password: &[u8]) -> Session {
-    client_of(b"user", mppe, password)
+    client_of(b"user", mppe, password, 1)
 }
 
-/// A client's session of a user with this password.
-pub(crate) fn client_of(user: &[u8], mppe: Mppe, password: &[u8]) -> Session {
+/// A client's session of a user with this password. One with another seed is another one on the
+/// wire, too, and no repetition.
+pub(crate) fn client_of(user: &[u8], mppe: Mppe, password: &[u8], seed: u8) -> Session {
     let password = Secret::new(password);
     let credentials = Credentials { user: user.to_vec(), password };
-    Session::new(Settings::client(mppe), Some(credentials), &mut dice(1))
+    Session::new(Settings::client(mppe), Some(credentials), &mut dice(seed))
 }
 
 /// A server's session.

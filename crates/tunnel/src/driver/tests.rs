@@ -192,10 +192,10 @@ fn nobody_gets_addresses_by_the_proof_of_another() {
         clock: Clock::new(),
     });
     let test = async {
-        let mallory = client_of(b"mallory", Mppe::Off, b"secret");
+        let mallory = client_of(b"mallory", Mppe::Off, b"secret", 1);
         by_hand(mallory, &mut hand, |event| matches!(event, Event::Authenticated { .. })).await;
         // LCP begins anew, and another name with a wrong password; the end of LCP stays unanswered.
-        let anna = client_of(b"anna", Mppe::Off, b"a guess");
+        let anna = client_of(b"anna", Mppe::Off, b"a guess", 3);
         by_hand(anna, &mut hand, |event| matches!(event, Event::Suspended)).await;
         hand.bind_other();
         while !hand.is_heard() {
