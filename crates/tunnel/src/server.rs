@@ -139,7 +139,7 @@ pub struct Times {
     pub idle: Option<Duration>,
     /// That a session may last.
     pub session: Option<Duration>,
-    /// From a connection's or call's first octet until its user is in.
+    /// From a connection's first octet until a user is in, whatever it does meanwhile.
     pub half_open: Duration,
     /// PPP's questions whether the peer lives.
     pub echo: Echo,

@@ -12,12 +12,13 @@ use std::sync::mpsc;
 
 use menshen_tunnel_core::auth::Known;
 use menshen_tunnel_core::ppp::{AddressPlan, NameServers, Network};
+use menshen_tunnel_core::time::Moment;
 use tokio::sync::{Notify, watch};
 
 use super::accounting::Accounting;
 use super::accounts::Accounts;
 use super::facts::{Bearer, Counters, PoolFacts, Snapshot};
-use super::guesses::Guesses;
+use super::guesses::{Guesses, network};
 use super::hub::Hub;
 use super::pool::Pool;
 use super::rate::Bucket;
@@ -64,6 +65,8 @@ pub(super) struct Rates {
 pub(super) struct HalfOpen {
     door: Rc<Door>,
     source: IpAddr,
+    /// Until when it is to be known who he is.
+    pub(super) by: Moment,
 }
 
 /// A task that the server waits for when it stops.
@@ -112,7 +115,7 @@ impl Door {
 
     /// A place for a stranger; `None`, counted: there are too many of them.
     pub(super) fn half_open(self: &Rc<Self>, source: IpAddr) -> Option<HalfOpen> {
-        let limits = &self.settings.limits;
+        let (limits, source) = (&self.settings.limits, network(source));
         let mut all = self.half_open.borrow_mut();
         let of_source = all.get(&source).copied().unwrap_or_default();
         let sum: usize = all.values().sum();
@@ -121,7 +124,8 @@ impl Door {
             return None;
         }
         all.insert(source, of_source + 1);
-        Some(HalfOpen { door: self.clone(), source })
+        let by = self.clock.now() + self.settings.times.half_open;
+        Some(HalfOpen { door: self.clone(), source, by })
     }
 
     /// A place for a session.
@@ -340,3 +344,6 @@ impl Drop for Task {
 
 /// Connections that are handed over and have not said yet what they are.
 const TASKS_SPARE: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -104,7 +104,7 @@ impl<K: Hash + Eq + Clone> Tries<K> {
 }
 
 /// Who has one address of an IPv6 network of 64 bits has them all.
-fn network(source: IpAddr) -> IpAddr {
+pub(super) fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(source) => Ipv6Addr::from_bits(source.to_bits() & !u128::from(u64::MAX)).into(),
         source @ IpAddr::V4(_) => source,

@@ -51,6 +51,7 @@ pub(super) enum Why {
     Time,
     Stopping,
     Administrator,
+    HalfOpen,
     UserChanged,
     Denied(Denied),
 }
@@ -70,6 +71,7 @@ impl Why {
         match self {
             Self::Idle => "idle timer expired",
             Self::Time => "connect time expired",
+            Self::HalfOpen => "setup takes too long",
             Self::Stopping => "server is stopping",
             Self::Administrator => "ended by the administrator",
             Self::UserChanged => "the user's entry has changed",
@@ -85,6 +87,7 @@ impl Why {
         match self {
             Self::Idle => "idle-limit",
             Self::Time => "time-limit",
+            Self::HalfOpen => "setup-timeout",
             Self::Stopping => "server-stop",
             Self::Administrator => "administrator",
             Self::UserChanged => "user-changed",
@@ -169,7 +172,13 @@ impl Seat {
         let times = &door.settings.times;
         let idle = self.active.get().zip(times.idle).map(|(at, idle)| (at + idle, Why::Idle));
         let time = self.opened.get().zip(times.session).map(|(at, time)| (at + time, Why::Time));
-        idle.into_iter().chain(time).min_by_key(|(at, _)| *at)
+        let stranger = self.known_by().map(|at| (at, Why::HalfOpen));
+        idle.into_iter().chain(time).chain(stranger).min_by_key(|(at, _)| *at)
+    }
+
+    /// Until when its user is to be in, while he is not.
+    pub(super) fn known_by(&self) -> Option<Moment> {
+        self.half_open.borrow().as_ref().map(|half_open| half_open.by)
     }
 
     fn note_waker(&self, cx: &Context<'_>) {

@@ -99,11 +99,14 @@ fn write_down<C: Carrier>(door: &Door, seat: &Seat, ending: &Ending<C, Port>) {
         },
     );
     let is_stranger = seat.user.borrow().is_none();
+    let is_late = seat.known_by().is_some_and(|by| by <= door.clock.now())
+        && matches!(seat.why(), None | Some(Why::HalfOpen));
     door.count(|counters| match ending.cause {
         Cause::PeerRefused { .. } => counters.logins_refused += 1,
         Cause::LcpTimeout(_) | Cause::AuthTimeout(_) | Cause::SetupTimeout(_) if is_stranger => {
             counters.half_open_timeouts += 1;
         }
+        _ if is_late => counters.half_open_timeouts += 1,
         _ => {}
     });
     let Some(opened) = seat.opened.get() else { return };

@@ -1,0 +1,41 @@
+//! Places, and what comes back.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::*;
+use crate::server::fixture::door;
+
+fn source(address: &str) -> IpAddr {
+    address.parse().unwrap()
+}
+
+#[test]
+fn a_network_of_ipv6_has_the_places_of_one_source() {
+    let (_folder, door) = door(&["anna"], |settings| settings.limits.half_open_per_source = 2);
+    let one = door.half_open(source("2001:db8::1")).unwrap();
+    let _two = door.half_open(source("2001:db8::2:2")).unwrap();
+    assert!(door.half_open(source("2001:db8::3")).is_none());
+    assert!(door.half_open(source("2001:db8:0:1::3")).is_some(), "another network");
+    drop(one);
+    assert!(door.half_open(source("2001:db8::4")).is_some());
+}
+
+#[test]
+fn a_stranger_has_one_time_for_all_he_does() {
+    let zero = Duration::ZERO;
+    let (_folder, door) = door(&["anna"], |settings| settings.times.half_open = zero);
+    let client = source("192.0.2.7");
+    let seat = door.seat(client, Bearer::Sstp, door.half_open(client).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let ending = async {
+        let ending = seat.clone().ending(door.clone());
+        tokio::time::timeout(Duration::from_secs(60), ending).await
+    };
+    assert_eq!(runtime.block_on(ending).unwrap(), "setup takes too long");
+    assert_eq!(seat.why(), Some(Why::HalfOpen));
+    // Who is in is none any more.
+    let seat = door.seat(client, Bearer::Sstp, door.half_open(client).unwrap());
+    assert!(door.let_in(&seat, "anna").is_ok());
+    assert_eq!(seat.known_by(), None);
+}
