@@ -189,6 +189,8 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
     /// Ends the session in good order; where LCP never opened there is nobody to say farewell to.
     fn close(&mut self, text: &str) {
         let now = self.clock.now();
+        // It may be cut off before its end: what was counted until now is known then.
+        self.status.send_replace(self.current.clone());
         if self.session.phase() <= Phase::Establish {
             self.session.lower_down();
             self.cause.get_or_insert(Cause::Closed);

@@ -15,7 +15,7 @@ use menshen_tunnel_core::ppp::{AddressPlan, NameServers, Network};
 use menshen_tunnel_core::time::Moment;
 use tokio::sync::{Notify, watch};
 
-use super::accounting::Accounting;
+use super::accounting::{Accounting, Stop};
 use super::accounts::Accounts;
 use super::facts::{Bearer, Counters, PoolFacts, Snapshot};
 use super::guesses::{Guesses, network};
@@ -268,9 +268,26 @@ impl Door {
     pub(super) fn clear(&self) {
         let seats = std::mem::take(&mut *self.seats.borrow_mut());
         for seat in seats.values() {
+            self.cut_off(seat);
             self.leave(seat);
         }
         self.closer.take();
+    }
+
+    /// Writes down the end of a session that did not come to its end.
+    fn cut_off(&self, seat: &Seat) {
+        let Some(opened) = seat.opened.get() else { return };
+        let status = seat.status.borrow();
+        let counters = status.as_ref().map(|status| status.borrow().counters);
+        self.accounting.stop(
+            seat,
+            Stop {
+                counters: counters.unwrap_or_default(),
+                seconds: self.clock.now().since(opened).as_secs(),
+                cause: seat.why().unwrap_or(Why::Stopping).code(),
+                detail: Some("cut off".to_owned()),
+            },
+        );
     }
 
     /// Counts a task in.

@@ -270,6 +270,24 @@ fn a_server_that_stops_says_so_to_all() {
     drop(strangers);
 }
 
+#[test]
+fn a_client_that_hears_nothing_of_the_end_is_written_down() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna"], |settings| {
+        settings.times.stop = Duration::from_secs(1);
+    });
+    let client = pptp(&far, 1, ANNA, plain());
+    let (inner, ours) = client.open();
+    both_ways((&far, inner.into()), (&space, ours.into()));
+    far.run("ip link set v0 down");
+    let lines = place.stop();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].contains("\"cause\":\"server-stop\""), "{lines:?}");
+    assert!(!lines[1].contains("\"sent_octets\":0"), "{lines:?}");
+    drop(client);
+}
+
 /// A packet through the tunnel arrives, and nothing else did before it but its like.
 fn honest_first(from: &UdpSocket, to: &UdpSocket) {
     let mut buffer = [0; 100];

@@ -39,3 +39,31 @@ fn a_stranger_has_one_time_for_all_he_does() {
     assert!(door.let_in(&seat, "anna").is_ok());
     assert_eq!(seat.known_by(), None);
 }
+
+#[test]
+fn who_is_cut_off_is_written_down() {
+    let (folder, door) = door(&["anna"], |settings| {
+        let path = settings.users.with_file_name("accounting");
+        let file = std::fs::File::options().append(true).create(true).open(path);
+        settings.accounting = Some(file.unwrap());
+    });
+    let client = source("192.0.2.7");
+    let seat = |is_open| {
+        let seat = door.seat(client, Bearer::Sstp, door.half_open(client).unwrap());
+        let (tell, told) = watch::channel(crate::driver::Status::default());
+        tell.send_modify(|status| status.counters.sent_octets = 4711);
+        *seat.status.borrow_mut() = Some(told);
+        seat.opened.set(is_open);
+        seat
+    };
+    let open = seat(Some(door.clock.now()));
+    assert!(door.let_in(&open, "anna").is_ok());
+    seat(None);
+    door.stop();
+    door.clear();
+    let text = std::fs::read_to_string(folder.path().join("accounting")).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for word in ["\"event\":\"stop\"", "\"sent_octets\":4711", "\"cause\":\"server-stop\""] {
+        assert!(text.contains(word), "{text}");
+    }
+}
