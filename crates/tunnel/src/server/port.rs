@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -204,6 +204,11 @@ impl Device for Port {
         }
         if let Some(tun) = &mut self.tun {
             tun.opened(opened)?;
+            if self.seat.client != IpAddr::V4(link.peer) {
+                // The kernel prefers the oldest of equal routes: the interface of a session that
+                // had this address and is not gone yet.
+                tun.prefer(link.peer)?;
+            }
         }
         if self.seat.opened.get().is_none() {
             let now = self.door.clock.now();

@@ -288,6 +288,22 @@ fn a_client_that_hears_nothing_of_the_end_is_written_down() {
     drop(client);
 }
 
+#[test]
+fn an_interface_that_is_not_gone_yet_takes_no_packets_of_the_next_session() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    // As the one of a session before, which had the same address.
+    space.run("ip tuntap add dying mode tun");
+    space.run("ip addr add 10.77.0.1 peer 10.77.0.200 dev dying");
+    space.run("ip link set dying up");
+    let place = Place::new(&space, &["anna:10.77.0.200"], |_| {});
+    let client = pptp(&far, 1, ANNA, plain());
+    let (inner, ours) = client.open();
+    both_ways((&far, inner.into()), (&space, ours.into()));
+    client.close();
+    place.stop();
+}
+
 /// A packet through the tunnel arrives, and nothing else did before it but its like.
 fn honest_first(from: &UdpSocket, to: &UdpSocket) {
     let mut buffer = [0; 100];
