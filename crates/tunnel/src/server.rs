@@ -101,7 +101,7 @@ pub struct Pptp {
 }
 
 /// How many at once. What is beyond a limit is refused, told so where the protocol can, and
-/// counted.
+/// counted. Each process counts its own: while an older one still has sessions, there may be more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Sessions of users who came in.
@@ -314,6 +314,7 @@ impl Server {
             acceptor.abort();
         }
         if !is_stop {
+            door.retired.set(true);
             first(stop, pin!(door.finished())).await;
         }
         watching.abort();

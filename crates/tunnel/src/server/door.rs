@@ -37,6 +37,8 @@ pub(super) struct Door {
     pub(super) accounting: Accounting,
     /// Whether the server ends.
     pub(super) stopping: watch::Sender<bool>,
+    /// Whether another process takes what is new.
+    pub(super) retired: Cell<bool>,
     /// Where interfaces go to be closed, which takes the kernel a while.
     pub(super) closer: RefCell<Option<mpsc::Sender<Tun>>>,
     accounts: RefCell<Accounts>,
@@ -93,6 +95,7 @@ impl Door {
             counters: RefCell::default(),
             accounting: Accounting::new(settings.accounting.take()),
             stopping: watch::Sender::new(false),
+            retired: Cell::new(false),
             closer: RefCell::default(),
             accounts: RefCell::new(accounts),
             pool: RefCell::new(pool),

@@ -264,7 +264,7 @@ impl Desk {
     /// Takes a call; `None`: there is no room for it.
     fn take_call(&mut self, peer: CallId, window: u16) -> Option<()> {
         let Self { door, client, .. } = self;
-        if *door.stopping.borrow() {
+        if *door.stopping.borrow() || door.retired.get() {
             return None;
         }
         if door.is_full() {

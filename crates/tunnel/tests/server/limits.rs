@@ -1,6 +1,6 @@
 //! What is refused, and how the client and the counters are told.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -152,6 +152,26 @@ fn calls_one_after_the_other_have_one_time() {
     assert!(ended, "it was never hung up on");
     assert!(began.elapsed() < Duration::from_secs(16), "{:?}", began.elapsed());
     place.wait("the end", |now| now.half_open == 0 && now.control_connections == 0);
+    place.stop();
+}
+
+#[test]
+fn a_server_that_retires_takes_no_more_calls() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let mut place = Place::new(&space, &["anna"], |_| {});
+    let client = pptp(&far, 1, ANNA, plain());
+    client.open();
+    let mut tcp = far.thread(|| TcpStream::connect("10.9.1.1:1723").unwrap()).join().unwrap();
+    place.wait("the connection", |now| now.control_connections == 2);
+    place.retire();
+    tcp.write_all(&call_request(7)).unwrap();
+    let mut answer = [0; 156 + 32];
+    tcp.read_exact(&mut answer).unwrap();
+    assert_eq!(answer[156 + 16..156 + 18], [2, 4], "general error, no resource");
+    assert_eq!(place.snapshot().sessions.len(), 1);
+    client.close();
+    drop(tcp);
     place.stop();
 }
 
