@@ -128,6 +128,7 @@ impl Hub {
             local: local.clone(),
             packets: RefCell::default(),
             waker: RefCell::default(),
+            waits: Cell::new(false),
             seen: Cell::new(0),
             sent: Cell::new(0),
             last: Cell::new(self.clock.now()),

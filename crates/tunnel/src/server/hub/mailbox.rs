@@ -28,6 +28,8 @@ pub(in crate::server) struct Mailbox {
     pub(super) local: Rc<Local>,
     pub(super) packets: RefCell<VecDeque<Packet>>,
     pub(super) waker: RefCell<Option<Waker>>,
+    /// The session waits for room.
+    pub(super) waits: Cell<bool>,
     pub(super) seen: Cell<u64>,
     pub(super) sent: Cell<u64>,
     pub(super) last: Cell<Moment>,
@@ -53,13 +55,15 @@ impl Mailbox {
     /// Sends what waits. Ready when there is a packet, or room to send again.
     pub(in crate::server) fn poll(&self, cx: &Context<'_>) -> Poll<()> {
         self.flush();
+        let had_to_wait = self.waits.replace(self.local.full.get());
         if self.local.full.get() {
             let mut waiting = self.local.waiting.borrow_mut();
             if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
                 waiting.push(cx.waker().clone());
             }
         }
-        if !self.packets.borrow().is_empty() {
+        let has_room_again = had_to_wait && !self.waits.get();
+        if has_room_again || !self.packets.borrow().is_empty() {
             return Poll::Ready(());
         }
         let mut waker = self.waker.borrow_mut();
@@ -122,3 +126,40 @@ impl Mailbox {
 
 /// Packets that wait for one session.
 const QUEUE_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    //! A socket that is full for a while.
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_room_is_told_once() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        let Ok(local) = Local::bound(Ipv4Addr::LOCALHOST) else {
+            return crate::fixture::skipped("raw sockets need root");
+        };
+        let mailbox = Mailbox {
+            client: Ipv4Addr::LOCALHOST,
+            call: CallId(0),
+            peer: CallId(0),
+            local: Rc::new(local),
+            packets: RefCell::default(),
+            waker: RefCell::default(),
+            waits: Cell::default(),
+            seen: Cell::default(),
+            sent: Cell::default(),
+            last: Cell::default(),
+            heard: Cell::default(),
+        };
+        let cx = Context::from_waker(Waker::noop());
+        assert!(mailbox.poll(&cx).is_pending());
+        mailbox.local.full.set(true);
+        assert!(mailbox.poll(&cx).is_pending() && !mailbox.has_room());
+        mailbox.local.full.set(false);
+        assert!(mailbox.poll(&cx).is_ready());
+        assert!(mailbox.poll(&cx).is_pending());
+    }
+}
