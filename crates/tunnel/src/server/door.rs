@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 use super::accounting::{Accounting, Stop};
 use super::accounts::Accounts;
 use super::facts::{Bearer, Counters, PoolFacts, Snapshot};
-use super::guesses::{Guesses, network};
+use super::guesses::{Allowed, Guesses, network};
 use super::hub::Hub;
 use super::pool::Pool;
 use super::rate::Bucket;
@@ -150,7 +150,9 @@ impl Door {
     /// What is known about a user who tries to come in.
     pub(super) fn known(&self, seat: &Seat, name: &str) -> Known {
         let now = self.clock.now();
-        if !self.guesses.borrow_mut().allow(now, seat.client, name) {
+        let allowed = self.guesses.borrow_mut().allow(now, seat.client, name);
+        seat.allowed.set(allowed);
+        if allowed == Allowed::No {
             self.count(|counters| counters.guesses_limited += 1);
             return Known::Nobody;
         }
@@ -163,7 +165,8 @@ impl Door {
     /// A user has proved who he is: his network, or why he does not come in.
     pub(super) fn let_in(&self, seat: &Seat, name: &str) -> Result<Network, Denied> {
         let now = self.clock.now();
-        self.guesses.borrow_mut().right(now, seat.client, name);
+        let allowed = seat.allowed.take();
+        self.guesses.borrow_mut().right(now, seat.client, name, allowed);
         if seat.user.borrow().is_none() {
             self.count(|counters| counters.logins += 1);
             let address = self.address_for(name)?;

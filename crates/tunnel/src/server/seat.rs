@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::door::{Door, HalfOpen};
 use super::facts::{Bearer, SessionFacts};
+use super::guesses::Allowed;
 use crate::driver::Status;
 
 /// A session's place.
@@ -40,6 +41,8 @@ pub(super) struct Seat {
     pub(super) spoofed: Cell<u64>,
     pub(super) over_rate: Cell<u64>,
     pub(super) status: RefCell<Option<watch::Receiver<Status>>>,
+    /// How the last proof was counted.
+    pub(super) allowed: Cell<Allowed>,
     why: Cell<Option<Why>>,
     waker: RefCell<Option<Waker>>,
 }
@@ -120,6 +123,7 @@ impl Seat {
             spoofed: Cell::default(),
             over_rate: Cell::default(),
             status: RefCell::default(),
+            allowed: Cell::default(),
             why: Cell::default(),
             waker: RefCell::default(),
         }
