@@ -168,8 +168,8 @@ impl Door {
         let allowed = seat.allowed.take();
         self.guesses.borrow_mut().right(now, seat.client, name, allowed);
         if seat.user.borrow().is_none() {
-            self.count(|counters| counters.logins += 1);
             let address = self.address_for(name)?;
+            self.count(|counters| counters.logins += 1);
             *self.sessions.borrow_mut().entry(name.to_owned()).or_default() += 1;
             *seat.user.borrow_mut() = Some(name.to_owned());
             seat.address.set(Some(address));

@@ -54,7 +54,9 @@ fn take(door: &Rc<Door>, tcp: TcpStream, client: IpAddr) {
     }
     let Some(half_open) = door.half_open(client.into()) else { return };
     // Its packets may come as soon as it has been told its number.
-    let Ok(socket) = door.hub.listen(own, client) else { return };
+    let Ok(socket) = door.hub.listen(own, client) else {
+        return door.count(|counters| counters.control_connections_failed += 1);
+    };
     // Small messages, each awaited.
     let _ = tcp.set_nodelay(true);
     door.count(|counters| counters.control_connections += 1);

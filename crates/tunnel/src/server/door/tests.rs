@@ -67,3 +67,14 @@ fn who_is_cut_off_is_written_down() {
         assert!(text.contains(word), "{text}");
     }
 }
+
+#[test]
+fn who_is_denied_did_not_come_in() {
+    let (_folder, door) = door(&["anna"], |settings| settings.limits.sessions_per_user = 1);
+    let client = source("192.0.2.7");
+    let seat = || door.seat(client, Bearer::Sstp, door.half_open(client).unwrap());
+    assert!(door.let_in(&seat(), "anna").is_ok());
+    assert_eq!(door.let_in(&seat(), "anna").unwrap_err(), Denied::SessionsOfUser);
+    let counters = door.snapshot().counters;
+    assert_eq!((counters.logins, counters.sessions_per_user_limited), (1, 1));
+}
