@@ -244,14 +244,24 @@ impl Door {
     }
 
     /// Looks whether the users' file has changed; sessions of users who are gone, or whose password
-    /// is another one, end.
+    /// or address is another one, end.
     pub(super) fn refresh(&self) {
         let names: Vec<String> = self.sessions.borrow().keys().cloned().collect();
         let mut accounts = self.accounts.borrow_mut();
         let Some(changed) = accounts.refresh(self.clock.now(), &names) else { return };
-        self.pool.borrow_mut().reserve(accounts.users().addresses());
+        let users = accounts.users();
+        let mut pool = self.pool.borrow_mut();
+        pool.reserve(users.addresses());
         for seat in self.seats.borrow().values() {
-            if seat.user.borrow().as_ref().is_some_and(|user| changed.contains(user)) {
+            let user = seat.user.borrow();
+            let Some(name) = &*user else { continue };
+            let own = users.get(name).and_then(|user| user.address);
+            let has_another = seat.address.get().is_some_and(|has| match own {
+                Some(own) => own != has,
+                // Somebody else's from now on.
+                None => pool.is_reserved(has),
+            });
+            if has_another || changed.contains(name) {
                 seat.ring(Why::UserChanged);
             }
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::*;
-use crate::server::fixture::door;
+use crate::server::fixture::{door, write_users};
 
 fn source(address: &str) -> IpAddr {
     address.parse().unwrap()
@@ -77,4 +77,27 @@ fn who_is_denied_did_not_come_in() {
     assert_eq!(door.let_in(&seat(), "anna").unwrap_err(), Denied::SessionsOfUser);
     let counters = door.snapshot().counters;
     assert_eq!((counters.logins, counters.sessions_per_user_limited), (1, 1));
+}
+
+#[test]
+fn nobody_stays_on_an_address_that_is_his_no_more() {
+    let (folder, door) = door(&["anna", "bob:10.77.0.9", "carol:10.77.0.10"], |_| {});
+    let client = source("192.0.2.7");
+    let seats = ["anna", "bob", "carol"].map(|name| {
+        let seat = door.seat(client, Bearer::Sstp, door.half_open(client).unwrap());
+        assert!(door.let_in(&seat, name).is_ok());
+        seat
+    });
+    let annas = seats[0].address.get().unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    write_users(folder.path(), &["anna", "bob:10.77.0.8", "carol:10.77.0.10"]);
+    std::thread::sleep(Duration::from_millis(100));
+    door.refresh();
+    let why = || seats.each_ref().map(|seat| seat.why());
+    assert_eq!(why(), [None, Some(Why::UserChanged), None]);
+    std::thread::sleep(Duration::from_millis(1100));
+    write_users(folder.path(), &["anna", "bob:10.77.0.8", "carol:10.77.0.10", &format!("dave:{annas}")]);
+    std::thread::sleep(Duration::from_millis(100));
+    door.refresh();
+    assert_eq!(why(), [Some(Why::UserChanged), Some(Why::UserChanged), None]);
 }
