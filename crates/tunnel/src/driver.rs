@@ -51,6 +51,8 @@ pub struct Driver<C: Carrier, D, U> {
     /// Until when the carrier may take to end.
     farewell: Option<Moment>,
     closed: bool,
+    /// Octets of a frame beyond those of its packet, at last.
+    head_octets: usize,
     /// A packet of the device with room in front of it.
     packet: Vec<u8>,
     /// A control frame of the session.
@@ -138,6 +140,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
             device_error: None,
             farewell: None,
             closed: false,
+            head_octets: 0,
             packet: vec![0; ROOM + PACKET_OCTETS_MAX],
             frame: Vec::new(),
         }
@@ -159,6 +162,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
             let now = self.clock.now();
             self.session.poll(now);
             self.carrier.poll(now);
+            self.note_refused(now);
             self.settle(now);
             if self.is_over(now) {
                 return self.ending();
@@ -228,6 +232,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
     }
 
     fn ending(mut self) -> Ending<C, D> {
+        self.note_refused(self.clock.now());
         self.current.phase = self.session.phase();
         self.status.send_replace(self.current.clone());
         Ending {

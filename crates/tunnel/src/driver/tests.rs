@@ -152,11 +152,7 @@ impl Users for Noted {
 
 /// Drives a client's session by hand until something happens to it; what it would say then is not
 /// said.
-async fn by_hand(
-    mut session: Session,
-    carrier: &mut MemoryCarrier,
-    is_so: impl Fn(Event) -> bool,
-) {
+async fn by_hand(mut session: Session, carrier: &mut MemoryCarrier, is_so: impl Fn(Event) -> bool) {
     let (clock, mut frame) = (Clock::new(), Vec::new());
     session.open(clock.now());
     loop {

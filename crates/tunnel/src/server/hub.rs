@@ -130,7 +130,7 @@ impl Hub {
             waker: RefCell::default(),
             waits: Cell::new(false),
             seen: Cell::new(0),
-            sent: Cell::new(0),
+            tally: Rc::default(),
             last: Cell::new(self.clock.now()),
             heard: Cell::new(self.clock.now()),
         });

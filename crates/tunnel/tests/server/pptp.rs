@@ -304,6 +304,43 @@ fn an_interface_that_is_not_gone_yet_takes_no_packets_of_the_next_session() {
     place.stop();
 }
 
+#[test]
+fn what_the_kernel_does_not_let_out_was_not_sent() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna"], |_| {});
+    let client = pptp(&far, 1, ANNA, plain());
+    let (inner, ours) = client.open();
+    both_ways((&far, inner.into()), (&space, ours.into()));
+    let sent = |place: &Place| {
+        let counts = place.ask(|server| server.gre_counts([10, 9, 1, 2].into()));
+        counts.iter().map(|row| row.sent).sum::<u64>()
+    };
+    // As a filter on the way out does: GRE is refused with EACCES.
+    space.run("ip rule add pref 1 iif lo ipproto 47 prohibit");
+    // What was under way is counted.
+    std::thread::sleep(Duration::from_millis(1500));
+    let (before, session) = (sent(&place), place.snapshot().sessions.remove(0));
+    let (near, target) = (space.udp(ours), std::net::SocketAddr::from((inner, 9)));
+    for _ in 0..100 {
+        near.send_to(&[0; 500], target).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(1500));
+    let after = place.snapshot().sessions.remove(0);
+    assert_eq!(sent(&place), before);
+    assert_eq!(
+        (after.sent_packets, after.sent_octets),
+        (session.sent_packets, session.sent_octets)
+    );
+    space.run("ip rule del pref 1");
+    near.send_to(&[0; 500], target).unwrap();
+    place.wait("the packet", |now| now.sessions[0].sent_packets > session.sent_packets);
+    let last = place.snapshot().sessions.remove(0);
+    assert_eq!(last.sent_octets, session.sent_octets + 528);
+    client.close();
+    place.stop();
+}
+
 /// A packet through the tunnel arrives, and nothing else did before it but its like.
 fn honest_first(from: &UdpSocket, to: &UdpSocket) {
     let mut buffer = [0; 100];

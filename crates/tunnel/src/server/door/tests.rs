@@ -96,7 +96,10 @@ fn nobody_stays_on_an_address_that_is_his_no_more() {
     let why = || seats.each_ref().map(|seat| seat.why());
     assert_eq!(why(), [None, Some(Why::UserChanged), None]);
     std::thread::sleep(Duration::from_millis(1100));
-    write_users(folder.path(), &["anna", "bob:10.77.0.8", "carol:10.77.0.10", &format!("dave:{annas}")]);
+    write_users(
+        folder.path(),
+        &["anna", "bob:10.77.0.8", "carol:10.77.0.10", &format!("dave:{annas}")],
+    );
     std::thread::sleep(Duration::from_millis(100));
     door.refresh();
     assert_eq!(why(), [Some(Why::UserChanged), Some(Why::UserChanged), None]);

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use menshen_tunnel_core::pptp::CallId;
 use menshen_tunnel_core::time::Moment;
 
 use super::local::Local;
+use crate::carrier::Refused;
 use crate::datagrams::BATCH;
 use crate::server::counts::Row;
 
@@ -31,10 +33,39 @@ pub(in crate::server) struct Mailbox {
     /// The session waits for room.
     pub(super) waits: Cell<bool>,
     pub(super) seen: Cell<u64>,
-    pub(super) sent: Cell<u64>,
+    pub(super) tally: Rc<Tally>,
     pub(super) last: Cell<Moment>,
     /// When a packet came last, or the call began.
     pub(super) heard: Cell<Moment>,
+}
+
+/// What became of a call's packets.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    sent: Cell<u64>,
+    refused: Cell<Refused>,
+}
+
+/// A packet on its way.
+#[derive(Debug)]
+pub(super) struct Sending {
+    tally: Rc<Tally>,
+    /// Octets of the frame in it, if that bears a packet of the network.
+    network: Option<usize>,
+}
+
+impl Sending {
+    pub(super) fn done(&self, done: Result<(), io::ErrorKind>) {
+        let tally = &self.tally;
+        if done.is_ok() {
+            tally.sent.set(tally.sent.get() + 1);
+        } else if let Some(octets) = self.network {
+            let mut refused = tally.refused.get();
+            refused.frames += 1;
+            refused.octets += u64::try_from(octets).unwrap_or(0);
+            tally.refused.set(refused);
+        }
+    }
 }
 
 /// A packet of GRE in its buffer.
@@ -83,7 +114,13 @@ impl Mailbox {
     }
 
     /// Queues a packet to the client, which goes with [`Self::flush`]; whether there was room.
-    pub(in crate::server) fn send(&self, now: Moment, packet: &[u8]) -> bool {
+    /// `network`: octets of the frame in it, if that bears a packet of the network.
+    pub(in crate::server) fn send(
+        &self,
+        now: Moment,
+        packet: &[u8],
+        network: Option<usize>,
+    ) -> bool {
         if self.local.out.borrow().len() >= BATCH {
             self.local.flush();
         }
@@ -91,8 +128,7 @@ impl Mailbox {
         if out.len() >= BATCH {
             return false;
         }
-        out.push(Some(self.client), packet);
-        self.sent.set(self.sent.get() + 1);
+        out.push(Some(self.client), packet, Sending { tally: self.tally.clone(), network });
         self.last.set(now);
         true
     }
@@ -100,6 +136,12 @@ impl Mailbox {
     /// Sends what waits, as far as there is room.
     pub(in crate::server) fn flush(&self) {
         self.local.flush();
+    }
+
+    /// What the kernel did not send, since this was asked last.
+    pub(in crate::server) fn refused(&self) -> Refused {
+        self.flush();
+        self.tally.refused.take()
     }
 
     /// Takes a packet in; gives it back when there is no room.
@@ -119,7 +161,7 @@ impl Mailbox {
     }
 
     pub(super) fn row(&self) -> Row {
-        let (seen, sent, last) = (self.seen.get(), self.sent.get(), self.last.get());
+        let (seen, sent, last) = (self.seen.get(), self.tally.sent.get(), self.last.get());
         Row { call: self.call, peer: Some(self.peer), seen, sent, last }
     }
 }
@@ -150,7 +192,7 @@ mod tests {
             waker: RefCell::default(),
             waits: Cell::default(),
             seen: Cell::default(),
-            sent: Cell::default(),
+            tally: Rc::default(),
             last: Cell::default(),
             heard: Cell::default(),
         };
