@@ -335,7 +335,6 @@ fn dice(seed: u8) -> impl FnMut(&mut [u8]) {
 }
 
 /// Says why a test is skipped; a failure where everything is required.
-#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 pub(crate) fn skipped(why: &str) {
     assert!(std::env::var_os("MENSHEN_REQUIRE_PEERS").is_none(), "{why}");
     eprintln!("SKIPPED: {why}");
