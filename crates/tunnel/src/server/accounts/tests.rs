@@ -19,10 +19,13 @@ fn half_of_what_is_written_is_not_taken() {
     let lines: String =
         names.iter().map(|name| users::format(name, &password, None) + "\n").collect();
     let all = [lines.clone(), format!("# {}\n{lines}", "shifted ".repeat(1000))];
-    // As the guard posts it: whole, then its length, then a time that never was.
+    // As the guard posts it, but slowly: whole, then its length, then a time that never was.
     let post = move |version: u64| {
         let text = &all[usize::from(version % 2 == 1)];
-        file.as_file().write_all_at(text.as_bytes(), 0).unwrap();
+        for (at, piece) in (0..).step_by(16 * 1024).zip(text.as_bytes().chunks(16 * 1024)) {
+            file.as_file().write_all_at(piece, at).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
         file.as_file().set_len(text.len() as u64).unwrap();
         let time = UNIX_EPOCH + Duration::from_secs(version);
         file.as_file().set_times(FileTimes::new().set_modified(time)).unwrap();
