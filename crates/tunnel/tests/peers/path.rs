@@ -176,7 +176,7 @@ impl Line {
         }
         self.taken += 1;
         if self.manners.stalls && self.taken >= 4 {
-            let (_, waiting) = self.stalled.get_or_insert((Instant::now(), Vec::new()));
+            let (_, waiting) = self.stalled.get_or_insert_with(|| (Instant::now(), Vec::new()));
             waiting.push(packet);
             return;
         }
