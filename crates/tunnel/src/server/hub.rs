@@ -362,6 +362,59 @@ mod tests {
         assert_eq!(sender_and_call(&packet), None);
     }
 
+    const GRE: [u8; 12] = [0x30, 0x01, 0x88, 0x0b, 0, 0, 1, 2, 0, 0, 0, 0];
+
+    #[test]
+    fn what_finds_no_buffer_is_counted_once_and_gone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let hub = Hub::new(Clock::new(), None);
+            hub.state.borrow_mut().made = BUFFERS_MAX;
+            let own = Ipv4Addr::new(127, 0, 77, 1);
+            let Ok(local) = Local::bound(own) else {
+                return crate::fixture::skipped("raw sockets need root");
+            };
+            let sender = open().unwrap();
+            for _ in 0..3 {
+                sender.send_to(&GRE, &std::net::SocketAddr::new(own.into(), 0).into()).unwrap();
+            }
+            drop(local.socket.readable().await.unwrap());
+            assert!(!hub.batch(&local));
+            assert_eq!(hub.crowded.get(), 3);
+            assert!(!hub.batch(&local));
+            assert_eq!(hub.crowded.get(), 3);
+        });
+    }
+
+    #[test]
+    fn calls_of_another_process_are_not_unknown() {
+        use std::io::Read;
+        use std::process::{Command, Stdio};
+
+        let (client, call) = (Ipv4Addr::new(192, 0, 2, 7), CallId(258));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("leases");
+        let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path);
+        let script = "import fcntl, sys\n\
+                      f = open(sys.argv[1], 'r+b')\n\
+                      fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(sys.argv[2]))\n\
+                      print('it', flush=True)\nsys.stdin.read()\n";
+        let mut command = Command::new("python3");
+        command.arg("-c").arg(script).arg(&path).arg(lease(client, call).to_string());
+        let Ok(mut other) = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+            return crate::fixture::skipped("there is no python3 to take a number");
+        };
+        other.stdout.as_mut().unwrap().read_exact(&mut [0; 3]).unwrap();
+        let leases = Rc::new(Leases::new(file.unwrap().into()));
+        let hub = Hub::new(Clock::new(), Some(leases));
+        let state = State::default();
+        assert!(hub.is_of_others(&state, client, call));
+        assert!(!hub.is_of_others(&state, client, CallId(259)));
+        drop(other.stdin.take());
+        other.wait().unwrap();
+        assert!(!hub.is_of_others(&state, client, call), "it has ended");
+    }
+
     proptest! {
         #[test]
         fn any_octets(octets in proptest::collection::vec(any::<u8>(), 0..100)) {
