@@ -210,8 +210,8 @@ impl Desk {
         self.await_call();
     }
 
-    /// Whether nobody has come in by this connection in the time there is for it. However many calls
-    /// are asked for one after the other: they all have that one time.
+    /// Whether nobody has come in by this connection in the time there is for it. Calls that are
+    /// asked for one after the other all have that one time.
     fn is_late(&mut self, now: Moment) -> bool {
         self.note_user();
         self.known_by.is_some_and(|by| by <= now)
