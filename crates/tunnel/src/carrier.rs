@@ -32,6 +32,12 @@ pub trait Carrier {
     /// written over. It is copied if it cannot be sent at once.
     fn send(&mut self, now: Moment, buffer: &mut [u8], frame: Range<usize>) -> Sent;
 
+    /// Packets of the network that were taken and could not be sent after all, since this was asked
+    /// last.
+    fn refused(&mut self) -> Refused {
+        Refused::default()
+    }
+
     /// Lets its timers run out. Harmless when none is due.
     fn poll(&mut self, now: Moment);
 
@@ -71,6 +77,15 @@ pub enum Sent {
     /// It was dropped: there was no room, the binding does not hold yet, or nothing passes any
     /// more.
     Dropped,
+}
+
+/// Frames of packets of the network that were not sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// How many.
+    pub frames: u64,
+    /// Their octets.
+    pub octets: u64,
 }
 
 /// Octets of room in front of a frame given to [`Carrier::send`]: the longest header of any

@@ -74,20 +74,28 @@ impl Inbox {
     }
 }
 
-/// Datagrams that wait to be sent.
-#[derive(Debug, Default)]
-pub(crate) struct Outbox {
+/// Datagrams that wait to be sent, each with whose it is.
+#[derive(Debug)]
+pub(crate) struct Outbox<T> {
     octets: Vec<u8>,
     waiting: Vec<Outgoing>,
+    owners: Vec<T>,
     sent: usize,
 }
 
-impl Outbox {
+impl<T> Default for Outbox<T> {
+    fn default() -> Self {
+        Self { octets: Vec::new(), waiting: Vec::new(), owners: Vec::new(), sent: 0 }
+    }
+}
+
+impl<T> Outbox<T> {
     /// Queues a datagram; `to`: where it goes, if the socket is not connected.
-    pub(crate) fn push(&mut self, to: Option<Ipv4Addr>, datagram: &[u8]) {
+    pub(crate) fn push(&mut self, to: Option<Ipv4Addr>, datagram: &[u8], owner: T) {
         let start = self.octets.len();
         self.octets.extend_from_slice(datagram);
         self.waiting.push(Outgoing { octets: start..self.octets.len(), to });
+        self.owners.push(owner);
     }
 
     /// How many wait.
@@ -95,34 +103,113 @@ impl Outbox {
         self.waiting.len() - self.sent
     }
 
-    /// Sends what waits. `refused` is told of each datagram that was dropped.
+    /// Sends what waits. `done` is told of each datagram that went or was dropped.
     ///
     /// # Errors
     /// `WouldBlock` alone: the socket takes no more now.
     pub(crate) fn send(
         &mut self,
         socket: impl AsFd,
-        mut refused: impl FnMut(io::ErrorKind),
+        mut done: impl FnMut(&T, Result<(), io::ErrorKind>),
     ) -> io::Result<()> {
         let mut tries = 0;
         while let Some(rest) = self.waiting.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match batch::send(&socket, &self.octets, rest) {
-                Ok(sent) => (self.sent, tries) = (self.sent + sent, 0),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                Ok(sent) => {
+                    let owners = self.owners.get(self.sent..).unwrap_or_default();
+                    owners.iter().take(sent).for_each(|owner| done(owner, Ok(())));
+                    (self.sent, tries) = (self.sent + sent, 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.forget_sent();
+                    return Err(error);
+                }
                 // An ICMP message of before fails one attempt that has nothing to do with it.
                 Err(_) if tries == 0 => tries = 1,
                 Err(error) => {
-                    refused(error.kind());
+                    self.owners.get(self.sent).into_iter().for_each(|owner| {
+                        done(owner, Err(error.kind()));
+                    });
                     (self.sent, tries) = (self.sent + 1, 0);
                 }
             }
         }
         self.octets.clear();
         self.waiting.clear();
+        self.owners.clear();
         self.sent = 0;
         Ok(())
+    }
+
+    /// Gives up the room of what went while others wait, or it would grow with each of them.
+    fn forget_sent(&mut self) {
+        self.waiting.drain(..self.sent);
+        self.owners.drain(..self.sent);
+        self.sent = 0;
+        let start = self.waiting.first().map_or(self.octets.len(), |first| first.octets.start);
+        self.octets.drain(..start);
+        for waiting in &mut self.waiting {
+            waiting.octets = waiting.octets.start - start..waiting.octets.end - start;
+        }
     }
 }
 
 /// Rooms until a batch has filled them.
 const ROOMS_AT_FIRST: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    //! Datagrams that go, that are refused, and that find a socket full.
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    #[test]
+    fn each_owner_is_told_what_became_of_his() {
+        let (one, other) = UnixDatagram::pair().unwrap();
+        let mut out = Outbox::default();
+        for owner in 0..3 {
+            out.push(None, b"datagram", owner);
+        }
+        let mut told = Vec::new();
+        out.send(&one, |owner, what| told.push((*owner, what.is_ok()))).unwrap();
+        drop(other);
+        for owner in 3..5 {
+            out.push(None, b"datagram", owner);
+        }
+        out.send(&one, |owner, what| told.push((*owner, what.is_ok()))).unwrap();
+        let all = [(0, true), (1, true), (2, true), (3, false), (4, false)];
+        assert_eq!((told.as_slice(), out.len()), (&all[..], 0));
+    }
+
+    #[test]
+    fn what_went_takes_no_room_while_others_wait() {
+        let (one, other) = UnixDatagram::pair().unwrap();
+        one.set_nonblocking(true).unwrap();
+        other.set_nonblocking(true).unwrap();
+        let mut out = Outbox::default();
+        let (mut pushed, mut sent, mut came) = (0u32, 0, 0u32);
+        let mut buffer = [0; 2000];
+        for _ in 0..2000 {
+            while out.len() < BATCH {
+                let mut datagram = [0; 1000];
+                datagram[..4].copy_from_slice(&pushed.to_be_bytes());
+                out.push(None, &datagram, pushed);
+                pushed += 1;
+            }
+            let full = out.send(&one, |owner, what| {
+                assert_eq!((*owner, what), (sent, Ok(())));
+                sent += 1;
+            });
+            assert!(full.is_err() || out.len() == 0);
+            for _ in 0..3 {
+                if let Ok(octets) = other.recv(&mut buffer) {
+                    assert_eq!(buffer[..octets][..4], came.to_be_bytes());
+                    came += 1;
+                }
+            }
+            assert!(out.octets.len() <= BATCH * 1000, "{}", out.octets.len());
+        }
+        assert!(came > 1000, "{came}");
+    }
+}

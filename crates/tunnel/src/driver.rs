@@ -39,8 +39,10 @@ pub struct Driver<C: Carrier, D, U> {
     current: Status,
     /// When the counters that have changed are to be published.
     publish_at: Option<Moment>,
-    /// Whether users get their addresses: the carrier is bound, or there are no keys to bind.
+    /// Whether the carrier is bound.
     bound: bool,
+    /// Whether who came in last gave no keys to bind: there is nothing to wait for.
+    keyless: bool,
     /// Server: addresses for this user are to be given once the carrier is bound.
     unassigned: Option<Vec<u8>>,
     cause: Option<Cause>,
@@ -49,6 +51,8 @@ pub struct Driver<C: Carrier, D, U> {
     /// Until when the carrier may take to end.
     farewell: Option<Moment>,
     closed: bool,
+    /// Octets of a frame beyond those of its packet, at last.
+    head_octets: usize,
     /// A packet of the device with room in front of it.
     packet: Vec<u8>,
     /// A control frame of the session.
@@ -75,8 +79,9 @@ pub trait Users {
     /// What is known about a user: `account` is the name without a leading `DOMAIN\`.
     fn known(&mut self, method: Method, account: &[u8]) -> Known;
 
-    /// Addresses for a user who was let in; a network without any ends the session. `None`: the
-    /// session's own settings have them, or it asks for some.
+    /// Addresses for a user who was let in, by the name that came with the proof that holds, a
+    /// leading `DOMAIN\` included; a network without any ends the session. `None`: the session's
+    /// own settings have them, or it asks for some.
     fn network(&mut self, user: &[u8]) -> Option<ppp::Network>;
 }
 
@@ -128,12 +133,14 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
             current: Status::default(),
             publish_at: None,
             bound: false,
+            keyless: false,
             unassigned: None,
             cause: None,
             lost: None,
             device_error: None,
             farewell: None,
             closed: false,
+            head_octets: 0,
             packet: vec![0; ROOM + PACKET_OCTETS_MAX],
             frame: Vec::new(),
         }
@@ -155,6 +162,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
             let now = self.clock.now();
             self.session.poll(now);
             self.carrier.poll(now);
+            self.note_refused(now);
             self.settle(now);
             if self.is_over(now) {
                 return self.ending();
@@ -185,6 +193,8 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
     /// Ends the session in good order; where LCP never opened there is nobody to say farewell to.
     fn close(&mut self, text: &str) {
         let now = self.clock.now();
+        // It may be cut off before its end: what was counted until now is known then.
+        self.status.send_replace(self.current.clone());
         if self.session.phase() <= Phase::Establish {
             self.session.lower_down();
             self.cause.get_or_insert(Cause::Closed);
@@ -222,6 +232,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
     }
 
     fn ending(mut self) -> Ending<C, D> {
+        self.note_refused(self.clock.now());
         self.current.phase = self.session.phase();
         self.status.send_replace(self.current.clone());
         Ending {

@@ -26,6 +26,8 @@ struct Queue {
     items: VecDeque<Vec<u8>>,
     waker: Option<Waker>,
     gone: bool,
+    /// The carrier that reads it is bound from now on.
+    binds: bool,
 }
 
 impl Queue {
@@ -41,7 +43,7 @@ impl Queue {
     }
 
     fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if !self.items.is_empty() || self.gone {
+        if !self.items.is_empty() || self.gone || self.binds {
             return Poll::Ready(());
         }
         self.waker = Some(cx.waker().clone());
@@ -80,6 +82,28 @@ pub(crate) fn carriers() -> (MemoryCarrier, MemoryCarrier) {
     (end(&one, &two), end(&two, &one))
 }
 
+/// As [`carriers`]; the second one is not bound before [`MemoryCarrier::bind_other`].
+pub(crate) fn carriers_to_bind() -> (MemoryCarrier, MemoryCarrier) {
+    let (one, mut two) = carriers();
+    two.events = VecDeque::from([Event::Up]);
+    (one, two)
+}
+
+impl MemoryCarrier {
+    /// The other end is bound from now on.
+    pub(crate) fn bind_other(&self) {
+        let mut other = self.other.borrow_mut();
+        other.binds = true;
+        other.wake();
+    }
+
+    /// Whether the other end has taken all it was told.
+    pub(crate) fn is_heard(&self) -> bool {
+        let other = self.other.borrow();
+        !other.binds && other.items.is_empty()
+    }
+}
+
 impl Carrier for MemoryCarrier {
     type Lost = Gone;
 
@@ -92,6 +116,9 @@ impl Carrier for MemoryCarrier {
 
     fn receive(&mut self, _: Moment) -> Option<&mut [u8]> {
         let mut own = self.own.borrow_mut();
+        if std::mem::take(&mut own.binds) {
+            self.events.push_back(Event::Bound);
+        }
         let Some(frame) = own.items.pop_front() else {
             if own.gone && !self.ended {
                 self.ended = true;
@@ -230,9 +257,15 @@ impl Users for OneUser {
 
 /// A client's session with this password.
 pub(crate) fn client(mppe: Mppe, password: &[u8]) -> Session {
+    client_of(b"user", mppe, password, 1)
+}
+
+/// A client's session of a user with this password. One with another seed is another one on the
+/// wire, too, and no repetition.
+pub(crate) fn client_of(user: &[u8], mppe: Mppe, password: &[u8], seed: u8) -> Session {
     let password = Secret::new(password);
-    let credentials = Credentials { user: b"user".to_vec(), password };
-    Session::new(Settings::client(mppe), Some(credentials), &mut dice(1))
+    let credentials = Credentials { user: user.to_vec(), password };
+    Session::new(Settings::client(mppe), Some(credentials), &mut dice(seed))
 }
 
 /// A server's session.
@@ -299,4 +332,10 @@ fn dice(seed: u8) -> impl FnMut(&mut [u8]) {
             *octet = next;
         }
     }
+}
+
+/// Says why a test is skipped; a failure where everything is required.
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("MENSHEN_REQUIRE_PEERS").is_none(), "{why}");
+    eprintln!("SKIPPED: {why}");
 }

@@ -38,6 +38,8 @@ mod call;
 mod counts;
 mod door;
 mod facts;
+#[cfg(test)]
+mod fixture;
 mod guesses;
 mod hub;
 mod lines;
@@ -99,7 +101,7 @@ pub struct Pptp {
 }
 
 /// How many at once. What is beyond a limit is refused, told so where the protocol can, and
-/// counted.
+/// counted. Each process counts its own: while an older one still has sessions, there may be more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Sessions of users who came in.
@@ -137,7 +139,7 @@ pub struct Times {
     pub idle: Option<Duration>,
     /// That a session may last.
     pub session: Option<Duration>,
-    /// From a connection's or call's first octet until its user is in.
+    /// From a connection's first octet until a user is in, whatever it does meanwhile.
     pub half_open: Duration,
     /// PPP's questions whether the peer lives.
     pub echo: Echo,
@@ -312,6 +314,7 @@ impl Server {
             acceptor.abort();
         }
         if !is_stop {
+            door.retired.set(true);
             first(stop, pin!(door.finished())).await;
         }
         watching.abort();

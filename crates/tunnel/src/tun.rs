@@ -119,6 +119,15 @@ impl Tun {
         }
     }
 
+    /// Sends what is for this address through it although another interface may have the address,
+    /// too: one that is vanishing, and takes a while for it.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn prefer(&self, peer: Ipv4Addr) -> io::Result<()> {
+        link::add_route(self.index, peer.into(), 32).map_err(io::Error::other)
+    }
+
     fn set_up(&mut self, opened: &Opened) -> Result<(), NetlinkError> {
         link::set_mtu(self.index, opened.mtu)?;
         link::set_up(self.index)?;

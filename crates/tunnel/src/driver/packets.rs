@@ -45,9 +45,23 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
         self.changed(now);
     }
 
+    /// What the carrier took and could not send was not sent.
+    pub(super) fn note_refused(&mut self, now: Moment) {
+        let refused = self.carrier.refused();
+        if refused.frames > 0 {
+            let heads = refused.frames * u64::try_from(self.head_octets).unwrap_or(0);
+            let octets = refused.octets.saturating_sub(heads);
+            let counters = &mut self.current.counters;
+            counters.sent_packets = counters.sent_packets.saturating_sub(refused.frames);
+            counters.sent_octets = counters.sent_octets.saturating_sub(octets);
+            counters.carrier_full += refused.frames;
+            self.changed(now);
+        }
+    }
+
     /// Sends the packets that are there, a batch at most, while there is room for them.
     pub(super) fn packets_out(&mut self, now: Moment) {
-        let Self { session, carrier, device, current, packet: buffer, .. } = self;
+        let Self { session, carrier, device, current, packet: buffer, head_octets, .. } = self;
         let Some(mtu) = current.opened.as_ref().map(|opened| opened.mtu) else { return };
         let counters = &mut current.counters;
         for _ in 0..BATCH {
@@ -76,6 +90,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
                 counters.unsendable += 1;
                 continue;
             };
+            *head_octets = frame.len().saturating_sub(length);
             match carrier.send(now, buffer, frame) {
                 Sent::Taken => {
                     counters.sent_packets += 1;

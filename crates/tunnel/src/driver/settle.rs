@@ -78,12 +78,15 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
 
     fn session_event(&mut self, now: Moment, event: ppp::Event) {
         match event {
-            ppp::Event::Linked(agreed) if agreed.method.is_none() => {
-                self.carrier.authenticated(now, None);
-                self.bound = true;
-                self.came_in(now, Vec::new());
+            ppp::Event::Linked(agreed) => {
+                // Whoever came in before has to prove himself again.
+                self.unassigned = None;
+                self.keyless = agreed.method.is_none();
+                if self.keyless {
+                    self.carrier.authenticated(now, None);
+                    self.came_in(now, Vec::new());
+                }
             }
-            ppp::Event::Linked(_) => {}
             ppp::Event::Verify { method, account, .. } => {
                 let known = self.users.known(method, &account);
                 self.session.verified(now, &known);
@@ -93,7 +96,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
                 self.carrier.authenticated(now, keys.as_ref());
                 // sstp-client sends its binding only once it has addresses, where there are no
                 // keys to bind. The carrier lets no packet pass before, with addresses or without.
-                self.bound |= keys.is_none();
+                self.keyless = keys.is_none();
                 self.came_in(now, user);
             }
             ppp::Event::Opened(opened) => {
@@ -115,9 +118,11 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
         self.assign(now);
     }
 
-    /// Gives addresses to who came in, as soon as it is sure that nobody stands between.
+    /// Gives addresses to who came in, as soon as it is sure that nobody stands between. A session
+    /// that ends gives none, though its carrier may be bound meanwhile.
     fn assign(&mut self, now: Moment) {
-        if self.bound
+        if (self.bound || self.keyless)
+            && self.session.cause().is_none()
             && let Some(user) = self.unassigned.take()
             && let Some(network) = self.users.network(&user)
         {
@@ -127,6 +132,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
 
     fn down(&mut self, now: Moment, cause: Cause) {
         self.cause.get_or_insert(cause);
+        self.unassigned = None;
         self.current.opened = None;
         self.farewell.get_or_insert(now + FAREWELL);
         // Its last words go before the carrier's.

@@ -52,7 +52,7 @@ pub struct Counters {
     pub device_full: u64,
     /// Packets of the device that could not pass: too long, of another version, or not now.
     pub unsendable: u64,
-    /// Packets of the device that the carrier had no room for.
+    /// Packets of the device that the carrier had no room for, or that the kernel did not let out.
     pub carrier_full: u64,
     /// TCP connections whose segment size was lowered.
     pub clamped: u64,

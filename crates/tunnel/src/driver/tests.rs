@@ -1,14 +1,17 @@
 //! Two drivers against each other over carriers in memory.
 
+use std::cell::RefCell;
 use std::future::pending;
+use std::rc::Rc;
 
+use menshen_tunnel_core::auth::Secret;
 use menshen_tunnel_core::mppe::Strength;
-use menshen_tunnel_core::ppp::{Ciphers, Mppe, Phase};
+use menshen_tunnel_core::ppp::{Ciphers, Event, Mppe, Phase};
 
 use super::*;
 use crate::fixture::{
-    Gone, MemoryCarrier, MemoryDevice, OneUser, both, carriers, client, packet, server,
-    while_running,
+    Gone, MemoryCarrier, MemoryDevice, OneUser, both, carriers, carriers_to_bind, client,
+    client_of, packet, server, while_running,
 };
 
 type End = Ending<MemoryCarrier, MemoryDevice>;
@@ -131,4 +134,79 @@ fn what_cannot_pass_is_counted() {
         assert_eq!(far.pop().await, packet(40, 2));
     });
     assert_eq!((client.status.counters.unsendable, client.status.counters.sent_packets), (2, 1));
+}
+
+/// Everybody's password is `secret`; who was given addresses is noted.
+struct Noted(Rc<RefCell<Vec<Vec<u8>>>>);
+
+impl Users for Noted {
+    fn known(&mut self, _: Method, _: &[u8]) -> Known {
+        Known::Password(Secret::new(b"secret"))
+    }
+
+    fn network(&mut self, user: &[u8]) -> Option<ppp::Network> {
+        self.0.borrow_mut().push(user.to_vec());
+        OneUser(b"").network(user)
+    }
+}
+
+/// Drives a client's session by hand until something happens to it; what it would say then is not
+/// said.
+async fn by_hand(mut session: Session, carrier: &mut MemoryCarrier, is_so: impl Fn(Event) -> bool) {
+    let (clock, mut frame) = (Clock::new(), Vec::new());
+    session.open(clock.now());
+    loop {
+        let now = clock.now();
+        while let Some(event) = session.next_event() {
+            if is_so(event) {
+                return;
+            }
+        }
+        while session.next_frame(&mut frame) {
+            let end = frame.len();
+            carrier.send(now, &mut frame, 0..end);
+        }
+        if let Some(frame) = carrier.receive(now) {
+            session.input(now, frame);
+        }
+        if session.cause().is_some() && is_so(Event::Suspended) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn nobody_gets_addresses_by_the_proof_of_another() {
+    let (mut hand, carrier) = carriers_to_bind();
+    let given = Rc::default();
+    let server = Driver::new(Parts {
+        session: server(Mppe::Off),
+        carrier,
+        device: MemoryDevice::default(),
+        users: Noted(Rc::clone(&given)),
+        clock: Clock::new(),
+    });
+    let test = async {
+        let mallory = client_of(b"mallory", Mppe::Off, b"secret", 1);
+        by_hand(mallory, &mut hand, |event| matches!(event, Event::Authenticated { .. })).await;
+        // LCP begins anew, and another name with a wrong password; the end of LCP stays unanswered.
+        let anna = client_of(b"anna", Mppe::Off, b"a guess", 3);
+        by_hand(anna, &mut hand, |event| matches!(event, Event::Suspended)).await;
+        hand.bind_other();
+        while !hand.is_heard() {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        drop(hand);
+    };
+    let all = async {
+        let all = both(server.run(pending()), test);
+        tokio::time::timeout(Duration::from_secs(60), all).await.expect("it hangs")
+    };
+    let (ending, ()) = runtime().block_on(all);
+    assert!(matches!(&ending.cause, Cause::PeerRefused { user } if user == b"anna"), "{ending:?}");
+    assert_eq!(*given.borrow(), Vec::<Vec<u8>>::new());
 }

@@ -24,7 +24,7 @@ pub(super) struct Gre {
     socket: AsyncFd<Socket>,
     server: Ipv4Addr,
     came: Inbox,
-    waiting: Outbox,
+    waiting: Outbox<()>,
     /// It takes nothing until it is ready for writing.
     full: bool,
     /// What sending failed with last, and how often it did.
@@ -121,14 +121,15 @@ impl Gre {
                 return false;
             }
         }
-        self.waiting.push(None, packet);
+        self.waiting.push(None, packet, ());
         true
     }
 
     /// Sends what waits, as far as there is room.
     pub(super) fn flush(&mut self) {
         let Self { socket, waiting, refused, .. } = self;
-        let sent = waiting.send(socket.get_ref(), |kind| {
+        let sent = waiting.send(socket.get_ref(), |(), done| {
+            let Err(kind) = done else { return };
             let count = refused.map_or(0, |(_, count)| count);
             *refused = Some((kind, count.saturating_add(1)));
         });

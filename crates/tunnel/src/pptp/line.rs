@@ -76,13 +76,14 @@ impl Line {
         came
     }
 
+    /// While TCP takes nothing, what is to be said stays with [`Control`], which bounds it.
     fn poll_send(&mut self, cx: &mut Context<'_>) {
         loop {
             if self.sent == self.output.len() {
                 self.output.clear();
                 self.sent = 0;
+                self.control.output(&mut self.output);
             }
-            self.control.output(&mut self.output);
             let rest = self.output.get(self.sent..).unwrap_or_default();
             let Some(tcp) = self.tcp.as_ref().filter(|_| !rest.is_empty()) else { return };
             if tcp.poll_write_ready(cx).is_pending() {
@@ -107,3 +108,6 @@ impl Line {
 const READ_OCTETS: usize = 2048;
 /// Reads before others have their turn.
 const READS: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -29,8 +29,9 @@ type Stamp = (u64, u64, u64, i64, i64);
 
 impl Accounts {
     pub(super) fn open(path: PathBuf) -> Result<Self, StartError> {
-        let (users, stamp) = read(&path).map_err(|problem| match problem {
+        let (users, stamp) = read_at_rest(&path).map_err(|problem| match problem {
             Problem::Io(error) => StartError::Users(error),
+            Problem::Changing => StartError::Users(io::ErrorKind::ResourceBusy.into()),
             Problem::Wrong(problem) => StartError::UsersProblem(problem),
         })?;
         Ok(Self { path, users, stamp, look_again: Moment::default(), problem: None })
@@ -64,6 +65,10 @@ impl Accounts {
                 self.problem = Some(format!("cannot be read: {error}"));
                 None
             }
+            Err(Problem::Changing) => {
+                self.look_again = now;
+                None
+            }
             Err(Problem::Wrong(problem)) => {
                 self.problem = Some(problem.to_string());
                 None
@@ -83,17 +88,38 @@ impl Accounts {
 
 enum Problem {
     Io(io::Error),
+    /// It is being written.
+    Changing,
     Wrong(users::Problem),
 }
 
+/// Waits for a writer, for a moment.
+fn read_at_rest(path: &Path) -> Result<(Users, Stamp), Problem> {
+    for _ in 0..LOOKS {
+        match read(path) {
+            Err(Problem::Changing) => std::thread::sleep(LOOK_PAUSE),
+            read => return read,
+        }
+    }
+    read(path)
+}
+
+/// Reads all of it. Half of what somebody writes is nobody's list of users.
 fn read(path: &Path) -> Result<(Users, Stamp), Problem> {
     let file = File::open(path).map_err(Problem::Io)?;
-    let stamp = stamp(&file.metadata().map_err(Problem::Io)?);
+    let before = file.metadata().map_err(Problem::Io)?;
+    let stamp = stamp(&before);
     let mut octets = Vec::new();
     let most = u64::try_from(FILE_OCTETS_MAX).unwrap_or(u64::MAX) + 1;
-    file.take(most).read_to_end(&mut octets).map_err(Problem::Io)?;
+    (&file).take(most).read_to_end(&mut octets).map_err(Problem::Io)?;
+    let is_whole = file.metadata().is_ok_and(|after| stamp == self::stamp(&after));
+    // Within a tick of the kernel's clock the time of change says nothing.
+    let age = before.modified().ok().and_then(|at| at.elapsed().ok());
     let users = users::parse(&octets);
     zeroize::Zeroize::zeroize(&mut octets);
+    if !is_whole || age.is_some_and(|age| age < TICK) {
+        return Err(Problem::Changing);
+    }
     Ok((users.map_err(Problem::Wrong)?, stamp))
 }
 
@@ -108,3 +134,11 @@ fn is_same(one: Option<&User>, other: Option<&User>) -> bool {
 
 /// How often the file is looked at, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The kernel's clock for times of change goes by steps of 1 to 10 ms.
+const TICK: Duration = Duration::from_millis(20);
+/// How often it is looked at in the beginning while somebody writes it, and how long each waits.
+const LOOKS: usize = 100;
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests;

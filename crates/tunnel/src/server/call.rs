@@ -15,11 +15,12 @@ use menshen_tunnel_core::mppe::Keys;
 use menshen_tunnel_core::pptp::CallId;
 use menshen_tunnel_core::pptp::call::{CallEnd, End};
 use menshen_tunnel_core::pptp::carrier::{Carrier as Packets, Decoy, Limits, Received, Settings};
+use menshen_tunnel_core::sstp::packet::Traffic;
 use menshen_tunnel_core::time::Moment;
 use tokio::sync::{mpsc, oneshot};
 
 use super::hub::{Hub, Mailbox, Packet};
-use crate::carrier::{Carrier, Event, Sent};
+use crate::carrier::{Carrier, Event, Refused, Sent};
 use crate::clock::Clock;
 use crate::pptp::Lost;
 
@@ -93,7 +94,7 @@ impl ServerCall {
 
     fn send_bare(&mut self, now: Moment) {
         while let Some(packet) = self.packets.next_bare(now) {
-            self.mailbox.send(now, &packet);
+            self.mailbox.send(now, &packet, None);
         }
     }
 
@@ -169,11 +170,17 @@ impl Carrier for ServerCall {
         if !self.carries() {
             return Sent::Dropped;
         }
+        let traffic = Traffic::of(buffer.get(frame.clone()).unwrap_or_default());
+        let network = (traffic == Traffic::Network).then_some(frame.len());
         let packet = self.packets.send(buffer, frame).and_then(|packet| buffer.get(packet));
         match packet {
-            Some(packet) if self.mailbox.send(now, packet) => Sent::Taken,
+            Some(packet) if self.mailbox.send(now, packet, network) => Sent::Taken,
             _ => Sent::Dropped,
         }
+    }
+
+    fn refused(&mut self) -> Refused {
+        self.mailbox.refused()
     }
 
     fn poll(&mut self, now: Moment) {

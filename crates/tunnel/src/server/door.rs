@@ -12,12 +12,13 @@ use std::sync::mpsc;
 
 use menshen_tunnel_core::auth::Known;
 use menshen_tunnel_core::ppp::{AddressPlan, NameServers, Network};
+use menshen_tunnel_core::time::Moment;
 use tokio::sync::{Notify, watch};
 
-use super::accounting::Accounting;
+use super::accounting::{Accounting, Stop};
 use super::accounts::Accounts;
 use super::facts::{Bearer, Counters, PoolFacts, Snapshot};
-use super::guesses::Guesses;
+use super::guesses::{Allowed, Guesses, network};
 use super::hub::Hub;
 use super::pool::Pool;
 use super::rate::Bucket;
@@ -36,6 +37,8 @@ pub(super) struct Door {
     pub(super) accounting: Accounting,
     /// Whether the server ends.
     pub(super) stopping: watch::Sender<bool>,
+    /// Whether another process takes what is new.
+    pub(super) retired: Cell<bool>,
     /// Where interfaces go to be closed, which takes the kernel a while.
     pub(super) closer: RefCell<Option<mpsc::Sender<Tun>>>,
     accounts: RefCell<Accounts>,
@@ -64,6 +67,8 @@ pub(super) struct Rates {
 pub(super) struct HalfOpen {
     door: Rc<Door>,
     source: IpAddr,
+    /// Until when it is to be known who he is.
+    pub(super) by: Moment,
 }
 
 /// A task that the server waits for when it stops.
@@ -90,6 +95,7 @@ impl Door {
             counters: RefCell::default(),
             accounting: Accounting::new(settings.accounting.take()),
             stopping: watch::Sender::new(false),
+            retired: Cell::new(false),
             closer: RefCell::default(),
             accounts: RefCell::new(accounts),
             pool: RefCell::new(pool),
@@ -112,7 +118,7 @@ impl Door {
 
     /// A place for a stranger; `None`, counted: there are too many of them.
     pub(super) fn half_open(self: &Rc<Self>, source: IpAddr) -> Option<HalfOpen> {
-        let limits = &self.settings.limits;
+        let (limits, source) = (&self.settings.limits, network(source));
         let mut all = self.half_open.borrow_mut();
         let of_source = all.get(&source).copied().unwrap_or_default();
         let sum: usize = all.values().sum();
@@ -121,7 +127,8 @@ impl Door {
             return None;
         }
         all.insert(source, of_source + 1);
-        Some(HalfOpen { door: self.clone(), source })
+        let by = self.clock.now() + self.settings.times.half_open;
+        Some(HalfOpen { door: self.clone(), source, by })
     }
 
     /// A place for a session.
@@ -143,7 +150,9 @@ impl Door {
     /// What is known about a user who tries to come in.
     pub(super) fn known(&self, seat: &Seat, name: &str) -> Known {
         let now = self.clock.now();
-        if !self.guesses.borrow_mut().allow(now, seat.client, name) {
+        let allowed = self.guesses.borrow_mut().allow(now, seat.client, name);
+        seat.allowed.set(allowed);
+        if allowed == Allowed::No {
             self.count(|counters| counters.guesses_limited += 1);
             return Known::Nobody;
         }
@@ -156,10 +165,11 @@ impl Door {
     /// A user has proved who he is: his network, or why he does not come in.
     pub(super) fn let_in(&self, seat: &Seat, name: &str) -> Result<Network, Denied> {
         let now = self.clock.now();
-        self.guesses.borrow_mut().right(now, seat.client, name);
+        let allowed = seat.allowed.take();
+        self.guesses.borrow_mut().right(now, seat.client, name, allowed);
         if seat.user.borrow().is_none() {
-            self.count(|counters| counters.logins += 1);
             let address = self.address_for(name)?;
+            self.count(|counters| counters.logins += 1);
             *self.sessions.borrow_mut().entry(name.to_owned()).or_default() += 1;
             *seat.user.borrow_mut() = Some(name.to_owned());
             seat.address.set(Some(address));
@@ -236,14 +246,24 @@ impl Door {
     }
 
     /// Looks whether the users' file has changed; sessions of users who are gone, or whose password
-    /// is another one, end.
+    /// or address is another one, end.
     pub(super) fn refresh(&self) {
         let names: Vec<String> = self.sessions.borrow().keys().cloned().collect();
         let mut accounts = self.accounts.borrow_mut();
         let Some(changed) = accounts.refresh(self.clock.now(), &names) else { return };
-        self.pool.borrow_mut().reserve(accounts.users().addresses());
+        let users = accounts.users();
+        let mut pool = self.pool.borrow_mut();
+        pool.reserve(users.addresses());
         for seat in self.seats.borrow().values() {
-            if seat.user.borrow().as_ref().is_some_and(|user| changed.contains(user)) {
+            let user = seat.user.borrow();
+            let Some(name) = &*user else { continue };
+            let own = users.get(name).and_then(|user| user.address);
+            let has_another = seat.address.get().is_some_and(|has| match own {
+                Some(own) => own != has,
+                // Somebody else's from now on.
+                None => pool.is_reserved(has),
+            });
+            if has_another || changed.contains(name) {
                 seat.ring(Why::UserChanged);
             }
         }
@@ -266,9 +286,26 @@ impl Door {
     pub(super) fn clear(&self) {
         let seats = std::mem::take(&mut *self.seats.borrow_mut());
         for seat in seats.values() {
+            self.cut_off(seat);
             self.leave(seat);
         }
         self.closer.take();
+    }
+
+    /// Writes down the end of a session that did not come to its end.
+    fn cut_off(&self, seat: &Seat) {
+        let Some(opened) = seat.opened.get() else { return };
+        let status = seat.status.borrow();
+        let counters = status.as_ref().map(|status| status.borrow().counters);
+        self.accounting.stop(
+            seat,
+            Stop {
+                counters: counters.unwrap_or_default(),
+                seconds: self.clock.now().since(opened).as_secs(),
+                cause: seat.why().unwrap_or(Why::Stopping).code(),
+                detail: Some("cut off".to_owned()),
+            },
+        );
     }
 
     /// Counts a task in.
@@ -344,3 +381,6 @@ impl Drop for Task {
 
 /// Connections that are handed over and have not said yet what they are.
 const TASKS_SPARE: usize = 64;
+
+#[cfg(test)]
+mod tests;

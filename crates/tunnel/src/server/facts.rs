@@ -86,6 +86,8 @@ pub enum Bearer {
 pub struct Counters {
     /// Control connections of PPTP that were taken.
     pub control_connections: u64,
+    /// Those that were closed at once, because GRE could not be received for them.
+    pub control_connections_failed: u64,
     /// Connections handed over for SSTP.
     pub handovers: u64,
     /// Handovers that were none, and connections whose request was not SSTP's.

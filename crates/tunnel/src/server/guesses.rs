@@ -21,6 +21,17 @@ pub(super) struct Guesses {
     proven: HashMap<(IpAddr, Box<str>), Moment>,
 }
 
+/// Whether one more may be tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Allowed {
+    #[default]
+    No,
+    /// It is counted for its source and for its name.
+    Counted,
+    /// It is counted for its source alone: the user came in from there.
+    AtHome,
+}
+
 impl Guesses {
     /// So many wrong ones in a row for each.
     pub(super) fn new(per_source: u32, per_name: u32) -> Self {
@@ -32,23 +43,33 @@ impl Guesses {
     }
 
     /// Whether one more may be tried; it is counted.
-    pub(super) fn allow(&mut self, now: Moment, source: IpAddr, name: &str) -> bool {
+    pub(super) fn allow(&mut self, now: Moment, source: IpAddr, name: &str) -> Allowed {
         let source = network(source);
         if !self.sources.allow(now, source) {
-            return false;
+            return Allowed::No;
         }
         let is_known = self
             .proven
             .get(&(source, Box::from(name)))
             .is_some_and(|at| now.since(*at) < PROVEN_FOR);
-        is_known || self.names.allow(now, Box::from(name))
+        if is_known {
+            Allowed::AtHome
+        } else if self.names.allow(now, Box::from(name)) {
+            Allowed::Counted
+        } else {
+            Allowed::No
+        }
     }
 
-    /// The last one was right.
-    pub(super) fn right(&mut self, now: Moment, source: IpAddr, name: &str) {
+    /// One that was allowed so was right: what was counted of it is taken back, and no more.
+    pub(super) fn right(&mut self, now: Moment, source: IpAddr, name: &str, allowed: Allowed) {
         let source = network(source);
-        self.sources.take_back(&source);
-        self.names.take_back(name);
+        if allowed != Allowed::No {
+            self.sources.take_back(&source);
+        }
+        if allowed == Allowed::Counted {
+            self.names.take_back(name);
+        }
         if self.proven.len() >= ENTRIES_MAX {
             let oldest = self.proven.iter().min_by_key(|(_, at)| **at).map(|(who, _)| who.clone());
             oldest.and_then(|who| self.proven.remove(&who));
@@ -104,7 +125,7 @@ impl<K: Hash + Eq + Clone> Tries<K> {
 }
 
 /// Who has one address of an IPv6 network of 64 bits has them all.
-fn network(source: IpAddr) -> IpAddr {
+pub(super) fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(source) => Ipv6Addr::from_bits(source.to_bits() & !u128::from(u64::MAX)).into(),
         source @ IpAddr::V4(_) => source,
@@ -125,6 +146,12 @@ mod tests {
     //! Guessers, and those whose names they guess at.
     use super::*;
 
+    impl Guesses {
+        fn is_allowed(&mut self, now: Moment, source: IpAddr, name: &str) -> bool {
+            self.allow(now, source, name) != Allowed::No
+        }
+    }
+
     const fn at(seconds: u64) -> Moment {
         Moment(Duration::from_secs(seconds))
     }
@@ -137,35 +164,49 @@ mod tests {
     fn a_source_is_bounded_and_forgiven_one_by_one() {
         let mut guesses = Guesses::new(3, 100);
         for name in ["a", "b", "c"] {
-            assert!(guesses.allow(at(5), source(1), name));
+            assert!(guesses.is_allowed(at(5), source(1), name));
         }
-        assert!(!guesses.allow(at(5), source(1), "d"));
-        assert!(guesses.allow(at(5), source(2), "d"), "another source");
-        assert!(!guesses.allow(at(14), source(1), "d"));
-        assert!(guesses.allow(at(15), source(1), "d"));
-        assert!(!guesses.allow(at(15), source(1), "d"));
+        assert!(!guesses.is_allowed(at(5), source(1), "d"));
+        assert!(guesses.is_allowed(at(5), source(2), "d"), "another source");
+        assert!(!guesses.is_allowed(at(14), source(1), "d"));
+        assert!(guesses.is_allowed(at(15), source(1), "d"));
+        assert!(!guesses.is_allowed(at(15), source(1), "d"));
     }
 
     #[test]
     fn a_name_is_bounded_over_all_sources_but_not_for_its_user_at_home() {
         let mut guesses = Guesses::new(100, 2);
-        assert!(guesses.allow(at(0), source(1), "anna"));
-        guesses.right(at(0), source(1), "anna");
+        let first = guesses.allow(at(0), source(1), "anna");
+        guesses.right(at(0), source(1), "anna", first);
         for last in [2, 3] {
-            assert!(guesses.allow(at(1), source(last), "anna"));
+            assert!(guesses.is_allowed(at(1), source(last), "anna"));
         }
-        assert!(!guesses.allow(at(1), source(4), "anna"));
-        assert!(guesses.allow(at(1), source(1), "anna"), "she came in from there");
-        assert!(guesses.allow(at(1), source(4), "bob"));
-        assert!(guesses.allow(at(62), source(4), "anna"));
+        assert!(!guesses.is_allowed(at(1), source(4), "anna"));
+        assert!(guesses.is_allowed(at(1), source(1), "anna"), "she came in from there");
+        assert!(guesses.is_allowed(at(1), source(4), "bob"));
+        assert!(guesses.is_allowed(at(62), source(4), "anna"));
+    }
+
+    #[test]
+    fn who_is_at_home_forgives_nothing_that_was_tried_elsewhere() {
+        let mut guesses = Guesses::new(100, 2);
+        let first = guesses.allow(at(0), source(1), "anna");
+        guesses.right(at(0), source(1), "anna", first);
+        assert!(guesses.is_allowed(at(1), source(2), "anna"));
+        assert!(guesses.is_allowed(at(1), source(2), "anna"));
+        let again = guesses.allow(at(1), source(1), "anna");
+        assert_eq!(again, Allowed::AtHome);
+        guesses.right(at(1), source(1), "anna", again);
+        assert!(!guesses.is_allowed(at(1), source(2), "anna"));
     }
 
     #[test]
     fn what_was_right_costs_nothing() {
         let mut guesses = Guesses::new(2, 2);
         for second in 0..50 {
-            assert!(guesses.allow(at(second), source(1), "anna"));
-            guesses.right(at(second), source(1), "anna");
+            let allowed = guesses.allow(at(second), source(1), "anna");
+            assert_ne!(allowed, Allowed::No);
+            guesses.right(at(second), source(1), "anna", allowed);
         }
     }
 
@@ -174,14 +215,14 @@ mod tests {
         let mut guesses = Guesses::new(2, 2);
         for number in 0..3 * u32::try_from(ENTRIES_MAX).unwrap() {
             let source = std::net::Ipv4Addr::from_bits(number).into();
-            guesses.allow(at(1), source, &number.to_string());
-            guesses.right(at(1), source, &number.to_string());
+            let allowed = guesses.allow(at(1), source, &number.to_string());
+            guesses.right(at(1), source, &number.to_string(), allowed);
         }
         assert_eq!(guesses.proven.len(), ENTRIES_MAX);
         assert!(guesses.sources.until.len() <= ENTRIES_MAX);
         assert!(guesses.names.until.len() <= ENTRIES_MAX);
         let hosts = ["2001:db8::1", "2001:db8::2", "2001:db8::3"];
-        let hosts = hosts.map(|host| guesses.allow(at(1), host.parse().unwrap(), host));
+        let hosts = hosts.map(|host| guesses.is_allowed(at(1), host.parse().unwrap(), host));
         assert_eq!(hosts, [true, true, false]);
     }
 }

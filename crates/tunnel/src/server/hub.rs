@@ -128,8 +128,9 @@ impl Hub {
             local: local.clone(),
             packets: RefCell::default(),
             waker: RefCell::default(),
+            waits: Cell::new(false),
             seen: Cell::new(0),
-            sent: Cell::new(0),
+            tally: Rc::default(),
             last: Cell::new(self.clock.now()),
             heard: Cell::new(self.clock.now()),
         });
@@ -154,6 +155,20 @@ impl Hub {
             ids.give_back(address, call);
         }
         number
+    }
+
+    /// Whether a call is another process's, which gets its packets as well.
+    fn is_of_others(&self, state: &State, client: Ipv4Addr, call: CallId) -> bool {
+        let Some(leases) = &self.leases else { return false };
+        // One of ours must not be given back here.
+        if state.calls.contains_key(&(client, call)) {
+            return false;
+        }
+        let is_free = leases.take(lease(client, call)).unwrap_or(true);
+        if is_free {
+            leases.give_back(lease(client, call));
+        }
+        !is_free
     }
 
     /// The call is over: its number is free, its packets are gone.
@@ -220,11 +235,17 @@ impl Hub {
         {
             rooms.push(buffer);
         }
-        if rooms.is_empty() {
-            self.crowded.set(self.crowded.get() + 1);
-            return true;
-        }
         let mut lengths = [0; BATCH];
+        if rooms.is_empty() {
+            // What came is read away: it would only wait here while newer packets are lost.
+            let mut scraps = [[0; 1]; BATCH];
+            let scrapped = local.socket.try_io(Interest::READABLE, |socket| {
+                batch::receive(socket, &mut scraps, &mut lengths)
+            });
+            let count = scrapped.unwrap_or(0);
+            self.crowded.set(self.crowded.get() + u64::try_from(count).unwrap_or(0));
+            return count == BATCH;
+        }
         let received = local
             .socket
             .try_io(Interest::READABLE, |socket| batch::receive(socket, &mut rooms, &mut lengths));
@@ -262,8 +283,10 @@ impl Hub {
         };
         let mailbox = state.calls.get(&(client, call));
         let Some(mailbox) = mailbox.filter(|mailbox| mailbox.local.address == local.address) else {
-            self.unknown.set(self.unknown.get() + 1);
-            state.counts.stray(now, client, call);
+            if !self.is_of_others(state, client, call) {
+                self.unknown.set(self.unknown.get() + 1);
+                state.counts.stray(now, client, call);
+            }
             return state.put_back(buffer);
         };
         if let Some(packet) = mailbox.put(now, Packet { buffer, gre }) {
@@ -337,6 +360,59 @@ mod tests {
         assert_eq!(sender_and_call(&packet), None, "GRE of version 0");
         packet[0] = 0x4F;
         assert_eq!(sender_and_call(&packet), None);
+    }
+
+    const GRE: [u8; 12] = [0x30, 0x01, 0x88, 0x0b, 0, 0, 1, 2, 0, 0, 0, 0];
+
+    #[test]
+    fn what_finds_no_buffer_is_counted_once_and_gone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let hub = Hub::new(Clock::new(), None);
+            hub.state.borrow_mut().made = BUFFERS_MAX;
+            let own = Ipv4Addr::new(127, 0, 77, 1);
+            let Ok(local) = Local::bound(own) else {
+                return crate::fixture::skipped("raw sockets need root");
+            };
+            let sender = open().unwrap();
+            for _ in 0..3 {
+                sender.send_to(&GRE, &std::net::SocketAddr::new(own.into(), 0).into()).unwrap();
+            }
+            drop(local.socket.readable().await.unwrap());
+            assert!(!hub.batch(&local));
+            assert_eq!(hub.crowded.get(), 3);
+            assert!(!hub.batch(&local));
+            assert_eq!(hub.crowded.get(), 3);
+        });
+    }
+
+    #[test]
+    fn calls_of_another_process_are_not_unknown() {
+        use std::io::Read;
+        use std::process::{Command, Stdio};
+
+        let (client, call) = (Ipv4Addr::new(192, 0, 2, 7), CallId(258));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("leases");
+        let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path);
+        let script = "import fcntl, sys\n\
+                      f = open(sys.argv[1], 'r+b')\n\
+                      fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(sys.argv[2]))\n\
+                      print('it', flush=True)\nsys.stdin.read()\n";
+        let mut command = Command::new("python3");
+        command.arg("-c").arg(script).arg(&path).arg(lease(client, call).to_string());
+        let Ok(mut other) = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+            return crate::fixture::skipped("there is no python3 to take a number");
+        };
+        other.stdout.as_mut().unwrap().read_exact(&mut [0; 3]).unwrap();
+        let leases = Rc::new(Leases::new(file.unwrap().into()));
+        let hub = Hub::new(Clock::new(), Some(leases));
+        let state = State::default();
+        assert!(hub.is_of_others(&state, client, call));
+        assert!(!hub.is_of_others(&state, client, CallId(259)));
+        drop(other.stdin.take());
+        other.wait().unwrap();
+        assert!(!hub.is_of_others(&state, client, call), "it has ended");
     }
 
     proptest! {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use menshen_tunnel_core::pptp::CallId;
 use menshen_tunnel_core::pptp::call::{CallEnd, Control, End, Event, Limits, Role, Settings};
 use menshen_tunnel_core::pptp::control::{CallResult, ErrorCode, NoticeResult, StopReason, Text};
+use menshen_tunnel_core::time::Moment;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,6 +26,7 @@ use super::call::{ServerCall, WINDOW, Wires};
 use super::door::{Door, HalfOpen, Task};
 use super::facts::Bearer;
 use super::hub::Local;
+use super::seat::Seat;
 use super::session;
 use crate::pptp::Lost;
 use crate::pptp::line::Line;
@@ -52,7 +54,9 @@ fn take(door: &Rc<Door>, tcp: TcpStream, client: IpAddr) {
     }
     let Some(half_open) = door.half_open(client.into()) else { return };
     // Its packets may come as soon as it has been told its number.
-    let Ok(socket) = door.hub.listen(own, client) else { return };
+    let Ok(socket) = door.hub.listen(own, client) else {
+        return door.count(|counters| counters.control_connections_failed += 1);
+    };
     // Small messages, each awaited.
     let _ = tcp.set_nodelay(true);
     door.count(|counters| counters.control_connections += 1);
@@ -69,12 +73,22 @@ struct Desk {
     socket: Rc<Local>,
     /// While there is no call.
     half_open: Option<HalfOpen>,
-    /// Calls that are up, and who is to be told when they are not any more.
-    calls: HashMap<CallId, oneshot::Sender<Lost>>,
+    /// Until when somebody is to have come in by it; `None`: somebody has.
+    known_by: Option<Moment>,
+    /// Calls that are up.
+    calls: HashMap<CallId, UpCall>,
     clear: mpsc::UnboundedSender<CallId>,
     cleared: mpsc::UnboundedReceiver<CallId>,
     had_calls: bool,
     _counted: OpenLine,
+}
+
+/// A call that is up.
+#[derive(Debug)]
+struct UpCall {
+    seat: Rc<Seat>,
+    /// Is told when it is not any more.
+    tell: oneshot::Sender<Lost>,
 }
 
 /// Counts a control connection for as long as it is there.
@@ -108,6 +122,7 @@ impl Desk {
             _counted: OpenLine::new(door.clone()),
             client,
             socket,
+            known_by: Some(half_open.by),
             half_open: Some(half_open),
             calls: HashMap::new(),
             clear,
@@ -123,12 +138,18 @@ impl Desk {
             // The sender is the door's, which is held.
             let _ = stopping.wait_for(|stops| *stops).await;
         });
-        let (mut is_stopping, mut has_said_so) = (false, false);
+        let (mut is_stopping, mut has_said_so, mut was_late) = (false, false, false);
         let end = loop {
             let now = self.door.clock.now();
             self.line.control.poll(now);
             if let Some(end) = self.events() {
                 break end;
+            }
+            if self.is_late(now) {
+                self.known_by = None;
+                was_late = true;
+                self.line.control.stop(now, StopReason::NONE);
+                continue;
             }
             if is_stopping && self.calls.is_empty() && !has_said_so {
                 has_said_so = true;
@@ -144,12 +165,13 @@ impl Desk {
             Poll::Ready(())
         })
         .await;
-        if matches!(end, End::Timeout { .. }) || (end == End::Callless && !self.had_calls) {
+        let is_late = was_late || end == End::Callless;
+        if matches!(end, End::Timeout { .. }) || (is_late && !self.had_calls) {
             self.door.count(|counters| counters.half_open_timeouts += 1);
         }
-        for (_, over) in self.calls.drain() {
+        for (_, call) in self.calls.drain() {
             // A session that is gone need not be told.
-            let _ = over.send(Lost::Control(end.clone()));
+            let _ = call.tell.send(Lost::Control(end.clone()));
         }
         drop((self, task));
     }
@@ -157,7 +179,8 @@ impl Desk {
     /// Waits until there is something to do; whether the server stops.
     async fn wait(&mut self, stop: Option<Pin<&mut impl Future<Output = ()>>>) -> bool {
         let clock = self.door.clock;
-        let deadline = self.line.control.deadline().map(|at| clock.instant(at));
+        let deadline = [self.line.control.deadline(), self.known_by].into_iter().flatten().min();
+        let deadline = deadline.map(|at| clock.instant(at));
         let deadline = deadline.unwrap_or_else(|| clock.instant(clock.now()));
         let mut sleep = pin!(tokio::time::sleep_until(deadline));
         let mut stop = stop;
@@ -182,8 +205,22 @@ impl Desk {
         let now = self.door.clock.now();
         // It may have ended by itself.
         let _ = self.line.control.clear(now, call, NoticeResult::ADMIN_SHUTDOWN);
+        self.note_user();
         self.calls.remove(&call);
         self.await_call();
+    }
+
+    /// Whether nobody has come in by this connection in the time there is for it. Calls that are
+    /// asked for one after the other all have that one time.
+    fn is_late(&mut self, now: Moment) -> bool {
+        self.note_user();
+        self.known_by.is_some_and(|by| by <= now)
+    }
+
+    fn note_user(&mut self) {
+        if self.calls.values().any(|call| call.seat.user.borrow().is_some()) {
+            self.known_by = None;
+        }
     }
 
     /// Without a call, a connection is half open again. It is bounded in time if in nothing else.
@@ -201,8 +238,9 @@ impl Desk {
                 // The end of the connection, which follows, says more.
                 Event::CallDown { end: CallEnd::ControlDown, .. } => {}
                 Event::CallDown { call: Some(call), end, .. } => {
-                    if let Some(over) = self.calls.remove(&call) {
-                        let _ = over.send(Lost::Call(end));
+                    self.note_user();
+                    if let Some(call) = self.calls.remove(&call) {
+                        let _ = call.tell.send(Lost::Call(end));
                     }
                     self.await_call();
                 }
@@ -228,7 +266,7 @@ impl Desk {
     /// Takes a call; `None`: there is no room for it.
     fn take_call(&mut self, peer: CallId, window: u16) -> Option<()> {
         let Self { door, client, .. } = self;
-        if *door.stopping.borrow() {
+        if *door.stopping.borrow() || door.retired.get() {
             return None;
         }
         if door.is_full() {
@@ -236,7 +274,8 @@ impl Desk {
             return None;
         }
         let source = IpAddr::V4(*client);
-        let half_open = self.half_open.take().or_else(|| door.half_open(source))?;
+        let mut half_open = self.half_open.take().or_else(|| door.half_open(source))?;
+        half_open.by = self.known_by.unwrap_or(half_open.by);
         let mailbox = door.hub.open_call(&self.socket, *client, peer)?;
         let (tell, over) = oneshot::channel();
         let call = mailbox.call;
@@ -244,8 +283,8 @@ impl Desk {
         let carrier = ServerCall::new(door.hub.clone(), mailbox, window, wires, door.clock);
         self.line.control.accept(peer, call).ok()?;
         self.had_calls = true;
-        self.calls.insert(call, tell);
         let seat = door.seat(source, Bearer::Pptp, half_open);
+        self.calls.insert(call, UpCall { seat: seat.clone(), tell });
         tokio::task::spawn_local(session::run(door.clone(), seat, carrier, door.task()));
         Some(())
     }

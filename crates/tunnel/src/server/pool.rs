@@ -53,6 +53,11 @@ impl Pool {
         self.reserved = addresses.map(Ipv4Addr::to_bits).collect();
     }
 
+    /// Whether it belongs to a user.
+    pub(super) fn is_reserved(&self, address: Ipv4Addr) -> bool {
+        self.reserved.contains(&address.to_bits())
+    }
+
     /// An address that is free.
     pub(super) fn take(&mut self) -> Option<Ipv4Addr> {
         // Of so many different ones, one is neither taken nor reserved, if any is.

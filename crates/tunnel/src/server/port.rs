@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -122,27 +122,30 @@ impl Port {
 impl Device for Port {
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.note_moved();
-        if self.answer.is_some() {
-            return Poll::Ready(());
-        }
         if self.poll_pause(cx).is_pending() {
             return Poll::Pending;
+        }
+        if self.answer.is_some() {
+            return Poll::Ready(());
         }
         self.tun.as_mut().map_or(Poll::Pending, |tun| tun.poll_readable(cx))
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        if let Some(answer) = self.answer.take()
-            && let Some(place) = buffer.get_mut(..answer.len())
-        {
-            place.copy_from_slice(&answer);
-            return Ok(Some(answer.len()));
-        }
         // The clock is looked at where there is a rate to be kept.
         let now = self.rates.as_ref().map(|_| self.door.clock.now()).unwrap_or_default();
         let is_paused = |rates: &Rc<RefCell<Rates>>| rates.borrow().to_user.opens(now).is_some();
         if self.rates.as_ref().is_some_and(is_paused) {
             return Ok(None);
+        }
+        if let Some(answer) = self.answer.take()
+            && let Some(place) = buffer.get_mut(..answer.len())
+        {
+            place.copy_from_slice(&answer);
+            if let Some(rates) = &self.rates {
+                rates.borrow_mut().to_user.take(now, answer.len());
+            }
+            return Ok(Some(answer.len()));
         }
         for _ in 0..READS {
             let Some(octets) = self.tun.as_mut().map(|tun| tun.read(buffer)).transpose()?.flatten()
@@ -167,9 +170,6 @@ impl Device for Port {
             self.spoofed();
             return Ok(true);
         }
-        if dhcp::is_asked(packet) && self.inform(packet) {
-            return Ok(true);
-        }
         if let Some(rates) = &self.rates {
             let (mut rates, now) = (rates.borrow_mut(), self.door.clock.now());
             if rates.from_user.opens(now).is_some() {
@@ -178,6 +178,10 @@ impl Device for Port {
                 return Ok(false);
             }
             rates.from_user.take(now, packet.len());
+        }
+        // A question to us is within the rate, but no use of the tunnel.
+        if dhcp::is_asked(packet) && self.inform(packet) {
+            return Ok(true);
         }
         self.moved = true;
         self.tun.as_mut().map_or(Ok(false), |tun| tun.write(packet))
@@ -204,6 +208,11 @@ impl Device for Port {
         }
         if let Some(tun) = &mut self.tun {
             tun.opened(opened)?;
+            if self.seat.client != IpAddr::V4(link.peer) {
+                // The kernel prefers the oldest of equal routes: the interface of a session that
+                // had this address and is not gone yet.
+                tun.prefer(link.peer)?;
+            }
         }
         if self.seat.opened.get().is_none() {
             let now = self.door.clock.now();
@@ -233,3 +242,6 @@ fn address(packet: &[u8], at: usize) -> Option<Ipv4Addr> {
 
 /// Packets of no use read before others have their turn.
 const READS: usize = 64;
+
+#[cfg(test)]
+mod tests;

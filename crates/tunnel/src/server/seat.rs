@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::door::{Door, HalfOpen};
 use super::facts::{Bearer, SessionFacts};
+use super::guesses::Allowed;
 use crate::driver::Status;
 
 /// A session's place.
@@ -40,6 +41,8 @@ pub(super) struct Seat {
     pub(super) spoofed: Cell<u64>,
     pub(super) over_rate: Cell<u64>,
     pub(super) status: RefCell<Option<watch::Receiver<Status>>>,
+    /// How the last proof was counted.
+    pub(super) allowed: Cell<Allowed>,
     why: Cell<Option<Why>>,
     waker: RefCell<Option<Waker>>,
 }
@@ -51,6 +54,7 @@ pub(super) enum Why {
     Time,
     Stopping,
     Administrator,
+    HalfOpen,
     UserChanged,
     Denied(Denied),
 }
@@ -70,6 +74,7 @@ impl Why {
         match self {
             Self::Idle => "idle timer expired",
             Self::Time => "connect time expired",
+            Self::HalfOpen => "setup takes too long",
             Self::Stopping => "server is stopping",
             Self::Administrator => "ended by the administrator",
             Self::UserChanged => "the user's entry has changed",
@@ -85,6 +90,7 @@ impl Why {
         match self {
             Self::Idle => "idle-limit",
             Self::Time => "time-limit",
+            Self::HalfOpen => "setup-timeout",
             Self::Stopping => "server-stop",
             Self::Administrator => "administrator",
             Self::UserChanged => "user-changed",
@@ -117,6 +123,7 @@ impl Seat {
             spoofed: Cell::default(),
             over_rate: Cell::default(),
             status: RefCell::default(),
+            allowed: Cell::default(),
             why: Cell::default(),
             waker: RefCell::default(),
         }
@@ -169,7 +176,13 @@ impl Seat {
         let times = &door.settings.times;
         let idle = self.active.get().zip(times.idle).map(|(at, idle)| (at + idle, Why::Idle));
         let time = self.opened.get().zip(times.session).map(|(at, time)| (at + time, Why::Time));
-        idle.into_iter().chain(time).min_by_key(|(at, _)| *at)
+        let stranger = self.known_by().map(|at| (at, Why::HalfOpen));
+        idle.into_iter().chain(time).chain(stranger).min_by_key(|(at, _)| *at)
+    }
+
+    /// Until when its user is to be in, while he is not.
+    pub(super) fn known_by(&self) -> Option<Moment> {
+        self.half_open.borrow().as_ref().map(|half_open| half_open.by)
     }
 
     fn note_waker(&self, cx: &Context<'_>) {

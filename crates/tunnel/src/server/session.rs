@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use menshen_tunnel_core::auth::mschap2::account;
 use menshen_tunnel_core::auth::{Known, Method};
 use menshen_tunnel_core::ppp::{
     Cause, Limits, Meaning, Mppe, Network, Phase, Role, Session, Settings,
@@ -29,12 +30,12 @@ pub(super) async fn run<C: Carrier>(door: Rc<Door>, seat: Rc<Seat>, carrier: C, 
         session,
         carrier,
         device: Port::new(door.clone(), seat.clone()),
-        users: Guest { door: door.clone(), seat: seat.clone(), name: None },
+        users: Guest { door: door.clone(), seat: seat.clone() },
         clock: door.clock,
     });
     *seat.status.borrow_mut() = Some(driver.status());
     let ending = driver.run(seat.clone().ending(door.clone())).await;
-    account(&door, &seat, &ending);
+    write_down(&door, &seat, &ending);
     door.leave(&seat);
     ending.device.close();
     drop(task);
@@ -64,21 +65,17 @@ fn settings(door: &Door, bearer: Bearer) -> Settings {
 struct Guest {
     door: Rc<Door>,
     seat: Rc<Seat>,
-    /// The name that came with the proof.
-    name: Option<String>,
 }
 
 impl Users for Guest {
     fn known(&mut self, _: Method, account: &[u8]) -> Known {
-        let name = String::from_utf8_lossy(account);
-        let known = self.door.known(&self.seat, &name);
-        self.name = Some(name.into_owned());
-        known
+        self.door.known(&self.seat, &String::from_utf8_lossy(account))
     }
 
-    fn network(&mut self, _: &[u8]) -> Option<Network> {
-        let name = self.name.as_deref()?;
-        match self.door.let_in(&self.seat, name) {
+    fn network(&mut self, user: &[u8]) -> Option<Network> {
+        // Names that were tried before or since are nobody's here.
+        let name = String::from_utf8_lossy(account(user));
+        match self.door.let_in(&self.seat, &name) {
             Ok(network) => Some(network),
             Err(denied) => {
                 self.seat.ring(Why::Denied(denied));
@@ -89,7 +86,7 @@ impl Users for Guest {
 }
 
 /// Counts the end and writes it down.
-fn account<C: Carrier>(door: &Door, seat: &Seat, ending: &Ending<C, Port>) {
+fn write_down<C: Carrier>(door: &Door, seat: &Seat, ending: &Ending<C, Port>) {
     let cause = seat.why().filter(|_| ending.cause == Cause::Closed).map_or_else(
         || code(&ending.cause),
         |why| {
@@ -102,11 +99,14 @@ fn account<C: Carrier>(door: &Door, seat: &Seat, ending: &Ending<C, Port>) {
         },
     );
     let is_stranger = seat.user.borrow().is_none();
+    let is_late = seat.known_by().is_some_and(|by| by <= door.clock.now())
+        && matches!(seat.why(), None | Some(Why::HalfOpen));
     door.count(|counters| match ending.cause {
         Cause::PeerRefused { .. } => counters.logins_refused += 1,
         Cause::LcpTimeout(_) | Cause::AuthTimeout(_) | Cause::SetupTimeout(_) if is_stranger => {
             counters.half_open_timeouts += 1;
         }
+        _ if is_late => counters.half_open_timeouts += 1,
         _ => {}
     });
     let Some(opened) = seat.opened.get() else { return };
@@ -153,3 +153,6 @@ const fn code(cause: &Cause) -> &'static str {
 const MRU_MIN: u16 = 576;
 /// What a PPP session has without asking, in octets.
 const MRU_MAX: u16 = 1500;
+
+#[cfg(test)]
+mod tests;

@@ -62,8 +62,14 @@ async fn serve(door: Rc<Door>, stream: UnixStream, (client, early): (IpAddr, Ear
     }
     let Some(half_open) = door.half_open(client) else { return decline(stream, patience).await };
     let Early { sha1, sha256, octets } = early;
-    let Ok(accepted) = sstp::serve(stream, octets, patience).await else {
-        return door.count(|counters| counters.handovers_bad += 1);
+    // One time for all of it, whatever steps there are.
+    let patience = half_open.by.since(door.clock.now());
+    let accepted = match timeout(patience, sstp::serve(stream, octets, patience)).await {
+        Ok(Ok(accepted)) => accepted,
+        Ok(Err(sstp::ServeError::Timeout)) | Err(_) => {
+            return door.count(|counters| counters.half_open_timeouts += 1);
+        }
+        Ok(Err(_)) => return door.count(|counters| counters.handovers_bad += 1),
     };
     let times = &door.settings.times;
     let timers = Timers { negotiation: times.half_open, hello: times.hello, ..Timers::default() };

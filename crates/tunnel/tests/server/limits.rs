@@ -1,6 +1,6 @@
 //! What is refused, and how the client and the counters are told.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -120,6 +120,58 @@ fn a_thousand_half_open_calls_are_bounded_in_number_and_time() {
     let client = pptp(&far, 1, ANNA, plain());
     client.open();
     client.close();
+    place.stop();
+}
+
+#[test]
+fn calls_one_after_the_other_have_one_time() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna"], |settings| {
+        settings.times.half_open = Duration::from_secs(4);
+    });
+    let mut tcp = far.thread(|| TcpStream::connect("10.9.1.1:1723").unwrap()).join().unwrap();
+    let (began, all) = (Instant::now(), call_request(7));
+    let (start, call) = all.split_at(156);
+    tcp.write_all(start).unwrap();
+    // Declined at once, as there is no number for another one: each would begin the time anew.
+    let mut ended = false;
+    for number in 0..60u16 {
+        let mut call = call.to_vec();
+        call[12..14].copy_from_slice(&number.to_be_bytes());
+        // A Call-Clear-Request (RFC 2637 section 2.12) ends it again.
+        let mut clear = vec![0, 16, 0, 1, 0x1a, 0x2b, 0x3c, 0x4d, 0, 12, 0, 0];
+        clear.extend(number.to_be_bytes());
+        clear.extend([0, 0]);
+        ended = tcp.write_all(&call).is_err() || tcp.write_all(&clear).is_err();
+        if ended {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert!(ended, "it was never hung up on");
+    assert!(began.elapsed() < Duration::from_secs(16), "{:?}", began.elapsed());
+    place.wait("the end", |now| now.half_open == 0 && now.control_connections == 0);
+    place.stop();
+}
+
+#[test]
+fn a_server_that_retires_takes_no_more_calls() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let mut place = Place::new(&space, &["anna"], |_| {});
+    let client = pptp(&far, 1, ANNA, plain());
+    client.open();
+    let mut tcp = far.thread(|| TcpStream::connect("10.9.1.1:1723").unwrap()).join().unwrap();
+    place.wait("the connection", |now| now.control_connections == 2);
+    place.retire();
+    tcp.write_all(&call_request(7)).unwrap();
+    let mut answer = [0; 156 + 32];
+    tcp.read_exact(&mut answer).unwrap();
+    assert_eq!(answer[156 + 16..156 + 18], [2, 4], "general error, no resource");
+    assert_eq!(place.snapshot().sessions.len(), 1);
+    client.close();
+    drop(tcp);
     place.stop();
 }
 

@@ -13,7 +13,7 @@ use menshen_tunnel_core::auth::{Method, Secret};
 use menshen_tunnel_core::mppe::Strength;
 use menshen_tunnel_core::ppp::{Ciphers, Mppe, Stateful};
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::space::{Space, wait_for};
 
@@ -24,6 +24,7 @@ type Question = Box<dyn FnOnce(&Server) + Send>;
 pub(crate) struct Place {
     folder: TempDir,
     questions: mpsc::UnboundedSender<Question>,
+    retire: Option<oneshot::Sender<()>>,
     thread: JoinHandle<Result<(), StartError>>,
 }
 
@@ -38,6 +39,7 @@ impl Place {
         let path = folder.path().join("sstp");
         write_users(&folder, names);
         let (ready, is_ready) = std::sync::mpsc::channel();
+        let (retire, is_retired) = oneshot::channel();
         let thread = space.thread(move || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             runtime.enable_all().build().unwrap().block_on(async {
@@ -51,11 +53,16 @@ impl Place {
                         question(&server);
                     }
                 };
-                server.run(sockets, stop).await
+                let retired = async {
+                    if is_retired.await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                server.run_until(sockets, retired, stop).await
             })
         });
         is_ready.recv().unwrap();
-        Self { folder, questions, thread }
+        Self { folder, questions, retire: Some(retire), thread }
     }
 
     /// Asks the server something.
@@ -81,6 +88,14 @@ impl Place {
             is_so(&last)
         });
         last
+    }
+
+    /// Nothing new is accepted from now on.
+    pub(crate) fn retire(&mut self) {
+        self.retire.take().unwrap().send(()).unwrap();
+        // Its turn is before the answer's.
+        self.snapshot();
+        self.snapshot();
     }
 
     /// Where the web door hands connections over.

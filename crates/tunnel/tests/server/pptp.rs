@@ -270,6 +270,77 @@ fn a_server_that_stops_says_so_to_all() {
     drop(strangers);
 }
 
+#[test]
+fn a_client_that_hears_nothing_of_the_end_is_written_down() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna"], |settings| {
+        settings.times.stop = Duration::from_secs(1);
+    });
+    let client = pptp(&far, 1, ANNA, plain());
+    let (inner, ours) = client.open();
+    both_ways((&far, inner.into()), (&space, ours.into()));
+    far.run("ip link set v0 down");
+    let lines = place.stop();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].contains("\"cause\":\"server-stop\""), "{lines:?}");
+    assert!(!lines[1].contains("\"sent_octets\":0"), "{lines:?}");
+    drop(client);
+}
+
+#[test]
+fn an_interface_that_is_not_gone_yet_takes_no_packets_of_the_next_session() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    // As the one of a session before, which had the same address.
+    space.run("ip tuntap add dying mode tun");
+    space.run("ip addr add 10.77.0.1 peer 10.77.0.200 dev dying");
+    space.run("ip link set dying up");
+    let place = Place::new(&space, &["anna:10.77.0.200"], |_| {});
+    let client = pptp(&far, 1, ANNA, plain());
+    let (inner, ours) = client.open();
+    both_ways((&far, inner.into()), (&space, ours.into()));
+    client.close();
+    place.stop();
+}
+
+#[test]
+fn what_the_kernel_does_not_let_out_was_not_sent() {
+    let (Some(space), Some(far)) = (Space::new(), Space::new()) else { return };
+    space.join(&far, 1);
+    let place = Place::new(&space, &["anna"], |_| {});
+    let client = pptp(&far, 1, ANNA, plain());
+    let (inner, ours) = client.open();
+    both_ways((&far, inner.into()), (&space, ours.into()));
+    let sent = |place: &Place| {
+        let counts = place.ask(|server| server.gre_counts([10, 9, 1, 2].into()));
+        counts.iter().map(|row| row.sent).sum::<u64>()
+    };
+    // As a filter on the way out does: GRE is refused with EACCES.
+    space.run("ip rule add pref 1 iif lo ipproto 47 prohibit");
+    // What was under way is counted.
+    std::thread::sleep(Duration::from_millis(1500));
+    let (before, session) = (sent(&place), place.snapshot().sessions.remove(0));
+    let (near, target) = (space.udp(ours), std::net::SocketAddr::from((inner, 9)));
+    for _ in 0..100 {
+        near.send_to(&[0; 500], target).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(1500));
+    let after = place.snapshot().sessions.remove(0);
+    assert_eq!(sent(&place), before);
+    assert_eq!(
+        (after.sent_packets, after.sent_octets),
+        (session.sent_packets, session.sent_octets)
+    );
+    space.run("ip rule del pref 1");
+    near.send_to(&[0; 500], target).unwrap();
+    place.wait("the packet", |now| now.sessions[0].sent_packets > session.sent_packets);
+    let last = place.snapshot().sessions.remove(0);
+    assert_eq!(last.sent_octets, session.sent_octets + 528);
+    client.close();
+    place.stop();
+}
+
 /// A packet through the tunnel arrives, and nothing else did before it but its like.
 fn honest_first(from: &UdpSocket, to: &UdpSocket) {
     let mut buffer = [0; 100];

@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::mailbox::Sending;
 use crate::datagrams::Outbox;
 use crate::pptp::{forget, widen};
 use crate::readiness::watched;
@@ -31,7 +32,7 @@ pub(in crate::server) struct Local {
     /// Buffers for the packets that come next: few until a batch has filled them.
     pub(super) rooms: RefCell<Vec<Box<[u8]>>>,
     /// Packets that are to be sent.
-    pub(super) out: RefCell<Outbox>,
+    pub(super) out: RefCell<Outbox<Sending>>,
 }
 
 impl Local {
@@ -52,7 +53,8 @@ impl Local {
     /// Sends what waits.
     pub(super) fn flush(&self) {
         let mut out = self.out.borrow_mut();
-        if !self.full.get() && out.len() > 0 && out.send(self.socket.get_ref(), |_| {}).is_err() {
+        let send = |out: &mut Outbox<Sending>| out.send(self.socket.get_ref(), Sending::done);
+        if !self.full.get() && out.len() > 0 && send(&mut out).is_err() {
             forget(&self.socket, Interest::WRITABLE);
             self.full.set(true);
             if let Some(task) = &*self.task.borrow() {
