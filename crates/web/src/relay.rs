@@ -12,6 +12,7 @@
 
 use std::future::{Future as _, poll_fn};
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
@@ -44,6 +45,9 @@ pub(crate) struct Relay<'a> {
     stuck: Stuck,
     /// Who ended its direction first.
     first: Option<End>,
+    /// The other side's socket once more, once it has said its last: how it is told that nobody is
+    /// there any more. It is heard apart, since what it tells of room is not what sending needs.
+    parting: Option<UnixStream>,
     /// Status of the first answer, 0 before it.
     status: u16,
     figures: Figures,
@@ -112,6 +116,7 @@ impl<'a> Relay<'a> {
             unasked: 0,
             stuck: Stuck::Unanswered,
             first: None,
+            parting: None,
             status: 0,
             figures: Figures::default(),
         }
@@ -162,7 +167,7 @@ impl<'a> Relay<'a> {
             }
             if self.down == Way::Ended {
                 let end = *self.first.get_or_insert(End::Done);
-                if self.up == Way::Ended || self.is_deserted() {
+                if self.up == Way::Ended || self.poll_deserted(cx).is_ready() {
                     return Poll::Ready(Some(end));
                 }
             }
@@ -250,8 +255,12 @@ impl<'a> Relay<'a> {
         let step = down_step.bytes();
         let moved = ready!(with_scratch(|scratch| {
             let octets = scratch.data().get_mut(..step).unwrap_or_default();
-            let Ok(got) = ready!(poll_other_recv(other, cx, octets)) else {
-                return Poll::Ready(Err(End::Upstream));
+            let got = match ready!(poll_other_recv(other, cx, octets)) {
+                Ok(got) => got,
+                // Its last words were read before. It only did not read all of ours (unix(7)),
+                // as happens to whoever ends while a client is busy.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+                Err(_) => return Poll::Ready(Err(End::Upstream)),
             };
             let octets = octets.get(..got).unwrap_or_default();
             if *status == 0 {
@@ -300,6 +309,9 @@ impl<'a> Relay<'a> {
             return Err(self.first.unwrap_or(End::Upstream));
         }
         self.down = Way::Ended;
+        let other = self.other.as_fd().try_clone_to_owned();
+        // Without a descriptor left the watch ends it.
+        self.parting = other.and_then(|other| UnixStream::from_std(other.into())).ok();
         self.client.finish();
         self.watched.enter(Phase::Tunnel, AFTERWARDS_SECONDS);
         Ok(0)
@@ -308,6 +320,22 @@ impl<'a> Relay<'a> {
     /// Why the client's connection failed.
     fn lost(&self) -> End {
         if self.watched.breach().is_some() { End::Limit } else { End::Client }
+    }
+
+    /// Waits until the other side takes nothing any more.
+    fn poll_deserted(&self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.is_deserted() {
+                return Poll::Ready(());
+            }
+            let Some(parting) = &self.parting else { return Poll::Pending };
+            if ready!(parting.poll_write_ready(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            // Forgets that there is room. What cannot be forgotten is an end, seen above next.
+            let forget = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            let _ = parting.try_io(Interest::WRITABLE, forget);
+        }
     }
 
     /// Whether the other side takes nothing any more.

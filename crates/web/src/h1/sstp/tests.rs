@@ -490,8 +490,30 @@ fn who_is_gone_is_told_to_the_other_side_and_the_log() {
         assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0);
         drop(client);
         session.await.unwrap();
-        assert_eq!(bench.ends(), ["client/tunnel", "done", "upstream/tunnel"]);
+        assert_eq!(bench.ends(), ["client/tunnel", "done", "done"]);
         assert_eq!(bench.gauge(), 0);
+    });
+}
+
+#[test]
+fn a_side_that_goes_after_its_last_words_is_not_waited_for() {
+    run(Limits::default(), async |bench| {
+        let (mut client, mut tunnel, session) = bench.open().await;
+        tunnel.shutdown().await.unwrap();
+        assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0, "with close_notify");
+        // What the client says still arrives, however often the relay has looked.
+        let reading = tokio::task::spawn_local(async move {
+            tunnel.read_exact(&mut vec![0; 3_000_000]).await.map(|_| tunnel)
+        });
+        client.write_all(&vec![7; 3_000_000]).await.unwrap();
+        assert_eq!(bench.gauge(), 1);
+        drop(reading.await.unwrap().unwrap());
+        while bench.gauge() > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        drop(client);
+        session.await.unwrap();
+        assert_eq!(bench.ends(), ["done"], "and not the limit");
     });
 }
 
