@@ -43,7 +43,13 @@ pub struct ServeOptions {
     pub source: Source,
     /// What is printed once the door is open.
     pub print: Print,
+    /// Says what is wrong with the octets of a file of users, if anything, and never what a line
+    /// says. The guard does not know such files; what is wrong never reaches a worker.
+    pub users: UsersCheck,
 }
+
+/// What is wrong with a file of users; bounded in time and memory.
+pub type UsersCheck = fn(&[u8]) -> Result<(), String>;
 
 /// What is printed once the door is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,11 +142,7 @@ impl Guard {
         let failures = create_failures(&current.config.state)?;
         let posture = Shared::create(&current.config.state)?;
         let desk = current.sql.is_some().then(|| sql::Desk::create(&current.config.state));
-        let mut tunnel_memory = tunnel::Memory::create()?;
-        let tunnels = current
-            .tunnel
-            .as_ref()
-            .map(|plan| tunnel::Desk::create(&current.config.state, plan, &mut tunnel_memory));
+        let (tunnels, tunnel_memory) = share_tunnels(&current, options.users)?;
         let (board, scoreboard) = fresh_board(&current.config.state)?;
         current.php.show(&board);
         let home = Home {
@@ -167,7 +169,7 @@ impl Guard {
             workers: Vec::new(),
             certificates,
             desk: desk.transpose()?,
-            tunnels: tunnels.transpose()?,
+            tunnels,
             tunnel_memory,
             keeper,
             store,
@@ -334,6 +336,19 @@ impl Guard {
     fn patience(&self) -> Duration {
         Duration::from_secs(u64::from(self.current.config.limits.drain_seconds_max) + 2)
     }
+}
+
+/// What the workers of the tunnel door of a guard that begins share.
+fn share_tunnels(
+    current: &Generation,
+    users: UsersCheck,
+) -> Result<(Option<tunnel::Desk>, tunnel::Memory), GuardError> {
+    let mut memory = tunnel::Memory::create(users)?;
+    let desk = current.tunnel.as_ref().map(|plan| {
+        // Its sockets lie in the folder of the state.
+        tunnel::Desk::create(&current.config.state, plan, &mut memory)
+    });
+    Ok((desk.transpose()?, memory))
 }
 
 /// The scoreboard of a guard that begins.

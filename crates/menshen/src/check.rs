@@ -1,15 +1,17 @@
 //! `menshen check`: all that is wrong with a configuration file, as text or JSON.
 
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
 use menshen_base::{Finding, Severity};
-use menshen_config::{Colour, Problem, TEXT_BYTES_MAX, check};
+use menshen_config::{Colour, TEXT_BYTES_MAX, check};
+use rustix::fs::OFlags;
 use serde::Serialize;
 
 use menshen_guard::{Source, default_file, finding_text, load, survey};
-use menshen_tunnel::server::users::{FILE_OCTETS_MAX, parse as parse_users};
+use menshen_tunnel::server::users::{FILE_OCTETS_MAX, Problem, Users, parse as parse_users};
 
 use crate::cli::CheckArguments;
 use crate::{EXIT_CONFIG, EXIT_NO, out};
@@ -73,7 +75,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     out::print(&text, code)
 }
 
-fn row(problem: &Problem) -> Row<'_> {
+fn row(problem: &menshen_config::Problem) -> Row<'_> {
     Row {
         code: problem.code,
         severity: problem.severity,
@@ -100,15 +102,8 @@ fn surroundings(path: &Path, readable: bool) -> Vec<Finding> {
 /// What is wrong in the file of users of the tunnel door, as its worker would read it; never what a
 /// line says. That it cannot be read is found elsewhere.
 fn users(path: &Path) -> Option<Finding> {
-    let mut octets = Vec::new();
-    let room = FILE_OCTETS_MAX as u64 + 1;
-    let file = std::fs::File::open(path).ok().filter(|file| {
-        // A pipe would be waited for.
-        file.metadata().is_ok_and(|meta| meta.is_file())
-    })?;
-    file.take(room).read_to_end(&mut octets).ok()?;
     let subject = path.display().to_string();
-    match parse_users(&octets) {
+    match users_of(path).ok()? {
         Err(problem) => Some(
             Finding::new("tunnel-users-wrong", Severity::Error, subject, problem.to_string()).hint(
                 "lines are name:nthash or name:nthash:address, as `menshen tunnel user` prints",
@@ -121,6 +116,19 @@ fn users(path: &Path) -> Option<Finding> {
         }
         Ok(_) => None,
     }
+}
+
+/// A file of users, as the worker of the tunnel door would read it.
+pub(crate) fn users_of(path: &Path) -> std::io::Result<Result<Users, Problem>> {
+    // Nobody who opens a pipe is waited for.
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = std::fs::File::options().read(true).custom_flags(nonblocking).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    let mut octets = Vec::new();
+    file.take(FILE_OCTETS_MAX as u64 + 1).read_to_end(&mut octets)?;
+    Ok(parse_users(&octets))
 }
 
 /// A finding has no place in the file: line and column 0.

@@ -298,6 +298,17 @@ fn changed_users_reach_the_worker_that_runs() {
     std::fs::write(door.live.path("users"), "bob:none\n").unwrap();
     wait_for("the problem", || door.status()["door"]["users_problem"].is_string());
     assert_eq!(door.status()["door"]["users"], 1);
+    let told = "the users of the tunnel door stay as they are";
+    wait_for("the guard's word", || door.live.log().contains(told));
+    assert!(door.live.log().contains("detail: line 1: no hash"), "{}", door.live.log());
+    // Nor does it keep anybody out who comes after a crash.
+    let pid = i32::try_from(first).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    wait_for("another worker", || ![0, first].contains(&door.pid()));
+    drop(bob);
+    let bob = pptp(&door.far, 1, BOB, encrypted());
+    bob.open();
+    assert_eq!(door.reload_to(&head("sessions_max = 9")), Some(1), "{}", door.live.log());
     bob.close();
 }
 

@@ -52,6 +52,8 @@ pub struct StatusReport {
     pub addresses: String,
     /// Sessions at once.
     pub sessions_max: u32,
+    /// The file of users as configured: the guard reads it, the worker what is good of it.
+    pub users_file: String,
     /// Sessions and counters.
     #[serde(flatten)]
     pub now: Snapshot,

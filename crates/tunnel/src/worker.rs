@@ -205,6 +205,11 @@ fn report(spec: &TunnelSpec) -> StatusReport {
         sstp: config.sstp,
         addresses: format!("{}/{}", config.addresses.address, config.addresses.prefix),
         sessions_max: config.sessions(),
+        users_file: config
+            .users
+            .as_deref()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
         ..StatusReport::default()
     }
 }

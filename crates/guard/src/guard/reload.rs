@@ -138,9 +138,12 @@ impl Guard {
         if next.sql.is_some() && self.desk.is_none() {
             self.desk = Some(crate::sql::Desk::create(&self.current.config.state)?);
         }
-        if let (Some(plan), none @ None) = (&next.tunnel, &mut self.tunnels) {
-            let (state, memory) = (&self.current.config.state, &mut self.tunnel_memory);
-            *none = Some(tunnel::Desk::create(state, plan, memory)?);
+        if let Some(plan) = &next.tunnel {
+            plan.check_users(&self.tunnel_memory)?;
+            if self.tunnels.is_none() {
+                let (state, memory) = (&self.current.config.state, &mut self.tunnel_memory);
+                self.tunnels = Some(tunnel::Desk::create(state, plan, memory)?);
+            }
         }
         Ok(next)
     }

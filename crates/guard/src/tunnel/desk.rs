@@ -2,8 +2,8 @@
 //! where the web door hands over SSTP, and the one where it is asked about itself. What outlasts
 //! that is in [`Memory`].
 //!
-//! The file of users is looked at here. One that cannot be read any more changes nothing; an empty
-//! one lets nobody in.
+//! The file of users is looked at here. One that is wrong or cannot be read any more changes
+//! nothing; an empty one lets nobody in.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -54,6 +54,7 @@ impl Desk {
         plan: &Plan,
         memory: &mut Memory,
     ) -> Result<Self, GuardError> {
+        plan.check_users(memory)?;
         let sstp = UnixDoor::open(&state.join("tunnel-sstp"), 0o600)?;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let sstp_file = rustix::fs::open(&sstp.path, flags, Mode::empty());
@@ -96,7 +97,8 @@ impl Desk {
 
     fn read_again(&mut self, memory: &mut Memory) {
         self.watch = Watch::new(std::slice::from_ref(&self.path));
-        match Contents::read(&self.path) {
+        let good = |contents| memory.check(&contents, &self.path).map(|()| contents);
+        match Contents::read(&self.path).and_then(good) {
             Ok(contents) => {
                 self.trouble = None;
                 match memory.post(&contents) {

@@ -15,12 +15,14 @@ use std::fs::{File, FileTimes};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, fchmod, memfd_create};
 
 use super::Contents;
 use crate::error::GuardError;
+use crate::guard::UsersCheck;
 
 /// See the top of this file.
 #[derive(Debug)]
@@ -32,17 +34,18 @@ pub(crate) struct Memory {
     /// Counts what was written, from 1: the file's time of change.
     version: u64,
     leases: OwnedFd,
+    check: UsersCheck,
 }
 
 impl Memory {
     /// With no users, and no address taken.
-    pub(crate) fn create() -> Result<Self, GuardError> {
+    pub(crate) fn create(check: UsersCheck) -> Result<Self, GuardError> {
         let failed =
             |source| GuardError::LocalSystem { action: "make the tunnel door's files", source };
         let (users, users_readable) = file("tunnel-users", 0o444).map_err(failed)?;
         let (leases, _) = file("tunnel-leases", 0o600).map_err(failed)?;
         let (posted, leases) = (Contents(Vec::new()), leases.into());
-        Ok(Self { users, users_readable, posted, version: 0, leases })
+        Ok(Self { users, users_readable, posted, version: 0, leases, check })
     }
 
     /// What is in the file of users, for reading.
@@ -53,6 +56,17 @@ impl Memory {
     /// Whose locks say which addresses are taken.
     pub(crate) fn leases(&self) -> BorrowedFd<'_> {
         self.leases.as_fd()
+    }
+
+    /// Whether a worker could take these users, which were read of this file.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(crate) fn check(&self, contents: &Contents, path: &Path) -> Result<(), GuardError> {
+        (self.check)(&contents.0).map_err(|problem| GuardError::LocalTunnelUsers {
+            path: path.to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidData, problem),
+        })
     }
 
     /// Writes the users where they are others; whether they were.

@@ -35,6 +35,13 @@ fn plan(config: &Config, number: u64, current: Option<&Plan>) -> Option<(Plan, V
     Some((plan, codes.filter(own).collect()))
 }
 
+/// The guard knows of no lines; this one knows one that is wrong.
+fn check(octets: &[u8]) -> Result<(), String> {
+    let is_wrong = |line: &[u8]| line == b"wrong";
+    let at = octets.split(|octet| *octet == b'\n').position(is_wrong);
+    at.map_or(Ok(()), |at| Err(format!("line {}: no hash", at + 1)))
+}
+
 fn text_of(fd: BorrowedFd<'_>) -> String {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     std::fs::read_to_string(path).unwrap()
@@ -90,7 +97,7 @@ fn a_worker_is_handed_descriptors_and_nothing_of_the_users() {
     let mut config = config(folder.path(), "[tunnel.pptp]\nlisten = [\"127.0.0.1:0\"]\n");
     config.limits.drain_seconds_max = 9;
     let Some((plan, _)) = plan(&config, 4, None) else { return };
-    let mut memory = Memory::create().unwrap();
+    let mut memory = Memory::create(check).unwrap();
     let desk = Desk::create(folder.path(), &plan, &mut memory).unwrap();
     let null = File::open("/dev/null").unwrap();
     let fd = null.as_fd();
@@ -120,7 +127,7 @@ fn changed_users_reach_whoever_reads_them_and_lost_ones_stay() {
     let users = folder.path().join("users");
     let config = config(folder.path(), "");
     let Some((plan, _)) = plan(&config, 1, None) else { return };
-    let mut memory = Memory::create().unwrap();
+    let mut memory = Memory::create(check).unwrap();
     let mut desk = Desk::create(folder.path(), &plan, &mut memory).unwrap();
     let of_worker: OwnedFd = memory.users().try_clone_to_owned().unwrap();
     let seen = |fd: &OwnedFd| {
@@ -143,6 +150,9 @@ fn changed_users_reach_whoever_reads_them_and_lost_ones_stay() {
     let (text, second) = seen(&of_worker);
     assert_eq!(text, "bob:00\n");
     assert!(second > first);
+    write(&users, "bob:00\nwrong\n", 0o600);
+    (0..3).for_each(|_| look(&mut desk));
+    assert_eq!(seen(&of_worker), (text.clone(), second), "what was good stays");
     std::fs::remove_file(&users).unwrap();
     (0..3).for_each(|_| look(&mut desk));
     assert_eq!(seen(&of_worker), (text, second), "what was good stays");
@@ -168,7 +178,7 @@ fn users_of_a_next_configuration_wait_until_it_holds() {
     let folder = tempfile::tempdir().unwrap();
     let first = config(folder.path(), "");
     let Some((one, _)) = plan(&first, 1, None) else { return };
-    let mut memory = Memory::create().unwrap();
+    let mut memory = Memory::create(check).unwrap();
     let mut desk = Desk::create(folder.path(), &one, &mut memory).unwrap();
     let other = folder.path().join("other");
     write(&other, "bob:00112233445566778899aabbccddeeff\n", 0o600);
@@ -180,7 +190,11 @@ fn users_of_a_next_configuration_wait_until_it_holds() {
     write(&other, "carol:00112233445566778899aabbccddeeff\n", 0o600);
     desk.take_over(&two, &mut memory);
     assert!(text_of(memory.users()).starts_with("carol:"));
-    std::fs::remove_file(&other).unwrap();
+    write(&other, "wrong\n", 0o600);
+    let (wrong, _) = plan(&next, 3, Some(&two)).unwrap();
+    let told = wrong.check_users(&memory).unwrap_err().render();
+    assert!(told.contains("detail: line 1: no hash"), "{told}");
+    two.check_users(&memory).unwrap();
     desk.take_over(&two, &mut memory);
     assert!(text_of(memory.users()).starts_with("bob:"), "what was read is good");
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::render::{age, bytes};
 use super::{escape_bytes, living};
+use crate::check::users_of;
 
 /// The tunnel door; `--json` prints it as it is, so field names stay.
 #[derive(Debug, Serialize)]
@@ -44,7 +45,11 @@ pub(super) fn read(board: ScoreView, state: &Path) -> Option<Tunnel> {
     let slots: Vec<_> = living(board).filter(|slot| slot.door() == SlotDoor::Tunnel).collect();
     let asked = tunnel_control(state).and_then(|stream| report::ask(stream, &Question::Status {}));
     let (door, unanswered) = match asked {
-        Ok(Answer::Status(door)) => (Some(*door), None),
+        Ok(Answer::Status(mut door)) => {
+            let problem = || users_problem(Path::new(&door.users_file));
+            door.now.users_problem = door.now.users_problem.take().or_else(problem);
+            (Some(*door), None)
+        }
         Ok(Answer::Refused(why)) => (None, Some(why)),
         Err(_) if slots.is_empty() => return None,
         Err(error) => (None, Some(error.to_string())),
@@ -66,6 +71,15 @@ pub(super) fn read(board: ScoreView, state: &Path) -> Option<Tunnel> {
         door,
         unanswered,
     })
+}
+
+/// Why the users in force are not those of this file, which only root may look into.
+fn users_problem(path: &Path) -> Option<String> {
+    match users_of(path) {
+        Ok(read) => read.err().map(|problem| problem.to_string()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some("it is gone".to_owned()),
+        Err(_) => None,
+    }
 }
 
 /// Lines for people; nothing without a tunnel door.

@@ -49,6 +49,7 @@ fn door() -> StatusReport {
         sstp: true,
         addresses: "10.77.0.0/24".into(),
         sessions_max: 253,
+        users_file: "/etc/users".into(),
         now: Snapshot {
             sessions: vec![
                 session(Some("alice\u{1b}[31m"), Bearer::Sstp, None),
