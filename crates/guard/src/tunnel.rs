@@ -1,14 +1,14 @@
 //! The tunnel door as the guard keeps it: the addresses of PPTP, the accounting, and the [`Desk`]
 //! and [`Memory`] that all its workers share.
 //!
-//! A reload that changes nothing here keeps the running worker with its sessions; a changed file of
-//! users never ends one, it reaches the worker that runs. Else the next generation serves new
+//! A reload that changes nothing here keeps the running worker with its sessions; a changed file
+//! of users never ends one, it reaches the worker that runs. Else the next generation serves new
 //! sessions on the same sockets, and the old one goes on with those it has for as long as
 //! `tunnel.drain_seconds_max` says; which addresses are taken both see. The file of users is read
 //! here, since it is root's, and is the operator's own as the configuration is. Whether its lines
-//! are such is asked of a function the guard was given; what they mean is for the worker, who never
-//! gets one with a line that is wrong: a worker that is started again could not begin with it.
-//! Nothing that clients send ever comes here.
+//! are such is asked of a function the guard was given; what they mean is for the worker, who
+//! never gets one with a line that is wrong: a worker that is started again could not begin with
+//! it. Nothing that clients send ever comes here.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
