@@ -160,15 +160,25 @@ fn peer(start: &Start) -> Peer {
     }
 }
 
+/// The names that an end gives itself, if it does.
+fn said_by(start: &Start) -> String {
+    let (host, vendor) = (start.host.to_string(), start.vendor.to_string());
+    match (host.is_empty(), vendor.is_empty()) {
+        (false, false) => format!(" of {host} ({vendor})"),
+        (false, true) => format!(" of {host}"),
+        (true, false) => format!(" ({vendor})"),
+        (true, true) => String::new(),
+    }
+}
+
 /// Echo is left out: there is one a minute.
 fn words(message: &Message) -> Option<String> {
     let name = message.name();
     Some(match message {
         Message::EchoRequest(_) | Message::EchoReply(..) => return None,
-        Message::StartRequest(start) => format!("{name} of {} ({})", start.host, start.vendor),
+        Message::StartRequest(start) => format!("{name}{}", said_by(start)),
         Message::StartReply(reply) => {
-            let Start { host, vendor, .. } = &reply.start;
-            format!("{name} of {host} ({vendor}), result {}", reply.result)
+            format!("{name}{}, result {}", said_by(&reply.start), reply.result)
         }
         Message::OutgoingRequest(request) => format!("{name}, call id {}", request.call),
         Message::OutgoingReply(reply) => {

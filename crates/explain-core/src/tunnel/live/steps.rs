@@ -143,9 +143,10 @@ fn server(peer: &Peer) -> String {
     }
     let framing = if framing.is_empty() { "none".to_string() } else { framing.join(" and ") };
     let (major, minor) = (peer.version >> 8, peer.version & 0xff);
+    let host = if peer.host.is_empty() { "no name".into() } else { format!("\"{}\"", peer.host) };
     format!(
-        "\"{}\", vendor \"{}\", version {major}.{minor}, framing {framing}, firmware {}",
-        peer.host, peer.vendor, peer.firmware
+        "{host}, vendor \"{}\", version {major}.{minor}, framing {framing}, firmware {}",
+        peer.vendor, peer.firmware
     )
 }
 
