@@ -231,11 +231,12 @@ impl<'a> Scene<'a> {
     fn hold(&mut self) -> Result<(), DrillError> {
         let Extra::Hold { group, dear, spare } = &mut self.extra else { return Ok(()) };
         let limit = mebibytes(self.memory_bytes / HELD_SHARE);
-        dear.ask(limit / 2);
-        spare.ask(limit / 4);
+        // Each of them has some mebibytes by itself, which are of the program and not asked for.
+        dear.ask(limit / 8);
+        spare.ask(limit * 3 / 8);
         self.patience.wait("the held group", SHORT, || dear.is_full() && spare.is_full())?;
-        // More than there is, until the other one is gone.
-        dear.ask(limit / 3);
+        // More than there is, until the other one is gone; then there is enough.
+        dear.ask(limit + 1 - limit / 8 - limit * 3 / 8);
         self.patience.wait("the choice", SHORT, || !spare.is_alive() && dear.is_full())?;
         let kernel_kills =
             group.keyed("memory.oom_control").ok().and_then(|keys| keys.get("oom_kill"));
