@@ -1,10 +1,12 @@
-//! Words every menshen crate shares: findings, end reasons, counters, the pace of a transfer.
+//! Words every menshen crate shares: findings, end reasons, counters, the pace of a transfer, days
+//! of the calendar.
 //!
 //! This crate never touches a clock, a socket, a file or a thread; `no_std` keeps it so.
 #![no_std]
 
 extern crate alloc;
 
+pub mod calendar;
 pub mod counter;
 pub mod end;
 pub mod finding;

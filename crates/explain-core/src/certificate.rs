@@ -40,8 +40,8 @@ pub use facts::{
     PublicKey, SelfSigned, Timestamp, Usage,
 };
 pub use lifetime::{AtVerdict, Lifetime, Limit};
+pub use menshen_base::calendar::{date, date_time};
 pub use name::{Attribute, Name};
 pub use read::{CERTIFICATE_BYTES_MAX, Unreadable};
 pub use report::{Inputs, Report, StoreTrust, Verdict, report};
 pub use sct::{CtLog, LogState, SctOutcome, SctVerdict, Transparency};
-pub use time::{date, date_time};

@@ -34,7 +34,7 @@ mod worker;
 pub use error::GuardError;
 pub use folders::{ask_reload, running_guard, scoreboard_path};
 pub use guard::{Print, ServeOptions, UsersCheck, serve};
-pub use log::{event as log_event, finding_text, utc};
+pub use log::{event as log_event, finding_text};
 pub use posture::posture_path;
 pub use reach::{PoolReach, Reach, reach, user_name};
 pub use settings::{Settings, Source, default_file, load};

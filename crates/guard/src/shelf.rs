@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use menshen_base::Finding;
+use menshen_base::calendar::rfc3339;
 use menshen_config::{Config, PairOrigin, Shelf, ShelfPair};
 use menshen_sys::Bulletin;
 use menshen_sys::bulletin::BULLETIN_BYTES_MAX;
@@ -191,8 +192,8 @@ impl Held {
     /// What it is, for the log: names, fingerprint, end.
     fn text(&self) -> String {
         let mut text = self.names.join(", ");
-        if let Some(until) = self.not_after_unix.and_then(|until| u64::try_from(until).ok()) {
-            text.push_str(&format!(", until {}", log::utc(until)));
+        if let Some(until) = self.not_after_unix {
+            text.push_str(&format!(", until {}", rfc3339(until)));
         }
         if let Some(fingerprint) = &self.fingerprint_sha256 {
             text.push_str(&format!(", SHA-256 {fingerprint}"));

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use menshen_base::calendar::{date, time};
+
 /// The text of a moment.
 #[derive(Debug, Default)]
 pub(crate) struct Stamps {
@@ -30,19 +32,7 @@ impl Stamps {
 
 /// Date and time of day of local seconds since 1970, without zone.
 fn head(seconds: i64) -> String {
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Years from March, so that the leap day is the last one; eras of 400 years from 1 March of
-    // the year 0, which is 719468 days before 1970.
-    let day = days + 719_468;
-    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, year) = if month < 10 { (month + 3, year) } else { (month - 9, year + 1) };
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let year = year + era * 400;
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+    format!("{}T{}", date(seconds), time(seconds))
 }
 
 fn zone(ahead: i32) -> String {

@@ -34,7 +34,6 @@ mod shrink;
 mod sink;
 mod site;
 mod spool;
-mod time;
 mod tunnel;
 mod worker;
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::fault::Fault;
 use crate::files::etag_of;
 use crate::root::{Kind, Root, kind_of};
-use crate::time::rfc3339;
+use menshen_base::calendar::rfc3339;
 
 /// A directory's content.
 #[derive(Debug, Serialize)]

@@ -16,7 +16,7 @@ use menshen_sys::Slot;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Stat, fstat};
 
-use crate::time::rfc3339;
+use menshen_base::calendar::rfc3339;
 
 /// Where lines go.
 #[derive(Debug)]

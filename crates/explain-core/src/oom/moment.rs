@@ -7,6 +7,7 @@
 use alloc::format;
 use alloc::string::String;
 
+use menshen_base::calendar::{DAY_SECONDS, civil, days};
 use menshen_guard_core::oom::{Stamp, Wall, Zone};
 
 use super::night::Moment;
@@ -27,7 +28,7 @@ impl Changed {
     #[must_use]
     pub fn of_unix_seconds(seconds: i64) -> Self {
         let (year, month, day) = civil(seconds.div_euclid(DAY_SECONDS));
-        Self { year, month, day }
+        Self { year: i32::try_from(year).unwrap_or(i32::MAX), month, day }
     }
 }
 
@@ -71,7 +72,7 @@ impl Calendar {
             (self.month, self.day) = (wall.month, wall.day);
             self.year
         });
-        let seconds = days(year, wall.month, wall.day) * DAY_SECONDS
+        let seconds = days(i64::from(year), wall.month, wall.day) * DAY_SECONDS
             + i64::from(wall.hour) * 3600
             + i64::from(wall.minute) * 60
             + i64::from(wall.second);
@@ -89,7 +90,7 @@ pub(super) fn move_years(moment: &mut Moment, years: i32) {
     if let Some(micros) = moment.wall_micros.filter(|_| undated) {
         let day = micros.div_euclid(DAY_SECONDS * 1_000_000);
         let (year, month, date) = civil(day);
-        let moved = days(year.saturating_add(years), month, date) - day;
+        let moved = days(year + i64::from(years), month, date) - day;
         moment.wall_micros = micros.checked_add(moved * DAY_SECONDS * 1_000_000);
     }
 }
@@ -144,36 +145,8 @@ pub(super) fn iso(wall: &Wall) -> Option<String> {
     Some(text)
 }
 
-/// Days since 1970-01-01.
-fn days(year: i32, month: u8, day: u8) -> i64 {
-    let (month, day) = (i64::from(month), i64::from(day));
-    // Years begin in March here, so that the day of a leap year is the last one.
-    let year = i64::from(year) - i64::from(month <= 2);
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// Year, month and day of a number of days since 1970-01-01.
-fn civil(days: i64) -> (i32, u8, u8) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + i64::from(month <= 2);
-    (
-        i32::try_from(year).unwrap_or(i32::MAX),
-        u8::try_from(month).unwrap_or(1),
-        u8::try_from(day).unwrap_or(1),
-    )
-}
-
 /// Where no year is known; any does, since only differences are used.
 const YEAR_UNKNOWN: i32 = 2000;
-const DAY_SECONDS: i64 = 86_400;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

@@ -4,6 +4,8 @@
 //! Takes any bytes; it fails with None where tag, length or end do not fit. Lengths are definite
 //! and at most four bytes long.
 
+use menshen_base::calendar::days;
+
 /// What is left to read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a>(&'a [u8]);
@@ -111,20 +113,10 @@ pub(super) fn time(element: &Element<'_>) -> Option<i64> {
     };
     let part = |place: usize| number(at + place * 2..at + place * 2 + 2);
     let (month, day, hour, minute, second) = (part(0)?, part(1)?, part(2)?, part(3)?, part(4)?);
+    let (month, day) = (u8::try_from(month).ok()?, u8::try_from(day).ok()?);
     let fits = (1..=12).contains(&month) && (1..=31).contains(&day);
     (fits && hour < 24 && minute < 60 && second <= 60)
         .then(|| days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar: years are counted from March, so that
-/// the leap day is the last.
-pub(super) const fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year - era * 400;
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 pub(super) const INTEGER: u8 = 0x02;

@@ -12,9 +12,9 @@ use std::fmt::Write as _;
 
 use super::scene::{Scene, clean};
 use super::svg::{CSS as PICTURE_CSS, INTRO, defs};
-use super::text::moment;
 use super::{Gallery, Listed, Report};
 use crate::picture::{escape, page};
+use menshen_base::calendar::date_time;
 
 /// A page about one handshake; of a capture with several connections also their list.
 #[must_use]
@@ -94,7 +94,7 @@ fn listed(list: &[Listed], out: &mut String) {
             out,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             one.number,
-            moment(one.unix_ms),
+            date_time((one.unix_ms / 1000).cast_signed()),
             escape(&clean(&one.client)),
             escape(&clean(name)),
             escape(&clean(&one.outcome)),

@@ -11,6 +11,7 @@ use super::scene::{Mark, Scene};
 use super::{Gallery, Listed, Report};
 use crate::certificate::Paint;
 use line::{Page, Style};
+use menshen_base::calendar::date_time;
 use menshen_base::{Finding, Severity};
 
 /// A handshake as text; of a capture with several connections also their list.
@@ -116,30 +117,13 @@ fn listed(list: &[Listed], page: &mut Page) {
         let versions = super::scene::clean(&one.versions.join(", "));
         let outcome = super::scene::clean(&one.outcome);
         let number = format!("{:>4}  ", one.number);
-        let place = format!("{}  {client} to {server}", moment(one.unix_ms));
+        let place =
+            format!("{}  {client} to {server}", date_time((one.unix_ms / 1000).cast_signed()));
         page.put(&number, "      ", &place, Style::Plain);
         let spoken =
             if versions.is_empty() { String::new() } else { format!(" (offered {versions})") };
         page.marked("      ", Mark::Unknown, &format!("{outcome}{spoken}"));
     }
-}
-
-/// `2026-11-22 18:10:26 UTC`.
-pub(super) fn moment(unix_ms: u64) -> String {
-    let seconds = unix_ms / 1000;
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Civil date from days, by the calendar's 400-year cycle that begins on the 1st of March 0000.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
 /// Columns of the labels of facts.

@@ -10,8 +10,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use menshen_base::Counter;
+use menshen_base::calendar::rfc3339;
 use menshen_config::keeper::{KeepState, Note};
-use menshen_guard::utc;
 use menshen_sys::scoreboard::HeaderWord;
 use menshen_sys::{ScoreView, Slot, SlotDoor, SlotState};
 use serde::Serialize;
@@ -196,8 +196,8 @@ fn row(path: &Path, now_unix: i64) -> Option<NameRow> {
 
 /// `2026-11-22T12:00:00Z`; a time that is none stays a number.
 fn moment(unix: i64) -> String {
-    match u64::try_from(unix) {
-        Ok(seconds) if unix <= YEAR_9999 => utc(seconds),
+    match unix {
+        0..=YEAR_9999 => rfc3339(unix),
         _ => unix.to_string(),
     }
 }

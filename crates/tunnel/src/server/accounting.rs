@@ -10,6 +10,7 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use menshen_base::calendar::rfc3339;
 use serde::Serialize;
 
 use super::facts::Bearer;
@@ -95,7 +96,7 @@ impl Accounting {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (user, interface) = (seat.user.borrow(), seat.interface.borrow());
         let line = Line {
-            time: utc(since.as_secs()),
+            time: rfc3339(since.as_secs().cast_signed()),
             event: if stop.is_some() { "stop" } else { "start" },
             session: seat.id,
             user: user.as_deref().unwrap_or_default(),
@@ -112,41 +113,6 @@ impl Accounting {
         });
         if !matches!(written, Ok(Ok(()))) {
             self.lost.set(self.lost.get() + 1);
-        }
-    }
-}
-
-/// A moment as RFC 3339 writes it, from seconds since 1970.
-fn utc(seconds: u64) -> String {
-    // Days are counted from 1 March of the year 0, so that leap days end their years.
-    let days = seconds / 86_400 + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let date = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    //! Days of the calendar.
-    use super::utc;
-
-    #[test]
-    fn days_of_the_calendar() {
-        let days = [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_709_251_199, "2024-02-29T23:59:59Z"),
-            (1_709_251_200, "2024-03-01T00:00:00Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-        ];
-        for (seconds, text) in days {
-            assert_eq!(utc(seconds), text);
         }
     }
 }

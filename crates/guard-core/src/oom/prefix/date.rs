@@ -4,6 +4,8 @@
 //! A text that only resembles a date gives `None`; nothing is completed or guessed, so the year of
 //! RFC 3164 stays unknown.
 
+use menshen_base::calendar::civil;
+
 use crate::oom::model::{Wall, Zone};
 use crate::oom::text::{digits_then, trim_start, word};
 
@@ -103,7 +105,7 @@ pub(in crate::oom) fn from_micros(micros: u64) -> Wall {
     let (year, month, day) = civil(days);
     let small = |number: u64| u8::try_from(number).unwrap_or_default();
     Wall {
-        year: Some(year),
+        year: i32::try_from(year).ok(),
         month,
         day,
         hour: small(seconds / 3_600 % 24),
@@ -131,22 +133,6 @@ pub(in crate::oom) fn seconds(wall: &Wall) -> i64 {
         + i64::from(wall.minute) * 60
         + i64::from(wall.second)
         - zone
-}
-
-/// Days since 1970 as year, month, day of the Gregorian calendar.
-fn civil(days: i64) -> (i32, u8, u8) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let small = |number: i64| u8::try_from(number).unwrap_or(1);
-    (i32::try_from(year).unwrap_or(i32::MAX), small(month), small(day))
 }
 
 /// A time of day.
