@@ -72,7 +72,8 @@ usage: loadgen [mode=get|put|form|tus|rufh|connect|hold-upload|hold-download|fir
   mode=put      PUT size bytes to PATH + 'u' + connection number
   mode=form     POST size bytes as one multipart/form-data file part named f to PATH
   mode=tus, rufh
-                makes a resumable upload of size bytes below PATH and sends it in pieces; a whole one
+usage: loadgen [mode=get|put|form|tus|rufh|connect|hold-upload|hold-download|first|crowd|page|
+                     link]
                 counts as one request
   mode=connect  a new connection for every GET of PATH; with pace=N, N of them begin every second
                 whatever became of the others

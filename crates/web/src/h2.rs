@@ -1,9 +1,9 @@
 //! HTTP/2 on one connection, with the `h2` library underneath: framing, HPACK, flow control and
 //! its flood limits are the library's; plans, bodies and answers are the same as in HTTP/1.1.
 //!
-//! Windows start small and grow for connections that really upload over a long way (`windows`), out
-//! of one budget per worker, so uploads are fast without letting a thousand idle connections promise
-//! gigabytes. A stream
+//! Windows start small and grow for connections that really upload over a long way (`windows`),
+//! out of one budget per worker, so uploads are fast without letting a thousand idle connections
+//! promise gigabytes. A stream
 //! that stalls is ended alone; its siblings go on.
 //!
 //! How it fails: a connection that floods (resets, settings, empty frames) is ended by the library
