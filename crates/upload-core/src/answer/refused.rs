@@ -145,3 +145,6 @@ fn status(dialect: Dialect, refusal: Refusal) -> u16 {
 
 /// Of tus, "Checksum".
 const CHECKSUM_MISMATCH: u16 = 460;
+
+#[cfg(test)]
+mod tests;

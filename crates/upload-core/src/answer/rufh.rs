@@ -67,3 +67,6 @@ pub(super) fn limits(rules: &Rules, facts: &Facts<'_>, out: &mut Vec<(&'static s
     let left = facts.expires.map(|expires| (key, expires.saturating_sub(facts.now)));
     out.push(("upload-limit", facts.limits.field(left)));
 }
+
+#[cfg(test)]
+mod tests;

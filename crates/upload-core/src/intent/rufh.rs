@@ -133,3 +133,6 @@ fn bare(ask: &Ask<'_>, rules: &Rules) -> Result<(), Refusal> {
 
 /// The type of appended bytes (§6).
 pub(crate) const MEDIA_TYPE: &str = "application/partial-upload";
+
+#[cfg(test)]
+mod tests;
