@@ -317,8 +317,9 @@ const METHODS: [Method; 8] = [
 
 const PLACES: [Place; 3] = [Place::Creation, Place::Upload, Place::Elsewhere];
 
-const WORDS: [&str; 9] =
-    ["rufh-3", "rufh-4", "rufh-5", "rufh-6", "rufh-7", "rufh-8", "rufh", "tus", "segments"];
+const WORDS: [&str; 10] = [
+    "rufh-3", "rufh-4", "rufh-5", "rufh-6", "rufh-7", "rufh-8", "rufh-9", "rufh", "tus", "segments",
+];
 
 const REFUSALS: [Refusal; 31] = [
     Refusal::Mixed,

@@ -1,4 +1,4 @@
-//! Answers of RUFH (`draft-ietf-httpbis-resumable-upload`; sections are those of draft -12).
+//! Answers of RUFH (`draft-ietf-httpbis-resumable-upload`; sections are those of draft -11).
 
 use alloc::vec::Vec;
 

@@ -12,10 +12,14 @@ fn a_name_a_space_and_base64_of_its_length() {
     for kind in ChecksumKind::ALL {
         let mut text = kind.word().as_bytes().to_vec();
         text.push(b' ');
-        base64::encode(&[7; 32][..kind.bytes()], &mut text);
+        let name = text.len();
+        base64::encode(&[7; 40][..kind.bytes()], &mut text);
         assert_eq!(Checksum::parse(&text).unwrap().kind, kind);
-        text.extend_from_slice(b"AAAA");
-        assert_eq!(Checksum::parse(&text), Err(Refusal::Malformed("upload-checksum")));
+        for bytes in [kind.bytes() - 1, kind.bytes() + 1, 40] {
+            text.truncate(name);
+            base64::encode(&[7; 40][..bytes], &mut text);
+            assert_eq!(Checksum::parse(&text), Err(Refusal::Malformed("upload-checksum")));
+        }
     }
 }
 

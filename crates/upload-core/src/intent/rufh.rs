@@ -1,4 +1,4 @@
-//! Requests of RUFH (`draft-ietf-httpbis-resumable-upload`; sections are those of draft -12).
+//! Requests of RUFH (`draft-ietf-httpbis-resumable-upload`; sections are those of draft -11).
 //!
 //! This module must never take a part for the whole: a request elsewhere that says it has not all
 //! bytes is either understood or refused, never handed on.

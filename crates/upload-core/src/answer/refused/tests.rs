@@ -71,6 +71,30 @@ fn an_append_to_a_complete_upload() {
     assert_eq!(Dialect::Tus.refused(Refusal::Complete(bytes), &whole).status, 409);
 }
 
+/// Draft -12 §4.1.2 and §4.4.2: false in every refusal, also of a complete upload, and
+/// no problem type for it; but still nothing of an upload that is not there.
+#[test]
+fn refusals_of_the_newest_version_say_whose_they_are() {
+    let v9 = Dialect::Rufh(Interop::V9);
+    let whole = Facts { offset: 100, complete: true, ..facts() };
+    let answer = v9.refused(Refusal::Offset { provided: 50 }, &whole);
+    assert_eq!(lines(&answer), "409|upload-complete: ?0|upload-offset: 100");
+    let answer = v9.refused(Refusal::Complete(Content::None), &whole);
+    assert_eq!(lines(&answer), "400|upload-complete: ?0|upload-offset: 100");
+    assert_eq!(answer.problem, None);
+    let answer = v9.refused(Refusal::Complete(Content::Sized(3)), &whole);
+    assert_eq!(answer.problem.map(|problem| problem.kind), Some(ProblemKind::Length));
+    let door = Facts { limits: facts().limits, ..Facts::default() };
+    let answer = v9.refused(Refusal::TooLarge, &door);
+    assert_eq!(lines(&answer), "413|upload-limit: max-size=1000|upload-complete: ?0");
+    assert_eq!(lines(&v9.refused(Refusal::Beyond, &facts())), "400|upload-complete: ?0");
+    for (refusal, status) in
+        [(Refusal::Unknown, "404"), (Refusal::Gone, "410"), (Refusal::Forbidden, "403")]
+    {
+        assert_eq!(lines(&v9.refused(refusal, &facts())), status);
+    }
+}
+
 /// RUFH §4.1.3, §7.3; §4.4.2: such an upload is invalid, so nothing is told of it.
 #[test]
 fn a_length_that_does_not_fit() {
@@ -99,7 +123,7 @@ fn limits_that_are_broken() {
     assert_eq!(lines(&tus), "413|tus-resumable: 1.0.0");
 }
 
-/// RUFH drafts -01 to -05: 404; -12 §4.4.2 allows 410. tus "HEAD": no offset; "Expiration": 410.
+/// RUFH drafts -01 to -05: 404; -11 §4.4.2 allows 410. tus "HEAD": no offset; "Expiration": 410.
 #[test]
 fn uploads_that_are_not_there_tell_nothing() {
     for (dialect, gone) in [

@@ -1,4 +1,4 @@
-//! What RUFH asks of answers. Sections are those of draft -12; older drafts are named.
+//! What RUFH asks of answers. Sections are those of draft -11; older drafts are named.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,13 +8,14 @@ use super::*;
 use crate::dialect::{Dialect, Interop};
 use crate::limits::Limits;
 
-const VERSIONS: [Interop; 7] = [
+const VERSIONS: [Interop; 8] = [
     Interop::V3,
     Interop::V4,
     Interop::V5,
     Interop::V6,
     Interop::V7,
     Interop::V8,
+    Interop::V9,
     Interop::Unnamed,
 ];
 
@@ -141,7 +142,7 @@ fn interim_answers() {
         assert_eq!(lines(&created(interop).unwrap()), text);
     }
     // §4.4.2: without the address; since draft -03.
-    for (number, interop) in (5..=8).zip(&VERSIONS[2..]) {
+    for (number, interop) in (5..=9).zip(&VERSIONS[2..]) {
         let text = alloc::format!("104|upload-draft-interop-version: {number}|upload-offset: 25");
         assert_eq!(lines(&progress(*interop).unwrap()), text);
     }

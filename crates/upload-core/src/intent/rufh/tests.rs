@@ -1,4 +1,4 @@
-//! What RUFH asks of a server when it reads a request. Sections are those of draft -12; older
+//! What RUFH asks of a server when it reads a request. Sections are those of draft -11; older
 //! drafts are named.
 
 use super::super::tests::{ask, intent, refusal};
@@ -188,7 +188,7 @@ fn versions_differ_as_their_drafts_say() {
         assert_eq!(appended(Some(3), &lines).end, End::Later);
     }
     // Since draft -06 it must be there.
-    for version in [7, 8] {
+    for version in [7, 8, 9] {
         let lines = alloc::format!("Upload-Draft-Interop-Version: {version}\nUpload-Offset: 6");
         let refused = refusal(Method::Patch, UPLOAD, Some(3), &typed(&lines));
         assert_eq!(refused, Refusal::Missing("upload-complete"));
@@ -201,12 +201,12 @@ fn the_version_is_the_one_that_is_named() {
         let lines = alloc::format!("{lines}\nUpload-Complete: ?0");
         ask(Method::Post, CREATION, Some(3), &lines).unwrap().unwrap().dialect
     };
-    let of = [Interop::V4, Interop::V5, Interop::V6, Interop::V7, Interop::V8];
+    let of = [Interop::V4, Interop::V5, Interop::V6, Interop::V7, Interop::V8, Interop::V9];
     for (number, interop) in (4..).zip(of) {
         let line = alloc::format!("Upload-Draft-Interop-Version: {number}");
         assert_eq!(dialect(&line), Dialect::Rufh(interop));
     }
-    for value in ["2", "9", "-8", "8.0", "\"8\"", "8, 8", "18446744073709551615"] {
+    for value in ["2", "10", "-8", "8.0", "\"8\"", "8, 8", "18446744073709551615"] {
         let line = alloc::format!("Upload-Draft-Interop-Version: {value}");
         assert_eq!(dialect(&line), Dialect::Rufh(Interop::Unnamed), "{value}");
     }
@@ -244,7 +244,7 @@ fn a_creation_has_no_offset() {
 #[test]
 fn looking_with_fields_of_an_append_is_refused_by_old_drafts() {
     for method in [Method::Head, Method::Delete] {
-        for version in 3..=8 {
+        for version in 3..=9 {
             let lines = alloc::format!("Upload-Draft-Interop-Version: {version}\nUpload-Offset: 6");
             let verdict = ask(method, UPLOAD, Some(0), &lines);
             assert_eq!(verdict.is_err(), version < 7, "{version}");
