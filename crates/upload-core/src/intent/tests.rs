@@ -45,7 +45,14 @@ fn a_request_with_fields_of_two_dialects_is_refused() {
 fn checksums_and_concatenations_are_only_tus() {
     for field in ["Upload-Concat: partial", "Upload-Checksum: sha1 AAAA"] {
         let lines = alloc::format!("Upload-Complete: ?1\n{field}");
-        assert_eq!(refusal(Method::Post, Place::Creation, Some(4), &lines), Refusal::Mixed);
+        for place in [Place::Creation, Place::Elsewhere] {
+            assert_eq!(refusal(Method::Post, place, Some(4), &lines), Refusal::Mixed);
+        }
+        let lines = alloc::format!(
+            "Upload-Complete: ?1\nUpload-Offset: 0\n{field}\n\
+             Content-Type: application/partial-upload"
+        );
+        assert_eq!(refusal(Method::Patch, Place::Upload, Some(4), &lines), Refusal::Mixed);
     }
 }
 
@@ -121,7 +128,7 @@ fn digests_are_promises_in_every_dialect() {
         let broken = alloc::format!("{lines}\nContent-Digest: sha-256=:AAAA:");
         let refused = refusal(post, creation, Some(0), &broken);
         assert_eq!(refused, Refusal::Malformed("content-digest"));
-        let want = alloc::format!("{lines}\nWant-Repr-Digest: sha-512=3, sha-256=10");
+        let want = alloc::format!("{lines}\nWant-Repr-Digest: sha-256=1\nWant-Repr-Digest: x=1");
         let Intent::Create(create) = intent(post, creation, Some(0), &want) else {
             unreachable!("no creation")
         };
