@@ -13,6 +13,7 @@ use menshen_base::{Confidence, Finding, Severity};
 use serde::Serialize;
 
 use super::Side;
+use super::methods::Methods;
 use super::report::{CallReport, Report};
 use super::verdict::Verdict;
 use super::verdict::causes::finding;
@@ -107,6 +108,9 @@ pub struct Attempt {
     pub echoes_answered: Vec<u16>,
     /// Octets of the longest packet that the interface takes.
     pub echoes_max: Option<u16>,
+    /// Which methods of authentication the server takes; `None`: it was not asked, or asks for no
+    /// proof.
+    pub methods: Option<Methods>,
 }
 
 /// What the server counted of GRE from and to this address.

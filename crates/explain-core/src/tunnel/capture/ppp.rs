@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::way::shown;
 use crate::tunnel::calls::{Negotiation, Ppp};
+use crate::tunnel::methods::name;
 
 /// Counts a frame; what it says, if that is worth an event.
 pub(super) fn take(ppp: &mut Ppp, frame: &[u8], at_us: u64) -> Option<String> {
@@ -49,13 +50,13 @@ pub(super) fn take(ppp: &mut Ppp, frame: &[u8], at_us: u64) -> Option<String> {
 
 fn lcp(ppp: &mut Ppp, packet: &[u8], at_us: u64) -> Option<String> {
     let (code, body) = control(packet)?;
-    let auth = || options(body).find(|(kind, _)| *kind == 3).map(|(_, value)| auth(value));
+    let auth = || options(body).find(|(kind, _)| *kind == 3).map(|(_, value)| name(value));
     match code {
         1 => {
             let said = plain("LCP", &mut ppp.lcp, code, at_us)?;
             let Some(auth) = auth() else { return Some(said) };
             let said = format!("{said}, asks for {auth}");
-            ppp.asks_auth = Some(auth);
+            ppp.asks(auth);
             return Some(said);
         }
         3 | 4 => {
@@ -63,7 +64,11 @@ fn lcp(ppp: &mut Ppp, packet: &[u8], at_us: u64) -> Option<String> {
             let Some(auth) = auth() else { return Some(said) };
             let verb = if code == 3 { "wants" } else { "refuses" };
             let said = format!("{said}, {verb} {auth}");
-            ppp.refused_auth = Some(auth);
+            // Who agreed before, and negotiates anew, has a method in common, and looks for others.
+            match ppp.lcp.acks {
+                0 => ppp.refused_auth = Some(auth),
+                _ => ppp.looks_for_auth_us = ppp.looks_for_auth_us.or(Some(at_us)),
+            }
             return Some(said);
         }
         5 => {
@@ -201,18 +206,6 @@ fn options(mut body: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
         body = rest;
         Some((kind, value))
     })
-}
-
-fn auth(value: &[u8]) -> String {
-    match value {
-        [0xc0, 0x23, ..] => "PAP".to_string(),
-        [0xc2, 0x23, 5, ..] => "CHAP with MD5".to_string(),
-        [0xc2, 0x23, 0x80, ..] => "MS-CHAP".to_string(),
-        [0xc2, 0x23, 0x81, ..] => "MS-CHAPv2".to_string(),
-        [0xc2, 0x27, ..] => "EAP".to_string(),
-        [high, low, ..] => format!("authentication {:#06x}", u16::from_be_bytes([*high, *low])),
-        _ => "authentication of no name".to_string(),
-    }
 }
 
 fn strengths(bits: u32) -> String {

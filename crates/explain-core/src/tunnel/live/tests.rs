@@ -25,6 +25,7 @@ fn attempt() -> Attempt {
         echoes_sent: Vec::new(),
         echoes_answered: Vec::new(),
         echoes_max: None,
+        methods: None,
     }
 }
 
