@@ -136,6 +136,27 @@ pub struct Sstp {
 /// The cause.
 #[must_use]
 pub fn verdict(live: &Live, report: &Report) -> Verdict {
+    let mut verdict = cause(live, report);
+    verdict.finding.hint = on_the_spot(&verdict.finding.hint, live);
+    verdict
+}
+
+/// What to do with this very host: its name in the command, and whether SSTP answers there.
+fn on_the_spot(hint: &str, live: &Live) -> String {
+    if !hint.contains(COMMAND) {
+        return hint.to_string();
+    }
+    let hint = hint.replace(COMMAND, &format!("sstp://USER@{}", live.host));
+    match &live.sstp {
+        Some(sstp) if sstp.answers => format!("{hint} SSTP answers there."),
+        Some(_) => format!(
+            "{hint} SSTP does not answer there yet: ask whoever runs the server to switch it on."
+        ),
+        None => hint,
+    }
+}
+
+fn cause(live: &Live, report: &Report) -> Verdict {
     if let Some(verdict) = before(live) {
         return verdict;
     }
@@ -303,6 +324,9 @@ impl Verdict {
         self
     }
 }
+
+/// What a hint has in place of a host.
+const COMMAND: &str = "sstp://USER@HOST";
 
 #[cfg(test)]
 mod tests;
