@@ -61,8 +61,12 @@ impl Scene {
         order.sort_unstable();
         let ladder = |at: usize| {
             let call = told.report.calls.get(at)?;
-            let verdict = overruled(verdict, call.verdict.finding.code);
-            Some((at + 1, Ladder::of(call, verdict)))
+            let mut ladder = Ladder::of(call, overruled(verdict, call.verdict.finding.code));
+            // The same words, with the host's own name in the command.
+            if let Some(same) = verdict.filter(|same| same.finding.code == ladder.ending.code) {
+                ladder.ending.hint = same.finding.hint.clone();
+            }
+            Some((at + 1, ladder))
         };
         let mut calls: Vec<(usize, Ladder)> = order.into_iter().filter_map(ladder).collect();
         let alike = if told.live.is_some() { leave_out_alike(&mut calls) } else { 0 };

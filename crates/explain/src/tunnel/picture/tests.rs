@@ -121,18 +121,21 @@ fn words_are_those_of_the_verdict_and_of_people() {
 /// What a live probe makes of one silence and two tries.
 #[test]
 fn a_second_try_that_ends_alike_is_told_and_not_drawn() {
-    let mut told = self::told("silent.client");
-    let again = told.report.calls[0].clone();
-    told.report.calls.push(again);
-    assert_eq!(Scene::of(&told).calls.len(), 2, "a capture's calls are all somebody's");
-    told.live = Some(Live::default());
-    told.verdict = Some(told.report.calls[0].verdict.clone());
-    let scene = Scene::of(&told);
+    let mut look = told("silent.client");
+    let again = look.report.calls[0].clone();
+    look.report.calls.push(again);
+    assert_eq!(Scene::of(&look).calls.len(), 2, "a capture's calls are all somebody's");
+    look.live = Some(Live::default());
+    let mut verdict = look.report.calls[0].verdict.clone();
+    verdict.finding.hint = "About this host.".to_owned();
+    look.verdict = Some(verdict);
+    let scene = Scene::of(&look);
     assert_eq!(scene.calls.len(), 1);
+    assert_eq!(scene.calls[0].1.ending.hint, "About this host.");
     assert!(scene.facts[0].contains("stopped at the same step"), "{:?}", scene.facts);
     // One that goes another way has its own ladder.
-    told.report.calls[1] = self::told("silentout.client").report.calls.remove(0);
-    assert_eq!(Scene::of(&told).calls.len(), 2);
+    look.report.calls[1] = told("silentout.client").report.calls.remove(0);
+    assert_eq!(Scene::of(&look).calls.len(), 2);
 }
 
 const NAMES: [&str; 12] = [

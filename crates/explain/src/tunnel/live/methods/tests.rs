@@ -43,15 +43,10 @@ fn look(has: &[&'static [u8]], manner: Manner) -> (Methods, u32) {
     while search.goes() {
         search.begin();
         let mut left = has.to_vec();
-        loop {
-            match search.asked(left.first().copied()) {
-                Answer::Suggest(wanted) => {
-                    naks += 1;
-                    let asked = left[0];
-                    manner(wanted, asked, &mut left);
-                }
-                Answer::Take | Answer::Nothing => break,
-            }
+        while let Answer::Suggest(wanted) = search.asked(left.first().copied()) {
+            naks += 1;
+            let asked = left[0];
+            manner(wanted, asked, &mut left);
         }
     }
     (search.methods(), naks)
