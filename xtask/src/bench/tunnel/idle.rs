@@ -1,8 +1,8 @@
 //! What a thousand sessions cost that do nothing: memory of the server.
 //!
 //! Clients are `crates/tunnel/examples/idle_sessions.rs`. With PPTP and MPPE-128 the server is,
-//! too: its one process is measured. With SSTP it is menshen, and all of its processes are: TLS is the
-//! web worker's, PPP the tunnel worker's. Each session has an interface at the server.
+//! too: its one process is measured. With SSTP it is menshen, and all of its processes are: TLS is
+//! the web worker's, PPP the tunnel worker's. Each session has an interface at the server.
 
 use std::fs;
 use std::io::Write;
