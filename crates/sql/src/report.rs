@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::net;
 
 use menshen_net::Desk;
+pub use menshen_sql_core::surface::Qcache;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 
@@ -57,7 +58,7 @@ pub struct StatusReport {
     /// Why nothing is answered from the cache now; `None`: reads are.
     pub off: Option<Why>,
     /// The eight counters of the query cache.
-    pub qcache: QcacheReport,
+    pub qcache: Qcache,
     /// Bytes the cache uses, all overhead in.
     pub used_bytes: u64,
     /// `query_cache_size`, bytes.
@@ -89,20 +90,6 @@ pub struct Why {
     pub says: String,
     /// What to do; may be empty.
     pub hint: String,
-}
-
-/// `SHOW STATUS LIKE 'Qcache%'`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the server's, without Qcache_")]
-pub struct QcacheReport {
-    pub free_blocks: u64,
-    pub free_memory: u64,
-    pub hits: u64,
-    pub inserts: u64,
-    pub lowmem_prunes: u64,
-    pub not_cached: u64,
-    pub queries_in_cache: u64,
-    pub total_blocks: u64,
 }
 
 /// The follower of the binlog.

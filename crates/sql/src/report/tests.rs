@@ -8,7 +8,7 @@ struct Known;
 
 impl Reporter for Known {
     fn status(&self) -> StatusReport {
-        let qcache = QcacheReport { hits: 3, ..QcacheReport::default() };
+        let qcache = Qcache { hits: 3, ..Qcache::default() };
         StatusReport { generation: 7, qcache, ..StatusReport::default() }
     }
 
