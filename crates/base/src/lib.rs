@@ -12,8 +12,10 @@ pub mod counter;
 pub mod end;
 pub mod finding;
 pub mod pace;
+pub mod runtime;
 
 pub use causes::with_causes;
 pub use counter::{Counter, CounterKind};
 pub use end::{EndReason, Phase, Who};
 pub use finding::{Confidence, Evidence, Finding, Severity};
+pub use runtime::Runtime;
