@@ -251,7 +251,7 @@ impl Session {
     }
 
     /// How slow the client may be: half as fast as it is sent to will do.
-    fn pace(&self) -> PaceLimits {
+    pub(super) fn pace(&self) -> PaceLimits {
         let pace = self.door.pace();
         if self.rate == 0 {
             return pace;
@@ -280,7 +280,7 @@ impl Session {
         self.flush().await
     }
 
-    async fn send_some(&mut self, mut bytes: &[u8], flags: SendFlags) -> io::Result<()> {
+    pub(super) async fn send_some(&mut self, mut bytes: &[u8], flags: SendFlags) -> io::Result<()> {
         while !bytes.is_empty() {
             let step = &bytes[..bytes.len().min(SCRATCH_BYTES)];
             let sent = poll_fn(|cx| self.stream.poll_send(cx, step, flags)).await?;

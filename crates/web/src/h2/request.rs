@@ -61,6 +61,7 @@ pub(super) async fn serve(
             drop(storing);
             stream.answer(reply).await
         }
+        Plan::Zip(question) => Box::pin(stream.answer_zip(question)).await,
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Php(call) => stream.call(call).await,
         Plan::Tick => stream.answer(Reply::fault(Fault::Busy, Wanted::Either)).await,
@@ -429,7 +430,7 @@ impl Exchange<'_> {
     }
 
     /// Waits until the peer's windows and our send buffer allow some of `want` bytes.
-    async fn capacity(
+    pub(super) async fn capacity(
         &self,
         send: &mut SendStream<Bytes>,
         want: usize,
@@ -503,7 +504,7 @@ pub(super) fn outcome(status: u16, sent: Result<u64, EndReason>) -> Outcome {
     }
 }
 
-fn set(response: &mut Response<()>, name: &'static str, value: &[u8]) {
+pub(super) fn set(response: &mut Response<()>, name: &'static str, value: &[u8]) {
     let value = HeaderValue::from_bytes(value).unwrap_or(HeaderValue::from_static(""));
     response.headers_mut().insert(HeaderName::from_static(name), value);
 }
