@@ -15,7 +15,7 @@ mod wire;
 use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -161,39 +161,25 @@ fn a_file_replaced_meanwhile_ends_the_connection() {
     assert!(line.ends_with("end=local/send"), "{line}");
 }
 
-/// Python opens what is known of a file above 4 GiB: it is all zeros, so holes stand for it.
+/// What other programs make of it is in `web-core/tests/zip_readers.rs`: here nobody waits for four
+/// gigabytes to be summed.
 #[test]
-fn above_four_gigabytes_it_is_zip64() {
+fn above_four_gigabytes_there_is_a_length_and_every_range_of_the_data() {
     let live = Live::start(ONE);
     lay_folder(&live, "f");
     let size = (4_u64 << 30) + 7;
     std::fs::File::create(stored(&live, "f/a")).unwrap().set_len(size).unwrap();
     lay(&live, "f/b", b"0123456789");
+    let (header, descriptor, row) = (30 + 1 + 20 + 9, 24, 46 + 1 + 9);
+    let small = 30 + 1 + 9 + 10 + 16;
+    let rows = row + 20 + row + 12;
+    let length = header + size + descriptor + small + rows + 56 + 20 + 22;
     let head = ask(live.plain, "HEAD", "/f/?zip", &[], b"");
-    let length: u64 = head.field("content-length").unwrap().parse().unwrap();
-    let part = |range: &str| {
-        let range = format!("Range: bytes={range}");
-        let got = ask(live.plain, "GET", "/f/?zip", &[&range, "Connection: close"], b"");
-        assert_eq!(got.status, 206);
-        got.body
-    };
-    let (first, last) = (part("0-99"), part("-600"));
-    let file = live.path("large.zip");
-    let out = std::fs::File::create(&file).unwrap();
-    out.write_all_at(&first, 0).unwrap();
-    out.write_all_at(&last, length - 600).unwrap();
-    let Some(python) = find("python3") else { return };
-    let script = "import sys, zipfile\n\
-        z = zipfile.ZipFile(sys.argv[1])\n\
-        print([(i.filename, i.file_size, i.header_offset) for i in z.infolist()])\n\
-        print(z.read('b'), hex(z.getinfo('a').CRC))\n";
-    let output = Command::new(python).args(["-c", script]).arg(&file).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let offset = size + 30 + 1 + 20 + 9 + 24;
-    let expected = format!("[('a', {size}, 0), ('b', 10, {offset})]\nb'0123456789' {ZEROS_CRC}\n");
-    assert_eq!(text, expected);
+    assert_eq!(head.field("content-length"), Some(length.to_string().as_str()));
+    let start = header + size - 5;
+    let range = format!("Range: bytes={start}-{}", start + 4);
+    let got = ask(live.plain, "GET", "/f/?zip", &[&range], b"");
+    let stretch = format!("bytes {start}-{}/{length}", start + 4);
+    assert_eq!((got.status, got.field("content-range")), (206, Some(stretch.as_str())));
+    assert_eq!(got.body, [0; 5]);
 }
-
-/// Of 4 GiB and 7 bytes of zeros, by Python's `zlib.crc32`.
-const ZEROS_CRC: &str = "0x6522df69";
