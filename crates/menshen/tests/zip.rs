@@ -8,7 +8,6 @@ mod live;
 #[allow(dead_code, reason = "shared with tests that start peers")]
 #[path = "support/peers.rs"]
 mod peers;
-#[allow(dead_code, reason = "shared with the tests of files")]
 #[path = "support/wire.rs"]
 mod wire;
 

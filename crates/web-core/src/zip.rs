@@ -329,7 +329,7 @@ fn dos_time(unix_s: i64) -> (u16, u16) {
     let Ok(years @ 0..=127) = u16::try_from(year - 1980) else {
         return if year < 1980 { DOS_FIRST } else { DOS_LAST };
     };
-    let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2;
+    let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2);
     let date = years << 9 | u16::from(month) << 5 | u16::from(day);
     (u16::try_from(time).unwrap_or(0), date)
 }

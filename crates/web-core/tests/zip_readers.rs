@@ -1,7 +1,6 @@
 //! Archives above 4 GiB, read by Python: their data is zeros, so holes of a sparse file stand for
 //! it and only what is around it is written.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
-#![expect(clippy::print_stderr, reason = "a test left out says so")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

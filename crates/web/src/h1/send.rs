@@ -19,7 +19,7 @@ use rustix::net::SendFlags;
 use super::{Session, Turn, Ways};
 use crate::door::{Door, Transfer};
 use crate::files::FileEntry;
-use crate::log::{Outcome, PhpNote};
+use crate::log::Outcome;
 use crate::plan::{FileAnswer, Span};
 use crate::reply::Reply;
 use crate::scratch::{SCRATCH_BYTES, with_head, with_scratch};
@@ -306,15 +306,7 @@ impl Session {
             }
             Err(_) => (0, self.end_reason(Phase::Send)),
         };
-        Outcome {
-            status,
-            bytes_in: 0,
-            bytes_out,
-            body_ms: -1,
-            store_ms: -1,
-            php: PhpNote::default(),
-            end,
-        }
+        Outcome::answered(status, bytes_out, end)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::ask::{Ask, Wire};
 use crate::door::Transfer;
 use crate::fault::Fault;
 use crate::files::{FileEntry, TICK_NS};
-use crate::log::{Line, Outcome, PhpNote, Times};
+use crate::log::{Line, Outcome, Times};
 use crate::plan::{FileAnswer, Patience, Plan, Span};
 use crate::reply::Reply;
 use crate::sink::{Finished, Sink};
@@ -493,15 +493,7 @@ pub(super) fn outcome(status: u16, sent: Result<u64, EndReason>) -> Outcome {
         Ok(bytes) => (bytes, EndReason::DONE),
         Err(end) => (0, end),
     };
-    Outcome {
-        status,
-        bytes_in: 0,
-        bytes_out,
-        body_ms: -1,
-        store_ms: -1,
-        php: PhpNote::default(),
-        end,
-    }
+    Outcome::answered(status, bytes_out, end)
 }
 
 pub(super) fn set(response: &mut Response<()>, name: &'static str, value: &[u8]) {

@@ -187,7 +187,7 @@ impl Source {
     }
 
     /// A part that is no data.
-    fn copy(&mut self, part: Part, skip: u64, out: &mut [u8]) {
+    fn copy(&self, part: Part, skip: u64, out: &mut [u8]) {
         let mut bytes = Vec::with_capacity(PART_BYTES);
         let layout = &self.archive.layout;
         let crc = |number| self.sums.get(&number).copied().unwrap_or(0);
