@@ -189,9 +189,11 @@ fn a_file_that_grew_is_sent_as_long_as_it_was_and_never_continued() {
     file.write_all(b"more").unwrap();
     // Also with the checksum of before in memory.
     assert_eq!(whole(&answer).unwrap(), before);
+    let length = answer.archive.length();
+    assert!(stretch(&answer, 45, length).is_err());
+    assert!(stretch(&answer, 45, 47).is_err());
     source::forget();
     assert_eq!(whole(&answer).unwrap(), before);
-    let length = answer.archive.length();
     // In the midst of the data, behind it, and in the directory alone.
     for start in [45, 60, length - 1 - 22 - 9] {
         assert!(stretch(&answer, start, length).is_err(), "{start}");
