@@ -16,10 +16,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use live::Live;
+use live::{Live, wait_for};
 use peers::find;
 use wire::{
     ONE, ask, curl_ask, curl_command, get, lay, lay_folder, log_line, pattern, request, stored, url,
@@ -156,6 +156,26 @@ fn a_file_replaced_meanwhile_ends_the_connection() {
     stream.read_to_end(&mut rest).unwrap();
     assert!(rest.len() > 64 << 20, "what came before was sent");
     assert!(!rest.windows(10).rev().take(500).any(|ten| ten == b"9876543210"));
+    let line = log_line(&live, "GET /f/?zip");
+    assert!(line.ends_with("end=local/send"), "{line}");
+}
+
+#[test]
+fn over_http2_it_ends_the_stream() {
+    let live = Live::start(ONE);
+    lay_folder(&live, "f");
+    // More than curl opens its window for.
+    std::fs::File::create(stored(&live, "f/a")).unwrap().set_len(80 << 20).unwrap();
+    lay(&live, "f/b", b"0123456789");
+    let file = live.path("got.zip");
+    let mut curl = curl_command(&live);
+    curl.args(["--http2", "--limit-rate", "20M", "-o"]).arg(&file).arg(url(&live, "/f/?zip"));
+    let mut curl = curl.stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the first bytes", || file.metadata().is_ok_and(|file| file.len() > 0));
+    lay(&live, "f/new", b"9876543210");
+    std::fs::rename(stored(&live, "f/new"), stored(&live, "f/b")).unwrap();
+    let status = curl.wait().unwrap();
+    assert_eq!(status.code(), Some(92), "curl's word for a stream that was reset");
     let line = log_line(&live, "GET /f/?zip");
     assert!(line.ends_with("end=local/send"), "{line}");
 }

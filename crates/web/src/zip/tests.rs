@@ -242,7 +242,9 @@ proptest! {
 
     #[test]
     fn every_stretch_is_the_same_bytes(
-        files in prop::collection::btree_map("[a-zé]{1,3}", prop::collection::vec(any::<u8>(), 0..60), 0..5),
+        files in prop::collection::btree_map(
+            "[a-zé]{1,3}", prop::collection::vec(any::<u8>(), 0..60), 0..5,
+        ),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
         step in 1..50_usize,
         remembers in any::<bool>(),
