@@ -12,6 +12,7 @@
 mod php;
 mod request;
 mod windows;
+mod zip;
 
 use std::cell::Cell;
 use std::future::poll_fn;
