@@ -147,7 +147,8 @@ fn all_methods_of_a_real_pppd_are_named_and_no_others() {
             methods["asked"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
         assert_eq!(asked[0], wanted[0], "{auth}: {methods}");
         let mut wanted = wanted.to_vec();
-        (asked.sort_unstable(), wanted.sort_unstable());
+        asked.sort_unstable();
+        wanted.sort_unstable();
         assert_eq!(asked, wanted, "{auth}: {methods}");
     }
 }
