@@ -158,7 +158,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         trusted: spec.config.web.trusted_proxies.clone(),
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),
-        cut: tokio::sync::Notify::new(),
+        cut: crate::relay::Cut::default(),
         tunnel: spec
             .tunnel_socket
             .clone()
@@ -264,7 +264,7 @@ async fn keep_tunnels(door: &Door, begun: Instant) {
         door.log.flush();
         tokio::time::sleep(Duration::from_millis(TUNNELS_LOOK_MS)).await;
     }
-    door.cut.notify_waiters();
+    door.cut.ring();
     let deadline = Instant::now() + Duration::from_millis(CUT_MS);
     // Long enough to say goodbye and to leave a line.
     while open() && Instant::now() < deadline {

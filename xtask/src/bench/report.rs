@@ -320,6 +320,12 @@ const METHOD: &str = "\
   responder answers without looking: the limit of what a client on this machine can ask. Latencies
   of `readonly` are those of 14 statements. Memory of an entry is the growth of private memory,
   whole processes.
+- `resumable`: a request is a whole upload of 64 MiB, in pieces of 8 MiB where not PUT. Against PUT
+  of the same door and against HTTP/1.1 the ratio is a rate divided by a rate, and the column
+  `rate` the rival's processor time divided by ours; against @tus/server (Node, one process, its
+  file store) the ratio is processor time as elsewhere. `flushed`: each piece is on the disk before
+  it is acknowledged; @tus/server never flushes. The long link is a relay that hands bytes on 25 ms
+  later each way and at the rate given; curl uploads through it over TLS.
 - `tunnel`: the ratio is our rate divided by the rival's, the column `rate` the rival's processor
   time a gigabyte divided by ours, both ends of each together. Both ends, iperf3 and the kernel's
   TCP share the processors, over a line between two namespaces. The limit moves the packets of one
@@ -327,7 +333,8 @@ const METHOD: &str = "\
   packet, once with the batches and offloads that menshen uses. menshen is `serve` with one worker
   of each kind and `tunnel connect`; HTTPS is a file of 1 GiB from the same web worker to curl. In
   guests (user-mode-linux, one processor each, MTU 1400) each rival has its own client: pptp-linux,
-  sstp-client, pppd at both ends. Idle sessions: resident memory of the server's process.
+  sstp-client, pppd at both ends. Idle sessions of PPTP: resident memory of the server's process;
+  of SSTP: `Pss` of all of menshen's.
 - Differences below about 15 % are noise. Requests in flight when the time is up are finished and
   counted, so processor time and count belong together.
 - TLS 1.3, AES-256-GCM, X25519, ECDSA P-256 on all sides; HTTP/1.1; no access log on either side.

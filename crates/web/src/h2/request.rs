@@ -282,6 +282,7 @@ impl Exchange<'_> {
     async fn receive(&mut self, mut sink: Sink, length: Option<u64>, expects: bool) -> Outcome {
         let transfer = self.shared.door.transfer(TransferKind::Upload, length, sink.path());
         let begun_us = clock::micros();
+        self.shared.begin_body(length);
         if expects && !self.body.is_end_stream() {
             let mut interim = Response::new(());
             *interim.status_mut() = http::StatusCode::CONTINUE;
