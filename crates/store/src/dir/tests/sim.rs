@@ -314,7 +314,11 @@ impl Folder for SimFolder {
 
     fn sync_both(&self, one: &dyn File, other: &dyn File) -> Result<(), Errno> {
         let first = chance(Arrives::Anything, &mut self.machine.world().random);
-        if first { one.sync().and(other.sync()) } else { other.sync().and(one.sync()) }
+        let (one, other) = if first { (one, other) } else { (other, one) };
+        // The second is flushed whatever became of the first.
+        let done = one.sync();
+        let also = other.sync();
+        done.and(also)
     }
 
     fn lock(&self) -> Result<Option<Arc<dyn File>>, Errno> {
@@ -390,6 +394,8 @@ impl File for SimFile {
     fn reserve(&self, _: u64, _: u64) -> Result<(), Errno> {
         self.world().map(drop)
     }
+
+    fn begin_writing(&self, _: u64, _: u64) {}
 
     fn sync(&self) -> Result<(), Errno> {
         self.world()?.flush(self.inode)
