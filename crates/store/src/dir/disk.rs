@@ -300,6 +300,16 @@ impl File for DiskFile {
     }
 }
 
+impl Drop for DiskFile {
+    fn drop(&mut self) {
+        // A process that is being started has a copy of every descriptor for a moment, and the lock
+        // would last as long. But who was given the descriptor keeps it.
+        if Arc::strong_count(&self.fd) == 1 {
+            self.unlock();
+        }
+    }
+}
+
 /// Copies `bytes` from the start of one file into another, at `at` or where that stands; shares
 /// blocks where the file system can (copy_file_range(2)).
 pub(crate) fn copy(
