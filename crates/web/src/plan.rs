@@ -29,6 +29,7 @@ use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
 use crate::site::Way;
+use crate::uploads::Errand;
 
 pub(crate) use file::{FileAnswer, Span};
 
@@ -48,6 +49,8 @@ pub(crate) enum Plan {
     Php(Box<Call>),
     /// Work on a blocking thread.
     Job(Box<Job>, Wanted),
+    /// Something about an upload that can be resumed.
+    Upload(Box<Errand>),
 }
 
 /// Whether the caller would wait a tick for a strong tag, or has waited already.
