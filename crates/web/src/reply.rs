@@ -13,6 +13,8 @@ use crate::fault::Fault;
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) fields: Vec<(&'static str, Cow<'static, [u8]>)>,
+    /// Fields of somebody else's answer, in lower case; each may be there more than once.
+    pub(crate) lines: Vec<(String, Vec<u8>)>,
     pub(crate) body: Body,
     /// Whether the connection cannot be used for another request.
     pub(crate) close: bool,

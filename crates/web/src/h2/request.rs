@@ -197,6 +197,13 @@ impl Exchange<'_> {
             let value = HeaderValue::from_bytes(value).unwrap_or(HeaderValue::from_static(""));
             response.headers_mut().append(HeaderName::from_static(name), value);
         }
+        for (name, value) in &reply.lines {
+            // Both were fields before; what HTTP/2 does not take is left out.
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
         let body = match reply.body {
             crate::reply::Body::Empty => Bytes::new(),
             crate::reply::Body::Owned(bytes) => Bytes::from(bytes),
