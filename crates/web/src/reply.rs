@@ -67,6 +67,9 @@ impl Reply {
         let reply = Self::trouble(fault.status(), &fault.to_string(), fault.hint(), wanted);
         match fault {
             Fault::Busy => reply.text("retry-after", "1"),
+            Fault::Unavailable { retry_after_s } => {
+                reply.with("retry-after", retry_after_s.to_string().into_bytes())
+            }
             Fault::NoTunnel => reply.text("retry-after", "2"),
             Fault::Shed { retry_after_s } => {
                 let end = Some(EndReason::new(Who::Limit, Phase::Head));

@@ -111,6 +111,19 @@ impl Sink {
         }
     }
 
+    /// Whether [`Self::settle`] has something to do before more is taken.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(self, Self::Upload(appending) if appending.is_due())
+    }
+
+    /// Waits for the destination.
+    pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
+        match self {
+            Self::Upload(appending) => appending.settle().await,
+            _ => Ok(()),
+        }
+    }
+
     /// The body is whole: checks, stores, answers. Waits for the disk on a blocking thread.
     pub(crate) async fn finish(self, door: &Rc<Door>) -> Result<Finished, (Fault, Wanted)> {
         match self {
@@ -119,7 +132,11 @@ impl Sink {
                 let path = upload.path().to_vec();
                 let published = publish(door, vec![(upload, expect)]).await;
                 let published = published.map_err(|fault| (fault, wanted))?;
-                Ok(Finished::Reply(put_reply(&path, &published)))
+                let reply = published.first().map_or_else(
+                    || Reply::new(500),
+                    |(_, published)| put_reply(&path, published),
+                );
+                Ok(Finished::Reply(reply))
             }
             Self::Form(form) => {
                 let wanted = form.wanted;
@@ -277,8 +294,8 @@ async fn publish(
     published
 }
 
-fn put_reply(path: &[u8], published: &[(Vec<u8>, Published)]) -> Reply {
-    let Some((_, published)) = published.first() else { return Reply::new(500) };
+/// The answer to a PUT.
+pub(crate) fn put_reply(path: &[u8], published: &Published) -> Reply {
     let mut reply = Reply::new(if published.replaced { 204 } else { 201 })
         .with("etag", strong(published).into_bytes());
     if !published.replaced {

@@ -117,6 +117,9 @@ impl Session {
             })
             .await?;
             done = whole;
+            if sink.is_due() {
+                sink.settle().await.map_err(Broken::Fault)?;
+            }
             turn.moved(received).await;
         }
         ways.body_left = false;

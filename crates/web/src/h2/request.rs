@@ -347,6 +347,9 @@ impl Exchange<'_> {
                 Ok(Some(data)) => {
                     let data = data.map_err(|_| Broken::Gone(self.ended(Phase::Body)))?;
                     sink.take(&data).map_err(Broken::Fault)?;
+                    if sink.is_due() {
+                        sink.settle().await.map_err(Broken::Fault)?;
+                    }
                     pace.moved(data.len() as u64);
                     transfer.moved(data.len() as u64);
                     self.shared.uploaded(data.len());

@@ -9,8 +9,10 @@
 
 use std::future::poll_fn;
 
+use menshen_store::Stored;
+
 use crate::php::answer::{Left, Streaming, Supply};
-use crate::reply::{Body, Reply};
+use crate::reply::Reply;
 
 /// An answer in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,13 +82,14 @@ impl Answered {
         }
     }
 
-    /// As it is sent.
-    pub(super) fn reply(&self) -> Reply {
-        let mut reply = Reply::new(self.status);
-        let lines = self.fields.iter().cloned();
-        reply.lines = lines.collect();
-        reply.body = if self.body.is_empty() { Body::Empty } else { Body::Owned(self.body.clone()) };
-        reply
+    /// As it is kept.
+    pub(super) fn stored(&self) -> Stored {
+        let fields = self.fields.iter();
+        Stored {
+            status: self.status,
+            fields: fields.map(|(name, value)| (name.clone().into(), value.clone())).collect(),
+            body: self.body.clone(),
+        }
     }
 }
 
@@ -107,5 +110,5 @@ fn fields(lines: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Largest body of an answer that is held and kept, bytes.
-pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
+const BODY_BYTES_MAX: usize = menshen_store::ANSWER_BODY_BYTES_MAX;
 const PIECE_BYTES: usize = 16 << 10;
