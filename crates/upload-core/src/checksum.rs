@@ -2,6 +2,10 @@
 
 use alloc::vec::Vec;
 
+use menshen_web_core::fields::base64;
+
+use crate::refusal::Refusal;
+
 /// An algorithm of `Upload-Checksum`. tus asks for SHA-1 at least; it guards against accidents of
 /// the transport, not against people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,3 +55,30 @@ impl ChecksumKind {
         }
     }
 }
+
+impl Checksum {
+    /// Reads `Upload-Checksum`: a name, a space, Base64.
+    ///
+    /// # Errors
+    /// [`Refusal::ChecksumKind`] for an algorithm that is not offered, else
+    /// [`Refusal::Malformed`].
+    pub fn parse(text: &[u8]) -> Result<Self, Refusal> {
+        let malformed = Refusal::Malformed("upload-checksum");
+        let space = text.iter().position(|&byte| byte == b' ').ok_or(malformed)?;
+        let (name, value) = (&text[..space], &text[space + 1..]);
+        let mut kinds = ChecksumKind::ALL.into_iter();
+        let kind = kinds.find(|kind| kind.word().as_bytes() == name);
+        let kind = kind.ok_or(Refusal::ChecksumKind)?;
+        if value.len() > CHECKSUM_TEXT_BYTES_MAX {
+            return Err(malformed);
+        }
+        let bytes = base64::decode(value).filter(|bytes| bytes.len() == kind.bytes());
+        Ok(Self { kind, bytes: bytes.ok_or(malformed)? })
+    }
+}
+
+/// Base64 of the longest value.
+const CHECKSUM_TEXT_BYTES_MAX: usize = 44;
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,12 @@
 //! Which bytes of a whole are there when segments come in any order.
 //!
-//! The list is bounded: a client that sends every other byte is refused, not remembered.
+//! The list is bounded: a client that sends every other byte is refused, not remembered. nginx's
+//! module keeps such a list in a state file and limits only the length of the field it makes of it
+//! (`upload_range_header_buffer_size`).
 
 use alloc::vec::Vec;
+
+use crate::fields::push_number;
 
 /// Bytes `start..end`; never empty inside [`Ranges`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,20 @@ pub enum RangesError {
     TooMany,
 }
 
+impl Span {
+    /// How many bytes it has; none when it ends before it starts.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.bytes() == 0
+    }
+}
+
 impl Ranges {
     /// Nothing yet.
     #[must_use]
@@ -47,18 +65,66 @@ impl Ranges {
         Ok(ranges)
     }
 
-    /// Adds bytes that were not there; spans that touch become one.
+    /// Adds bytes that were not there; spans that touch become one. For requests at the same time,
+    /// which must not overlap.
     ///
     /// # Errors
     /// See [`RangesError`]; the set is unchanged then.
-    pub fn insert(&mut self, _span: Span) -> Result<(), RangesError> {
-        unimplemented!()
+    pub fn insert(&mut self, span: Span) -> Result<(), RangesError> {
+        if self.overlaps(span) {
+            return Err(RangesError::Overlap);
+        }
+        self.merge(span)
+    }
+
+    /// Adds bytes whether they were there or not: a client sends a segment again when it did not
+    /// see the answer (upload-protocol.md §2.1).
+    ///
+    /// # Errors
+    /// See [`RangesError`]; the set is unchanged then.
+    pub fn merge(&mut self, span: Span) -> Result<(), RangesError> {
+        if span.is_empty() {
+            return Err(RangesError::Empty);
+        }
+        // Those that overlap or touch it are one run; it is replaced by what they are together.
+        let first = self.spans.partition_point(|other| other.end < span.start);
+        let behind = self.spans.partition_point(|other| other.start <= span.end);
+        let run = self.spans.get(first..behind).unwrap_or_default();
+        if run.is_empty() && self.spans.len() >= RANGES_MAX {
+            return Err(RangesError::TooMany);
+        }
+        let start = run.first().map_or(span.start, |other| other.start.min(span.start));
+        let end = run.last().map_or(span.end, |other| other.end.max(span.end));
+        self.spans.splice(first..behind, [Span { start, end }]);
+        Ok(())
+    }
+
+    /// Takes bytes away, as of a request that ended.
+    ///
+    /// # Errors
+    /// [`RangesError::TooMany`] when it would split a span and the list is full; unchanged then.
+    pub fn remove(&mut self, span: Span) -> Result<(), RangesError> {
+        if span.is_empty() {
+            return Ok(());
+        }
+        let mut left = Vec::new();
+        for other in &self.spans {
+            let before = Span { start: other.start, end: other.end.min(span.start) };
+            let after = Span { start: other.start.max(span.end), end: other.end };
+            left.extend([before, after].into_iter().filter(|part| !part.is_empty()));
+        }
+        if left.len() > RANGES_MAX {
+            return Err(RangesError::TooMany);
+        }
+        self.spans = left;
+        Ok(())
     }
 
     /// Whether any byte of `span` is there.
     #[must_use]
-    pub fn overlaps(&self, _span: Span) -> bool {
-        unimplemented!()
+    pub fn overlaps(&self, span: Span) -> bool {
+        let next = self.spans.partition_point(|other| other.end <= span.start);
+        !span.is_empty() && self.spans.get(next).is_some_and(|other| other.start < span.end)
     }
 
     /// How many bytes are there from the start without a hole.
@@ -70,7 +136,7 @@ impl Ranges {
     /// How many bytes are there.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.spans.iter().fold(0, |sum, span| sum.saturating_add(span.end - span.start))
+        self.spans.iter().fold(0, |sum, span| sum.saturating_add(span.bytes()))
     }
 
     /// Whether all of `total` bytes are there.
@@ -86,16 +152,41 @@ impl Ranges {
     }
 
     /// What is missing of `total` bytes, in order.
-    pub fn holes(&self, _total: u64) -> impl Iterator<Item = Span> {
-        core::iter::empty()
+    pub fn holes(&self, total: u64) -> impl Iterator<Item = Span> {
+        self.missing(Span { start: 0, end: total })
     }
 
-    /// The value of `Range` in answers to segments: `0-99/1000, 200-299/1000`.
+    /// What is missing of `span`, in order: all that a segment sent again may write.
+    pub fn missing(&self, span: Span) -> impl Iterator<Item = Span> {
+        let clamp = move |at: u64| at.clamp(span.start, span.end.max(span.start));
+        let starts = core::iter::once(span.start).chain(self.spans.iter().map(|there| there.end));
+        let ends = self.spans.iter().map(|there| there.start).chain(core::iter::once(span.end));
+        let holes =
+            starts.zip(ends).map(move |(start, end)| Span { start: clamp(start), end: clamp(end) });
+        holes.filter(|hole| !hole.is_empty())
+    }
+
+    /// The value of `Range` in answers to segments: `0-99/1000,200-299/1000`.
     #[must_use]
-    pub fn field(&self, _total: u64) -> Vec<u8> {
-        unimplemented!()
+    pub fn field(&self, total: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        for span in &self.spans {
+            if !out.is_empty() {
+                out.push(b',');
+            }
+            push_number(span.start, &mut out);
+            out.push(b'-');
+            push_number(span.end - 1, &mut out);
+            out.push(b'/');
+            push_number(total, &mut out);
+        }
+        out
     }
 }
 
-/// Spans one upload may consist of before its holes are filled.
+/// Spans one upload may consist of before its holes are filled. With numbers of the greatest
+/// length, [`Ranges::field`] then has at most 50 KiB; of real uploads it has a few hundred bytes.
 pub const RANGES_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests;

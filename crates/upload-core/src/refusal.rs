@@ -1,6 +1,7 @@
 //! Why a request is not done, in words of all dialects; [`crate::answer`] turns them into statuses.
 
 use crate::dialect::Dialect;
+use crate::intent::{Content, Place};
 
 /// A request that is refused, and the dialect to say so in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +25,14 @@ pub enum Refusal {
     TusVersion,
     /// The content's media type is not the one of appended bytes.
     MediaType,
-    /// The method means nothing here.
-    Method,
+    /// The method means nothing at this place.
+    Method(Place),
     /// `Upload-Checksum` names an algorithm that is not offered.
     ChecksumKind,
-    /// Two statements of the length differ, or bytes beyond it.
+    /// Two statements of the length differ.
     Length,
+    /// Bytes beyond the length. RUFH §4.4.2: such an upload is invalid and takes no more.
+    Beyond,
     /// More than an upload may have.
     TooLarge,
     /// Less than an upload must have, or no length where one is needed to tell.
@@ -44,9 +47,9 @@ pub enum Refusal {
         /// Where the client wanted to append.
         provided: u64,
     },
-    /// The upload is complete already.
-    Complete,
-    /// Bytes of the segment are there already.
+    /// The upload is complete already, and this is no repetition of its last request.
+    Complete(Content),
+    /// Bytes of the segment are on their way in another request.
     Overlap,
     /// More segments with holes between them than are remembered.
     Scattered,
