@@ -258,7 +258,8 @@ impl Way {
         match writer.start(provided).await {
             Ok(Start::At(at)) if at == provided => {}
             Ok(Start::At(offset) | Start::Elsewhere(offset)) => {
-                let known = Known { offset, ..known };
+                let mut known = known;
+                known.offset = offset;
                 return refuse(&known, Refusal::Offset { provided });
             }
             Err(error) => return refuse(&known, of_store(&error)),
@@ -277,7 +278,7 @@ impl Way {
         if let (Content::Sized(n), Some(length)) = (append.content, record.length)
             && provided.saturating_add(n) > length
         {
-            return refuse(&known, Refusal::Length);
+            return refuse(&known, Refusal::Beyond);
         }
         door.slot.add(Counter::ResumableResumed, 1);
         let opened = Opened { creates: false, end: append.end, checks: append.checks };
@@ -302,7 +303,7 @@ impl Way {
         let known = Known::of(&record, self.limits);
         let provided = append.offset;
         let refusal = if provided == record.offset {
-            Refusal::Complete
+            Refusal::Complete(append.content)
         } else {
             Refusal::Offset { provided }
         };

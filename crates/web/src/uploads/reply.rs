@@ -1,7 +1,7 @@
 //! From the dialects' answers to the door's, and from what the store says to refusals.
 
 use menshen_store::{Error, Record};
-use menshen_upload_core::{Answer, Concat, Dialect, Facts, Limits, Refusal};
+use menshen_upload_core::{Answer, Concat, Content, Dialect, Facts, Limits, Refusal};
 use menshen_web_core::fields::Wanted;
 
 use super::PLACE;
@@ -59,29 +59,19 @@ impl Known {
             ..Facts::default()
         }
     }
-
-    /// Where it is.
-    pub(super) fn url(&self) -> &str {
-        &self.url
-    }
 }
 
 /// An answer as the door sends it.
 pub(super) fn sent(answer: Answer) -> Reply {
+    let content = answer.content();
     let mut reply = Reply::new(answer.status);
     for (name, value) in answer.fields {
         reply = reply.with(name, value);
     }
-    if let Some(problem) = answer.problem {
-        let has = reply.fields.iter().any(|(name, _)| *name == "content-type");
-        let body = Body::Owned(problem.json());
-        reply = if has {
-            Reply { body, ..reply }
-        } else {
-            reply.body("application/problem+json", body)
-        };
+    match content {
+        Some((kind, bytes)) => reply.body(kind, Body::Owned(bytes)),
+        None => reply,
     }
-    reply
 }
 
 /// A refusal as the door sends it: where the dialect has no content for it, in words.
@@ -107,10 +97,11 @@ pub(super) const fn of_store(error: &Error) -> Refusal {
         Error::TooMany { .. } => Refusal::Unavailable { retry_after_s: TOO_MANY_S },
         Error::Gone => Refusal::Unknown,
         Error::Fenced => Refusal::Fenced,
-        Error::TooLong | Error::Length | Error::Incomplete => Refusal::Length,
+        Error::TooLong => Refusal::Beyond,
+        Error::Length | Error::Incomplete => Refusal::Length,
         Error::Offset { .. } => Refusal::Failed,
         Error::Digest => Refusal::Digest,
-        Error::Complete => Refusal::Complete,
+        Error::Complete => Refusal::Complete(Content::Open),
         Error::Segments | Error::Exists => Refusal::Overlap,
         Error::TooLarge { what } => Refusal::Malformed(what),
         Error::Underway => Refusal::Unavailable { retry_after_s: 1 },
@@ -143,7 +134,7 @@ const fn words(refusal: Refusal) -> (&'static str, &'static str) {
         Refusal::Missing(_) => ("a field of the upload is missing", ""),
         Refusal::TusVersion => ("tus is spoken in version 1.0.0 here", ""),
         Refusal::MediaType => ("the content has not the media type of appended bytes", ""),
-        Refusal::Method => ("the method is not allowed here", ""),
+        Refusal::Method(_) => ("the method is not allowed here", ""),
         Refusal::ChecksumKind => ("the checksum's algorithm is not offered", ""),
         Refusal::Length => ("the length of the upload is not the one that was announced", ""),
         Refusal::TooLarge => ("the upload is larger than this server takes", ""),
@@ -155,7 +146,8 @@ const fn words(refusal: Refusal) -> (&'static str, &'static str) {
         Refusal::Offset { .. } => {
             ("the upload goes on at another offset", "Ask with HEAD where it goes on.")
         }
-        Refusal::Complete => ("the upload is complete already", ""),
+        Refusal::Complete(_) => ("the upload is complete already", ""),
+        Refusal::Beyond => ("more bytes than the upload's length", ""),
         Refusal::Overlap => ("some of these bytes are there already", ""),
         Refusal::Scattered => ("too many holes between segments", "Fill the holes first."),
         Refusal::Checksum | Refusal::Digest => {

@@ -156,7 +156,7 @@ impl Door {
         let Spoken { dialect, intent } = spoken;
         let what = match (intent, id) {
             (Intent::Options, _) => {
-                return Ok(sent(dialect.options(&self.upload_limits())).into());
+                return Ok(sent(dialect.options(place, &self.upload_limits())).into());
             }
             (Intent::Create(create), _) => {
                 return self.creation(ask, query, scope, caller, dialect, create);
@@ -168,7 +168,7 @@ impl Door {
             (Intent::Look, Some(id)) => What::Look(parsed(id)?),
             (Intent::Cancel, Some(id)) => What::Cancel(parsed(id)?),
             _ => {
-                let refusal = Refused { dialect, refusal: Refusal::Method };
+                let refusal = Refused { dialect, refusal: Refusal::Method(place) };
                 return Ok(self.misspoken(refusal, ask));
             }
         };
@@ -190,8 +190,7 @@ impl Door {
             let refusal = Refused { dialect, refusal: Refusal::TooLarge };
             return Ok(self.misspoken(refusal, ask));
         }
-        let disposition = ask.headers.get("content-disposition");
-        let landing = Landing::of(&create.metadata, query, disposition)?;
+        let landing = Landing::of(&create, query)?;
         let id = Id::random().map_err(|_| Fault::Storage)?;
         let mut said = Said::new(&scope, &create.metadata, &create.concat);
         said.name = landing.name.clone().unwrap_or_default();

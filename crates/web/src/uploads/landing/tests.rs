@@ -1,22 +1,33 @@
 //! Tests of `landing`.
 
+use menshen_upload_core::{Checks, Concat, Content, End, Metadata};
 use proptest::prelude::*;
 
 use super::*;
 
-fn landing(query: &str, disposition: Option<&str>) -> Result<Landing, Fault> {
-    Landing::of(&Metadata::default(), query.as_bytes(), disposition.map(str::as_bytes))
+fn create(file_name: Option<&[u8]>) -> Create {
+    Create {
+        length: None,
+        content: Content::None,
+        end: End::Later,
+        metadata: Metadata::default(),
+        file_name: file_name.map(<[u8]>::to_vec),
+        checks: Checks::default(),
+        concat: Concat::None,
+    }
+}
+
+fn landing(query: &str, file_name: Option<&str>) -> Result<Landing, Fault> {
+    Landing::of(&create(file_name.map(str::as_bytes)), query.as_bytes())
 }
 
 #[test]
-fn names_come_from_query_and_disposition() {
-    let plain = |query, disposition| landing(query, disposition).unwrap().path("id");
+fn names_come_from_the_head_and_the_query() {
+    let plain = |query, file_name| landing(query, file_name).unwrap().path("id");
     assert_eq!(plain("", None), "/id");
     assert_eq!(plain("filename=a%20b.txt&folder=x/y", None), "/x/y/a b.txt");
-    assert_eq!(plain("folder=/x/", Some("attachment; filename=\"q\\\"uote.bin\"")), "/x/q\"uote.bin");
-    assert_eq!(plain("", Some("attachment; filename=a; filename*=UTF-8''%e4%bd%a0")), "/你");
-    assert_eq!(plain("", Some("form-data; name=x; filename=plain.txt")), "/plain.txt");
-    assert_eq!(plain("filename=q", Some("attachment; filename=d")), "/q", "the query counts more");
+    assert_eq!(plain("folder=/x/", Some("q\"uote.bin")), "/x/q\"uote.bin");
+    assert_eq!(plain("filename=q", Some("d")), "/d", "the head counts more");
 }
 
 #[test]
@@ -39,7 +50,7 @@ fn what_is_no_name_is_refused() {
 proptest! {
     #[test]
     fn any_bytes_come_to_a_path_that_is_safe_or_to_none(
-        name: Vec<u8>, folder: Vec<u8>, disposition: Vec<u8>,
+        name: Vec<u8>, folder: Vec<u8>, file_name: Option<Vec<u8>>,
     ) {
         let mut query = b"folder=".to_vec();
         encode_path(&folder, &mut query);
@@ -47,7 +58,7 @@ proptest! {
             query.extend_from_slice(b"&filename=");
             encode_path(&name, &mut query);
         }
-        if let Ok(landing) = Landing::of(&Metadata::default(), &query, Some(&disposition)) {
+        if let Ok(landing) = Landing::of(&create(file_name.as_deref()), &query) {
             let mut raw = Vec::new();
             encode_path(landing.path("id").as_bytes(), &mut raw);
             prop_assert!(decode_path(&raw).is_ok());
