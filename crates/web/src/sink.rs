@@ -132,10 +132,9 @@ impl Sink {
                 let path = upload.path().to_vec();
                 let published = publish(door, vec![(upload, expect)]).await;
                 let published = published.map_err(|fault| (fault, wanted))?;
-                let reply = published.first().map_or_else(
-                    || Reply::new(500),
-                    |(_, published)| put_reply(&path, published),
-                );
+                let reply = published
+                    .first()
+                    .map_or_else(|| Reply::new(500), |(_, published)| put_reply(&path, published));
                 Ok(Finished::Reply(reply))
             }
             Self::Form(form) => {

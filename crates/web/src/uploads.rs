@@ -95,7 +95,9 @@ impl Door {
         let folder = match scope {
             Scope::Files => own_folder(self.shared.root.nearest_folder(b"/")?, FOLDER)?,
             // All pools have one spool.
-            Scope::Site(_) => self.pools.first().ok_or(Fault::NotFound)?.spool.own_folder(FOLDER)?,
+            Scope::Site(_) => {
+                self.pools.first().ok_or(Fault::NotFound)?.spool.own_folder(FOLDER)?
+            }
         };
         let dir = Dir::open(folder, uploads.limits()).map_err(|_| Fault::Storage)?;
         Ok(cell.get_or_init(|| Store::Dir(dir)).clone())
@@ -169,7 +171,9 @@ mod tests {
     fn logs_do_not_show_the_key_to_an_upload() {
         let id = format!("{PLACE}abcdefghijklmnopqrstuvwxyz");
         assert_eq!(&*shown(id.as_bytes()), b"/.menshen/uploads/abcdef...");
-        for target in [PLACE, "/", "/.menshen/uploads/?folder=/x/y/z", "/a/.menshen/uploads/abcdefgh"] {
+        for target in
+            [PLACE, "/", "/.menshen/uploads/?folder=/x/y/z", "/a/.menshen/uploads/abcdefgh"]
+        {
             assert_eq!(&*shown(target.as_bytes()), target.as_bytes());
         }
     }

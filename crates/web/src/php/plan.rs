@@ -28,9 +28,7 @@ impl Door {
         match self.php_call(ask, script) {
             Err(reply) => Plan::Reply(reply),
             Ok((None, call)) => Plan::Php(call),
-            Ok((Some(intake), call)) => {
-                Plan::Receive(Sink::Php(Box::new(ForPhp { intake, call })))
-            }
+            Ok((Some(intake), call)) => Plan::Receive(Sink::Php(Box::new(ForPhp { intake, call }))),
         }
     }
 

@@ -8,7 +8,9 @@ use std::rc::Rc;
 use menshen_base::Counter;
 use menshen_net::clock;
 use menshen_store::{Destination, Error, Id, Record, Stage, Start};
-use menshen_upload_core::{Append, Concat, Content, Create, Dialect, End, Interim, Limits, Refusal};
+use menshen_upload_core::{
+    Append, Concat, Content, Create, Dialect, End, Interim, Limits, Refusal,
+};
 use menshen_web_core::fields::Wanted;
 use serde::Serialize;
 
@@ -252,9 +254,8 @@ impl Way {
             Err(error) => return Err(self.failed(&error)),
         };
         let known = Known::of(&record, self.limits);
-        let refuse = |known: &Known, refusal| {
-            Err(refused(self.dialect, refusal, known, self.wanted))
-        };
+        let refuse =
+            |known: &Known, refusal| Err(refused(self.dialect, refusal, known, self.wanted));
         match writer.start(provided).await {
             Ok(Start::At(at)) if at == provided => {}
             Ok(Start::At(offset) | Start::Elsewhere(offset)) => {

@@ -270,9 +270,7 @@ impl Door {
                 Caller { owner: owner::of_cookie(ask), refusal: None, challenge: None }
             }
             Scope::Files => match self.authority.owner(ask, clock::unix_s()) {
-                Ok(()) => {
-                    Caller { owner: Some(owner::of_token()), refusal: None, challenge: None }
-                }
+                Ok(()) => Caller { owner: Some(owner::of_token()), refusal: None, challenge: None },
                 Err(refusal) => {
                     let challenge = Some(Box::new(self.refuse(refusal, ask)));
                     Caller { owner: None, refusal: Some(refusal), challenge }
