@@ -13,7 +13,7 @@ pub struct Uploads {
     pub answered_hours: u32,
     /// Bytes all unfinished uploads of one store may hold; 0: no limit.
     pub unfinished_bytes_max: u64,
-    /// Unfinished uploads of one owner, or of one network of strangers.
+    /// Unfinished uploads of one owner.
     pub uploads_per_owner_max: u32,
     /// Bytes of one appending request; 0: no limit.
     pub append_bytes_max: u64,

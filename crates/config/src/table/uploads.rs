@@ -77,8 +77,7 @@ pub(super) const UPLOADS: &[Row] = &[
         default: "1000",
         example: "20",
         help: "unfinished uploads of one owner",
-        detail: "On a site the owner is a browser, by its cookie; clients without one count \
-                 together.",
+        detail: "On a site the owner is a browser, by its cookie. All owners together have 10,000.",
         counter: Some(Counter::LimitUploadsPerOwner),
         tried: &["uploads_max", "max_uploads"],
     },

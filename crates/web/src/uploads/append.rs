@@ -232,11 +232,7 @@ impl Appending {
         if refusal == Refusal::AppendTooLarge {
             door.slot.add(Counter::LimitAppendBytes, 1);
         }
-        let mut reply = refused(self.way.dialect, refusal, &known, self.way.wanted);
-        if refusal == Refusal::Full && !reply.fields.iter().any(|(name, _)| *name == "retry-after")
-        {
-            reply = reply.text("retry-after", FULL_RETRY_S);
-        }
+        let reply = refused(self.way.dialect, refusal, &known, self.way.wanted);
         match self.cookie.take() {
             Some(cookie) => reply.with("set-cookie", cookie),
             None => reply,
@@ -314,4 +310,3 @@ impl Appending {
 /// failure takes of a single long request.
 const FLUSH_BYTES: u64 = 64 << 20;
 const FLUSH_MS: u64 = 5000;
-const FULL_RETRY_S: &str = "60";

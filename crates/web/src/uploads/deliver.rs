@@ -23,6 +23,7 @@ use super::publish;
 use super::reply::{Known, refused, sent};
 use super::request::RequestHead;
 use super::said::Said;
+use crate::auth::{Grant, Reach};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::php::intake::Flush;
@@ -90,6 +91,12 @@ impl Way {
     /// Publishes a file.
     async fn file(&self, door: &Rc<Door>, record: &Record) -> Result<Stored, Reply> {
         let shared = &door.shared;
+        // Who owned nothing could write because anybody could; perhaps nobody may any more.
+        if let (None, Destination::File { path, .. }) = (record.owner, &record.destination)
+            && door.authority.public(path, Reach::Itself) != Some(Grant::Write)
+        {
+            return Err(self.fault(door, Fault::Forbidden));
+        }
         for _ in 0..ATTEMPTS {
             let plan = publish::Plan::of(shared, record, door.uploads.umask);
             let prepared = publish::prepare(plan.clone()).await;

@@ -80,6 +80,9 @@ pub(super) fn refused(dialect: Dialect, refusal: Refusal, known: &Known, wanted:
     if !reply.fields.iter().any(|(name, _)| *name == "cache-control") {
         reply = reply.text("cache-control", "no-store");
     }
+    if reply.status == 507 && !reply.fields.iter().any(|(name, _)| *name == "retry-after") {
+        reply = reply.text("retry-after", FULL_RETRY_S);
+    }
     if matches!(reply.body, Body::Empty) && reply.status != 204 {
         let (text, hint) = words(refusal);
         let told = Reply::trouble(reply.status, text, hint, wanted);
@@ -168,4 +171,6 @@ const fn words(refusal: Refusal) -> (&'static str, &'static str) {
     }
 }
 
+/// Room comes back when other uploads end.
+const FULL_RETRY_S: &str = "60";
 const TOO_MANY_S: u32 = 60;

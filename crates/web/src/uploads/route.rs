@@ -64,7 +64,7 @@ impl Door {
         let open = self.authority.public(path.as_str().as_bytes(), Reach::Itself);
         let owner = caller.owner.filter(|_| open != Some(Grant::Write));
         let id = Id::random().map_err(|_| Fault::Storage)?;
-        let mut record = self.record(id, &create, owner);
+        let mut record = self.record(id, &create, owner, &Scope::Files);
         record.dialect = dialect.word().into();
         record.destination = self.file_destination(ask, path)?;
         let mut said = Said::new(&Scope::Files, &create.metadata, &create.concat);
@@ -113,7 +113,7 @@ impl Door {
         let scope = Scope::Site(host_of(ask));
         let caller = self.caller(ask, &scope);
         let id = Id::random().map_err(|_| Fault::Storage)?;
-        let mut record = self.record(id, &create, caller.owner);
+        let mut record = self.record(id, &create, caller.owner, &scope);
         if own > 0 {
             record.largest = Some(own);
         }
@@ -210,7 +210,7 @@ impl Door {
                 (caller.owner, self.file_destination(ask, &path)?)
             }
         };
-        let mut record = self.record(id, &create, owner);
+        let mut record = self.record(id, &create, owner, &scope);
         record.dialect = dialect.word().into();
         record.destination = match create.concat {
             Concat::Partial => Destination::Part,
@@ -228,8 +228,14 @@ impl Door {
         Ok(Destination::File { path: path.as_str().into(), terms })
     }
 
-    fn record(&self, id: Id, create: &Create, owner: Option<owner::Owner>) -> Record {
-        let mut record = Record::new(id, clock::unix_s(), self.uploads.expiry());
+    fn record(
+        &self,
+        id: Id,
+        create: &Create,
+        owner: Option<owner::Owner>,
+        scope: &Scope,
+    ) -> Record {
+        let mut record = Record::new(id, clock::unix_s(), self.uploads.first_expiry(scope));
         let most = self.limits.upload_bytes_max;
         record.owner = owner;
         record.length = whole_length(create);
