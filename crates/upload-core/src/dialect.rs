@@ -34,14 +34,16 @@ pub enum Interop {
     V6,
     /// Drafts -06 to -08: `max-age` instead of `expires`; appends answer in their own right.
     V7,
-    /// Drafts since -09: `Accept-Patch`, gone uploads.
+    /// Drafts -09 to -11: gone uploads, limits in every 413.
     V8,
+    /// Drafts since -12: `Upload-Complete` in answers says whose answer it is.
+    V9,
     /// No version was named, or one nobody knows: as the newest, but without interim answers.
     Unnamed,
 }
 
 impl Dialect {
-    /// A word for records and logs: `rufh-3` to `rufh-8`, `rufh`, `tus`, `segments`.
+    /// A word for records and logs: `rufh-3` to `rufh-9`, `rufh`, `tus`, `segments`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -86,7 +88,8 @@ impl Interop {
             Self::V6 => &VERSIONS[3],
             Self::V7 => &VERSIONS[4],
             Self::V8 => &VERSIONS[5],
-            Self::Unnamed => &VERSIONS[6],
+            Self::V9 => &VERSIONS[6],
+            Self::Unnamed => &VERSIONS[7],
         }
     }
 }
@@ -120,10 +123,13 @@ pub(crate) struct Rules {
     pub(crate) gone: u16,
     /// Whether bytes for a complete upload are told as an inconsistent length.
     pub(crate) complete_is_length: bool,
+    /// Whether refusals say that they are not the answer of the resource that was first asked, also
+    /// when the upload is complete; such versions have no problem type for completeness.
+    pub(crate) whose: bool,
 }
 
 /// In the order of [`Interop`].
-const VERSIONS: [Rules; 7] = [
+const VERSIONS: [Rules; 8] = [
     Rules {
         interop: Interop::V3,
         word: "rufh-3",
@@ -138,6 +144,7 @@ const VERSIONS: [Rules; 7] = [
         problems: false,
         gone: 404,
         complete_is_length: false,
+        whose: false,
     },
     Rules { interop: Interop::V4, word: "rufh-4", number: Some(4), progress: false, ..V5 },
     V5,
@@ -159,7 +166,8 @@ const VERSIONS: [Rules; 7] = [
         ..V8
     },
     V8,
-    Rules { interop: Interop::Unnamed, word: "rufh", number: None, progress: false, ..V8 },
+    V9,
+    Rules { interop: Interop::Unnamed, word: "rufh", number: None, progress: false, ..V9 },
 ];
 
 const V5: Rules = Rules {
@@ -176,6 +184,7 @@ const V5: Rules = Rules {
     problems: false,
     gone: 404,
     complete_is_length: false,
+    whose: false,
 };
 
 const V8: Rules = Rules {
@@ -192,7 +201,11 @@ const V8: Rules = Rules {
     problems: true,
     gone: 410,
     complete_is_length: true,
+    whose: false,
 };
+
+const V9: Rules =
+    Rules { interop: Interop::V9, word: "rufh-9", number: Some(9), whose: true, ..V8 };
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ pub mod answer;
 pub mod checksum;
 pub mod dialect;
 mod fields;
+pub mod fuzz;
 pub mod intent;
 pub mod limits;
 pub mod metadata;

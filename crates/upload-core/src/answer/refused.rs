@@ -21,16 +21,16 @@ pub(super) fn answer(dialect: Dialect, refusal: Refusal, facts: &Facts<'_>) -> A
     if let Dialect::Rufh(interop) = dialect {
         of_rufh(interop.rules(), refusal, facts, &mut answer);
     }
-    if active(refusal, facts) {
-        match dialect {
-            Dialect::Rufh(interop) => open_state(interop.rules(), facts, &mut answer),
-            Dialect::Tus => answer.fields.push(("upload-offset", decimal(facts.offset))),
-            Dialect::Segments => {
-                let ranges = facts.ranges.zip(facts.length);
-                let field = ranges.map(|(ranges, length)| ranges.field(length));
-                answer.fields.extend(field.map(|field| ("range", field)));
-            }
+    let active = active(refusal, facts);
+    match dialect {
+        Dialect::Rufh(interop) => rufh_state(interop.rules(), refusal, facts, &mut answer),
+        Dialect::Tus if active => answer.fields.push(("upload-offset", decimal(facts.offset))),
+        Dialect::Segments if active => {
+            let ranges = facts.ranges.zip(facts.length);
+            let field = ranges.map(|(ranges, length)| ranges.field(length));
+            answer.fields.extend(field.map(|field| ("range", field)));
         }
+        Dialect::Tus | Dialect::Segments => {}
     }
     answer
 }
@@ -55,7 +55,8 @@ fn of_rufh(rules: &Rules, refusal: Refusal, facts: &Facts<'_>, answer: &mut Answ
         }
         // §4.4.2: bytes for a complete upload are an inconsistent length since draft -09.
         Refusal::Complete(content) if content == Content::None || !rules.complete_is_length => {
-            Some(Problem { kind: ProblemKind::Complete, offsets: None })
+            let known = !rules.whose;
+            known.then_some(Problem { kind: ProblemKind::Complete, offsets: None })
         }
         Refusal::Complete(_) | Refusal::Length | Refusal::Beyond => {
             Some(Problem { kind: ProblemKind::Length, offsets: None })
@@ -82,12 +83,17 @@ fn active(refusal: Refusal, facts: &Facts<'_>) -> bool {
 }
 
 /// As [`rufh::state`], but a refusal never says complete: with an append that would make it the
-/// answer of the application (§4.4.1).
-fn open_state(rules: &Rules, facts: &Facts<'_>, answer: &mut Answer) {
-    if facts.complete {
+/// answer of the application (§4.4.1). Until draft -11 it says nothing of a complete upload; since
+/// then it says that it is no such answer (§4.1.2 there).
+fn rufh_state(rules: &Rules, refusal: Refusal, facts: &Facts<'_>, answer: &mut Answer) {
+    let hidden = matches!(refusal, Refusal::Unknown | Refusal::Gone | Refusal::Forbidden);
+    let active = active(refusal, facts);
+    if active && facts.complete && !rules.whose {
         answer.fields.push(("upload-offset", decimal(facts.offset)));
-    } else {
-        rufh::state(rules, facts, &mut answer.fields);
+    } else if active {
+        rufh::state(rules, &Facts { complete: false, ..*facts }, &mut answer.fields);
+    } else if rules.whose && !hidden {
+        answer.push(rules.completeness.0, b"?0");
     }
 }
 
@@ -145,3 +151,6 @@ fn status(dialect: Dialect, refusal: Refusal) -> u16 {
 
 /// Of tus, "Checksum".
 const CHECKSUM_MISMATCH: u16 = 460;
+
+#[cfg(test)]
+mod tests;

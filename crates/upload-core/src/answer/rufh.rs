@@ -1,4 +1,4 @@
-//! Answers of RUFH (`draft-ietf-httpbis-resumable-upload`; sections are those of draft -12).
+//! Answers of RUFH (`draft-ietf-httpbis-resumable-upload`; sections are those of draft -11).
 
 use alloc::vec::Vec;
 
@@ -67,3 +67,6 @@ pub(super) fn limits(rules: &Rules, facts: &Facts<'_>, out: &mut Vec<(&'static s
     let left = facts.expires.map(|expires| (key, expires.saturating_sub(facts.now)));
     out.push(("upload-limit", facts.limits.field(left)));
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,3 +61,6 @@ fn signed(status: u16) -> Answer {
 /// The extensions that are there.
 pub(super) const EXTENSIONS: &[u8] = b"creation,creation-with-upload,creation-defer-length,\
     termination,checksum,expiration,concatenation";
+
+#[cfg(test)]
+mod tests;

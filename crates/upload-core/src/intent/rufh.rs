@@ -1,4 +1,4 @@
-//! Requests of RUFH (`draft-ietf-httpbis-resumable-upload`; sections are those of draft -12).
+//! Requests of RUFH (`draft-ietf-httpbis-resumable-upload`; sections are those of draft -11).
 //!
 //! This module must never take a part for the whole: a request elsewhere that says it has not all
 //! bytes is either understood or refused, never handed on.
@@ -14,10 +14,6 @@ use crate::refusal::Refusal;
 /// What a request of this version wants; `None` when it is no request of uploads.
 pub(super) fn read(ask: &Ask<'_>, interop: Interop) -> Result<Option<Intent>, Refusal> {
     let rules = interop.rules();
-    // They would be promises nobody keeps: here they mean nothing, in tus a lot.
-    if ask.place != Place::Elsewhere && (ask.has("upload-concat") || ask.has("upload-checksum")) {
-        return Err(Refusal::Mixed);
-    }
     match (ask.place, ask.method) {
         (Place::Elsewhere, Method::Post | Method::Put | Method::Patch) => elsewhere(ask, rules),
         (Place::Elsewhere, _)
@@ -67,6 +63,7 @@ fn completeness(ask: &Ask<'_>, rules: &Rules) -> Result<Option<End>, Refusal> {
 
 /// §4.2.2
 fn create(ask: &Ask<'_>, end: End) -> Result<Intent, Refusal> {
+    pure(ask)?;
     // Draft -01 forbids it; in any version it belongs to another place than a beginning.
     if fields::integer(ask.headers, "upload-offset").is_some_and(|offset| offset > 0) {
         return Err(Refusal::Malformed("upload-offset"));
@@ -86,6 +83,7 @@ fn create(ask: &Ask<'_>, end: End) -> Result<Intent, Refusal> {
 
 /// §4.4.2
 fn append(ask: &Ask<'_>, rules: &Rules) -> Result<Intent, Refusal> {
+    pure(ask)?;
     if rules.typed && !ask.is_type(MEDIA_TYPE)? {
         return Err(Refusal::MediaType);
     }
@@ -124,6 +122,12 @@ fn length(ask: &Ask<'_>, offset: u64, end: End) -> Result<Option<u64>, Refusal> 
     }
 }
 
+/// They would be promises nobody keeps: here these fields mean nothing, in tus a lot.
+fn pure(ask: &Ask<'_>) -> Result<(), Refusal> {
+    let promised = ask.has("upload-concat") || ask.has("upload-checksum");
+    if promised { Err(Refusal::Mixed) } else { Ok(()) }
+}
+
 /// Until draft -05, looking and cancelling say nothing of bytes (§5 and §7 there).
 fn bare(ask: &Ask<'_>, rules: &Rules) -> Result<(), Refusal> {
     let fields = ["upload-offset", "upload-complete", "upload-incomplete"];
@@ -133,3 +137,6 @@ fn bare(ask: &Ask<'_>, rules: &Rules) -> Result<(), Refusal> {
 
 /// The type of appended bytes (§6).
 pub(crate) const MEDIA_TYPE: &str = "application/partial-upload";
+
+#[cfg(test)]
+mod tests;

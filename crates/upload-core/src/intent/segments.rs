@@ -69,3 +69,6 @@ fn range_of(value: &[u8]) -> Option<(Span, u64)> {
 }
 
 const UNIT: &[u8] = b"bytes ";
+
+#[cfg(test)]
+mod tests;

@@ -128,3 +128,6 @@ pub(crate) const VERSION: &[u8] = b"1.0.0";
 
 /// The type of appended bytes.
 pub(crate) const MEDIA_TYPE: &str = "application/offset+octet-stream";
+
+#[cfg(test)]
+mod tests;
