@@ -128,3 +128,6 @@ pub(crate) const CELL_BYTES: usize = 72 + 24 * WRITERS_MAX as usize;
 /// Writers of segments at once; the oldest makes room.
 const WRITERS_MAX: u32 = 32;
 const MAGIC: &[u8; 8] = b"mnshcel1";
+
+#[cfg(test)]
+mod tests;

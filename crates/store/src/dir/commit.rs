@@ -13,6 +13,17 @@ use super::slot::{HEADER_BYTES, Slot, Tail};
 use crate::record::Order;
 use crate::{Error, Record, Stage};
 
+/// A change that did not become durable.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// Nothing was done.
+    Before(Error),
+    /// The upload stands at what is durable; what was behind it of a stream is cut off.
+    TakenBack(Error),
+    /// It could not be taken back; the next claim will try.
+    Broken(Error),
+}
+
 /// What is flushed with the record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Plan {
@@ -31,24 +42,11 @@ impl Pair {
         &self,
         writer: Option<u64>,
         plan: Plan,
-        mut change: impl FnMut(&mut Record) -> Result<(), Error>,
-    ) -> Result<Record, Error> {
+        change: impl FnMut(&mut Record) -> Result<(), Error>,
+    ) -> Result<Record, Failed> {
         crate::step!(FlushBegun);
-        let mut held = self.settled(writer, AMEND_WAIT)?;
-        if writer.is_some_and(|epoch| !held.cell.lets(epoch)) {
-            return Err(Error::Fenced);
-        }
-        let mut record = held.record()?;
-        change(&mut record)?;
-        record.epoch = held.cell.epoch;
-        let number = held.cell.next_number();
-        let tail = if let Plan::Together(tail) = plan { Some(tail) } else { None };
-        let slot = Slot { number, tail, record };
-        let bytes = slot.encode().ok_or(Error::TooLarge { what: "record" })?;
-        held.cell.in_flight = number;
-        held.cell.in_flight_by = std::process::id();
-        held.write_cell()?;
-        crate::step!(FlushAnnounced);
+        let (held, slot, bytes) = self.announced(writer, plan, change).map_err(Failed::Before)?;
+        let number = slot.number;
         let flushed = match plan {
             Plan::DataFirst => {
                 drop(held);
@@ -62,12 +60,37 @@ impl Pair {
             }
         };
         if let Err(error) = flushed {
-            self.void(number, writer)?;
-            return Err(error);
+            self.void(number, writer).map_err(Failed::Broken)?;
+            return Err(Failed::TakenBack(error));
         }
         crate::step!(FlushFlushed);
-        self.confirm(number, writer)?;
+        self.confirm(number, writer).map_err(Failed::Broken)?;
         Ok(slot.record)
+    }
+
+    /// The next record, and the cell saying that it is on its way.
+    fn announced(
+        &self,
+        writer: Option<u64>,
+        plan: Plan,
+        mut change: impl FnMut(&mut Record) -> Result<(), Error>,
+    ) -> Result<(Held<'_>, Slot, Vec<u8>), Error> {
+        let mut held = self.settled(writer, AMEND_WAIT)?;
+        if writer.is_some_and(|epoch| !held.cell.lets(epoch)) {
+            return Err(Error::Fenced);
+        }
+        let mut record = held.record()?;
+        change(&mut record)?;
+        record.epoch = held.cell.epoch;
+        let number = held.cell.next_number();
+        let tail = if let Plan::Together(tail) = plan { Some(tail) } else { None };
+        let slot = Slot { number, tail, record };
+        let bytes = slot.encode().ok_or(Error::TooLarge { what: "record" })?;
+        held.cell.in_flight = number;
+        held.cell.in_flight_by = self.folder.me();
+        held.write_cell()?;
+        crate::step!(FlushAnnounced);
+        Ok((held, slot, bytes))
     }
 
     fn data_then_record(&self, number: u64, bytes: &[u8]) -> Result<(), Error> {
@@ -118,7 +141,7 @@ impl Pair {
             if number == 0 {
                 return Ok(held);
             }
-            let lives = is_alive(held.cell.in_flight_by);
+            let lives = self.folder.lives(held.cell.in_flight_by);
             drop(held);
             if lives && begun.elapsed() < wait {
                 sleep(PAUSE);
@@ -140,6 +163,9 @@ impl Pair {
             return Ok(());
         }
         crate::step!(VoidBegun);
+        // Should this fail, nobody waits for it.
+        held.cell.in_flight_by = 0;
+        held.write_cell()?;
         write_all(&*self.record, &[0; HEADER_BYTES], slot_at(number))?;
         self.record.sync().map_err(Error::from_errno)?;
         crate::step!(VoidWiped);
@@ -154,13 +180,13 @@ impl Pair {
     }
 }
 
-/// Whether a process runs; one of another namespace does not, which costs what was never
-/// acknowledged.
-fn is_alive(process: u32) -> bool {
-    let Some(pid) = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw) else {
-        return false;
-    };
-    rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
+impl Failed {
+    /// Why, whatever became of it.
+    pub(crate) fn error(self) -> Error {
+        match self {
+            Self::Before(error) | Self::TakenBack(error) | Self::Broken(error) => error,
+        }
+    }
 }
 
 /// How long a claim waits for the flush of the writer it has fenced.

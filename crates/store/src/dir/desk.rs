@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::commit::{CLAIM_WAIT, Plan};
+use super::commit::{CLAIM_WAIT, Failed, Plan};
 use super::disk::{File, Locking};
 use super::pair::{Pair, feed, write_all};
 use super::slot::Tail;
@@ -236,6 +236,27 @@ impl Desk {
         Ok(())
     }
 
+    /// The whole is the file: nothing may be behind it, nor blocks that were reserved.
+    fn trim(&mut self) -> Result<(), Error> {
+        let size = self.data.size().map_err(Error::from_errno)?;
+        if size < self.position {
+            return Err(Error::Storage);
+        }
+        if size == self.position && self.reserved <= size {
+            return Ok(());
+        }
+        let held = self.pair.hold()?;
+        if !held.cell.lets(self.epoch) {
+            drop(held);
+            self.lost = Some(Error::Fenced);
+            return Err(Error::Fenced);
+        }
+        self.data.cut(self.position).map_err(Error::from_errno)?;
+        drop(held);
+        self.reserved = self.position;
+        Ok(())
+    }
+
     /// See [`crate::Writer::flush`].
     pub(crate) fn flush(&mut self) -> Result<u64, Error> {
         self.usable()?;
@@ -264,6 +285,7 @@ impl Desk {
             self.flush()?;
             return Err(Error::Digest);
         }
+        self.trim()?;
         crate::step!(CompleteChecked);
         self.commit(Stage::Whole)?;
         Ok(self.record.clone())
@@ -308,12 +330,17 @@ impl Desk {
                 self.crc = Some(crc32fast::Hasher::new());
                 Ok(())
             }
-            Err(Error::Fenced) => {
+            Err(Failed::Before(Error::Fenced)) => {
                 self.lost = Some(Error::Fenced);
                 Err(Error::Fenced)
             }
-            Err(error) => {
+            Err(Failed::Before(error)) => Err(error),
+            Err(Failed::TakenBack(error)) => {
                 self.stand_at(start);
+                Err(error)
+            }
+            Err(Failed::Broken(error)) => {
+                self.lost = Some(error.clone());
                 Err(error)
             }
         }

@@ -46,6 +46,11 @@ pub(crate) trait Folder: Send + Sync + Debug {
     fn lock(&self) -> Result<Option<Arc<dyn File>>, Errno>;
     /// This start of the system.
     fn boot(&self) -> [u8; 16];
+    /// This process.
+    fn me(&self) -> u32;
+    /// Whether a process runs; one of another namespace does not, which costs its upload what was
+    /// never acknowledged.
+    fn lives(&self, process: u32) -> bool;
     /// Bytes that may still be written.
     fn bytes_free(&self) -> u64;
 }
@@ -104,6 +109,12 @@ impl DiskFolder {
             return Err(Errno::NOTDIR);
         }
         Ok(Self { reserves: reserves(&dir), boot: boot_id()?, dir })
+    }
+
+    /// The same as another start of the system would see it.
+    #[cfg(test)]
+    pub(crate) fn at_boot(self, boot: u8) -> Self {
+        Self { boot: [boot; 16], ..self }
     }
 
     fn open_with(&self, name: &str, flags: OFlags) -> Result<Arc<dyn File>, Errno> {
@@ -200,6 +211,15 @@ impl Folder for DiskFolder {
 
     fn boot(&self) -> [u8; 16] {
         self.boot
+    }
+
+    fn me(&self) -> u32 {
+        std::process::id()
+    }
+
+    fn lives(&self, process: u32) -> bool {
+        let pid = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+        pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH))
     }
 
     fn bytes_free(&self) -> u64 {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::cell::Cell;
-use super::commit::Plan;
+use super::commit::{Failed, Plan};
 use super::desk::Desk;
 use super::disk::{File, Locking};
 use super::pair::{Pair, data_name, feed, record_name, slot_at, write_all};
@@ -116,9 +116,10 @@ impl Inner {
         if first >= RESERVE_MIN {
             pair.data()?.reserve(0, first).map_err(Error::from_errno)?;
         }
-        // Records to come must not fail on a full disk.
-        for at in [0, SLOTS[0], SLOTS[1]] {
-            pair.record.reserve(at, RESERVE_RECORD).map_err(Error::from_errno)?;
+        // Records to come must not fail on a full disk, and to write over blocks that were written
+        // is cheaper to flush than to fill reserved ones.
+        for at in SLOTS {
+            write_all(&*pair.record, &[0; RESERVE_RECORD], at)?;
         }
         crate::step!(CreateReserved);
         Ok(())
@@ -158,7 +159,7 @@ impl Pair {
         &self,
         change: impl FnMut(&mut Record) -> Result<(), Error>,
     ) -> Result<Record, Error> {
-        self.commit(None, Plan::Record, change)
+        self.commit(None, Plan::Record, change).map_err(Failed::error)
     }
 }
 
@@ -167,4 +168,4 @@ const FIRST_EPOCH: u64 = 1;
 const RESERVE_MIN: u64 = 128 << 10;
 /// The rest of a larger one is reserved as it comes.
 const RESERVE_FIRST: u64 = 1 << 30;
-const RESERVE_RECORD: u64 = 8 << 10;
+const RESERVE_RECORD: usize = 8 << 10;

@@ -107,3 +107,6 @@ const JSON_BYTES_MAX: usize = 384 << 10;
 const SLOT_BYTES: u64 =
     (HEADER_BYTES + JSON_BYTES_MAX + ANSWER_BODY_BYTES_MAX + 4095) as u64 / 4096 * 4096;
 const MAGIC: &[u8; 8] = b"mnshrec1";
+
+#[cfg(test)]
+mod tests;
