@@ -43,6 +43,8 @@ pub(crate) enum Fault {
     HeaderTooLarge,
     #[error("{0}")]
     Form(MultipartError),
+    #[error("another request has taken over this upload")]
+    Fenced,
     // This server's.
     #[error("no space left for the file")]
     Full,
@@ -55,6 +57,9 @@ pub(crate) enum Fault {
     NoTunnel,
     #[error("the storage failed")]
     Storage,
+    /// It is tried again after so many seconds.
+    #[error("the storage cannot be reached")]
+    Unavailable { retry_after_s: u32 },
 }
 
 impl Fault {
@@ -66,12 +71,13 @@ impl Fault {
             Self::NameTooLong | Self::BadPath(_) | Self::Digest | Self::BadRequest(_) => 400,
             Self::Exists | Self::Precondition => 412,
             Self::NotAForm => 415,
-            Self::IsDirectory | Self::NotDirectory | Self::NotEmpty | Self::OtherFileSystem => 409,
+            Self::IsDirectory | Self::NotDirectory | Self::NotEmpty => 409,
+            Self::OtherFileSystem | Self::Fenced => 409,
             Self::Form(error) if !error.is_limit() => 400,
             Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
             Self::HeaderTooLarge => 431,
             Self::Full => 507,
-            Self::Busy | Self::NoTunnel | Self::Shed { .. } => 503,
+            Self::Busy | Self::NoTunnel | Self::Shed { .. } | Self::Unavailable { .. } => 503,
             Self::Storage => 500,
         }
     }

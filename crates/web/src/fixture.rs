@@ -92,6 +92,10 @@ impl Fixture {
             drain: tokio::sync::Notify::new(),
             cut: tokio::sync::Notify::new(),
             tunnel: tunnel.map(|socket| crate::tunnel::Tunnel::new(socket, 60)),
+            uploads: crate::uploads::Uploads::new(
+                menshen_config::Uploads::default(),
+                Mode::from_raw_mode(0o022),
+            ),
             places: Door::all_places(),
             date: <_>::default(),
             boundaries: <_>::default(),

@@ -10,6 +10,7 @@
 
 mod php;
 mod request;
+mod upload;
 
 use std::cell::Cell;
 use std::future::poll_fn;

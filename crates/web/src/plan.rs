@@ -29,6 +29,7 @@ use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
 use crate::site::Way;
+use crate::uploads::Errand;
 
 pub(crate) use file::{FileAnswer, Span};
 
@@ -48,6 +49,8 @@ pub(crate) enum Plan {
     Php(Box<Call>),
     /// Work on a blocking thread.
     Job(Box<Job>, Wanted),
+    /// Something about an upload that can be resumed.
+    Upload(Box<Errand>),
 }
 
 /// Whether the caller would wait a tick for a strong tag, or has waited already.
@@ -64,18 +67,30 @@ impl Door {
             return static_part(ask, page::forms_script());
         }
         if let Some(site) = self.sites.find(ask.host) {
+            if let Some(plan) = self.at_uploads(ask, Some(site)) {
+                return plan;
+            }
             return match site.route(self, ask, patience) {
                 Way::Reply(reply) => Plan::Reply(reply),
                 Way::File(answer) => Plan::File(answer),
                 Way::Tick => Plan::Tick,
-                Way::Script(script) => self.for_php(ask, script),
+                Way::Script(script) => self
+                    .resumable_call(ask, script)
+                    .unwrap_or_else(|script| self.for_php(ask, script)),
             };
         }
-        match self.route(ask, patience) {
-            Ok(plan) => plan,
-            Err(Stop::Fault(fault)) => Reply::fault(fault, ask.wanted()).into(),
-            Err(Stop::Refusal(refusal)) => self.refuse(refusal, ask).into(),
-            Err(Stop::Reply(reply)) => (*reply).into(),
+        if let Some(plan) = self.at_uploads(ask, None) {
+            return plan;
+        }
+        self.route(ask, patience).unwrap_or_else(|stop| self.stopped(stop, ask))
+    }
+
+    /// The answer of a plan that stopped early.
+    pub(crate) fn stopped(&self, stop: Stop, ask: &Ask<'_>) -> Plan {
+        match stop {
+            Stop::Fault(fault) => Reply::fault(fault, ask.wanted()).into(),
+            Stop::Refusal(refusal) => self.refuse(refusal, ask).into(),
+            Stop::Reply(reply) => (*reply).into(),
         }
     }
 
@@ -191,6 +206,9 @@ impl Door {
         if path.is_dir() {
             return Err(Fault::IsDirectory.into());
         }
+        if let Some(plan) = self.resumable_put(ask, path)? {
+            return Ok(plan);
+        }
         if ask.interest.has(Interest::CONTENT_RANGE) {
             // RFC 9110 §14.4: storing a part as if it were the whole would lose data.
             return Err(Fault::BadRequest("partial PUT (Content-Range) is not supported").into());
@@ -282,7 +300,7 @@ impl Door {
     }
 
     /// Conditions of a write, as what must still hold when it takes effect.
-    fn expectation(
+    pub(crate) fn expectation(
         &self,
         ask: &Ask<'_>,
         path: &SafePath<'_>,
@@ -327,7 +345,7 @@ impl Door {
         }
     }
 
-    fn refuse(&self, refusal: Refusal, ask: &Ask<'_>) -> Reply {
+    pub(crate) fn refuse(&self, refusal: Refusal, ask: &Ask<'_>) -> Reply {
         let wanted = ask.wanted();
         let hint = "Send the owner token as `Authorization: Bearer TOKEN`; \
                     menshen prints it at its start.";
@@ -393,14 +411,14 @@ pub(crate) fn redirect(ask: &Ask<'_>, port: u16) -> Reply {
 
 /// What may be in the way of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Existing {
+pub(crate) enum Existing {
     File,
     Any,
 }
 
 /// Why planning stopped early.
 #[derive(Debug)]
-enum Stop {
+pub(crate) enum Stop {
     Fault(Fault),
     Refusal(Refusal),
     Reply(Box<Reply>),

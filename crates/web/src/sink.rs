@@ -1,8 +1,10 @@
 //! Where the bytes of a request body go: one file (PUT), the files of a form (POST), or nowhere.
 //!
 //! Both protocols push bytes in as they come, synchronously and from a borrowed buffer; nothing is
-//! kept here but a possible piece of a form boundary. Dropping a sink removes what it wrote.
+//! kept here but a possible piece of a form boundary. Dropping a sink removes what it wrote, but
+//! for an upload that can be resumed.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use menshen_base::Counter;
@@ -20,6 +22,7 @@ use crate::php::intake::{Flush, Intake};
 use crate::reply::{Body, Reply};
 use crate::root::Expect;
 use crate::spool::{Published, Upload};
+use crate::uploads::Appending;
 
 /// A body's destination.
 #[derive(Debug)]
@@ -28,8 +31,19 @@ pub(crate) enum Sink {
     Form(Box<Form>),
     /// A request for PHP.
     Php(Box<ForPhp>),
+    /// An upload that can be resumed.
+    Upload(Box<Appending>),
     /// Read and forgotten, up to so many bytes.
     Discard(u64),
+}
+
+/// Why a body did not become whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Its destination refused it.
+    Fault(Fault),
+    /// The client, the watch or wrong framing ended it.
+    Ended,
 }
 
 /// A request body on its way to PHP.
@@ -89,6 +103,7 @@ impl Sink {
             Self::Put(put) => put.upload.write(bytes),
             Self::Form(form) => form.take(bytes),
             Self::Php(php) => php.intake.take(bytes),
+            Self::Upload(appending) => appending.take(bytes),
             Self::Discard(left) => {
                 *left = left.checked_sub(bytes.len() as u64).ok_or(Fault::TooLarge)?;
                 Ok(())
@@ -96,15 +111,32 @@ impl Sink {
         }
     }
 
+    /// Whether [`Self::settle`] has something to do before more is taken.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(self, Self::Upload(appending) if appending.is_due())
+    }
+
+    /// Waits for the destination.
+    pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
+        match self {
+            Self::Upload(appending) => appending.settle().await,
+            _ => Ok(()),
+        }
+    }
+
     /// The body is whole: checks, stores, answers. Waits for the disk on a blocking thread.
-    pub(crate) async fn finish(self, door: &Door) -> Result<Finished, (Fault, Wanted)> {
+    pub(crate) async fn finish(self, door: &Rc<Door>) -> Result<Finished, (Fault, Wanted)> {
         match self {
             Self::Put(put) => {
                 let Put { upload, expect, wanted } = *put;
                 let path = upload.path().to_vec();
                 let published = publish(door, vec![(upload, expect)]).await;
                 let published = published.map_err(|fault| (fault, wanted))?;
-                Ok(Finished::Reply(put_reply(&path, &published)))
+                let reply = published.first().map_or_else(
+                    || Reply::new(500),
+                    |(_, published)| put_reply(&path, published),
+                );
+                Ok(Finished::Reply(reply))
             }
             Self::Form(form) => {
                 let wanted = form.wanted;
@@ -118,7 +150,21 @@ impl Sink {
                 call.body = Some(body);
                 Ok(Finished::Call(call))
             }
+            Self::Upload(appending) => Ok(Finished::Reply(appending.finish(door).await)),
             Self::Discard(_) => Ok(Finished::Reply(Reply::new(204))),
+        }
+    }
+
+    /// The body ended before it was whole: what it wrote is removed, unless it can be resumed. The
+    /// answer, where the destination has one of its own.
+    pub(crate) async fn cut(self, door: &Rc<Door>, why: Cut) -> Option<Reply> {
+        match self {
+            Self::Upload(appending) => Some(appending.cut(door, why).await),
+            Self::Discard(_) => None,
+            Self::Put(_) | Self::Form(_) | Self::Php(_) => {
+                door.slot.add(Counter::UploadsAborted, 1);
+                None
+            }
         }
     }
 
@@ -128,6 +174,7 @@ impl Sink {
             Self::Put(put) => put.upload.path(),
             Self::Form(form) => form.folder.as_bytes(),
             Self::Php(php) => &php.call.script.name,
+            Self::Upload(appending) => appending.path(),
             Self::Discard(_) => b"",
         }
     }
@@ -138,6 +185,7 @@ impl Sink {
             Self::Put(put) => put.wanted,
             Self::Form(form) => form.wanted,
             Self::Php(php) => php.call.wanted,
+            Self::Upload(appending) => appending.wanted(),
             Self::Discard(_) => Wanted::Either,
         }
     }
@@ -246,8 +294,8 @@ async fn publish(
     published
 }
 
-fn put_reply(path: &[u8], published: &[(Vec<u8>, Published)]) -> Reply {
-    let Some((_, published)) = published.first() else { return Reply::new(500) };
+/// The answer to a PUT.
+pub(crate) fn put_reply(path: &[u8], published: &Published) -> Reply {
     let mut reply = Reply::new(if published.replaced { 204 } else { 201 })
         .with("etag", strong(published).into_bytes());
     if !published.replaced {

@@ -93,6 +93,12 @@ impl Call {
         }
     }
 
+    /// The same for a body that is kept until its answer is: whether PHP may have run is told.
+    pub(crate) async fn run_kept(self, door: &Rc<Door>) -> Result<Box<Streaming>, Failure> {
+        let mut note = PhpNote { way: PhpWay::Page, ..PhpNote::default() };
+        self.attempt(door, &mut note, || true).await.inspect_err(|failure| failure.count(door))
+    }
+
     async fn attempt(
         self,
         door: &Rc<Door>,
@@ -171,6 +177,12 @@ impl Failure {
             Self::BadHead(error) => error.to_string(),
             other => other.to_string(),
         }
+    }
+
+    /// Whether PHP may have run; if not, the request can be sent again.
+    pub(crate) const fn may_have_run(self) -> bool {
+        matches!(self, Self::Silent | Self::Broken(_) | Self::BadHead(_))
+            && !matches!(self, Self::Broken(Trouble::Overloaded))
     }
 
     /// What the client is told.

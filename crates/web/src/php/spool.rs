@@ -72,6 +72,16 @@ impl PhpSpool {
         Ok(Arc::new(Self::open(folder, path.join(SPOOL), &pool.instance)))
     }
 
+    /// A folder of ours inside, made if missing.
+    pub(crate) fn own_folder(&self, name: &str) -> Result<OwnedFd, Fault> {
+        own_folder(&*self.folder, name)
+    }
+
+    /// Whether there is one.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        rustix::fs::statat(&*self.folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     /// A new file with a name.
     pub(crate) fn named(&self, readers: Readers) -> Result<Named, Fault> {
         let mode = match readers {
