@@ -126,6 +126,7 @@ parts! {
     "door.js" "text/javascript; charset=utf-8";
     "listing.js" "text/javascript; charset=utf-8";
     "panel.js" "text/javascript; charset=utf-8";
+    "pieces.js" "text/javascript; charset=utf-8";
     "upload.js" "text/javascript; charset=utf-8";
     "words.js" "text/javascript; charset=utf-8";
     "icon.svg" "image/svg+xml";
@@ -139,7 +140,7 @@ static FORMS: Part = Part {
     etag: OnceLock::new(),
 };
 
-const PART_COUNT: usize = 9;
+const PART_COUNT: usize = 10;
 const TEMPLATE: &str = include_str!("../page/index.html");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; \
