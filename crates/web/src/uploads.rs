@@ -14,6 +14,7 @@ mod append;
 mod begin;
 mod checks;
 mod deliver;
+mod held;
 mod landing;
 mod owner;
 mod publish;
@@ -36,6 +37,7 @@ use crate::root::own_folder;
 
 pub(crate) use append::Appending;
 pub(crate) use begin::{Begun, Errand};
+pub(crate) use held::Held;
 
 /// The stores of a worker and what they are held to.
 #[derive(Debug)]

@@ -84,11 +84,7 @@ impl PhpSpool {
 
     /// A new file with a name.
     pub(crate) fn named(&self, readers: Readers) -> Result<Named, Fault> {
-        let mode = match readers {
-            Readers::Owner => 0o600,
-            Readers::Group => 0o660,
-        };
-        let (file, name) = self.names.create(&self.folder, Mode::from_raw_mode(mode))?;
+        let (file, name) = self.names.create(&self.folder, readers.mode())?;
         let place = Place { folder: Arc::clone(&self.folder), name, kept: false };
         Ok(Named { file: Some(file), place, size: 0 })
     }
@@ -156,11 +152,45 @@ impl PhpSpool {
     }
 }
 
+impl Readers {
+    /// The mode of such a file.
+    pub(crate) const fn mode(self) -> Mode {
+        Mode::from_raw_mode(match self {
+            Self::Owner => 0o600,
+            Self::Group => 0o660,
+        })
+    }
+}
+
 impl Named {
     /// Appends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         append(self.file.as_ref().ok_or(Fault::Storage)?, bytes)?;
         self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Has `rename` put a file of `bytes` in the place of this empty one; parked then.
+    pub(crate) fn become_by<E>(
+        &mut self,
+        bytes: u64,
+        rename: impl FnOnce(&OwnedFd, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        rename(&self.place.folder, self.place.name.as_bytes())?;
+        (self.file, self.size) = (None, bytes);
+        Ok(())
+    }
+
+    /// Has `write` write all `bytes` of it; parked then.
+    pub(crate) fn fill<E>(
+        &mut self,
+        bytes: u64,
+        write: impl FnOnce(&OwnedFd) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(file) = self.file.take() {
+            write(&file)?;
+            self.size = bytes;
+        }
         Ok(())
     }
 

@@ -314,7 +314,7 @@ fn promises(digests: &Digests) -> Vec<Promise> {
 }
 
 /// The host without its port, in lower case.
-fn host_of(ask: &Ask<'_>) -> String {
+pub(super) fn host_of(ask: &Ask<'_>) -> String {
     let (host, _) = menshen_web_core::head::host_parts(ask.host);
     String::from_utf8_lossy(host).to_ascii_lowercase()
 }
