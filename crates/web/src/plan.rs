@@ -29,7 +29,7 @@ use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
 use crate::site::Way;
-use crate::uploads::Errand;
+use crate::uploads::{Errand, Scope};
 
 pub(crate) use file::{FileAnswer, Span};
 
@@ -266,6 +266,7 @@ impl Door {
             folder: path.as_str().into(),
             largest: self.limits.upload_bytes_max,
             wanted: ask.wanted(),
+            namer: self.namer(ask, Scope::Files),
             current: None,
             done: Vec::new(),
         };

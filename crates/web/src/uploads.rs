@@ -37,7 +37,8 @@ use crate::root::own_folder;
 
 pub(crate) use append::Appending;
 pub(crate) use begin::{Begun, Errand};
-pub(crate) use held::Held;
+pub(crate) use held::{Held, Namer};
+pub(crate) use route::host_of;
 
 /// The stores of a worker and what they are held to.
 #[derive(Debug)]
@@ -94,7 +95,9 @@ impl Door {
         let folder = match scope {
             Scope::Files => own_folder(self.shared.root.nearest_folder(b"/")?, FOLDER)?,
             // All pools have one spool.
-            Scope::Site(_) => self.pools.first().ok_or(Fault::NotFound)?.spool.own_folder(FOLDER)?,
+            Scope::Site(_) => {
+                self.pools.first().ok_or(Fault::NotFound)?.spool.own_folder(FOLDER)?
+            }
         };
         let dir = Dir::open(folder, uploads.limits()).map_err(|_| Fault::Storage)?;
         Ok(cell.get_or_init(|| Store::Dir(dir)).clone())

@@ -286,7 +286,12 @@ impl Exchange<'_> {
         outcome(206, sent.map(|()| transfer.done()))
     }
 
-    pub(super) async fn receive(&mut self, mut sink: Sink, length: Option<u64>, expects: bool) -> Outcome {
+    pub(super) async fn receive(
+        &mut self,
+        mut sink: Sink,
+        length: Option<u64>,
+        expects: bool,
+    ) -> Outcome {
         let transfer = self.shared.door.transfer(TransferKind::Upload, length, sink.path());
         let begun_us = clock::micros();
         if expects && !self.body.is_end_stream() {

@@ -16,13 +16,13 @@ use menshen_net::clock;
 use menshen_store::{Aim, Begun, Destination, Error, Outcome, Record, Stored, Whole};
 use menshen_upload_core::Refusal;
 
+use super::HOUR_S;
 use super::answered::Answered;
 use super::append::Way;
 use super::publish;
 use super::reply::{Known, refused, sent};
 use super::request::RequestHead;
 use super::said::Said;
-use super::HOUR_S;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::php::intake::Flush;
@@ -201,9 +201,7 @@ impl Way {
         }
         let answered = match call.run_kept(door).await {
             Ok(streaming) => Ok(Answered::hear(streaming).await),
-            Err(failure) if failure.may_have_run() => {
-                Ok(Answered::of(&failure.reply(self.wanted)))
-            }
+            Err(failure) if failure.may_have_run() => Ok(Answered::of(&failure.reply(self.wanted))),
             Err(failure) => Err(Box::new(failure.reply(self.wanted))),
         };
         drop(whole);
@@ -261,7 +259,7 @@ fn replayed(stored: &Stored) -> Reply {
 }
 
 /// Who delivers, for the record.
-fn by() -> String {
+pub(super) fn by() -> String {
     format!("web/{}", std::process::id())
 }
 

@@ -84,18 +84,15 @@ pub(super) async fn prepare(plan: Plan) -> Result<Prepared, Fault> {
 }
 
 /// Gives the file its name.
-pub(super) async fn publish(
-    plan: Plan,
-    prepared: Prepared,
-    whole: Whole,
-) -> Result<Reply, Fault> {
+pub(super) async fn publish(plan: Plan, prepared: Prepared, whole: Whole) -> Result<Reply, Fault> {
     blocking(move || {
         let Plan { shared, path, expect, want, .. } = &plan;
         let digest = want.map(|algorithm| hashed(&whole, algorithm)).transpose()?;
         let published = match prepared {
             Prepared::Move => moved(&plan, &whole),
             Prepared::Copy(mut upload, _) => {
-                upload.fill(plan.size, |file| whole.copy_to(file).map_err(|error| fault(&error)))?;
+                upload
+                    .fill(plan.size, |file| whole.copy_to(file).map_err(|error| fault(&error)))?;
                 shared.spool.publish(*upload, expect)
             }
         };

@@ -9,7 +9,9 @@ use super::*;
 fn what_is_promised_is_compared() {
     // Known digests of "hello world".
     let hex = |text: &str| -> Vec<u8> {
-        (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..][..2], 16).unwrap()).collect()
+        (0..text.len() / 2)
+            .map(|at| u8::from_str_radix(&text[2 * at..][..2], 16).unwrap())
+            .collect()
     };
     let known = [
         (ChecksumKind::Crc32, "0d4a1185"),
@@ -18,7 +20,8 @@ fn what_is_promised_is_compared() {
         (ChecksumKind::Sha256, "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9"),
     ];
     for (kind, digest) in known {
-        let checks = |bytes| Checks { checksum: Some(Checksum { kind, bytes }), ..Checks::default() };
+        let checks =
+            |bytes| Checks { checksum: Some(Checksum { kind, bytes }), ..Checks::default() };
         let mut checking = Checking::new(&checks(hex(digest)));
         assert!(checking.any());
         checking.update(b"hello ");
