@@ -112,9 +112,7 @@ fn php_sees_one_ordinary_request_and_its_answer_is_kept() {
     let plain = ask(site.live.plain, "POST", "/up.php", &[FORM_TYPE], &form);
     assert_eq!(plain.text(), text, "as the plain form");
     // A script that is not there is refused at once, and without asking for bytes.
-    let refused = ask(
-        site.live.plain, "POST", "/none.php", &[RUFH, "Upload-Complete: ?1"], b"x",
-    );
+    let refused = ask(site.live.plain, "POST", "/none.php", &[RUFH, "Upload-Complete: ?1"], b"x");
     assert_eq!(refused.status, 404, "{}", refused.head);
 }
 
@@ -157,7 +155,10 @@ fn credentials_are_never_kept_and_owners_are_apart() {
 #[test]
 fn what_php_surely_did_not_see_is_tried_again_and_the_rest_is_not() {
     let Some(site) = Site::start("", "") else { return };
-    site.lay("slow.php", "<?php file_put_contents(__DIR__.'/runs', 'x', FILE_APPEND);\nsleep(2); echo 'slow';");
+    site.lay(
+        "slow.php",
+        "<?php file_put_contents(__DIR__.'/runs', 'x', FILE_APPEND);\nsleep(2); echo 'slow';",
+    );
     let body = pattern(50_000);
     // The client goes away while PHP works: PHP ends its work, and the answer is kept.
     let at = begin(&site, "/slow.php", &[], &body, 20_000);

@@ -313,7 +313,7 @@ impl Session {
             (Mode::Redirect, _, None) => redirect(&ask, self.door.https_port).into(),
         };
         let label = if self.door.log.wanted() {
-            [head.method_name.as_bytes(), b" ", head.target].concat()
+            [head.method_name.as_bytes(), b" ", &crate::uploads::shown(head.target)].concat()
         } else {
             Vec::new()
         };

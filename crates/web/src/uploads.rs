@@ -23,6 +23,7 @@ mod request;
 mod route;
 mod said;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use menshen_config::model;
@@ -141,6 +142,17 @@ impl Door {
     }
 }
 
+/// A request's target as logs show it: who knows an upload's whole id may go on with it.
+pub(crate) fn shown(target: &[u8]) -> Cow<'_, [u8]> {
+    let id = target.strip_prefix(PLACE.as_bytes()).filter(|id| id.len() > SHOWN_CHARS);
+    match id.and_then(|id| id.get(..SHOWN_CHARS)) {
+        Some(start) if start.iter().all(u8::is_ascii_alphanumeric) => {
+            Cow::Owned([PLACE.as_bytes(), start, b"..."].concat())
+        }
+        _ => Cow::Borrowed(target),
+    }
+}
+
 /// Folder of unfinished uploads; reserved, so no request can name it.
 const FOLDER: &str = ".menshen-uploads";
 /// Where uploads are made and found.
@@ -148,3 +160,22 @@ pub(crate) const PLACE: &str = "/.menshen/uploads/";
 /// Bound of a table, not of a purpose: owners have their own.
 const UPLOADS_MAX: usize = 1_000_000;
 const HOUR_S: u64 = 3600;
+/// Characters of an id that logs show.
+const SHOWN_CHARS: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    //! What logs show.
+    use super::*;
+
+    #[test]
+    fn logs_do_not_show_the_key_to_an_upload() {
+        let id = format!("{PLACE}abcdefghijklmnopqrstuvwxyz");
+        assert_eq!(&*shown(id.as_bytes()), b"/.menshen/uploads/abcdef...");
+        for target in
+            [PLACE, "/", "/.menshen/uploads/?folder=/x/y/z", "/a/.menshen/uploads/abcdefgh"]
+        {
+            assert_eq!(&*shown(target.as_bytes()), target.as_bytes());
+        }
+    }
+}

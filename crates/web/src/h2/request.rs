@@ -82,10 +82,11 @@ pub(super) async fn serve(
             send: send.max(0),
         };
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let target = crate::uploads::shown(target.as_bytes());
         door.log.add(&Line {
             client,
             protocol: "h2",
-            request: format!("{} {target}", parts.method).as_bytes(),
+            request: &[parts.method.as_str().as_bytes(), b" ", &target].concat(),
             status: outcome.status,
             bytes_in: outcome.bytes_in,
             bytes_out: outcome.bytes_out,

@@ -216,12 +216,12 @@ impl Appending {
             if refusal == Some(Refusal::Fenced) {
                 door.slot.add(Counter::ResumableFenced, 1);
             } else {
-                door.slot.add(Counter::ResumableCut, 1);
                 if self.checking.any() || refusal == Some(Refusal::Checksum) {
                     let _ = writer.cut(self.base).await;
                 }
                 // Where it cannot be made durable, the older offset holds.
                 let _ = writer.flush().await;
+                door.slot.add(Counter::ResumableCut, 1);
             }
             known.offset = writer.durable();
         }
