@@ -45,6 +45,9 @@ pub(crate) enum Fault {
     Form(MultipartError),
     #[error("another request has taken over this upload")]
     Fenced,
+    /// A form names an upload that it cannot have.
+    #[error("{0}")]
+    Named(&'static str),
     // This server's.
     #[error("no space left for the file")]
     Full,
@@ -72,7 +75,7 @@ impl Fault {
             Self::Exists | Self::Precondition => 412,
             Self::NotAForm => 415,
             Self::IsDirectory | Self::NotDirectory | Self::NotEmpty => 409,
-            Self::OtherFileSystem | Self::Fenced => 409,
+            Self::OtherFileSystem | Self::Fenced | Self::Named(_) => 409,
             Self::Form(error) if !error.is_limit() => 400,
             Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
             Self::HeaderTooLarge => 431,
@@ -93,6 +96,7 @@ impl Fault {
             Self::Precondition => "Fetch the current version and try again.",
             Self::Digest => "The bytes changed on the way; send them again.",
             Self::NotEmpty => "Delete what is in it first.",
+            Self::Named(_) => "Go back, choose the file again and send the form once more.",
             Self::TooLarge => "The limit is upload_bytes_max in menshen.toml.",
             Self::FieldsTooLarge => "The limit is php_fields_bytes_max in menshen.toml.",
             _ => "",

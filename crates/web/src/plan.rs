@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use menshen_base::Counter;
 use menshen_net::clock;
-use menshen_web_core::conditional::{Outcome, Purpose, Validators, evaluate};
+use menshen_web_core::conditional::{Outcome, Purpose, Strength, Validators, evaluate};
 use menshen_web_core::fields::{Digests, Lang, Wanted, language, wanted_digest};
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::multipart::{Multipart, MultipartLimits, boundary_of};
@@ -29,7 +29,7 @@ use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
 use crate::site::Way;
-use crate::uploads::Errand;
+use crate::uploads::{Errand, Scope};
 
 pub(crate) use file::{FileAnswer, Span};
 
@@ -63,6 +63,9 @@ pub(crate) enum Patience {
 impl Door {
     /// Plans the answer to `ask`.
     pub(crate) fn plan(&self, ask: &Ask<'_>, patience: Patience) -> Plan {
+        if split(ask.target).0 == FORMS_SCRIPT {
+            return static_part(ask, page::forms_script());
+        }
         if let Some(site) = self.sites.find(ask.host) {
             if let Some(plan) = self.at_uploads(ask, Some(site)) {
                 return plan;
@@ -130,18 +133,7 @@ impl Door {
     /// The door's own paths: the page's parts and the session.
     fn own(&self, ask: &Ask<'_>, name: &[u8]) -> Result<Plan, Stop> {
         if let Some(part) = name.strip_prefix(b"page/").and_then(page::part) {
-            if !matches!(ask.method, Method::Get | Method::Head) {
-                return Err(not_allowed(ask, "GET, HEAD"));
-            }
-            let current = Validators {
-                etag: part.etag().as_bytes(),
-                etag_strength: menshen_web_core::conditional::Strength::Strong,
-                mtime_unix_s: 0,
-                mtime_strength: menshen_web_core::conditional::Strength::Weak,
-            };
-            let unchanged = ask.interest.has(Interest::IF_NONE_MATCH)
-                && evaluate(ask.headers, Purpose::Read, Some(&current)) == Outcome::NotModified;
-            return Ok(if unchanged { part.not_modified() } else { part.reply() }.into());
+            return Ok(static_part(ask, part));
         }
         if name != b"session" {
             return Err(Fault::NotFound.into());
@@ -274,6 +266,7 @@ impl Door {
             folder: path.as_str().into(),
             largest: self.limits.upload_bytes_max,
             wanted: ask.wanted(),
+            namer: self.namer(ask, Scope::Files),
             current: None,
             done: Vec::new(),
         };
@@ -328,9 +321,9 @@ impl Door {
         let etag = stat.as_ref().map(etag_of);
         let current = etag.as_ref().zip(stat.as_ref()).map(|(etag, stat)| Validators {
             etag: etag.opaque(),
-            etag_strength: menshen_web_core::conditional::Strength::Strong,
+            etag_strength: Strength::Strong,
             mtime_unix_s: stat.st_mtime,
-            mtime_strength: menshen_web_core::conditional::Strength::Weak,
+            mtime_strength: Strength::Weak,
         });
         if evaluate(ask.headers, Purpose::Write, current.as_ref()) != Outcome::Proceed {
             return Err(Fault::Precondition.into());
@@ -456,10 +449,28 @@ impl From<Reply> for Plan {
     }
 }
 
+/// A part that is compiled in: the same for everybody, of every host.
+fn static_part(ask: &Ask<'_>, part: &'static page::Part) -> Plan {
+    if !matches!(ask.method, Method::Get | Method::Head) {
+        return refused_method(ask, "GET, HEAD").into();
+    }
+    let current = Validators {
+        etag: part.etag().as_bytes(),
+        etag_strength: Strength::Strong,
+        mtime_unix_s: 0,
+        mtime_strength: Strength::Weak,
+    };
+    let unchanged = ask.interest.has(Interest::IF_NONE_MATCH)
+        && evaluate(ask.headers, Purpose::Read, Some(&current)) == Outcome::NotModified;
+    if unchanged { part.not_modified() } else { part.reply() }.into()
+}
+
 fn not_allowed(ask: &Ask<'_>, allowed: &'static str) -> Stop {
-    Reply::trouble(405, "the method is not allowed here", "", ask.wanted())
-        .text("allow", allowed)
-        .into()
+    refused_method(ask, allowed).into()
+}
+
+fn refused_method(ask: &Ask<'_>, allowed: &'static str) -> Reply {
+    Reply::trouble(405, "the method is not allowed here", "", ask.wanted()).text("allow", allowed)
 }
 
 /// The path of a Destination: a path, or a URL of this very host.
@@ -475,6 +486,7 @@ fn destination_path<'d>(destination: &'d [u8], host: &[u8]) -> Option<&'d [u8]> 
 }
 
 const OWN: &[u8] = b"/.menshen/";
+const FORMS_SCRIPT: &[u8] = b"/.menshen/upload.js";
 const ALLOWED: &str = "GET, HEAD, PUT, POST, DELETE, MOVE, MKCOL, OPTIONS";
 const ALLOWED_FILE: &str = "GET, HEAD, PUT, DELETE, MOVE, MKCOL, OPTIONS";
 

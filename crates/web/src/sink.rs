@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use menshen_base::Counter;
+use menshen_store::{ID_CHARS, Id};
 use menshen_web_core::conditional::Strength;
 use menshen_web_core::fields::Wanted;
 use menshen_web_core::multipart::{Event, Multipart, PartHead};
@@ -17,12 +18,13 @@ use serde::Serialize;
 use crate::door::{Door, Shared};
 use crate::fault::Fault;
 use crate::files::etag_of;
+use crate::php::body::Ahead;
 use crate::php::call::Call;
 use crate::php::intake::{Flush, Intake};
 use crate::reply::{Body, Reply};
 use crate::root::Expect;
 use crate::spool::{Published, Upload};
-use crate::uploads::Appending;
+use crate::uploads::{Appending, Held, Namer};
 
 /// A body's destination.
 #[derive(Debug)]
@@ -80,8 +82,18 @@ pub(crate) struct Form {
     pub(crate) folder: String,
     pub(crate) largest: u64,
     pub(crate) wanted: Wanted,
-    pub(crate) current: Option<Upload>,
-    pub(crate) done: Vec<Upload>,
+    /// Whose uploads it may name.
+    pub(crate) namer: Option<Namer>,
+    pub(crate) current: Option<Current>,
+    pub(crate) done: Vec<Current>,
+}
+
+/// A file of a form.
+#[derive(Debug)]
+pub(crate) struct Current {
+    upload: Upload,
+    /// The beginning of a part that may name an upload, until it shows that it does not.
+    naming: Option<Vec<u8>>,
 }
 
 #[derive(Serialize)]
@@ -146,6 +158,9 @@ impl Sink {
                 let ForPhp { intake, mut call } = *php;
                 let flush = if door.shared.durable { Flush::Yes } else { Flush::No };
                 let body = intake.finish(flush).await.map_err(|fault| (fault, call.wanted))?;
+                let put = door.put_held(body, call.namer.as_ref()).await;
+                let (body, held) = put.map_err(|fault| (fault, call.wanted))?;
+                call.held = held;
                 call.body = Some(body);
                 Ok(Finished::Call(call))
             }
@@ -198,22 +213,26 @@ impl Form {
             match step.event {
                 None => return Ok(()),
                 Some(Event::PartBegin(head)) => {
-                    self.current = begin(&self.shared, &self.folder, self.largest, &head)?;
+                    let begun = begin(&self.shared, &self.folder, self.largest, &head)?;
+                    let names = self.namer.is_some();
+                    let may_name = names && Ahead::may_name(head.content_type.as_deref());
+                    let naming = may_name.then(Vec::new);
+                    self.current = begun.map(|upload| Current { upload, naming });
                 }
                 Some(Event::Data(range)) => {
-                    if let Some(upload) = &mut self.current {
-                        upload.write(&input[range])?;
+                    if let Some(current) = &mut self.current {
+                        current.write(&input[range])?;
                     }
                 }
                 Some(Event::DataHeld(held)) => {
-                    if let Some(upload) = &mut self.current {
-                        upload.write(held)?;
+                    if let Some(current) = &mut self.current {
+                        current.write(held)?;
                     }
                 }
                 Some(Event::PartEnd) => {
-                    if let Some(mut upload) = self.current.take() {
-                        upload.park()?;
-                        self.done.push(upload);
+                    if let Some(mut current) = self.current.take() {
+                        current.end()?;
+                        self.done.push(current);
                     }
                 }
                 Some(Event::End) => {}
@@ -227,8 +246,21 @@ impl Form {
         if self.done.is_empty() {
             return Err(Fault::BadRequest("the form holds no file"));
         }
-        let uploads = self.done.into_iter().map(|upload| (upload, Expect::Anything)).collect();
+        let (mut uploads, mut all) = (Vec::with_capacity(self.done.len()), Vec::new());
+        for Current { upload, naming } in self.done {
+            let (named, namer) = (naming.and_then(|id| Id::parse(id).ok()), &self.namer);
+            let upload = match named.zip(namer.as_ref()) {
+                Some((id, namer)) => {
+                    let (upload, held) = door.copy_held(namer, &id, upload).await?;
+                    all.push(held);
+                    upload
+                }
+                None => upload,
+            };
+            uploads.push((upload, Expect::Anything));
+        }
         let published = publish(door, uploads).await?;
+        all.iter_mut().for_each(Held::spend);
         if self.wanted == Wanted::Html {
             let mut location = Vec::new();
             encode_path(self.folder.as_bytes(), &mut location);
@@ -241,6 +273,33 @@ impl Form {
         });
         let text = serde_json::to_vec(&Stored { stored: stored.collect() }).unwrap_or_default();
         Ok(Reply::new(201).body("application/json", Body::Owned(text)))
+    }
+}
+
+impl Current {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let Some(begun) = &mut self.naming else { return self.upload.write(bytes) };
+        if begun.len() + bytes.len() <= ID_CHARS {
+            begun.extend_from_slice(bytes);
+            return Ok(());
+        }
+        // Too long for an id.
+        let begun = self.naming.take().unwrap_or_default();
+        self.upload.write(&begun)?;
+        self.upload.write(bytes)
+    }
+
+    /// The part is whole. What names an upload stays open: the bytes are to come.
+    fn end(&mut self) -> Result<(), Fault> {
+        match self.naming.take() {
+            Some(id) if Id::parse(&id).is_ok() => {
+                self.naming = Some(id);
+                Ok(())
+            }
+            // An ordinary file that calls itself so.
+            Some(bytes) => self.upload.write(&bytes).and_then(|()| self.upload.park()),
+            None => self.upload.park(),
+        }
     }
 }
 

@@ -38,7 +38,8 @@ use crate::root::own_folder;
 
 pub(crate) use append::Appending;
 pub(crate) use begin::{Begun, Errand};
-pub(crate) use held::Held;
+pub(crate) use held::{Held, Namer};
+pub(crate) use route::host_of;
 
 /// The stores of a worker and what they are held to.
 #[derive(Debug)]

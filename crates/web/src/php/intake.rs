@@ -91,6 +91,14 @@ impl Intake {
         Ok(Self::Form(Box::new(Form::new(spool, parser, limits, purpose))))
     }
 
+    /// The same, of a form whose parts may name uploads that came ahead.
+    pub(crate) fn naming_uploads(mut self) -> Self {
+        if let Self::Form(form) = &mut self {
+            form.name_uploads();
+        }
+        self
+    }
+
     /// Any other body, of `length` bytes where it is known.
     pub(crate) fn raw(
         spool: Arc<PhpSpool>,

@@ -21,6 +21,7 @@ use crate::plan::Plan;
 use crate::reply::Reply;
 use crate::sink::{ForPhp, Sink};
 use crate::site::Script;
+use crate::uploads::{Scope, host_of};
 
 impl Door {
     /// A request for `script`.
@@ -79,6 +80,8 @@ impl Door {
             pairs,
             content_type,
             body: None,
+            namer: body.as_ref().and_then(|_| self.namer(ask, Scope::Site(host_of(ask)))),
+            held: Vec::new(),
             client: ask.peer,
             kept: Kept::of(ask),
             wanted: ask.wanted(),
@@ -145,7 +148,9 @@ impl Door {
             (Delivery::Replay, _) => (spool, FormUse::Replay),
             _ => (spool, FormUse::Files),
         };
-        Intake::form(spool, &boundary, ask.length, limits, purpose).map(Some)
+        let form = Intake::form(spool, &boundary, ask.length, limits, purpose)?;
+        let names = self.uploads.settings.enabled;
+        Ok(Some(if names { form.naming_uploads() } else { form }))
     }
 }
 

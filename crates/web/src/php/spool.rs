@@ -4,12 +4,14 @@
 //! what a killed worker leaves is collected by its name. Nothing here is ever removed that does not
 //! bear such a name: PHP's own temporary files may lie in the same folder.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fdatasync, fstat, openat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Gid, Mode, OFlags, fchmod, fchown, fdatasync, fstat, linkat, openat, unlinkat,
+};
 use rustix::io::Errno;
 
 use crate::fault::Fault;
@@ -87,6 +89,42 @@ impl PhpSpool {
         let (file, name) = self.names.create(&self.folder, readers.mode())?;
         let place = Place { folder: Arc::clone(&self.folder), name, kept: false };
         Ok(Named { file: Some(file), place, size: 0 })
+    }
+
+    /// A name here for `file`, which has `size` bytes: another name of the same bytes where that
+    /// goes and nobody else has one, else `copy` writes them. Blocks on the disk.
+    pub(crate) fn adopt(
+        &self,
+        file: &OwnedFd,
+        size: u64,
+        readers: Readers,
+        copy: impl FnOnce(&OwnedFd) -> Result<(), Fault>,
+    ) -> Result<Named, Fault> {
+        let mut named = self.named(readers)?;
+        if self.link(file, &named, readers).is_ok() {
+            (named.file, named.size) = (None, size);
+            return Ok(named);
+        }
+        let mut named = self.named(readers)?;
+        named.fill(size, copy)?;
+        Ok(named)
+    }
+
+    /// Puts `file` in the place of the empty `named`. An inode with further names is somebody's:
+    /// an application may write to it.
+    fn link(&self, file: &OwnedFd, named: &Named, readers: Readers) -> Result<(), Errno> {
+        let (stat, own) = (fstat(file)?, fstat(&*self.folder)?);
+        if stat.st_nlink != 1 || stat.st_dev != own.st_dev {
+            return Err(Errno::XDEV);
+        }
+        if readers == Readers::Group {
+            fchown(file, None, Some(Gid::from_raw(own.st_gid)))?;
+        }
+        fchmod(file, readers.mode())?;
+        let name = named.place.name.as_str();
+        unlinkat(&*self.folder, name, AtFlags::empty())?;
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(CWD, path.as_str(), &*self.folder, name, AtFlags::SYMLINK_FOLLOW)
     }
 
     /// A new file without a name: gone with its descriptor.
@@ -167,17 +205,6 @@ impl Named {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         append(self.file.as_ref().ok_or(Fault::Storage)?, bytes)?;
         self.size += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Has `rename` put a file of `bytes` in the place of this empty one; parked then.
-    pub(crate) fn become_by<E>(
-        &mut self,
-        bytes: u64,
-        rename: impl FnOnce(&OwnedFd, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        rename(&self.place.folder, self.place.name.as_bytes())?;
-        (self.file, self.size) = (None, bytes);
         Ok(())
     }
 

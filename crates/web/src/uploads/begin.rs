@@ -90,6 +90,9 @@ struct State<'a> {
     complete: bool,
     created: u64,
     expires: u64,
+    /// When the file itself was last changed, as its client said: Unix time, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -316,6 +319,10 @@ impl Way {
         let mut known = Known::of(&record, self.limits);
         // A worker may have ended between the last byte and the delivery: whoever looks and sees
         // a whole upload does not come again.
+        if record.destination == Destination::Held && matches!(record.stage, Stage::Answered(_)) {
+            // Used: its bytes are gone, and whoever wants to send them again has to.
+            return Err(refused(self.dialect, Refusal::Gone, &known, self.wanted));
+        }
         let file = matches!(record.destination, Destination::File { .. });
         let undelivered = matches!(record.stage, Stage::Whole | Stage::Delivering { .. });
         let answered = matches!(record.stage, Stage::Answered(_));
@@ -401,6 +408,7 @@ fn state(record: &Record) -> State<'_> {
     State {
         id: record.id.as_str(),
         url: format!("{PLACE}{}", record.id),
+        modified: said.modified(),
         filename: said.name,
         folder,
         offset: record.offset,

@@ -266,7 +266,7 @@ fn replayed(stored: &Stored) -> Reply {
 }
 
 /// Who delivers, for the record.
-fn by() -> String {
+pub(super) fn by() -> String {
     format!("web/{}", std::process::id())
 }
 

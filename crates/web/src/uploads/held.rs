@@ -1,104 +1,233 @@
-//! Uploads that a later form names: the form brings an id where it would have brought the file.
+//! Forms that name uploads: a file part of the type [`MEDIA_TYPE`] whose content is the id of a
+//! finished upload stands for that upload (`docs/decisions/0039-forms-that-name-uploads.md`).
 //!
-//! The file moves into the spool of the form, as if it had just arrived there; the upload is used
-//! up by that. Whose form it is decides the same as who may go on with the upload: the same host,
-//! and the same browser where one was known.
+//! An upload is used once. Whoever uses it sets about that durably, as with every delivery
+//! (`menshen_store`), and gives it back when the request came to nothing: the queue was full, PHP
+//! could not be reached or died, the worker was killed. It is spent when PHP has answered. PHP's
+//! file is another name for the same bytes, so giving back costs nothing and loses nothing.
 //!
-//! How it fails: the upload is not there, somebody else's, not whole, or used by another form
-//! already; the form is refused then, and nothing of it reaches the application.
+//! How it fails: an upload that is not there, not whole, used before or somebody else's is
+//! [`Fault::Named`], and the form is not delivered. Whether another's is there, nobody learns.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use menshen_net::clock;
-use menshen_store::{Aim, Begun, Destination, Error, Id, Replace, Store, Stored};
+use menshen_store::{Aim, Begun, Destination, Error, Id, Record, Store, Stored, Whole};
+use menshen_upload_core::Metadata;
+use rustix::io::pread;
 
 use super::owner::{self, Owner};
 use super::said::Said;
-use super::{Scope, route};
+use super::{Scope, deliver};
 use crate::ask::Ask;
 use crate::door::Door;
 use crate::fault::Fault;
-use crate::php::spool::{Named, PhpSpool, Readers};
+use crate::php::body::{Ahead, Body, Content, Over};
+use crate::spool::Upload;
 
-/// What a form may take.
+/// Whose uploads a form may name.
 #[derive(Debug, Clone)]
-pub(crate) struct Held {
-    store: Store,
+pub(crate) struct Namer {
     scope: Scope,
     owner: Option<Owner>,
 }
 
-impl Held {
-    /// For the form that `ask` brings; `None` where nothing can be held.
-    pub(crate) fn of(door: &Door, ask: &Ask<'_>) -> Option<Self> {
-        if !door.uploads.settings.enabled {
-            return None;
-        }
-        let scope = Scope::Site(route::host_of(ask));
-        Some(Self { store: door.store(&scope).ok()?, scope, owner: owner::of_cookie(ask) })
+/// An upload that a form has named, as long as the form is being answered. Dropped, it is given
+/// back, unless it was spent.
+#[derive(Debug)]
+pub(crate) struct Held {
+    store: Store,
+    attempt: u32,
+    whole: Option<Arc<Whole>>,
+    spent: bool,
+}
+
+impl Door {
+    /// Who may name what in the form of `ask`; `None` where there are no uploads to name.
+    pub(crate) fn namer(&self, ask: &Ask<'_>, scope: Scope) -> Option<Namer> {
+        let owner = match scope {
+            Scope::Site(_) => owner::of_cookie(ask),
+            Scope::Files => {
+                self.authority.owner(ask, clock::unix_s()).ok().map(|()| owner::of_token())
+            }
+        };
+        self.uploads.settings.enabled.then_some(Namer { scope, owner })
     }
 
-    /// Takes the upload of this id into `spool`.
-    ///
-    /// # Errors
-    /// [`Fault::BadRequest`] when the form may not have it, and what the storage says.
-    pub(crate) async fn take(
+    /// Puts uploads into the places where `body` names them.
+    pub(crate) async fn put_held(
         &self,
-        id: &[u8],
-        spool: &Arc<PhpSpool>,
-        readers: Readers,
-    ) -> Result<Named, Fault> {
-        let id = Id::parse(id.trim_ascii()).map_err(|_| MISSING)?;
-        let record = self.store.look(&id).await.map_err(fault)?;
-        let mine = record.owner.is_none() || record.owner == self.owner;
-        if !mine
-            || !Said::of(&record).is_of(&self.scope)
-            || record.destination != Destination::Held
-            || record.expires <= clock::unix_s()
-        {
-            return Err(MISSING);
+        body: Body,
+        namer: Option<&Namer>,
+    ) -> Result<(Body, Vec<Held>), Fault> {
+        let (mut body, mut all) = (body, Vec::new());
+        while let Some((number, id)) = body.ahead() {
+            let namer = namer.ok_or(UNKNOWN)?;
+            let held = self.hold(namer, &id).await?;
+            let said = Said::of(held.record()?);
+            let whole = held.whole.clone().ok_or(Fault::Storage)?;
+            let work = move || body.put(number, &whole, media_type(&said)).map(|()| body);
+            body = tokio::task::spawn_blocking(work).await.unwrap_or(Err(Fault::Storage))?;
+            all.push(held);
         }
-        let by = format!("web/{}", std::process::id());
-        let begun = self.store.begin_delivery(&id, &by, Aim::Move, clock::unix_s()).await;
-        let (whole, attempt) = match begun.map_err(fault)? {
-            Begun::Go { whole, attempt } => (whole, attempt),
-            // Used by a form before, or by one that died over it.
-            Begun::Answered(_) | Begun::Interrupted { .. } => return Err(MISSING),
-        };
-        let into = Arc::clone(spool);
+        Ok((body, all))
+    }
+
+    /// Copies the upload of this id into `to`.
+    pub(crate) async fn copy_held(
+        &self,
+        namer: &Namer,
+        id: &Id,
+        to: Upload,
+    ) -> Result<(Upload, Held), Fault> {
+        let held = self.hold(namer, id).await?;
+        let whole = held.whole.clone().ok_or(Fault::Storage)?;
+        let mut to = to;
         let work = move || {
-            let mut named = into.named(readers)?;
-            rustix::fs::fchmod(&*whole.file(), readers.mode()).map_err(Fault::from_errno)?;
-            match named.become_by(whole.size(), |folder, name| {
-                whole.publish_to(folder, name, Replace::Allowed)
-            }) {
-                Ok(()) => {}
-                Err(Error::OtherFileSystem) => {
-                    named.fill(whole.size(), |file| whole.copy_to(file)).map_err(fault)?;
-                }
-                Err(error) => return Err(fault(error)),
-            }
-            Ok(named)
+            each_piece(&whole, |bytes| to.write(bytes))?;
+            to.park()?;
+            Ok(to)
         };
-        let taken = tokio::task::spawn_blocking(work).await.unwrap_or(Err(Fault::Storage));
-        match taken {
-            Ok(named) => {
-                let used = Stored { status: 204, ..Stored::default() };
-                // The file has left the store: nobody else can have it, said or not.
-                let _ = self.store.answer(&id, attempt, used).await;
-                Ok(named)
+        let to = tokio::task::spawn_blocking(work).await.unwrap_or(Err(Fault::Storage))?;
+        Ok((to, held))
+    }
+
+    /// Sets about using an upload.
+    async fn hold(&self, namer: &Namer, id: &Id) -> Result<Held, Fault> {
+        let store = self.store(&namer.scope)?;
+        let record = store.look(id).await.map_err(|error| fault_of(&error))?;
+        let now = clock::unix_s();
+        let mine = record.owner.is_none() || record.owner == namer.owner;
+        let here = Said::of(&record).is_of(&namer.scope) && record.expires > now;
+        if !mine || !here || record.destination != Destination::Held {
+            return Err(UNKNOWN);
+        }
+        for _ in 0..ATTEMPTS {
+            let begun = store.begin_delivery(id, &deliver::by(), Aim::Request, now).await;
+            match begun.map_err(|error| fault_of(&error))? {
+                Begun::Go { whole, attempt } => {
+                    let whole = Some(Arc::new(whole));
+                    return Ok(Held { store, attempt, whole, spent: false });
+                }
+                Begun::Answered(_) => return Err(USED),
+                // Its worker died before PHP had answered: the form is sent again.
+                Begun::Interrupted { attempt, .. } => {
+                    store.release(id, attempt).await.map_err(|error| fault_of(&error))?;
+                }
             }
-            Err(fault) => {
-                let _ = self.store.release(&id, attempt).await;
-                Err(fault)
+        }
+        Err(Fault::Busy)
+    }
+}
+
+impl Held {
+    /// PHP has answered, or the file has its name: the upload is not given back.
+    pub(crate) const fn spend(&mut self) {
+        self.spent = true;
+    }
+
+    fn record(&self) -> Result<&Record, Fault> {
+        self.whole.as_deref().map(Whole::record).ok_or(Fault::Storage)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let (Some(whole), Ok(runtime)) = (self.whole.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        let (store, attempt, spent) = (self.store.clone(), self.attempt, self.spent);
+        runtime.spawn(async move {
+            let id = whole.record().id;
+            // Of a store that fails: whoever comes next finds an interrupted attempt.
+            if spent {
+                let _ =
+                    store.answer(&id, attempt, Stored { status: 204, ..Stored::default() }).await;
+            } else {
+                let _ = store.release(&id, attempt).await;
             }
+        });
+    }
+}
+
+impl Ahead {
+    /// Whether `content`, a part's of the type `kind`, may become the id of an upload.
+    pub(crate) fn may_name(kind: Option<&[u8]>) -> bool {
+        let essence = kind.unwrap_or_default().split(|&byte| byte == b';').next();
+        essence.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(MEDIA_TYPE)
+    }
+}
+
+impl Body {
+    /// Puts an upload in the place of part `number`.
+    fn put(&mut self, number: usize, whole: &Whole, kind: Vec<u8>) -> Result<(), Fault> {
+        self.replace_ahead(number, |spool, ahead| {
+            let size = whole.size();
+            let over = size > ahead.largest;
+            if over && ahead.limit == Over::Site {
+                return if ahead.refuses {
+                    Err(Fault::TooLarge)
+                } else {
+                    Ok((Content::Gone, kind))
+                };
+            }
+            let mut digests = std::mem::take(&mut ahead.running);
+            if digests.any() {
+                each_piece(whole, |bytes| {
+                    digests.update(bytes);
+                    Ok(())
+                })?;
+            }
+            ahead.digests = digests.finish();
+            let copy = |to: &OwnedFd| whole.copy_to(to).map_err(|error| fault_of(&error));
+            let file = spool.adopt(&whole.file(), size, ahead.readers, copy)?;
+            Ok((Content::Spooled { file, over: over.then_some(ahead.limit) }, kind))
+        })
+    }
+}
+
+/// Reads a whole upload, piece by piece; blocks.
+fn each_piece(
+    whole: &Whole,
+    mut take: impl FnMut(&[u8]) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let (file, size) = (whole.file(), whole.size());
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut at = 0;
+    while at < size {
+        match pread(&*file, &mut piece, at) {
+            Ok(0) => return Err(Fault::Storage),
+            Ok(n) => {
+                let some = piece.get(..n).unwrap_or_default();
+                let left = usize::try_from(size - at).unwrap_or(usize::MAX);
+                take(some.get(..left.min(n)).unwrap_or_default())?;
+                at += n as u64;
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Fault::from_errno(error)),
         }
     }
+    Ok(())
+}
+
+/// The type the browser gave the file itself: the part's own says only that it names an upload.
+fn media_type(said: &Said) -> Vec<u8> {
+    let metadata = Metadata::parse(said.field.as_bytes()).unwrap_or_default();
+    let kind = metadata.get("filetype").unwrap_or_default();
+    let sound = (1..=MEDIA_TYPE_BYTES_MAX).contains(&kind.len())
+        && kind.iter().all(|&byte| (b' '..=b'~').contains(&byte));
+    if sound { kind.to_vec() } else { b"application/octet-stream".to_vec() }
 }
 
 const fn fault_of(error: &Error) -> Fault {
     match error {
-        Error::Gone | Error::Incomplete | Error::Underway => MISSING,
+        Error::Gone => UNKNOWN,
+        Error::Incomplete | Error::Digest => {
+            Fault::Named("an upload that the form names is not whole")
+        }
+        Error::Underway => Fault::Named("an upload that the form names is in use just now"),
         Error::Full => Fault::Full,
         Error::Unavailable { retry_after_s } => {
             Fault::Unavailable { retry_after_s: *retry_after_s }
@@ -107,10 +236,11 @@ const fn fault_of(error: &Error) -> Fault {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-fn fault(error: Error) -> Fault {
-    fault_of(&error)
-}
-
-const MISSING: Fault =
-    Fault::BadRequest("the form names an upload that is not there, not complete or used already");
+/// The media type of a part that names an upload.
+const MEDIA_TYPE: &[u8] = b"application/vnd.menshen.upload";
+const UNKNOWN: Fault = Fault::Named("an upload that the form names is not there");
+const USED: Fault = Fault::Named("an upload that the form names was used before");
+/// A use is begun at most so often for one request.
+const ATTEMPTS: u32 = 3;
+const PIECE_BYTES: usize = 256 << 10;
+const MEDIA_TYPE_BYTES_MAX: usize = 255;

@@ -197,6 +197,11 @@ impl Door {
         said.wants(create.checks.want);
         let (owner, destination) = match &scope {
             Scope::Site(_) => (caller.owner, Destination::Held),
+            // For a form to come; only whoever may write anywhere may leave what has no place.
+            Scope::Files if create.metadata.get("held").is_some() => match &caller.refusal {
+                Some(refusal) => return Err(Stop::Refusal(*refusal)),
+                None => (caller.owner, Destination::Held),
+            },
             Scope::Files => {
                 let mut raw = Vec::new();
                 encode_path(landing.path(id.as_str()).as_bytes(), &mut raw);
@@ -318,7 +323,7 @@ fn promises(digests: &Digests) -> Vec<Promise> {
 }
 
 /// The host without its port, in lower case.
-pub(super) fn host_of(ask: &Ask<'_>) -> String {
+pub(crate) fn host_of(ask: &Ask<'_>) -> String {
     let (host, _) = menshen_web_core::head::host_parts(ask.host);
     String::from_utf8_lossy(host).to_ascii_lowercase()
 }

@@ -85,6 +85,12 @@ impl Said {
         }
     }
 
+    /// When the file was last changed, as its client said: Unix time, milliseconds.
+    pub(super) fn modified(&self) -> Option<u64> {
+        let metadata = Metadata::parse(self.field.as_bytes())?;
+        std::str::from_utf8(metadata.get("modified")?).ok()?.parse().ok()
+    }
+
     /// Its role in a concatenation.
     pub(super) fn concat(&self) -> Concat {
         match self.concat.as_str() {
