@@ -52,11 +52,12 @@ step("the page: a cut network is waited out, and the upload goes on", async () =
   await slowly(12_000_000, async () => {
     await page.setInputFiles("#files", file);
     await sent(0.2);
-    await context.setOffline(true);
+    wire.down(Infinity);
     await page.waitForSelector('.up[data-state="waiting"]');
     await shot("page-waiting");
     assert.equal(await page.locator('.up[data-state="failed"]').count(), 0);
-    await context.setOffline(false);
+    wire.up();
+    await page.evaluate(() => dispatchEvent(new Event("online")));
     await sent(0.6);
     wire.down(300);
   });
@@ -157,9 +158,7 @@ step("Uppy: network cut, server killed, and the file is whole", async () => {
   await slowly(12_000_000, async () => {
     await page.setInputFiles("#in", file);
     await poll(() => page.evaluate(() => window.sent > 0.2));
-    await context.setOffline(true);
-    await page.waitForTimeout(300);
-    await context.setOffline(false);
+    wire.down(500);
     await poll(() => page.evaluate(() => window.sent > 0.5));
     await door.kill();
     await page.waitForTimeout(300);

@@ -20,6 +20,7 @@ use super::checks::Checking;
 use super::deliver::Delivered;
 use super::reply::{Known, fault_of, of_store, refused, sent};
 use super::request::RequestHead;
+use super::said::Said;
 use super::{HOUR_S, Scope};
 use crate::door::Door;
 use crate::fault::Fault;
@@ -34,6 +35,8 @@ pub(super) struct Way {
     pub(super) wanted: Wanted,
     pub(super) limits: Limits,
     pub(super) store: Store,
+    /// Scheme and host for addresses; empty where a path does.
+    pub(super) base: String,
     /// `Authorization` of this request.
     pub(super) credentials: Option<Vec<u8>>,
 }
@@ -79,6 +82,7 @@ impl Way {
             wanted: self.wanted,
             limits: self.limits,
             store: self.store.clone(),
+            base: self.base.clone(),
             credentials: None,
         }
     }
@@ -184,8 +188,10 @@ impl Appending {
         };
         let ends = match self.end {
             End::Here => true,
-            End::Later => false,
-            End::AtLength => self.record.length == Some(writer.position()),
+            // tus-js-client says of the last bytes after a cut that more will come, and takes what
+            // has its whole length for complete. What is answered by somebody waits for the end.
+            End::Later if self.is_answered() => false,
+            End::Later | End::AtLength => self.record.length == Some(writer.position()),
         };
         let cookie = self.cookie.take();
         let reply = if ends {
@@ -206,6 +212,11 @@ impl Appending {
             Some(cookie) => reply.with("set-cookie", cookie),
             None => reply,
         }
+    }
+
+    /// Whether the answer to the request that ends it is the target's own.
+    fn is_answered(&self) -> bool {
+        Said::of(&self.record).upgraded
     }
 
     /// The content ended early: what came of it is kept.
