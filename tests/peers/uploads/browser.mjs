@@ -152,9 +152,10 @@ step("Uppy: network cut, server killed, and the file is whole", async () => {
     format: "iife",
     logLevel: "error",
   });
-  await lay("/uppy.html", "text/html", '<!doctype html><input type="file" id="in">');
+  await lay("/uppy.js", "text/javascript", built.outputFiles[0].text);
+  const body = '<!doctype html><input type="file" id="in"><script src="/uppy.js"></script>';
+  await lay("/uppy.html", "text/html", body);
   await page.goto(`${origin}/uppy.html`);
-  await page.addScriptTag({ content: built.outputFiles[0].text });
   await slowly(12_000_000, async () => {
     await page.setInputFiles("#in", file);
     await poll(() => page.evaluate(() => window.sent > 0.2));
