@@ -13,7 +13,7 @@ use std::rc::Rc;
 use menshen_base::Counter;
 use menshen_net::clock;
 use menshen_store::{Destination, Error, Push, Record, Store, Writer};
-use menshen_upload_core::{Checks, Dialect, End, Limits, Refusal};
+use menshen_upload_core::{Checks, Dialect, End, Interim, Limits, Refusal};
 use menshen_web_core::fields::Wanted;
 
 use super::checks::Checking;
@@ -24,7 +24,7 @@ use super::{HOUR_S, Scope, segments};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::reply::Reply;
-use crate::sink::Cut;
+use crate::sink::{Cut, Fields};
 
 /// How a request speaks and where it leads.
 #[derive(Debug)]
@@ -159,7 +159,8 @@ impl Appending {
     }
 
     /// Waits for a store that takes no more just now; has it make durable what came, now and then.
-    pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
+    /// Fields of an interim answer that tells it.
+    pub(crate) async fn settle(&mut self) -> Result<Option<Fields>, Fault> {
         let whole = self.all_or_nothing();
         let Some(writer) = &mut self.writer else { return Err(Fault::Storage) };
         let mut settled = Ok(());
@@ -180,7 +181,14 @@ impl Appending {
                 Err(error) => settled = Err(error),
             }
         }
-        settled.map_err(|error| self.stop(&error))
+        settled.map_err(|error| self.stop(&error))?;
+        if whole {
+            return Ok(None);
+        }
+        let mut known = Known::of(&self.record, self.way.limits);
+        known.offset = self.flushed;
+        let told = self.way.dialect.interim(Interim::Progress, &known.facts());
+        Ok(told.map(|answer| answer.fields))
     }
 
     /// The content is all here: what it comes to.

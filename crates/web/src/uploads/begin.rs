@@ -24,7 +24,7 @@ use super::{PLACE, Scope};
 use crate::auth::Refusal as AuthRefusal;
 use crate::door::Door;
 use crate::reply::{Body, Reply};
-use crate::sink::Sink;
+use crate::sink::{Fields, Sink};
 
 /// What is wanted.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub(crate) enum Begun {
     /// An answer.
     Reply(Reply),
     /// The content is to be received; fields of an interim answer before it.
-    Receive(Sink, Option<Vec<(&'static str, Vec<u8>)>>),
+    Receive(Sink, Option<Fields>),
 }
 
 /// An upload as scripts see it.
