@@ -373,6 +373,26 @@ fn token(live: &Live) -> String {
 }
 
 #[test]
+fn a_long_request_is_told_what_is_safe() {
+    let live = Live::start(ONE);
+    let body = pattern(70 << 20);
+    let mut wire = Wire::open(live.plain);
+    wire.send(request("PUT", "/long.bin", &[RUFH, "Upload-Complete: ?1"], &body));
+    let made = wire.answer("PUT");
+    assert!(made.status == 104 && made.field("location").is_some(), "{}", made.head);
+    let safe = wire.answer("PUT");
+    assert_eq!(safe.status, 104, "{}", safe.head);
+    let offset: usize = safe.field("upload-offset").unwrap().parse().unwrap();
+    assert!(offset > 0 && offset <= body.len(), "{offset}");
+    let mut done = wire.answer("PUT");
+    while done.status == 104 {
+        done = wire.answer("PUT");
+    }
+    assert_eq!(done.status, 201, "{}", done.head);
+    assert!(std::fs::read(stored(&live, "long.bin")).unwrap() == body);
+}
+
+#[test]
 fn a_worker_that_drains_keeps_what_came() {
     let live = Live::start("workers = 1");
     let body = pattern(200_000);

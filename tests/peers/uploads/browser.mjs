@@ -26,7 +26,12 @@ process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
 process.removeAllListeners("warning");
 const work = fs.mkdtempSync(path.join(os.tmpdir(), "menshen-browser-"));
 fs.mkdirSync(shots, { recursive: true });
-const door = await prepare(menshen, work);
+const site = path.join(work, "public");
+fs.mkdirSync(site);
+for (const folder of [work, site]) fs.chmodSync(folder, 0o755);
+// The file service has all hosts but this one.
+const SITE = '[[site]]\nhosts = ["localhost"]\nroot = "public"\nphp = "managed"\n';
+const door = await prepare(menshen, work, SITE);
 await door.start();
 const wire = await line(door.port, []);
 const origin = `https://127.0.0.1:${wire.port}`;
@@ -205,6 +210,43 @@ step("a form: large files go ahead, the rest is as ever", async () => {
   assert.ok(chosen.length === 0 || chosen[0] === 20_000_000, "the form itself is untouched");
 });
 
+step("a form of a PHP application: killed half-way, and nothing is different", async () => {
+  fs.writeFileSync(path.join(site, "form.html"), FORM.replace('action="/"', 'action="/up.php?a=1"'));
+  fs.writeFileSync(path.join(site, "up.php"), UP_PHP);
+  const from = `https://localhost:${wire.port}`;
+  await page.goto(`${from}/form.html`);
+  await page.evaluate(() => {
+    document.cookie = "app=abc";
+  });
+  const before = wire.moved;
+  await slowly(12_000_000, async () => {
+    await page.setInputFiles("#in", file);
+    await page.click("#send");
+    const share = (least) => document.querySelector(".menshen-upload progress")?.value > least;
+    await page.waitForFunction(share, 0.5);
+    await door.kill();
+    await door.start();
+    // The page goes too, and the person sends the form once more.
+    await page.waitForFunction(share, 0.6);
+  });
+  await page.reload();
+  await page.setInputFiles("#in", file);
+  await page.click("#send");
+  await page.waitForURL(`${from}/up.php?a=1`);
+  assert.deepEqual(JSON.parse(await page.textContent("body")), {
+    token: "csrf",
+    button: "yes",
+    cookie: "abc",
+    name: ["big file 大.bin"],
+    type: ["application/octet-stream"],
+    size: [bytes.length],
+    error: [0],
+    uploaded: true,
+    sha: sha(bytes),
+  });
+  assert.ok(wire.moved - before < 1.8 * bytes.length, `${wire.moved - before} bytes were sent`);
+});
+
 step("XMLHttpRequest and the Fetch API: forms of scripts go the same way", async () => {
   await page.goto(`${origin}/form.html`);
   const told = await page.evaluate(async () => {
@@ -369,6 +411,17 @@ const FORM = `<!doctype html><html lang="en"><meta charset="utf-8">
     <input type="file" id="in" name="files[]" multiple>
     <button id="send" name="go" value="yes">Send</button>
   </form>`;
+
+const UP_PHP = `<?php
+  header("Content-Type: application/json");
+  $files = $_FILES["files"];
+  echo json_encode([
+    "token" => $_POST["_token"], "button" => $_POST["go"], "cookie" => $_COOKIE["app"],
+    "name" => $files["name"], "type" => $files["type"], "size" => $files["size"],
+    "error" => $files["error"], "uploaded" => is_uploaded_file($files["tmp_name"][0]),
+    "sha" => hash_file("sha256", $files["tmp_name"][0]),
+  ], JSON_UNESCAPED_UNICODE);
+`;
 
 const FLAGS = [
   "--headless",
