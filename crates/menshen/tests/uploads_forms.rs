@@ -61,7 +61,7 @@ fn bring(to: SocketAddr, bytes: &[u8], sent: usize, fields: &[&str]) -> String {
     let length = format!("Upload-Length: {}", bytes.len());
     let made = ask(to, "POST", PLACE, &[&[TUS, METADATA, &length], fields].concat(), b"");
     assert_eq!(made.status, 201, "{}\n{}", made.head, made.text());
-    let at = made.field("location").unwrap();
+    let at = made.location();
     let put = [&[TUS, BYTES, "Upload-Offset: 0"], fields].concat();
     let answer = ask(to, "PATCH", at, &put, &bytes[..sent]);
     assert_eq!(answer.status, 204, "{}\n{}", answer.head, answer.text());
@@ -210,7 +210,7 @@ fn an_upload_whose_form_came_to_nothing_can_be_named_again() {
 
 #[test]
 fn forms_of_the_file_service_name_uploads_too() {
-    let live = wire::start_with(&wire::settings("serve", wire::ONE, ""));
+    let live = wire::start_with(&wire::settings("serve", "", ""));
     let token = std::fs::read_to_string(live.path(".menshen/owner-token")).unwrap();
     let owner = format!("Authorization: Bearer {}", token.trim());
     let file = pattern(150_000);

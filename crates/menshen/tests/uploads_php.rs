@@ -63,7 +63,7 @@ fn begin(site: &Site, target: &str, fields: &[&str], body: &[u8], cut: usize) ->
     wait_for("the bytes", || count(&site.live, Counter::BytesIn) >= cut as u64);
     drop(wire);
     wait_for("the cut", || count(&site.live, Counter::ResumableCut) > before);
-    interim.field("location").unwrap().to_owned()
+    interim.location().to_owned()
 }
 
 fn patch(site: &Site, at: &str, offset: usize, more: &[&str], body: &[u8]) -> Answer {
@@ -138,7 +138,7 @@ fn credentials_are_never_kept_and_owners_are_apart() {
     let other = "Cookie: menshen-uploads=fedcba9876543210fedcba9876543210";
     let made = ask(site.live.plain, "POST", PLACE, &[TUS, "Upload-Length: 3", mine], b"");
     assert_eq!(made.status, 201, "{}", made.head);
-    let at = made.field("location").unwrap();
+    let at = made.location();
     for fields in [vec![TUS, other], vec![TUS]] {
         assert_eq!(ask(site.live.plain, "HEAD", at, &fields, b"").status, 404);
         assert_eq!(ask(site.live.plain, "DELETE", at, &fields, b"").status, 404);

@@ -32,7 +32,7 @@ fn tus_create(live: &Live, length: usize, more: &[&str]) -> String {
     let fields: Vec<&str> = [TUS, &length].into_iter().chain(more.iter().copied()).collect();
     let made = ask(live.plain, "POST", PLACE, &fields, b"");
     assert_eq!(made.status, 201, "{}\n{}", made.head, made.text());
-    made.field("location").unwrap().to_owned()
+    made.location().to_owned()
 }
 
 fn tus_patch(live: &Live, at: &str, offset: usize, body: &[u8]) -> Answer {
@@ -91,7 +91,7 @@ fn tus_makes_appends_looks_and_the_file_is_there() {
     let fields = [TUS, "Upload-Defer-Length: 1"];
     let made = ask(live.plain, "POST", &format!("{PLACE}?folder=/x&filename=late"), &fields, b"");
     assert_eq!(made.status, 201, "{}", made.head);
-    let at = made.field("location").unwrap().to_owned();
+    let at = made.location().to_owned();
     assert_eq!(tus_patch(&live, &at, 0, b"abc").status, 204);
     let fields = [TUS, TUS_TYPE, "Upload-Offset: 3", "Upload-Length: 5"];
     assert_eq!(ask(live.plain, "PATCH", &at, &fields, b"de").status, 204);
@@ -117,7 +117,7 @@ fn a_put_becomes_resumable_and_a_cut_loses_nothing() {
     let interim = wire.answer("PUT");
     assert_eq!(interim.status, 104, "{}", interim.head);
     assert_eq!(interim.field("upload-draft-interop-version"), Some("8"));
-    let at = interim.field("location").unwrap().to_owned();
+    let at = interim.location().to_owned();
     wire.send(&body[..200_000]);
     wait_for("the bytes", || count(&live, Counter::BytesIn) >= 200_000);
     drop(wire);
@@ -245,7 +245,7 @@ fn over_http2_it_is_the_same() {
     let metadata = ["-H", TUS, "-H", "Upload-Length: 200000", "-H", HELLO_BIN];
     let made = curl_ask(&live, PLACE, &[&["--http2", "-X", "POST"], &metadata[..]].concat());
     assert_eq!(made.status, 201, "{}", made.head);
-    let at = made.field("location").unwrap().to_owned();
+    let at = made.location().to_owned();
     let patch = ["--http2", "-X", "PATCH", "-H", TUS, "-H", TUS_TYPE, "-H", "Upload-Offset: 0"];
     let told = curl_ask(&live, &at, &[&patch[..], &["--data-binary", "@body"]].concat());
     assert_eq!((told.status, told.field("upload-offset")), (204, Some("200000")), "{}", told.head);

@@ -61,7 +61,7 @@ impl Way {
 
     /// The answer to the request that found it whole.
     fn done(&self, record: &Record, what: Delivered, stored: Option<&Stored>) -> Reply {
-        let mut known = Known::of(record, self.limits);
+        let mut known = Known::of(record, self.limits).based(&self.base);
         known.complete = true;
         let facts = known.facts();
         let said = Said::of(record);
