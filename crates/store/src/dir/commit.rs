@@ -172,6 +172,7 @@ impl Pair {
         let record = held.record()?;
         if record.order == Order::Stream && record.stage == Stage::Receiving {
             self.cut_data(record.offset)?;
+            self.data()?.sync().map_err(Error::from_errno)?;
             held.cell.writers.retain(|one| Some(one.epoch) == keep);
         }
         crate::step!(VoidCut);

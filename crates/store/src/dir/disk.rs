@@ -4,13 +4,14 @@
 //! Every name is one of ours ([`super::names`]); nothing is opened through a symbolic link.
 
 use std::fmt::Debug;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, fallocate,
-    fdatasync, flock, fstat, fstatfs, fstatvfs, fsync, ftruncate, openat, renameat_with, statat,
-    unlinkat,
+    Advice, AtFlags, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, fadvise,
+    fallocate, fdatasync, flock, fstat, fstatfs, fstatvfs, fsync, ftruncate, openat, renameat_with,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -65,6 +66,8 @@ pub(crate) trait File: Send + Sync + Debug {
     fn cut(&self, size: u64) -> Result<(), Errno>;
     /// Reserves blocks without changing the size; nothing where that does not pay.
     fn reserve(&self, from: u64, bytes: u64) -> Result<(), Errno>;
+    /// Has the system begin to write these bytes to the disk. A wish: errors come with the flush.
+    fn begin_writing(&self, from: u64, bytes: u64);
     /// Flushes the bytes and what is needed to find them (fdatasync).
     fn sync(&self) -> Result<(), Errno>;
     /// Bytes.
@@ -252,6 +255,11 @@ impl File for DiskFile {
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
             done => done,
         }
+    }
+
+    fn begin_writing(&self, from: u64, bytes: u64) {
+        // Dirty pages cannot be dropped, so Linux begins to write them instead (mm/fadvise.c).
+        let _ = fadvise(&self.fd, from, NonZeroU64::new(bytes), Advice::DontNeed);
     }
 
     fn sync(&self) -> Result<(), Errno> {

@@ -102,6 +102,27 @@ fn a_failed_flush_acknowledges_nothing_and_the_upload_goes_on() {
 }
 
 #[test]
+fn a_flush_that_spoils_a_block_with_acknowledged_bytes_is_mended() {
+    for seed in 0..20 {
+        let machine = Machine::new(seed * 77);
+        let store = Arc::new(Inner::new(machine.folder(), limits()));
+        let mut desk = store.create(upload(1, None)).unwrap();
+        assert_eq!(desk.push(&bytes(1, 0..5000)), Ok(Push::Taken));
+        desk.flush().unwrap();
+        assert_eq!(desk.push(&bytes(1, 5000..9000)), Ok(Push::Taken));
+        machine.spoil_flush(seed % 2);
+        assert_eq!(desk.flush(), Err(Error::Storage));
+        machine.reboot(sim::Arrives::Nothing);
+        let store = Arc::new(Inner::new(machine.folder(), limits()));
+        assert_eq!(store.look(id(1)).unwrap().offset, 5000);
+        let pair = Pair::open(&store.folder, id(1)).unwrap();
+        let mut there = vec![0; 5000];
+        pair::read_all(&**pair.data().unwrap(), &mut there, 0).unwrap();
+        assert!(there == bytes(1, 0..5000), "{seed}");
+    }
+}
+
+#[test]
 fn a_full_disk_keeps_what_is_durable_and_goes_on_later() {
     let machine = Machine::new(3);
     let store = Arc::new(Inner::new(machine.folder(), limits()));

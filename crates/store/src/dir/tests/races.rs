@@ -14,7 +14,7 @@ fn write_until_fenced(mut desk: Desk, tag: u8, told: &mut u64) -> Error {
             Ok(Push::Wait) => std::thread::yield_now(),
             Err(error) => return error,
         }
-        if at % 2100 == 0 {
+        if at.is_multiple_of(2100) {
             match desk.flush() {
                 Ok(offset) => *told = offset,
                 Err(error) => return error,
