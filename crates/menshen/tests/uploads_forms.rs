@@ -1,7 +1,6 @@
 //! Forms that name uploads: a file that came ahead is delivered as if it had come with the form,
 //! by every delivery, once, and never to anybody else's form.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 
 #[path = "support/counts.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
@@ -19,7 +18,6 @@ mod peers;
 #[allow(dead_code, reason = "each test program uses its part")]
 mod site;
 #[path = "support/wire.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
 mod wire;
 
 use std::net::SocketAddr;

@@ -48,7 +48,6 @@ impl Answer {
     }
 
     /// The path of `Location`, whether it is a path or a whole address.
-    #[allow(dead_code, reason = "each test program uses its part")]
     pub(crate) fn location(&self) -> &str {
         let whole = self.field("location").unwrap();
         let behind =
