@@ -94,6 +94,8 @@ fn php_sees_one_ordinary_request_and_its_answer_is_kept() {
     for part in ["\"method\":\"POST\"", "\"uri\":\"\\/up.php?a=1\"", "\"upload\":null"] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    let line = wire::log_line(&site.live, "upload \"POST /up.php?a=1\" 201");
+    assert!(line.contains("in=400000"), "{line}");
     let plain = ask(site.live.plain, "POST", "/up.php?a=1", &cookie, &body);
     assert_eq!(plain.text(), text, "as the plain request");
     assert_eq!(runs(&site), 2);

@@ -340,7 +340,12 @@ fn the_examples_of_the_guide_do_what_they_say() {
     let text = std::fs::read_to_string(page).unwrap();
     let blocks: Vec<&str> =
         text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    let [set_up, rufh, go_on, put, tus, options] = blocks[..] else { panic!("{}", blocks.len()) };
+    let [set_up, rufh, go_on, put, tus, options, list, segment] = blocks[..] else {
+        panic!("{}", blocks.len())
+    };
+    let settings = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let read = menshen_config::check(settings.as_bytes(), "guide", menshen_config::Colour::Plain);
+    assert_eq!(read.report, "");
     let (create, append) = rufh.split_once("\n\n").unwrap();
     let film = pattern(70_000);
     std::fs::write(live.path("film.bin"), &film).unwrap();
@@ -359,13 +364,18 @@ fn the_examples_of_the_guide_do_what_they_say() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{steps:?}: {said}");
         assert!(std::fs::read(at).unwrap_or_default() == film, "{steps:?}: {said}");
-        said
+        said + &String::from_utf8_lossy(&output.stdout)
     };
-    run(&[create, append], &made);
+    let said = run(&[create, list, append], &made);
+    assert!(said.contains("\"filename\":\"film.bin\",\"folder\":\"/\""), "{said}");
     run(&[create, go_on], &made);
     run(&[tus], &made);
     let said = run(&[put, options], &stored(&live, "films/film.bin"));
     assert!(said.contains("HTTP/2 104"), "{said}");
+    let rest = segment.replace("0-3/8", "4-7/8").replace("'film'", "'FILM'");
+    let said = run(&[segment, &rest, tus], &made);
+    assert!(said.contains("0-3/8"), "{said}");
+    assert_eq!(std::fs::read(stored(&live, "two.bin")).unwrap(), b"filmFILM");
 }
 
 fn token(live: &Live) -> String {

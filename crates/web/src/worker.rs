@@ -387,8 +387,9 @@ async fn housekeeping(acceptor: Rc<Acceptor>) {
 
 /// Removes uploads whose time is over, at the start and now and then.
 async fn collect_uploads(door: Rc<Door>) {
-    door.open_uploads();
     loop {
+        // Another worker may have made the folder since.
+        door.open_uploads();
         door.collect_uploads().await;
         tokio::time::sleep(Duration::from_secs(COLLECT_SECONDS)).await;
     }
