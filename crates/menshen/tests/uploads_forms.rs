@@ -98,10 +98,19 @@ fn stored(site: &Site) -> Vec<String> {
 
 #[test]
 fn a_named_upload_is_the_file_in_every_delivery() {
-    let rules = "[[site.rule]]\npath = \"/replay/\"\nscript = \"/dump.php\"\ndelivery = \"replay\"\n\
-                 [[site.rule]]\npath = \"/fields/\"\nscript = \"/dump.php\"\ndelivery = \"fields\"\n\
-                 pass = [\"token\"]\n\
-                 fields = [\"path = $path\", \"sum = $sha1\"]\n";
+    let rules = r#"
+[[site.rule]]
+path = "/replay/"
+script = "/dump.php"
+delivery = "replay"
+
+[[site.rule]]
+path = "/fields/"
+script = "/dump.php"
+delivery = "fields"
+pass = ["token"]
+fields = ["path = $path", "sum = $sha1"]
+"#;
     let Some(site) = Site::start("", rules) else { return };
     site.lay("dump.php", DUMP);
     let to = site.live.plain;
