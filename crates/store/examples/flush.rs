@@ -1,5 +1,5 @@
-//! What acknowledged pieces cost: 64 MiB in pieces of 8 MiB through the store, each flushed, against
-//! the same bytes written plainly, flushed once and renamed, turn and turn about.
+//! What acknowledged pieces cost: 64 MiB in pieces of 8 MiB through the store, each flushed,
+//! against the same bytes written plainly, flushed once and renamed, turn and turn about.
 //!
 //! `cargo run --profile quick -p menshen-store --example flush -- FOLDER [MICROSECONDS]`: so long
 //! each 64 KiB take to come in; 0 is nothing a network does.
