@@ -123,7 +123,13 @@ impl DiskFolder {
     fn open_with(&self, name: &str, flags: OFlags) -> Result<Arc<dyn File>, Errno> {
         let flags = flags | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let fd = openat(&self.dir, name, flags, Mode::from_raw_mode(0o600))?;
-        if FileType::from_raw_mode(fstat(&fd)?.st_mode) != FileType::RegularFile {
+        let stat = fstat(&fd)?;
+        // Somebody's link to another file of theirs would have us write into that. Two names has
+        // a whole that is being handed to an application: ours and the application's.
+        let names_max = if flags.contains(OFlags::CREATE) { 1 } else { 2 };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
+            || !(1..=names_max).contains(&stat.st_nlink)
+        {
             return Err(Errno::NOENT);
         }
         Ok(Arc::new(DiskFile { fd: Arc::new(fd), reserves: self.reserves }))
