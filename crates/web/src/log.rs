@@ -41,7 +41,7 @@ enum Target {
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) client: IpAddr,
-    /// `h1`, `h2`; `tls` for a failed handshake.
+    /// `h1`, `h2`; `tls` for a failed handshake, `upload` for a request that came in pieces.
     pub(crate) protocol: &'static str,
     pub(crate) request: &'a [u8],
     /// 0 when nothing was answered.

@@ -80,7 +80,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tls", &["base", "sys"]),
     ("store", &["base"]),
     // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
-    ("web", &["base", "web-core", "tunnel-core", "net", "sys", "config", "tls"]),
+    ("web", WEB),
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
     ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
     ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
@@ -120,6 +120,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The limit of tunnels uses their batches and offloads, so that the protocol alone differs.
     ("tunnelload", &["sys", "tunnel-core"]),
 ];
+
+/// What the web door may use.
+const WEB: &[&str] =
+    &["base", "web-core", "upload-core", "tunnel-core", "net", "store", "sys", "config", "tls"];
 
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
