@@ -1,7 +1,6 @@
 //! Requests to PHP whose bodies can be resumed: PHP sees one ordinary request, once, whatever
 //! happened on the way, and its answer can be had again.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 
 #[path = "support/counts.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
