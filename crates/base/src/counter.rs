@@ -47,7 +47,8 @@ macro_rules! counters {
             /// Whether a worker of the tunnel door counts it.
             #[must_use]
             pub const fn is_tunnel(self) -> bool {
-                self as usize >= Self::TunnelSessions as usize
+                let place = self as usize;
+                place >= Self::TunnelSessions as usize && place <= Self::LimitTunnelDrain as usize
             }
 
             /// Counter or gauge.
@@ -222,4 +223,10 @@ counters! {
         "packets dropped or held up by tunnel.rate_bytes_per_second_max";
     LimitTunnelDrain Counter "limit_tunnel_drain_seconds_total"
         "sessions closed by tunnel.drain_seconds_max";
+    LinksTaken Counter "links_taken_total" "requests that a signed link opened the way for";
+    LinksRefused Counter "links_refused_total"
+        "requests with a signed link that is not valid, or not for them";
+    LinksExpired Counter "links_expired_total"
+        "requests with a signed link whose time, count or budget is used up";
+    LimitLinksCounted Counter "limit_links_counted_total" "hits of links.counted_max";
 }

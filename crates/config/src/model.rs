@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod guard;
+mod links;
 mod site;
 mod sql;
 mod tunnel;
 
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
+pub use links::SignedLinks;
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
@@ -30,6 +32,8 @@ pub struct Config {
     pub workers: u32,
     /// The web door.
     pub web: Web,
+    /// Signed links.
+    pub links: SignedLinks,
     /// Sites, in the order of the file.
     pub sites: Vec<Site>,
     /// PHP as a whole.
@@ -239,6 +243,7 @@ impl Default for Config {
             user: None,
             workers: 0,
             web: Web::default(),
+            links: SignedLinks::default(),
             sites: Vec::new(),
             php: Php::default(),
             sql: Sql::default(),

@@ -16,6 +16,7 @@ use crate::parse::Refusal;
 mod acme;
 mod guard;
 mod limits;
+mod links;
 mod php;
 mod repeated;
 mod server;
@@ -232,6 +233,11 @@ pub(crate) fn last_step(name: &'static str) -> &'static str {
 pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "", help: "the server as a whole; before the first table", rows: server::ALL },
     Section { name: "web", help: "the web door", rows: server::WEB },
+    Section {
+        name: "links",
+        help: "signed links of the file service, as `menshen link` makes them",
+        rows: links::LINKS,
+    },
     Section { name: "tls", help: "certificates", rows: server::TLS },
     Section { name: "acme", help: "how the certificates of `tls.acme` are got", rows: acme::ACME },
     Section { name: "admin", help: "the loopback listener for `/metrics`", rows: server::ADMIN },
