@@ -43,6 +43,9 @@ pub(crate) enum Fault {
     HeaderTooLarge,
     #[error("{0}")]
     Form(MultipartError),
+    /// More than was left of a signed link.
+    #[error("this link takes no more than it has")]
+    LinkSpent,
     // This server's.
     #[error("no space left for the file")]
     Full,
@@ -68,7 +71,7 @@ impl Fault {
             Self::NotAForm => 415,
             Self::IsDirectory | Self::NotDirectory | Self::NotEmpty | Self::OtherFileSystem => 409,
             Self::Form(error) if !error.is_limit() => 400,
-            Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
+            Self::TooLarge | Self::FieldsTooLarge | Self::LinkSpent | Self::Form(_) => 413,
             Self::HeaderTooLarge => 431,
             Self::Full => 507,
             Self::Busy | Self::NoTunnel | Self::Shed { .. } => 503,

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::door::{Door, Shared};
 use crate::fault::Fault;
 use crate::files::etag_of;
+use crate::links::sink::LinkSink;
 use crate::php::call::Call;
 use crate::php::intake::{Flush, Intake};
 use crate::reply::{Body, Reply};
@@ -26,6 +27,8 @@ use crate::spool::{Published, Upload};
 pub(crate) enum Sink {
     Put(Box<Put>),
     Form(Box<Form>),
+    /// By a signed link.
+    Link(Box<LinkSink>),
     /// A request for PHP.
     Php(Box<ForPhp>),
     /// Read and forgotten, up to so many bytes.
@@ -88,6 +91,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.write(bytes),
             Self::Form(form) => form.take(bytes),
+            Self::Link(link) => link.take(bytes),
             Self::Php(php) => php.intake.take(bytes),
             Self::Discard(left) => {
                 *left = left.checked_sub(bytes.len() as u64).ok_or(Fault::TooLarge)?;
@@ -111,6 +115,7 @@ impl Sink {
                 let stored = form.store(door).await;
                 stored.map(Finished::Reply).map_err(|fault| (fault, wanted))
             }
+            Self::Link(link) => link.finish(door).await,
             Self::Php(php) => {
                 let ForPhp { intake, mut call } = *php;
                 let flush = if door.shared.durable { Flush::Yes } else { Flush::No };
@@ -127,6 +132,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.path(),
             Self::Form(form) => form.folder.as_bytes(),
+            Self::Link(link) => link.path(),
             Self::Php(php) => &php.call.script.name,
             Self::Discard(_) => b"",
         }
@@ -137,6 +143,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.wanted,
             Self::Form(form) => form.wanted,
+            Self::Link(link) => link.wanted(),
             Self::Php(php) => php.call.wanted,
             Self::Discard(_) => Wanted::Either,
         }
@@ -144,7 +151,8 @@ impl Sink {
 }
 
 impl Form {
-    fn take(&mut self, mut input: &[u8]) -> Result<(), Fault> {
+    /// Takes bytes of the body.
+    pub(crate) fn take(&mut self, mut input: &[u8]) -> Result<(), Fault> {
         loop {
             let step = self.parser.feed(input).map_err(Fault::Form)?;
             let consumed = step.consumed;

@@ -34,6 +34,7 @@ use crate::failures::Failures;
 use crate::files::Files;
 use crate::h1::{Mode, Session};
 use crate::h2;
+use crate::links::Links;
 use crate::log::Log;
 use crate::notes::Notes;
 use crate::php::Pool;
@@ -91,6 +92,7 @@ struct Inherited {
     challenges: Option<OwnedFd>,
     failures: Option<OwnedFd>,
     posture: Option<PostureView>,
+    links: Option<OwnedFd>,
 }
 
 impl Inherited {
@@ -98,7 +100,9 @@ impl Inherited {
         let take = |fd: i32, what| inherit::adopt(fd).map_err(fail(what));
         let take_some = |fd: Option<i32>, what| fd.map(|fd| take(fd, what)).transpose();
         let board = take(spec.scoreboard_fd, "take over the scoreboard")?;
+        let links = spec.links.as_ref().map(|links| links.folder_fd);
         Ok(Self {
+            links: take_some(links, "take over the folder of links")?,
             listening: listeners(spec).map_err(fail("take over a socket"))?,
             root: take(spec.root_fd, "take over the served folder")?,
             board: Scoreboard::from_file(board).map_err(fail("map the scoreboard"))?,
@@ -146,6 +150,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     let authority = Authority::new(
         &spec.secrets,
         spec.config.web.public.clone(),
+        Links::new(spec.links.as_ref(), inherited.links, spec.config.links.counted_max),
         limits.session_seconds_max,
         limits.auth_failures_per_minute_max,
     );
@@ -380,6 +385,9 @@ async fn housekeeping(acceptor: Rc<Acceptor>) {
         if ticks.is_multiple_of(REORDER_TICKS) {
             acceptor.certificates.reorder();
         }
+        if acceptor.first && ticks % LINKS_TICKS == 1 {
+            door.authority.links().collect();
+        }
     }
 }
 
@@ -485,6 +493,7 @@ const CUT_MS: u64 = 1000;
 const DRAIN_IDLE_MS: u64 = 1000;
 const DRAIN_LOOK_MS: u64 = 20;
 const IDLE_FILE_TICKS: u32 = 10;
+const LINKS_TICKS: u32 = 3600;
 const LOG_FLUSH_MS: u64 = 1000;
 /// A minute: certificates begin and expire by the second, but nobody counts on the very second.
 const REORDER_TICKS: u32 = 60;

@@ -3,9 +3,10 @@
 //!
 //! Everything is taken before it is used and what was not used is given back, so a link never gives
 //! more than it says, whatever is killed when; a killed worker's open answers stay counted whole.
-//! A download is counted when it begins. Who began one may go on with it from elsewhere than byte
-//! 0, from the same network within [`RESUME_SECONDS`] and up to twice the file and a mebibyte: room
-//! enough for every honest resume, and a count of `n` is never worth more than `2n` files.
+//! A download is counted when it begins. Who began one may go on with it by requests for ranges,
+//! from the same network, within [`RESUME_SECONDS`], and up to the file and what may have been lost
+//! on the way: as much again, but [`SPARE_BYTES`] at most. So a count of `n` is never worth more
+//! than `2n` files.
 //!
 //! How it fails: a record that is not whole is refused, since believing it empty would give a used
 //! link its uses again; the [`BEGUN_MAX`] latest downloads are remembered, an older one that goes
@@ -31,7 +32,7 @@ pub enum Want {
     Fetch {
         /// Who asks for which file; the same for the same.
         mark: [u8; 8],
-        /// Whether it begins with byte 0.
+        /// Whether a range was asked for.
         part: Part,
         /// Bytes of content it would send.
         bytes: u64,
@@ -47,13 +48,13 @@ pub enum Want {
     },
 }
 
-/// Where a download begins.
+/// What of a file is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// At byte 0.
-    First,
-    /// Somewhere behind it.
-    Further,
+    /// All of it: a new download.
+    Whole,
+    /// A range: maybe the rest of one that began.
+    Range,
 }
 
 /// What was taken for a use.
@@ -61,7 +62,7 @@ pub enum Part {
 pub struct Taken {
     /// Uses; 0 for one that goes on.
     pub count: u32,
-    /// Bytes; for links without a budget as well.
+    /// Bytes; counted for links without a budget as well.
     pub bytes: u64,
     mark: Option<[u8; 8]>,
 }
@@ -175,8 +176,7 @@ impl Tally {
         let uses = limits.count.map(|most| most.saturating_sub(self.count));
         let taken = match *want {
             Want::Fetch { mark, part, bytes, size } => {
-                if part == Part::Further && limits.count.is_some() && self.goes_on(mark, bytes, now)
-                {
+                if part == Part::Range && limits.count.is_some() && self.goes_on(mark, bytes, now) {
                     Taken { count: 0, bytes, mark: Some(mark) }
                 } else {
                     let mark = limits.count.is_some().then_some(mark);
@@ -184,11 +184,11 @@ impl Tally {
                 }
             }
             Want::Store { files, bytes } => {
-                let count = files.unwrap_or(uses.unwrap_or(u32::MAX).max(1));
+                let count = files.unwrap_or_else(|| uses.map_or(0, |uses| uses.max(1)));
                 if uses.is_some_and(|uses| count > uses) {
                     return Err(Spent::Count);
                 }
-                let bytes = bytes.unwrap_or(left.unwrap_or(u64::MAX).max(1));
+                let bytes = bytes.unwrap_or_else(|| left.map_or(0, |left| left.max(1)));
                 Taken { count, bytes, mark: None }
             }
         };
@@ -205,11 +205,11 @@ impl Tally {
         Ok(taken)
     }
 
-    /// Gives back what was not used: of `taken` only `count` uses and `bytes` were.
+    /// Says what was really used of `taken`: the rest is given back.
     pub fn settle(&mut self, taken: &Taken, count: u32, bytes: u64) {
-        self.count = self.count.saturating_sub(taken.count.saturating_sub(count));
+        self.count = self.count.saturating_sub(taken.count).saturating_add(count);
+        self.bytes = self.bytes.saturating_sub(taken.bytes).saturating_add(bytes);
         let unused = taken.bytes.saturating_sub(bytes);
-        self.bytes = self.bytes.saturating_sub(unused);
         if taken.count > 0 && count == 0 {
             self.undo_begin(taken);
         } else if let Some(begun) = taken.mark.and_then(|mark| self.latest(mark)) {
@@ -232,7 +232,7 @@ impl Tally {
             if self.begun.len() >= BEGUN_MAX {
                 self.begun.remove(0);
             }
-            let left = size.saturating_mul(2).saturating_add(RESUME_SPARE_BYTES).max(bytes);
+            let left = size.saturating_add(size.min(SPARE_BYTES)).max(bytes);
             self.begun.push(Begun { mark, at: now.max(1), left });
         }
         Ok(Taken { count: 1, bytes, mark })
@@ -271,7 +271,7 @@ pub const BEGUN_MAX: usize = 19;
 /// How long after its begin a download may be gone on with, seconds.
 pub const RESUME_SECONDS: u64 = 24 * 3600;
 /// What a client may lose and fetch again beside the file itself, bytes.
-const RESUME_SPARE_BYTES: u64 = 1 << 20;
+pub const SPARE_BYTES: u64 = 4 << 20;
 const MAGIC: &[u8; 8] = b"mslink1\0";
 const HEAD_BYTES: usize = 32;
 const BEGUN_BYTES: usize = 24;
