@@ -72,6 +72,17 @@ impl LinkKeys {
         Ok(keys)
     }
 
+    /// The keys in `path`; `None` where there is no such file. Nothing is made.
+    ///
+    /// # Errors
+    /// As [`LinkKeys::ensure`].
+    pub fn read(path: &Path) -> Result<Option<Self>, TlsError> {
+        match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            _ => KeyFile::open(path)?.read(),
+        }
+    }
+
     /// Changes the file, made where there is none.
     ///
     /// # Errors

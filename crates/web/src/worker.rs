@@ -147,13 +147,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         durable: spec.config.web.durable,
         entries_max: size(limits.listing_entries_max),
     });
-    let authority = Authority::new(
-        &spec.secrets,
-        spec.config.web.public.clone(),
-        Links::new(spec.links.as_ref(), inherited.links, spec.config.links.counted_max),
-        limits.session_seconds_max,
-        limits.auth_failures_per_minute_max,
-    );
+    let authority = authority(&spec, inherited.links);
     let gate = gate(&limits, &spec.pools, descriptors);
     let files = Files::new(board, slot, size(limits.descriptors_max));
     let sites = Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?;
@@ -402,6 +396,18 @@ fn count_breach(door: &Door, breach: Breach) {
         Breach::Drain => return,
     };
     door.slot.add(counter, 1);
+}
+
+/// Who may do what; `links` is the folder where uses of signed links are counted.
+fn authority(spec: &WorkerSpec, links: Option<OwnedFd>) -> Authority {
+    let limits = &spec.config.limits;
+    Authority::new(
+        &spec.secrets,
+        spec.config.web.public.clone(),
+        Links::new(spec.links.as_ref(), links, spec.config.links.counted_max),
+        limits.session_seconds_max,
+        limits.auth_failures_per_minute_max,
+    )
 }
 
 fn certificates(
