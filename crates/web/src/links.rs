@@ -232,26 +232,25 @@ pub(crate) fn link_of(query: &[u8]) -> Option<&[u8]> {
 /// A request line without the texts of links but for their first letters, which tell the key.
 pub(crate) fn redacted(line: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::new();
-    let mut done = 0;
-    for before in [PARAMETER, DROP_PATH] {
-        let mut at = done;
-        while let Some(found) = find(&line[at..], before) {
-            let begin = at + found + before.len();
-            let is_letter = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'%');
-            let end = begin + line[begin..].iter().take_while(|b| is_letter(b)).count();
-            let kept = begin + LETTERS_SHOWN;
-            at = end;
-            if end > kept && begin >= done {
-                out.extend_from_slice(&line[done..kept]);
-                out.extend_from_slice("…".as_bytes());
-                done = end;
-            }
+    let mut rest = line;
+    let next = |rest: &[u8]| {
+        let ends =
+            [PARAMETER, DROP_PATH].map(|before| find(rest, before).map(|at| at + before.len()));
+        ends.into_iter().flatten().min()
+    };
+    while let Some(begin) = next(rest) {
+        let is_letter = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'%');
+        let length = rest[begin..].iter().take_while(is_letter).count();
+        out.extend_from_slice(&rest[..begin + length.min(LETTERS_SHOWN)]);
+        if length > LETTERS_SHOWN {
+            out.extend_from_slice("…".as_bytes());
         }
+        rest = &rest[begin + length..];
     }
-    if done == 0 {
+    if out.is_empty() {
         return Cow::Borrowed(line);
     }
-    out.extend_from_slice(&line[done..]);
+    out.extend_from_slice(rest);
     Cow::Owned(out)
 }
 
