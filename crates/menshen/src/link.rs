@@ -281,9 +281,9 @@ fn time(unix: u64) -> String {
     let (word, seconds) = if unix >= now { ("in", unix - now) } else { ("over since", now - unix) };
     let far = match seconds {
         0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
+        120..7170 => format!("{} min", (seconds + 30) / 60),
+        7170..171_000 => format!("{} h", (seconds + 1800) / 3600),
+        _ => format!("{} days", (seconds + 43_200) / 86_400),
     };
     format!("{text}, {word} {far}")
 }

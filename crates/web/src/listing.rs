@@ -96,15 +96,21 @@ impl Listing {
 
     /// As table rows, for a browser without scripts.
     pub(crate) fn rows(&self) -> String {
-        self.rows_with("", |bytes| bytes.to_string())
+        self.rows_with("", |bytes| bytes.to_string(), str::to_owned)
     }
 
     /// The same for somebody with a signed link, which every address has to carry along.
     pub(crate) fn rows_for(&self, link: &str) -> String {
-        self.rows_with(&format!("?menshen-link={link}"), page::shown)
+        let minute = |time: &str| time.get(..16).unwrap_or(time).replace('T', " ");
+        self.rows_with(&format!("?menshen-link={link}"), page::shown, minute)
     }
 
-    fn rows_with(&self, query: &str, size_of: impl Fn(u64) -> String) -> String {
+    fn rows_with(
+        &self,
+        query: &str,
+        size_of: impl Fn(u64) -> String,
+        time_of: impl Fn(&str) -> String,
+    ) -> String {
         let mut out = String::new();
         for entry in &self.entries {
             let slash = if entry.kind == "directory" { "/" } else { "" };
@@ -117,7 +123,7 @@ impl Listing {
                 "<tr><td><a href=\"./{link}{slash}{query}\">{}{slash}</a></td>\
                  <td>{size}</td><td>{}</td></tr>",
                 html(&entry.name),
-                entry.modified,
+                time_of(&entry.modified),
             );
         }
         out

@@ -57,7 +57,7 @@ impl Shared<'_> {
             "note" => note.to_owned(),
             "name" => pick(self.lang, "Name", "名称").to_owned(),
             "size" => pick(self.lang, "Size", "大小").to_owned(),
-            "modified" => pick(self.lang, "Modified", "修改时间").to_owned(),
+            "modified" => pick(self.lang, "Modified (UTC)", "修改时间 (UTC)").to_owned(),
             _ => String::new(),
         })
     }
