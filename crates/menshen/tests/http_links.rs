@@ -340,11 +340,17 @@ fn a_put_link_stores_one_name_as_often_as_it_says() {
     let mut wire = Wire::open(live.plain);
     wire.send(format!("PUT {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"));
     drop(wire);
+    let url = format!("https://files.example{target}");
+    let used = || show(&live, &url).1["used"]["count"].as_u64().unwrap();
+    let aborted = |worker: &menshen_sys::Slot| worker.get(menshen_base::Counter::UploadsAborted);
+    wait_for("what broke off to be given back", || {
+        let workers = live.workers(menshen_sys::SlotState::Ready);
+        workers.iter().map(aborted).sum::<u64>() > 0 && used() == 0
+    });
     assert_eq!(put(live.plain, &target, b"one").status, 201);
     let wrong = ["Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"];
     assert_eq!(ask(live.plain, "PUT", &target, &wrong, b"two").status, 400);
-    let url = format!("https://files.example{target}");
-    wait_for("what failed to be given back", || show(&live, &url).1["used"]["count"] == 1);
+    assert_eq!(used(), 1, "what failed is given back before the answer");
     let second = curl_ask(&live, &target, &["--http2", "-X", "PUT", "--data-binary", "two"]);
     assert_eq!(second.status, 204);
     assert_eq!(put(live.plain, &target, b"three").status, 410);

@@ -12,7 +12,9 @@ use super::Place;
 /// signature of a key that only this machine has. It works while menshen runs and while it does not.
 ///
 /// get: download a file, or with a `/` at the end of PATH everything in a folder, with a listing.
+///
 /// put: store one file under exactly this name, replacing what is there.
+///
 /// drop: a page where strangers leave files in this folder. They see nothing of it, not even
 /// whether a name was taken; such a file gets another name.
 ///

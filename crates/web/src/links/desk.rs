@@ -165,9 +165,26 @@ impl Charge {
         self.really.1 = bytes.saturating_add(more).min(self.taken.bytes);
     }
 
-    /// An upload came to so many files with so many bytes together.
-    pub(crate) fn stored(mut self, files: u32, bytes: u64) {
+    /// An upload came to so many files with so many bytes together; settled when this returns, so
+    /// that its answer is told to nobody who could still find its room taken.
+    pub(crate) async fn stored(mut self, files: u32, bytes: u64) {
         self.really = (files, bytes);
+        let settle = self.settlement();
+        // It is settled already when it is dropped.
+        self.really = (self.taken.count, self.taken.bytes);
+        if let Some(settle) = settle {
+            let _ = tokio::task::spawn_blocking(settle).await;
+        }
+    }
+
+    /// What has to be done, if anything.
+    fn settlement(&self) -> Option<impl FnOnce() + Send + use<>> {
+        if self.really == (self.taken.count, self.taken.bytes) {
+            return None;
+        }
+        let (desk, id, taken) = (Arc::clone(&self.desk), self.take.id, self.taken);
+        let (count, bytes) = self.really;
+        Some(move || desk.settle(id, &taken, count, bytes))
     }
 
     /// Files that may come; `None` for any number.
@@ -183,12 +200,7 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        if self.really == (self.taken.count, self.taken.bytes) {
-            return;
-        }
-        let (desk, id, taken, really) =
-            (Arc::clone(&self.desk), self.take.id, self.taken, self.really);
-        let settle = move || desk.settle(id, &taken, really.0, really.1);
+        let Some(settle) = self.settlement() else { return };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(settle)),
             Err(_) => settle(),

@@ -85,12 +85,12 @@ impl LinkSink {
         let fault = |fault| (fault, wanted);
         let (uploads, page) = match self.inner {
             Inner::Put(put) => {
-                let finished = Box::pin(Sink::Put(put).finish(door)).await?;
-                let done = matches!(&finished, Finished::Reply(reply) if reply.status < 300);
-                if let Some(charge) = self.charge.filter(|_| done) {
-                    charge.stored(1, self.taken);
+                let finished = Box::pin(Sink::Put(put).finish(door)).await;
+                let (files, bytes) = if finished.is_ok() { (1, self.taken) } else { (0, 0) };
+                if let Some(charge) = self.charge {
+                    charge.stored(files, bytes).await;
                 }
-                return Ok(finished);
+                return finished;
             }
             Inner::New(put) => (vec![put.upload], None),
             Inner::NewForm(form, page) => {
@@ -104,7 +104,7 @@ impl LinkSink {
         };
         let (stored, size, failed) = publish(door, uploads).await;
         if let Some(charge) = self.charge {
-            charge.stored(stored, size);
+            charge.stored(stored, size).await;
         }
         door.slot.add(menshen_base::Counter::UploadsDone, u64::from(stored));
         if let Some(reason) = failed {

@@ -72,10 +72,12 @@ fn an_upload_that_came_to_nothing_costs_nothing() {
     drop(Charge::new(Arc::clone(&desk), take, desk.take(&take, 5).unwrap()));
     let tally = desk.look(take.id).unwrap().unwrap();
     assert_eq!((tally.count, tally.bytes), (0, 0));
-    Charge::new(Arc::clone(&desk), take, desk.take(&take, 5).unwrap()).stored(1, 60);
+    let charge = Charge::new(Arc::clone(&desk), take, desk.take(&take, 5).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(charge.stored(1, 50));
     let tally = desk.look(take.id).unwrap().unwrap();
-    assert_eq!((tally.count, tally.bytes), (1, 60));
-    assert_eq!(desk.take(&take, 5), Err(Refused::Spent(Spent::TooLarge { left: 40 })));
+    assert_eq!((tally.count, tally.bytes), (1, 50));
+    assert_eq!(desk.take(&take, 5), Err(Refused::Spent(Spent::TooLarge { left: 50 })));
 }
 
 #[test]
