@@ -21,19 +21,24 @@ fn fetch(id: u8, count: Option<u32>, bytes: Option<u64>) -> Take {
 }
 
 #[test]
-fn one_use_is_taken_once_by_however_many() {
+fn no_use_is_taken_twice_by_however_many() {
     let folder = tempfile::tempdir().unwrap();
+    let take = fetch(1, Some(40), None);
+    let begin = std::sync::Barrier::new(8);
     let taken: usize = std::thread::scope(|scope| {
         let one = |_| {
             // As two workers do: each has the folder open by itself.
-            let desk = desk(folder.path());
-            scope.spawn(move || usize::from(desk.take(&fetch(1, Some(1), None), 5).is_ok()))
+            let (desk, begin) = (desk(folder.path()), &begin);
+            scope.spawn(move || {
+                begin.wait();
+                (0..40).filter(|_| desk.take(&take, 5).is_ok()).count()
+            })
         };
-        let all: Vec<_> = (0..16).map(one).collect();
+        let all: Vec<_> = (0..8).map(one).collect();
         all.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    assert_eq!(taken, 1);
-    let again = desk(folder.path()).take(&fetch(1, Some(1), None), 6);
+    assert_eq!(taken, 40);
+    let again = desk(folder.path()).take(&take, 6);
     assert_eq!(again, Err(Refused::Spent(Spent::Count)), "and stays taken");
 }
 
