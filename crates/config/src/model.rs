@@ -317,7 +317,7 @@ impl Default for Limits {
             auth_failures_per_minute_max: 30,
             session_seconds_max: 7 * 24 * 3600,
             h2_streams_max: 100,
-            h2_window_bytes_max: 4 << 20,
+            h2_window_bytes_max: 16 << 20,
             drain_seconds_max: 60,
             php_queue_max: 1000,
             php_queue_seconds_max: 30,

@@ -12,6 +12,7 @@ pub use encoding::{Encoding, Encodings, accepted_encodings};
 pub use media::media_type;
 
 pub mod base64;
+pub mod structured;
 
 mod accept;
 mod credentials;

@@ -15,7 +15,7 @@ use core::ops::Range;
 use memchr::memmem::Finder;
 
 pub use boundary::{Boundary, BoundaryError, boundary_of};
-pub use head::{HeadFault, PartHead};
+pub use head::{HeadFault, PartHead, disposition_file_name, last_component};
 
 mod boundary;
 mod head;

@@ -73,6 +73,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sql-core", &["base"]),
     ("tunnel-core", &["base"]),
     ("guard-core", &["base"]),
+    ("upload-core", &["base", "web-core"]),
     ("explain-core", &["base", "web-core", "sql-core", "tunnel-core", "guard-core"]),
     ("sys", &["base"]),
     ("net", &["base", "sys"]),

@@ -8,10 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::base64;
-
-mod structured;
-
-use structured::{Bare, Member};
+use super::structured::{self, Bare, Member};
 
 /// An algorithm that is still safe against an adversary (RFC 9530 §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -81,6 +81,35 @@ impl PartHead {
     }
 }
 
+/// The file name of a `Content-Disposition` of any type, as senders of whole files use it in a
+/// request (RFC 6266 §4.3: `filename*` counts before `filename`); its last component only.
+///
+/// # Errors
+/// The field is malformed, a name is given twice, or it is unusable.
+pub fn disposition_file_name(value: &[u8]) -> Result<Option<Vec<u8>>, HeadFault> {
+    let (mut file_name, mut extended) = (None, None);
+    for parameter in Parameters::after_type(value).1 {
+        let (key, value) = parameter.map_err(|_| HeadFault::Disposition)?;
+        let slot = if key.eq_ignore_ascii_case(b"filename") {
+            &mut file_name
+        } else if key.eq_ignore_ascii_case(b"filename*") {
+            &mut extended
+        } else {
+            continue;
+        };
+        if slot.replace(value).is_some() {
+            return Err(HeadFault::FileName);
+        }
+    }
+    let path = match (extended, file_name) {
+        (Some(Value::Bare(extended)), _) => decode_extended(extended)?,
+        (Some(Value::Quoted(_)), _) => return Err(HeadFault::FileName),
+        (None, Some(plain)) => plain.text().into_owned(),
+        (None, None) => return Ok(None),
+    };
+    last_component(&path).map(|name| Some(name.to_vec()))
+}
+
 /// Splits at CR LF; unlike for other separators, nothing at the end is no line.
 struct Lines<'a>(&'a [u8]);
 
@@ -149,8 +178,12 @@ fn parse_disposition(value: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), HeadFau
     Ok((name, file_name))
 }
 
-/// Old browsers send whole paths, with either separator.
-fn last_component(path: &[u8]) -> Result<&[u8], HeadFault> {
+/// The name behind the last separator: old browsers send whole paths, with either separator. An
+/// empty path is an empty name.
+///
+/// # Errors
+/// [`HeadFault::FileName`]: it ends in a separator, is `.` or `..`, or has control characters.
+pub fn last_component(path: &[u8]) -> Result<&[u8], HeadFault> {
     if path.is_empty() {
         return Ok(path);
     }

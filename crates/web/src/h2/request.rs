@@ -287,6 +287,7 @@ impl Exchange<'_> {
     ) -> Outcome {
         let transfer = self.shared.door.transfer(TransferKind::Upload, length, sink.path());
         let begun_us = clock::micros();
+        self.shared.begin_body(length);
         if expects && !self.body.is_end_stream() {
             let mut interim = Response::new(());
             *interim.status_mut() = http::StatusCode::CONTINUE;

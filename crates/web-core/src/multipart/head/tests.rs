@@ -180,3 +180,29 @@ fn file_names() {
         assert_eq!(name(text.as_bytes()), Err(HeadFault::Line), "{text:?}");
     }
 }
+
+/// RFC 6266 §4.3; the draft of resumable uploads sends both forms in one field.
+#[test]
+fn a_request_names_its_file() {
+    let name = |value: &str| disposition_file_name(value.as_bytes());
+    let found = |name: &str| Ok(Some(name.as_bytes().to_vec()));
+    let both = "inline; filename=\"file name.jpg\"; filename*=UTF-8''d%C3%BCne%20name.jpg";
+    assert_eq!(name(both), found("düne name.jpg"));
+    assert_eq!(name("attachment; filename=\"big.TXT\""), found("big.TXT"));
+    assert_eq!(name("attachment; filename=big.TXT"), found("big.TXT"));
+    assert_eq!(name("inline; filename=\"C:\\\\a\\\\b.txt\""), found("b.txt"));
+    assert_eq!(name("inline; filename=\"../../etc/passwd\""), found("passwd"));
+    assert_eq!(name("inline"), Ok(None));
+    assert_eq!(name("inline; size=3"), Ok(None));
+    for value in [
+        "inline; filename=a; filename=b",
+        "inline; filename*=UTF-8''..",
+        "inline; filename*=latin1''a",
+        "inline; filename*=\"UTF-8''a\"",
+        "inline; filename=\"a/\"",
+        "inline; filename=\"a",
+        "inline; filename",
+    ] {
+        assert!(name(value).is_err(), "{value}");
+    }
+}

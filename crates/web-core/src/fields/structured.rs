@@ -1,42 +1,63 @@
-//! Just enough of structured fields to walk a dictionary (RFC 9651 §4.2.2): every kind of value is
-//! checked for its grammar, only byte sequences and integers are handed out.
+//! Just enough of structured fields (RFC 9651) to walk a dictionary (§4.2.2) and to read an item
+//! (§4.2.3): every kind of value is checked for its grammar, only booleans, integers and byte
+//! sequences are handed out.
 //!
-//! Inner lists are as deep as values get, so nothing here recurses.
+//! Inner lists are as deep as values get, so nothing here recurses. A field that came in several
+//! lines is for the caller to join; an item never does (§4.2).
 
-/// The text is not a dictionary.
+/// The text is not of the kind asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub struct Malformed;
 
 /// One member of a dictionary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Member<'a> {
+pub struct Member<'a> {
     /// Its key: lower-case letters, digits, `_-.*`.
-    pub(super) key: &'a [u8],
+    pub key: &'a [u8],
     /// Its value without parameters; `None` for a key alone and for an inner list.
-    pub(super) value: Option<Bare<'a>>,
+    pub value: Option<Bare<'a>>,
 }
 
 /// A bare item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bare<'a> {
+pub enum Bare<'a> {
     /// What stands between the colons; base64 by its alphabet, not yet decoded.
     Bytes(&'a [u8]),
     /// An integer of up to 15 digits.
     Integer(i64),
+    /// `?0` or `?1`.
+    Boolean(bool),
     /// A valid value of another kind.
     Other,
 }
 
+/// The value of an item; its parameters are checked and passed over.
+///
+/// # Errors
+/// The text is no item, or something follows it.
+pub fn item(text: &[u8]) -> Result<Bare<'_>, Malformed> {
+    let mut scan = Scan { rest: trim(text) };
+    let value = scan.bare()?;
+    scan.parameters()?;
+    if scan.rest.is_empty() { Ok(value) } else { Err(Malformed) }
+}
+
 /// Walks over the members; stops after the first error.
-pub(super) fn dictionary(text: &[u8]) -> Dictionary<'_> {
+#[must_use]
+pub fn dictionary(text: &[u8]) -> Dictionary<'_> {
+    Dictionary { scan: Scan { rest: trim(text) }, first: true, failed: false }
+}
+
+/// Without the spaces around (RFC 9651 §4.2 allows no tabs there).
+fn trim(text: &[u8]) -> &[u8] {
     let start = text.iter().position(|&byte| byte != b' ').unwrap_or(text.len());
     let end = text.iter().rposition(|&byte| byte != b' ').map_or(start, |last| last + 1);
-    Dictionary { scan: Scan { rest: &text[start..end] }, first: true, failed: false }
+    &text[start..end]
 }
 
 /// See [`dictionary`].
 #[derive(Debug)]
-pub(super) struct Dictionary<'a> {
+pub struct Dictionary<'a> {
     scan: Scan<'a>,
     first: bool,
     failed: bool,
@@ -130,10 +151,10 @@ impl<'a> Scan<'a> {
             }
             Some(b'?') => {
                 self.expect(b'?')?;
-                if self.accept(b'0') || self.accept(b'1') {
-                    Ok(Bare::Other)
-                } else {
-                    Err(Malformed)
+                match self.one()? {
+                    b'0' => Ok(Bare::Boolean(false)),
+                    b'1' => Ok(Bare::Boolean(true)),
+                    _ => Err(Malformed),
                 }
             }
             Some(b'@') => {
@@ -227,3 +248,6 @@ impl<'a> Scan<'a> {
         taken
     }
 }
+
+#[cfg(test)]
+mod tests;
