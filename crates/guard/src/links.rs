@@ -1,5 +1,5 @@
-//! What the workers need for signed links: the keys, and a folder of their own where uses of counted
-//! links are remembered.
+//! What the workers need for signed links: the keys, and a folder of their own where uses of
+//! counted links are remembered.
 //!
 //! The folder belongs to the workers' account and holds numbers only; the keys stay with the guard,
 //! which hands them over with the rest of a worker's specification. Both are prepared anew with

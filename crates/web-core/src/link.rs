@@ -8,8 +8,8 @@
 //! know: what it cannot judge it must not allow.
 //!
 //! This module knows no key and no clock: the MAC comes from a function, the time is an argument.
-//! How it fails: a link of another key, a changed byte, or a newer menshen's claim is refused whole;
-//! nothing of its claims may be acted on or told before [`Sealed::verify`] said yes.
+//! How it fails: a link of another key, a changed byte, or a newer menshen's claim is refused
+//! whole; nothing of its claims may be acted on or told before [`Sealed::verify`] said yes.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -8,8 +8,9 @@ use super::Place;
 /// Make a signed link: whoever has it may do one thing with one path, for a while
 ///
 /// Only the link is printed on standard output; on a terminal a summary follows on standard error.
-/// The running menshen takes it at once and is told nothing: a link holds all that it allows, and a
-/// signature of a key that only this machine has. It works while menshen runs and while it does not.
+/// The running menshen takes it at once and is told nothing: a link holds all that it allows and a
+/// signature of a key that only this machine has. It works while menshen runs and while it does
+/// not.
 ///
 /// get: download a file, or with a `/` at the end of PATH everything in a folder, with a listing.
 ///

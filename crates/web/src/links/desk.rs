@@ -1,5 +1,5 @@
-//! Where uses of counted links are remembered: a folder with one record for each link, shared by all
-//! workers of all generations.
+//! Where uses of counted links are remembered: a folder with one record for each link, shared by
+//! all workers of all generations.
 //!
 //! A use is taken under the lock of its record's file, and on the disk before anything is sent for
 //! it; what is given back may be lost by a crash, which then costs the link's user and never its

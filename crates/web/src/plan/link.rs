@@ -1,5 +1,5 @@
-//! What a request with a signed link comes to. Whoever shows one is judged by it alone: a session or
-//! a public path beside it neither adds to it nor saves a link that is not good.
+//! What a request with a signed link comes to. Whoever shows one is judged by it alone: a session
+//! or a public path beside it neither adds to it nor saves a link that is not good.
 //!
 //! Methods and paths come to the same plans as those of the owner; only the permission differs, and
 //! that a counted link's use is taken first ([`Linked`]).
