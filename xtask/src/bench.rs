@@ -17,6 +17,7 @@ mod offload;
 mod oom;
 mod pool;
 mod report;
+mod resumable;
 mod sql;
 mod startup;
 mod tunnel;
@@ -91,6 +92,8 @@ pub(crate) enum Set {
     Sql,
     /// From the start of the process to the first byte of an HTTPS answer, goal 100 ms.
     Startup,
+    /// Uploads in pieces beside PUT and @tus/server, and HTTP/2 beside HTTP/1.1 over a long link.
+    Resumable,
     /// Tunnels beside the limit of a TUN interface, plain TLS, and pptpd and sstp-server in guests;
     /// needs root.
     Tunnel,
@@ -126,6 +129,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
         Set::ExplainOom => oom::measure(options, &lab, &mut report)?,
         Set::ExplainTunnel => tunnel_capture::measure(options, &lab, &mut report)?,
         Set::Sql => sql::measure(options, &lab, &report)?,
+        Set::Resumable => resumable::measure(options, &lab, &mut report)?,
         Set::Startup => startup::measure(options, &lab, &mut report)?,
         Set::Tunnel => tunnel::measure(options, &lab, &report)?,
         Set::Offload => offload::measure(options, &lab, &mut report)?,
@@ -159,6 +163,7 @@ impl Set {
             Self::ExplainOom => "explain-oom",
             Self::ExplainTunnel => "explain-tunnel",
             Self::Sql => "sql",
+            Self::Resumable => "resumable",
             Self::Startup => "startup",
             Self::Tunnel => "tunnel",
         }
@@ -261,6 +266,9 @@ fn configurations(options: &Options, lab: &Lab) -> Vec<(String, String)> {
     }
     if options.set == Set::Tunnel {
         return neutral_all(lab, tunnel::configurations(lab));
+    }
+    if options.set == Set::Resumable {
+        return neutral_all(lab, resumable::configurations(lab));
     }
     if options.set == Set::Offload {
         return neutral_all(lab, offload::configurations(options, lab));

@@ -36,6 +36,8 @@ pub(crate) struct Conn {
     pending: Vec<u8>,
     /// Where the body of the last decrypted response begins.
     text: Vec<u8>,
+    /// The path the last response named, if it was a 201.
+    location: Option<String>,
 }
 
 impl Conn {
@@ -46,7 +48,8 @@ impl Conn {
         tls: Option<&Settings>,
     ) -> io::Result<Self> {
         let socket = Socket::connect(core, route).await?;
-        let mut conn = Self { socket, tls: None, pending: Vec::new(), text: Vec::new() };
+        let (pending, text) = (Vec::new(), Vec::new());
+        let mut conn = Self { socket, tls: None, pending, text, location: None };
         if let Some(settings) = tls {
             conn.handshake(settings).await?;
         }
@@ -101,6 +104,11 @@ impl Conn {
     /// The first bytes of the body of the response decrypted last, at most 64 of them.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
+    }
+
+    /// The path of what the last response, a 201, has made.
+    pub(crate) fn take_location(&mut self) -> Option<String> {
+        self.location.take()
     }
 
     async fn handshake(&mut self, settings: &Settings) -> io::Result<()> {
@@ -164,6 +172,7 @@ impl Conn {
                 Some(end) => {
                     let head = Head::parse(&self.pending[..end]);
                     if !head.is_interim() {
+                        self.location = head.made(&self.pending[..end]);
                         break (head, end);
                     }
                     self.pending.drain(..end);
@@ -225,6 +234,7 @@ impl Conn {
             // A chunked response need not have the length of the one before.
             tls.last = taken.has_length().then_some((done, taken.total));
             self.text = std::mem::take(&mut taken.text);
+            self.location = taken.location.take();
         }
         Ok(done)
     }
@@ -287,6 +297,7 @@ struct Taken {
     body: Body,
     /// The first bytes of the body.
     text: Vec<u8>,
+    location: Option<String>,
     /// Plaintext bytes so far, without interim responses.
     total: u64,
 }
@@ -302,6 +313,7 @@ impl Taken {
             let head = Head::parse(&self.start[..end]);
             let rest = self.start.split_off(end);
             if !head.is_interim() {
+                self.location = head.made(&self.start);
                 self.head = Some(head);
                 self.body = Body::new(head.content_length);
                 return self.body.take(&rest, &mut self.text);

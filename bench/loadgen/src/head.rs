@@ -31,6 +31,22 @@ impl Head {
     pub(crate) const fn is_interim(self) -> bool {
         matches!(self.status, 100..=199)
     }
+
+    /// Where that is which a 201 says was made.
+    pub(crate) fn made(self, head: &[u8]) -> Option<String> {
+        if self.status == 201 { location(head) } else { None }
+    }
+}
+
+/// The path that `Location` names, without scheme and host.
+fn location(head: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(head);
+    let value = text.split("\r\n").find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("location").then(|| value.trim().to_owned())
+    })?;
+    let Some((_, rest)) = value.split_once("://") else { return Some(value) };
+    rest.find('/').map(|at| rest[at..].to_owned())
 }
 
 /// Offset just behind the empty line, if it is there; an error when the head is too long.

@@ -12,6 +12,7 @@ use crate::conn::{Conn, Response};
 use crate::exec::{self, Core, Route};
 use crate::form;
 use crate::options::{Mode, Options};
+use crate::resumable::Dialect;
 use crate::tls::Settings;
 
 /// One run and what it has counted so far.
@@ -26,6 +27,8 @@ pub(crate) struct Job {
     begun: Cell<u64>,
     tls: Option<Settings>,
     decrypts: bool,
+    /// Bytes of one request of a resumable upload.
+    piece: usize,
     block: Vec<u8>,
     stop: Cell<bool>,
     alive: Cell<usize>,
@@ -51,6 +54,7 @@ impl Job {
             begun: Cell::new(0),
             tls: options.tls()?,
             decrypts: options.get("decrypt", 0)? == 1,
+            piece: options.get("piece", 8 << 20)?.max(1),
             block: noise(options.get("cr", 0)? == 1),
             stop: Cell::new(false),
             alive: Cell::new(0),
@@ -93,6 +97,8 @@ impl Job {
             Mode::Connect if self.pace.is_some() => self.paced_loop(index).await,
             Mode::Connect => self.connect_loop().await,
             Mode::Put | Mode::Form => self.upload_loop(index).await,
+            Mode::Tus => self.resumable_loop(index, Dialect::Tus).await,
+            Mode::Rufh => self.resumable_loop(index, Dialect::Rufh).await,
             _ => self.get_loop().await,
         };
         if let Err(e) = result {
@@ -172,17 +178,52 @@ impl Job {
         while self.begins() {
             let start = Instant::now();
             conn.send(head.as_bytes()).await?;
-            let mut left = self.size;
-            while left > 0 {
-                let step = left.min(self.block.len());
-                conn.send(&self.block[..step]).await?;
-                left -= step;
-            }
+            self.send_content(&mut conn, self.size).await?;
             conn.send(after.as_bytes()).await?;
-            self.up_bytes.set(self.up_bytes.get() + self.size as u64);
             let response = conn.response().await?;
             self.finish(start, response)?;
         }
+        Ok(())
+    }
+
+    /// Uploads in pieces; a whole file counts as one request.
+    async fn resumable_loop(&self, index: usize, dialect: Dialect) -> io::Result<()> {
+        let mut conn = self.open().await?;
+        let creation = dialect.creation(&self.path, index, self.size);
+        while self.begins() {
+            let start = Instant::now();
+            conn.send(creation.as_bytes()).await?;
+            let created = conn.response().await?;
+            let place = conn.take_location();
+            let place = place.filter(|_| created.status == 201).ok_or_else(|| {
+                io::Error::other(format!("no upload was made: status {}", created.status))
+            })?;
+            let mut offset = 0;
+            loop {
+                let step = self.piece.min(self.size - offset);
+                let is_last = offset + step == self.size;
+                conn.send(dialect.append(&place, offset, step, is_last).as_bytes()).await?;
+                self.send_content(&mut conn, step).await?;
+                let response = conn.response().await?;
+                offset += step;
+                if is_last {
+                    self.finish(start, response)?;
+                    break;
+                }
+                ok(response)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_content(&self, conn: &mut Conn, bytes: usize) -> io::Result<()> {
+        let mut left = bytes;
+        while left > 0 {
+            let step = left.min(self.block.len());
+            conn.send(&self.block[..step]).await?;
+            left -= step;
+        }
+        self.up_bytes.set(self.up_bytes.get() + bytes as u64);
         Ok(())
     }
 
@@ -222,9 +263,7 @@ impl Job {
     }
 
     fn finish(&self, start: Instant, response: Response) -> io::Result<()> {
-        if !(200..300).contains(&response.status) {
-            return Err(io::Error::other(format!("status {}", response.status)));
-        }
+        ok(response)?;
         self.down_bytes.set(self.down_bytes.get() + response.body_bytes);
         let took = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
         self.latency_us.borrow_mut().push(took);
@@ -257,6 +296,13 @@ impl Job {
             self.errors.get()
         );
     }
+}
+
+fn ok(response: Response) -> io::Result<()> {
+    if (200..300).contains(&response.status) {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("status {}", response.status)))
 }
 
 /// Pseudo-random upload bytes from a fixed seed.

@@ -15,9 +15,11 @@ mod form;
 mod head;
 mod hold;
 mod job;
+mod link;
 mod options;
 mod page;
 mod record;
+mod resumable;
 mod tls;
 
 use std::process::ExitCode;
@@ -45,6 +47,7 @@ fn run() -> Result<(), String> {
         Mode::First => first::run(&options),
         Mode::Crowd => crowd::run(&options),
         Mode::Page => page::run(&options),
+        Mode::Link => link::run(&options),
         mode => Rc::new(job::Job::new(&options, mode)?).run(&options),
     }
 }
@@ -59,15 +62,19 @@ fn raise_descriptor_limit() {
 }
 
 const USAGE: &str = "\
-usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first|crowd|page]
+usage: loadgen [mode=get|put|form|tus|rufh|connect|hold-upload|hold-download|first|crowd|page|link]
                [addr=127.0.0.1] [port=8100] [path=/1k] [c=1] [secs=2] [n=0] [size=1048576] [tls=0|1]
                [cipher=AES_128|AES_256] [resume=0|1] [cr=0|1] [first=4096] [trickle=1024]
                [uploads=10] [downloads=10] [up=/up] [down=/1m,…] [rate=50000]
                [up_size=1048576] [up_rate=50000] [ramp=1] [every=20]
-               [decrypt=0|1] [pace=0]
+               [decrypt=0|1] [pace=0] [piece=8388608] [listen=0] [delay=25]
   mode=get      download PATH on c kept-alive connections
   mode=put      PUT size bytes to PATH + 'u' + connection number
   mode=form     POST size bytes as one multipart/form-data file part named f to PATH
+  mode=tus, rufh
+usage: loadgen [mode=get|put|form|tus|rufh|connect|hold-upload|hold-download|first|crowd|page|
+                     link]
+                counts as one request
   mode=connect  a new connection for every GET of PATH; with pace=N, N of them begin every second
                 whatever became of the others
   mode=hold-upload, hold-download
@@ -81,6 +88,8 @@ usage: loadgen [mode=get|put|form|connect|hold-upload|hold-download|first|crowd|
                 seconds; a line once all have asked, and one at the end
   mode=page     GET PATH every `every` milliseconds on c connections in turns, until standard input
                 ends; then a line with every latency, from when the fetch was due
+  mode=link     relays from port `listen` to addr:port: bytes arrive `delay` milliseconds later, at
+                `rate` bytes a second each way; until standard input ends
   n=N           exactly N requests in all; 0: only the time counts; what is in flight at the end is
                 finished
   decrypt=1     decrypt every answer of mode=get instead of counting records: for answers whose

@@ -17,6 +17,10 @@ pub(crate) enum Mode {
     Put,
     /// Multipart form uploads.
     Form,
+    /// Resumable uploads by tus.
+    Tus,
+    /// Resumable uploads as the IETF drafts them.
+    Rufh,
     /// One connection a download.
     Connect,
     /// Held uploads that hardly move.
@@ -29,6 +33,8 @@ pub(crate) enum Mode {
     Crowd,
     /// One page at fixed times.
     Page,
+    /// A long way between two ports.
+    Link,
 }
 
 /// The arguments as given.
@@ -61,12 +67,15 @@ impl Options {
             "get" => Ok(Mode::Get),
             "put" => Ok(Mode::Put),
             "form" => Ok(Mode::Form),
+            "tus" => Ok(Mode::Tus),
+            "rufh" => Ok(Mode::Rufh),
             "connect" => Ok(Mode::Connect),
             "hold-upload" => Ok(Mode::HoldUpload),
             "hold-download" => Ok(Mode::HoldDownload),
             "first" => Ok(Mode::First),
             "crowd" => Ok(Mode::Crowd),
             "page" => Ok(Mode::Page),
+            "link" => Ok(Mode::Link),
             other => Err(format!("bad mode={other}")),
         }
     }
@@ -93,7 +102,7 @@ impl Options {
     }
 }
 
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 28] = [
     "mode",
     "addr",
     "port",
@@ -119,6 +128,9 @@ const KNOWN: [&str; 25] = [
     "every",
     "decrypt",
     "pace",
+    "piece",
+    "listen",
+    "delay",
 ];
 
 #[cfg(test)]

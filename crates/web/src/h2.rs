@@ -1,21 +1,24 @@
 //! HTTP/2 on one connection, with the `h2` library underneath: framing, HPACK, flow control and
 //! its flood limits are the library's; plans, bodies and answers are the same as in HTTP/1.1.
 //!
-//! Windows start small and grow for connections that really upload, out of one budget per worker,
-//! so uploads are fast without letting a thousand idle connections promise gigabytes. A stream
+//! Windows start small and grow for connections that really upload over a long way (`windows`),
+//! out of one budget per worker, so uploads are fast without letting a thousand idle connections
+//! promise gigabytes. A stream
 //! that stalls is ended alone; its siblings go on.
 //!
 //! How it fails: a connection that floods (resets, settings, empty frames) is ended by the library
 //! with `ENHANCE_YOUR_CALM`, which is counted.
 
+mod link;
 mod php;
 mod request;
 mod upload;
+mod windows;
 
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -27,6 +30,8 @@ use menshen_net::{AsyncStream, Stream, Watched};
 
 use crate::door::Door;
 use crate::log::{Line, Times};
+
+use self::windows::Windows;
 
 /// What the streams of one connection share.
 #[derive(Debug)]
@@ -40,7 +45,7 @@ pub(crate) struct Shared {
     storing: Cell<u32>,
     uploaded: Cell<u64>,
     handshake_ms: Cell<i64>,
-    /// Rung when an upload deserves larger windows.
+    /// Rung when a large body comes, or much has come.
     grow: tokio::sync::Notify,
 }
 
@@ -70,12 +75,12 @@ pub(crate) async fn run(
         handshake_ms: Cell::new(handshake_ms),
         grow: tokio::sync::Notify::new(),
     });
-    let mut windows = Windows { door: Rc::clone(&door), taken: 0 };
+    let mut windows = Windows::new(Rc::clone(&door), &mut connection);
     let mut leaving = false;
     loop {
         let drain = pin!(door.drain.notified());
         let grow = pin!(shared.grow.notified());
-        match next(&mut connection, drain, grow).await {
+        match next(&mut connection, &mut windows, &shared, (drain, grow)).await {
             Next::Stream(request, respond) => {
                 shared.begin();
                 let shared = Rc::clone(&shared);
@@ -137,11 +142,18 @@ impl Shared {
         }
     }
 
-    /// Bytes of uploads arrived; large ones ring for larger windows.
+    /// A body of this length, where it is known, begins.
+    fn begin_body(&self, length: Option<u64>) {
+        if length.is_some_and(|length| length >= windows::UPLOAD_BYTES_MIN) {
+            self.grow.notify_one();
+        }
+    }
+
+    /// Bytes of a body arrived.
     fn uploaded(&self, bytes: usize) {
         let before = self.uploaded.get();
         self.uploaded.set(before + bytes as u64);
-        if before < GROW_AFTER_BYTES && self.uploaded.get() >= GROW_AFTER_BYTES {
+        if before < windows::UPLOAD_BYTES_MIN && self.uploaded.get() >= windows::UPLOAD_BYTES_MIN {
             self.grow.notify_one();
         }
     }
@@ -160,32 +172,7 @@ impl Drop for Storing {
     }
 }
 
-/// Window bytes taken from the worker's budget, given back at the end.
-struct Windows {
-    door: Rc<Door>,
-    taken: u64,
-}
-
-impl Windows {
-    fn grow(&mut self, connection: &mut Connection<AsyncStream, Bytes>) {
-        let size = self.door.limits.h2_window_bytes_max;
-        let budget = self.door.window_budget.get();
-        if self.taken > 0 || budget < u64::from(size) || size <= WINDOW_BYTES {
-            return;
-        }
-        self.taken = u64::from(size);
-        self.door.window_budget.set(budget - self.taken);
-        connection.set_target_window_size(size);
-        // A refusal only means that the old size stays.
-        let _ = connection.set_initial_window_size(size);
-    }
-}
-
-impl Drop for Windows {
-    fn drop(&mut self) {
-        self.door.window_budget.set(self.door.window_budget.get() + self.taken);
-    }
-}
+type Bell<'a, 'n> = Pin<&'a mut tokio::sync::futures::Notified<'n>>;
 
 enum Next {
     Stream(Box<http::Request<h2::RecvStream>>, h2::server::SendResponse<Bytes>),
@@ -197,14 +184,18 @@ enum Next {
 /// The next event of the connection; driving it is also what moves the bytes of its streams.
 async fn next(
     connection: &mut Connection<AsyncStream, Bytes>,
-    mut drain: std::pin::Pin<&mut tokio::sync::futures::Notified<'_>>,
-    mut grow: std::pin::Pin<&mut tokio::sync::futures::Notified<'_>>,
+    windows: &mut Windows,
+    shared: &Shared,
+    (mut drain, mut grow): (Bell<'_, '_>, Bell<'_, '_>),
 ) -> Next {
     poll_fn(|cx| {
         if drain.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Next::Drain);
         }
         if grow.as_mut().poll(cx).is_ready() {
+            windows.begin();
+        }
+        if windows.poll_short(cx, shared.uploaded.get()).is_ready() {
             return Poll::Ready(Next::Grow);
         }
         connection.poll_accept(cx).map(|accepted| match accepted {
@@ -248,8 +239,8 @@ fn report(shared: &Shared, error: &h2::Error) {
 fn builder(door: &Door) -> Builder {
     let mut builder = Builder::new();
     builder
-        .initial_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(WINDOW_BYTES)
+        .initial_window_size(windows::FIRST_BYTES)
+        .initial_connection_window_size(windows::FIRST_BYTES)
         .max_concurrent_streams(door.limits.h2_streams_max)
         .max_header_list_size(door.limits.head_bytes_max)
         .max_send_buffer_size(SEND_BUFFER_BYTES)
@@ -259,10 +250,6 @@ fn builder(door: &Door) -> Builder {
     builder
 }
 
-/// First window of a stream and of a connection, bytes.
-const WINDOW_BYTES: u32 = 256 << 10;
-/// Uploaded bytes after which a connection gets larger windows.
-const GROW_AFTER_BYTES: u64 = 512 << 10;
 /// Window bytes of all connections of a worker together.
 pub(crate) const WINDOW_BUDGET_BYTES: u64 = 128 << 20;
 /// Most that a stream holds of what its peer does not take, bytes; a stalled reader costs this.

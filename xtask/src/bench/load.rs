@@ -45,6 +45,14 @@ pub(crate) struct Sample {
     pub(crate) errors: f64,
 }
 
+impl Sample {
+    /// A sample of which only the rate is known.
+    pub(crate) const fn of_rate(rate: f64) -> Self {
+        let (secs, cpu_us, errors) = (0.0, 0.0, 0.0);
+        Self { requests: 1.0, secs, rate, megabytes: 0.0, cpu_us, p50_us: 0.0, p99_us: 0.0, errors }
+    }
+}
+
 impl Servers {
     /// Starts what the cases name.
     pub(crate) fn start(lab: &Lab, cases: &[Case]) -> Result<Self, String> {
@@ -124,13 +132,25 @@ fn one_run(
 ) -> Result<Sample, String> {
     let counts = case.load.iter().any(|arg| arg.starts_with("n="));
     let secs = if counts { EXACT_SECS_MAX } else { options.secs() };
+    let secs = format!("secs={secs}");
+    let fixed = [secs.as_str()].into_iter().chain(case.load.iter().copied());
+    let arguments: Vec<&str> = fixed.chain(target.load.iter().map(String::as_str)).collect();
+    run_client(lab, &arguments, || servers.cpu_ns(case, target.part))
+}
+
+/// One run of the load client; `cpu_ns` is the server's processor time so far.
+pub(crate) fn run_client(
+    lab: &Lab,
+    arguments: &[&str],
+    cpu_ns: impl Fn() -> u64,
+) -> Result<Sample, String> {
     let mut command = pinned(CLIENT_CPU, &lab.loadgen);
-    command.arg(format!("secs={secs}")).args(case.load).args(&target.load);
-    let before = servers.cpu_ns(case, target.part);
+    command.args(arguments);
+    let before = cpu_ns();
     let (text, errors) = shell::spoken(&mut command)?;
-    let after = servers.cpu_ns(case, target.part);
+    let after = cpu_ns();
     if !errors.is_empty() {
-        println!("  {}, {}: {}", case.name, target.label, errors.trim());
+        println!("  {}: {}", arguments.join(" "), errors.trim());
     }
     sample(&text, after.saturating_sub(before))
 }
@@ -160,7 +180,7 @@ pub(crate) const SERVER_CPU: &str = "0";
 /// Processor of the load client.
 pub(crate) const CLIENT_CPU: &str = "1";
 /// A run of an exact number of requests may take this long.
-const EXACT_SECS_MAX: f64 = 60.0;
+pub(crate) const EXACT_SECS_MAX: f64 = 60.0;
 
 #[cfg(test)]
 mod tests;

@@ -320,6 +320,12 @@ const METHOD: &str = "\
   responder answers without looking: the limit of what a client on this machine can ask. Latencies
   of `readonly` are those of 14 statements. Memory of an entry is the growth of private memory,
   whole processes.
+- `resumable`: a request is a whole upload of 64 MiB, in pieces of 8 MiB where not PUT. Against PUT
+  of the same door and against HTTP/1.1 the ratio is a rate divided by a rate, and the column
+  `rate` the rival's processor time divided by ours; against @tus/server (Node, one process, its
+  file store) the ratio is processor time as elsewhere. `flushed`: each piece is on the disk before
+  it is acknowledged; @tus/server never flushes. The long link is a relay that hands bytes on 25 ms
+  later each way and at the rate given; curl uploads through it over TLS.
 - `tunnel`: the ratio is our rate divided by the rival's, the column `rate` the rival's processor
   time a gigabyte divided by ours, both ends of each together. Both ends, iperf3 and the kernel's
   TCP share the processors, over a line between two namespaces. The limit moves the packets of one
