@@ -240,4 +240,10 @@ counters! {
     LimitUploadsPerOwner Counter "limit_uploads_per_owner_total"
         "hits of uploads.uploads_per_owner_max";
     LimitAppendBytes Counter "limit_append_bytes_total" "hits of uploads.append_bytes_max";
+    LinksTaken Counter "links_taken_total" "requests that a signed link opened the way for";
+    LinksRefused Counter "links_refused_total"
+        "requests with a signed link that is not valid, or not for them";
+    LinksExpired Counter "links_expired_total"
+        "requests with a signed link whose time, count or budget is used up";
+    LimitLinksCounted Counter "limit_links_counted_total" "hits of links.counted_max";
 }

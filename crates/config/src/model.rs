@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod guard;
+mod links;
 mod site;
 mod sql;
 mod tunnel;
 mod uploads;
 
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
+pub use links::SignedLinks;
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
@@ -34,6 +36,8 @@ pub struct Config {
     pub web: Web,
     /// Uploads that go on after a cut.
     pub uploads: Uploads,
+    /// Signed links.
+    pub links: SignedLinks,
     /// Sites, in the order of the file.
     pub sites: Vec<Site>,
     /// PHP as a whole.
@@ -245,6 +249,7 @@ impl Default for Config {
             workers: 0,
             web: Web::default(),
             uploads: Uploads::default(),
+            links: SignedLinks::default(),
             sites: Vec::new(),
             php: Php::default(),
             sql: Sql::default(),

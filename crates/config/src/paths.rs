@@ -53,6 +53,7 @@ pub fn resolve(config: &mut Config, base: &Path) {
     if let AccessLog::File(path) = &mut config.web.access_log {
         *path = joined(&config.state, path);
     }
+    config.links.keys = joined(&config.state, &config.links.keys);
     config.php.folder = joined(&config.state, &config.php.folder);
     config.guard.recorder = joined(&config.state, &config.guard.recorder);
     for path in config.guard.protect.iter_mut().filter_map(|one| one.pid_file.as_mut()) {
@@ -119,6 +120,8 @@ pub fn secrets(config: &Config) -> impl Iterator<Item = Secret<'_>> {
         ("tunnel.accounting", "the accounting of the tunnel door", &tunnel.accounting),
     ];
     let plain = plain.into_iter().map(|(key, what, path)| (key, 0, 0, what, path.as_deref()));
+    let keys = Some(config.links.keys.as_path());
+    let plain = plain.chain([("links.keys", 0, 0, "the file of keys of links", keys)]);
     let from = config.tls.from.iter().zip(1..).map(|(path, entry)| {
         ("tls.from", 0, entry, "a place of certificates and keys", Some(path.as_path()))
     });

@@ -11,6 +11,7 @@ use menshen_sys::scoreboard::SLOTS_MAX;
 use crate::account::{self, Account};
 use crate::error::GuardError;
 use crate::keeper::{self, Store};
+use crate::links::Links;
 use crate::php::{Estate, Php};
 use crate::shelf::Contents;
 use crate::sites::{self, SiteFolders};
@@ -33,6 +34,8 @@ pub(crate) struct Generation {
     /// One per site of the configuration.
     pub(crate) sites: Vec<SiteFolders>,
     pub(crate) php: Php,
+    /// Signed links, where there are any.
+    pub(crate) links: Option<Links>,
     pub(crate) access_log: Option<OwnedFd>,
     pub(crate) account: Option<Account>,
     /// What belongs on the shelf; taken when it takes over.
@@ -80,6 +83,7 @@ impl Generation {
         let open = |site| SiteFolders::open(site, account.as_ref());
         let sites = config.sites.iter().map(open).collect::<Result<_, _>>()?;
         findings.extend(sites::look(&config, account.as_ref()));
+        let links = Links::prepare(&config, account.as_ref())?;
         let access_log = folders::open_access_log(&config.web.access_log)?;
         let php = estate.prepare(&config, account.as_ref(), Instant::now())?;
         findings.extend(php.look(account.as_ref()));
@@ -102,6 +106,7 @@ impl Generation {
             root,
             sites,
             php,
+            links,
             access_log,
             account,
             certificates,

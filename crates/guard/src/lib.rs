@@ -15,6 +15,7 @@ mod generation;
 mod guard;
 mod holder;
 mod keeper;
+mod links;
 mod log;
 mod memory;
 mod notify;

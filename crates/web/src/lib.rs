@@ -19,6 +19,7 @@ mod fixture;
 mod h1;
 mod h2;
 mod job;
+mod links;
 mod listing;
 mod log;
 mod metrics;

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::door::{Door, Shared};
 use crate::fault::Fault;
 use crate::files::etag_of;
+use crate::links::sink::LinkSink;
 use crate::php::body::Ahead;
 use crate::php::call::Call;
 use crate::php::intake::{Flush, Intake};
@@ -31,6 +32,8 @@ use crate::uploads::{Appending, Held, Namer};
 pub(crate) enum Sink {
     Put(Box<Put>),
     Form(Box<Form>),
+    /// By a signed link.
+    Link(Box<LinkSink>),
     /// A request for PHP.
     Php(Box<ForPhp>),
     /// An upload that can be resumed.
@@ -117,6 +120,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.write(bytes),
             Self::Form(form) => form.take(bytes),
+            Self::Link(link) => link.take(bytes),
             Self::Php(php) => php.intake.take(bytes),
             Self::Upload(appending) => appending.take(bytes),
             Self::Discard(left) => {
@@ -157,6 +161,7 @@ impl Sink {
                 let stored = form.store(door).await;
                 stored.map(Finished::Reply).map_err(|fault| (fault, wanted))
             }
+            Self::Link(link) => link.finish(door).await,
             Self::Php(php) => {
                 let ForPhp { intake, mut call } = *php;
                 let flush = if door.shared.durable { Flush::Yes } else { Flush::No };
@@ -178,7 +183,7 @@ impl Sink {
         match self {
             Self::Upload(appending) => Some(appending.cut(door, why).await),
             Self::Discard(_) => None,
-            Self::Put(_) | Self::Form(_) | Self::Php(_) => {
+            Self::Put(_) | Self::Form(_) | Self::Link(_) | Self::Php(_) => {
                 door.slot.add(Counter::UploadsAborted, 1);
                 None
             }
@@ -190,6 +195,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.path(),
             Self::Form(form) => form.folder.as_bytes(),
+            Self::Link(link) => link.path(),
             Self::Php(php) => &php.call.script.name,
             Self::Upload(appending) => appending.path(),
             Self::Discard(_) => b"",
@@ -201,6 +207,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.wanted,
             Self::Form(form) => form.wanted,
+            Self::Link(link) => link.wanted(),
             Self::Php(php) => php.call.wanted,
             Self::Upload(appending) => appending.wanted(),
             Self::Discard(_) => Wanted::Either,
@@ -209,7 +216,8 @@ impl Sink {
 }
 
 impl Form {
-    fn take(&mut self, mut input: &[u8]) -> Result<(), Fault> {
+    /// Takes bytes of the body.
+    pub(crate) fn take(&mut self, mut input: &[u8]) -> Result<(), Fault> {
         loop {
             let step = self.parser.feed(input).map_err(Fault::Form)?;
             let consumed = step.consumed;
@@ -280,6 +288,16 @@ impl Form {
 }
 
 impl Current {
+    /// Where it lands.
+    pub(crate) fn path(&self) -> &[u8] {
+        self.upload.path()
+    }
+
+    /// Of a form that may name no uploads.
+    pub(crate) fn into_upload(self) -> Upload {
+        self.upload
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let Some(begun) = &mut self.naming else { return self.upload.write(bytes) };
         if begun.len() + bytes.len() <= ID_CHARS {

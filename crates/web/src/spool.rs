@@ -9,6 +9,8 @@
 //! untouched); kill -9 (leftover spool file, collected by name: instance and process id); power
 //! loss between rename and the folder's flush (either old or new, never acknowledged).
 
+mod unique;
+
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

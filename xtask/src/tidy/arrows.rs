@@ -113,6 +113,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "guard-core",
             "sql-core",
             "tunnel-core",
+            // Of `web-core` only the codec of signed links, which `menshen link` makes.
+            "web-core",
         ],
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
