@@ -376,7 +376,7 @@ fn door(config: &Config, specs: &[SiteSpec], root_fd: i32) -> io::Result<Door> {
         trusted: Vec::new(),
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),
-        cut: tokio::sync::Notify::new(),
+        cut: crate::relay::Cut::default(),
         tunnel: None,
         places: Door::all_places(),
         date: <_>::default(),

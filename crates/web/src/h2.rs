@@ -13,6 +13,7 @@ mod link;
 mod php;
 mod request;
 mod windows;
+mod zip;
 
 use std::cell::Cell;
 use std::future::poll_fn;

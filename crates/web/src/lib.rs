@@ -37,6 +37,7 @@ mod site;
 mod spool;
 mod tunnel;
 mod worker;
+mod zip;
 
 use std::process::ExitCode;
 

@@ -72,6 +72,14 @@ pub(crate) struct Outcome {
     pub(crate) end: EndReason,
 }
 
+impl Outcome {
+    /// Of an answer to a request whose body was not awaited.
+    pub(crate) fn answered(status: u16, bytes_out: u64, end: EndReason) -> Self {
+        let php = PhpNote::default();
+        Self { status, bytes_in: 0, bytes_out, body_ms: -1, store_ms: -1, php, end }
+    }
+}
+
 /// What PHP had to do with a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PhpNote {

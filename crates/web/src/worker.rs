@@ -19,7 +19,7 @@ use menshen_base::{Counter, Finding, Phase, Severity};
 use menshen_config::{ListenerRole, ListenerSpec, PlainMode, PoolSpec, WorkerSpec};
 use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch};
 use menshen_sys::posture::PostureView;
-use menshen_sys::process::{Rights, become_worker};
+use menshen_sys::process::{Rights, become_worker, could_not_begin};
 use menshen_sys::scoreboard::HeaderWord;
 use menshen_sys::{Scoreboard, Slot, SlotState, inherit};
 use rustix::process::Signal;
@@ -56,13 +56,7 @@ pub(crate) enum StartError {
 pub(crate) fn run(spec: WorkerSpec) -> ExitCode {
     match begin(spec) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let source = std::error::Error::source(&error).map(ToString::to_string);
-            let text = format!("menshen: worker {error}: {}\n", source.unwrap_or_default());
-            // Standard error may be gone; there is nobody else to tell.
-            let _ = std::io::stderr().write_all(text.as_bytes());
-            ExitCode::from(111)
-        }
+        Err(error) => could_not_begin("worker", &error),
     }
 }
 
@@ -163,7 +157,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         trusted: spec.config.web.trusted_proxies.clone(),
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),
-        cut: tokio::sync::Notify::new(),
+        cut: crate::relay::Cut::default(),
         tunnel: spec
             .tunnel_socket
             .clone()
@@ -269,7 +263,7 @@ async fn keep_tunnels(door: &Door, begun: Instant) {
         door.log.flush();
         tokio::time::sleep(Duration::from_millis(TUNNELS_LOOK_MS)).await;
     }
-    door.cut.notify_waiters();
+    door.cut.ring();
     let deadline = Instant::now() + Duration::from_millis(CUT_MS);
     // Long enough to say goodbye and to leave a line.
     while open() && Instant::now() < deadline {
