@@ -40,7 +40,7 @@ fn guess(config: &Config) -> (String, bool) {
     let named = |name: &&String| !name.starts_with('*');
     let is_given = config.tls.certificate.is_some() || !config.tls.from.is_empty();
     let development = config.tls.names.first().filter(|_| !is_given);
-    let name = config.tls.acme.iter().find(named).or(development.filter(named));
+    let name = config.tls.acme.iter().find(named).or_else(|| development.filter(named));
     let host = match name {
         Some(name) => bracketed(name),
         None if address.ip().is_unspecified() => "localhost".to_owned(),
