@@ -83,6 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
     ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
     ("keeper", &["base", "sys", "config", "tls"]),
+    ("s3", &["tls"]),
     ("process", &["base", "guard-core", "sys"]),
     ("watch", &["base", "guard-core", "process", "sys", "config"]),
     ("run", &["base", "guard-core", "process", "sys"]),
@@ -121,10 +122,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "web", "sql", "tunnel", "keeper", "explain"]),
+    ("tokio", &["net", "web", "sql", "tunnel", "keeper", "explain", "s3"]),
     ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
     ("instant-acme", &["keeper"]),
-    ("hyper", &["keeper", "explain"]),
+    ("hyper", &["keeper", "explain", "s3"]),
     ("h2", &["net", "web"]),
     ("clap", &["menshen"]),
     ("object", &["process"]),
