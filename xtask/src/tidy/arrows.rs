@@ -77,6 +77,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sys", &["base"]),
     ("net", &["base", "sys"]),
     ("tls", &["base", "sys"]),
+    ("store", &["base", "s3"]),
     // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
     ("web", &["base", "web-core", "tunnel-core", "net", "sys", "config", "tls"]),
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
@@ -122,7 +123,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "web", "sql", "tunnel", "keeper", "explain", "s3"]),
+    ("tokio", &["net", "store", "web", "sql", "tunnel", "keeper", "explain", "s3"]),
     ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
     ("instant-acme", &["keeper"]),
     ("hyper", &["keeper", "explain", "s3"]),

@@ -1,0 +1,1 @@
+//! Named steps at which a drill kills the process.
