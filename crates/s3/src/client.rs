@@ -133,62 +133,87 @@ impl Client {
         self.0.place.full(key).map_err(|cause| Error::new(operation, cause))
     }
 
-    /// Sends `call` until it works, fails for good, or the tries are used up.
+    /// Sends `call` until it works, fails for good, or the tries are used up; and whether an
+    /// earlier attempt may have worked.
     pub(crate) async fn send(
         &self,
         call: &Call,
         content: Content,
     ) -> Result<(Response<Incoming>, bool), Error> {
-        self.repeated(call, content, async |answer| Ok(answer)).await
+        match self.repeated(call, content, None).await? {
+            (Got::Head(answer), unsure) => Ok((answer, unsure)),
+            (Got::Text(_), _) => Err(Error::new(call.operation, Cause::Protocol("no head"))),
+        }
     }
 
-    /// The same, with the whole answer as text.
+    /// The same, with the whole answer as text that `judge` takes.
     pub(crate) async fn text(
         &self,
         call: &Call,
         content: Content,
+        judge: Judge,
     ) -> Result<(String, bool), Error> {
-        let times = &self.0.times;
-        let read = async |answer| {
-            let bytes = whole(answer, ANSWER_BYTES_MAX, times).await?;
-            String::from_utf8(bytes.into()).map_err(|_| Cause::Protocol("the answer is no text"))
-        };
-        self.repeated(call, content, read).await
+        match self.repeated(call, content, Some(judge)).await? {
+            (Got::Text(text), unsure) => Ok((text, unsure)),
+            (Got::Head(_), _) => Err(Error::new(call.operation, Cause::Protocol("no text"))),
+        }
     }
 
-    /// Attempts, with `read` part of each; and whether an earlier one may have worked.
-    pub(crate) async fn repeated<T>(
+    async fn repeated(
         &self,
         call: &Call,
         content: Content,
-        read: impl AsyncFn(Response<Incoming>) -> Result<T, Cause>,
-    ) -> Result<(T, bool), Error> {
-        let Inner { wire, place, login, times } = &*self.0;
+        judge: Option<Judge>,
+    ) -> Result<(Got, bool), Error> {
+        let times = &self.0.times;
         let mut unsure = false;
-        let mut next = Some(content);
+        let mut content = content;
         let mut tried = 0;
         loop {
             tried += 1;
-            let Some(content) = next.take() else { unreachable!("a next attempt has a body") };
             let again = content.again();
-            let answer = match attempt(wire, call, place, login, content, times).await {
-                Ok(answer) => read(answer).await,
-                Err(cause) => Err(cause),
-            };
-            let error = match answer {
-                Ok(value) => return Ok((value, unsure)),
-                Err(cause) => Error { cause, operation: call.operation, unsure },
+            let error = match self.once(call, content, judge).await {
+                Ok(got) => return Ok((got, unsure)),
+                Err(cause) => Error::new(call.operation, cause),
             };
             // Whatever is not a clear refusal may have reached the store.
-            let may_have_worked = matches!(error.cause, Cause::Unavailable(_) | Cause::Protocol(_));
-            unsure |= may_have_worked;
-            if !error.is_passing() || again.is_none() || tried >= times.tries {
-                return Err(Error { unsure, ..error });
-            }
-            next = again;
+            unsure |= matches!(error.cause, Cause::Unavailable(_) | Cause::Protocol(_));
+            content = match again {
+                Some(again) if error.is_passing() && tried < times.tries => again,
+                _ => return Err(Error { unsure, ..error }),
+            };
             sleep(pause(times, tried, &error.cause)).await;
         }
     }
+
+    async fn once(
+        &self,
+        call: &Call,
+        content: Content,
+        judge: Option<Judge>,
+    ) -> Result<Got, Cause> {
+        let Inner { wire, place, login, times } = &*self.0;
+        let answer = attempt(wire, call, place, login, content, times).await?;
+        let Some(judge) = judge else { return Ok(Got::Head(answer)) };
+        let bytes = whole(answer, ANSWER_BYTES_MAX, times).await?;
+        let text = String::from_utf8(bytes.into());
+        let text = text.map_err(|_| Cause::Protocol("the answer is no text"))?;
+        judge(&text, call)?;
+        Ok(Got::Text(text))
+    }
+}
+
+/// Whether a text with status 200 is an answer, or an error all the same.
+pub(crate) type Judge = fn(&str, &Call) -> Result<(), Cause>;
+
+/// Any text may be one: whoever asked parses it.
+pub(crate) fn any(_: &str, _: &Call) -> Result<(), Cause> {
+    Ok(())
+}
+
+enum Got {
+    Head(Response<Incoming>),
+    Text(String),
 }
 
 /// How long to wait after attempt `tried`: half of it certain, half by chance, so that many who

@@ -10,7 +10,7 @@ use rusty_s3::Method;
 
 use crate::answers::{self, Part, PartPage, PendingPage};
 use crate::call::Call;
-use crate::client::Client;
+use crate::client::{Client, any};
 use crate::content::Content;
 use crate::error::{Cause, Code, Error};
 use crate::objects::{Condition, Labels, PAGE_KEYS, conditional, labelled, summed, tag};
@@ -26,7 +26,7 @@ impl Client {
         let operation = "CreateMultipartUpload";
         let call = Call::new(operation, Method::Post, Some(self.key(operation, key)?));
         let call = labelled(call.ask("uploads", ""), labels);
-        let (text, unsure) = self.text(&call, Content::whole(Bytes::new())).await?;
+        let (text, unsure) = self.text(&call, Content::whole(Bytes::new()), any).await?;
         answers::upload_id(&text).map_err(|cause| Error { cause, operation, unsure })
     }
 
@@ -72,7 +72,7 @@ impl Client {
             .part_call(operation, key, upload, number)?
             .head("x-amz-copy-source", format!("/{}{path}", self.place().bucket()))
             .head("x-amz-copy-source-range", format!("bytes={}-{}", range.start, range.end - 1));
-        let (text, unsure) = self.text(&call, Content::whole(Bytes::new())).await?;
+        let (text, unsure) = self.text(&call, Content::whole(Bytes::new()), any).await?;
         let found = answers::result_etag(&text, "CopyPartResult");
         found.map_err(|found| Error { cause: hidden(&text, &call, found), operation, unsure })
     }
@@ -100,15 +100,9 @@ impl Client {
         let call = conditional(call.ask("uploadId", upload), condition);
         let call = call.head("content-type", "application/xml");
         let content = Content::whole(answers::completion(parts).into());
-        // The status is sent before the outcome is known: an error may be in an answer of 200.
-        let read = async |answer| {
-            let bytes = crate::send::whole(answer, RESULT_BYTES_MAX, self.times()).await?;
-            let text = std::str::from_utf8(&bytes);
-            let text = text.map_err(|_| Cause::Protocol("the answer is no text"))?;
-            let found = answers::result_etag(text, "CompleteMultipartUploadResult");
-            found.map_err(|found| hidden(text, &call, found))
-        };
-        self.repeated(&call, content, read).await.map(|(tag, _)| tag)
+        let (text, unsure) = self.text(&call, content, completed).await?;
+        let found = answers::result_etag(&text, COMPLETED);
+        found.map_err(|cause| Error { cause, operation, unsure })
     }
 
     /// Gives an upload up; its parts are removed. None to begin with is fine.
@@ -135,7 +129,7 @@ impl Client {
             .ask("uploadId", upload)
             .ask("max-parts", PAGE_KEYS.to_string())
             .ask("part-number-marker", after.to_string());
-        let (text, _) = self.text(&call, Content::whole(Bytes::new())).await?;
+        let (text, _) = self.text(&call, Content::whole(Bytes::new()), any).await?;
         answers::parts(&text).map_err(|cause| Error::new(operation, cause))
     }
 
@@ -157,7 +151,7 @@ impl Client {
         if let Some((key, upload)) = after {
             call = call.ask("key-marker", key).ask("upload-id-marker", upload);
         }
-        let (text, _) = self.text(&call, Content::whole(Bytes::new())).await?;
+        let (text, _) = self.text(&call, Content::whole(Bytes::new()), any).await?;
         answers::pending(&text, self.place()).map_err(|cause| Error::new(operation, cause))
     }
 
@@ -177,6 +171,12 @@ impl Client {
     }
 }
 
+/// The status is sent before the outcome is known: an error may be in an answer of 200.
+fn completed(text: &str, call: &Call) -> Result<(), Cause> {
+    let found = answers::result_etag(text, COMPLETED);
+    found.map(drop).map_err(|found| hidden(text, call, found))
+}
+
 /// The cause of an error that came with status 200, or `other` if the text is none.
 fn hidden(text: &str, call: &Call, other: Cause) -> Cause {
     let Some(code) = answers::error_code(text) else { return other };
@@ -193,5 +193,4 @@ fn hidden(text: &str, call: &Call, other: Cause) -> Cause {
     }
 }
 
-/// Longest answer to a completion. Servers send blanks while they work.
-const RESULT_BYTES_MAX: usize = 256 << 10;
+const COMPLETED: &str = "CompleteMultipartUploadResult";

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::answers::{self, Page};
 use crate::call::Call;
-use crate::client::Client;
+use crate::client::{Client, any};
 use crate::content::Content;
 use crate::error::{Cause, Error, Why};
 
@@ -152,7 +152,7 @@ impl Client {
         if let Some(after) = after {
             call = call.ask("continuation-token", after);
         }
-        let (text, _) = self.text(&call, Content::whole(Bytes::new())).await?;
+        let (text, _) = self.text(&call, Content::whole(Bytes::new()), any).await?;
         answers::page(&text, self.place()).map_err(|cause| Error::new(operation, cause))
     }
 }

@@ -39,6 +39,9 @@ pub(crate) enum Fault {
     HalfAnswer,
     /// The bytes arrive damaged.
     Damaged,
+    /// The connection is cut, and the request done only at `arrive`: a write given up that comes
+    /// through late.
+    Deferred,
 }
 
 /// One request as a plan sees it.
@@ -73,6 +76,7 @@ struct Shared {
     log: Mutex<Vec<Seen>>,
     index: AtomicUsize,
     writes: tokio::sync::Mutex<()>,
+    deferred: Mutex<Vec<(Seen, Request<Vec<u8>>)>>,
     uploads: Mutex<BTreeMap<(String, String), String>>,
     parts: Mutex<BTreeMap<(String, u16), (String, usize)>>,
 }
@@ -96,6 +100,7 @@ impl Engine {
             log: Mutex::default(),
             index: AtomicUsize::new(0),
             writes: tokio::sync::Mutex::new(()),
+            deferred: Mutex::default(),
             uploads: Mutex::default(),
             parts: Mutex::default(),
         });
@@ -133,6 +138,23 @@ impl Engine {
         *self.shared.plan.lock().unwrap() = Box::new(plan);
         self.shared.index.store(0, Ordering::SeqCst);
         self.shared.log.lock().unwrap().clear();
+    }
+
+    /// Does what was deferred; how many requests that were.
+    pub(crate) fn arrive(&self) -> usize {
+        let shared = Arc::clone(&self.shared);
+        let late = std::mem::take(&mut *shared.deferred.lock().unwrap());
+        let count = late.len();
+        // A thread of its own: the caller may be inside of a runtime.
+        let work = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            for (seen, request) in late {
+                let _ = runtime.block_on(done(&shared, &seen, request));
+            }
+        });
+        work.join().unwrap();
+        count
     }
 
     /// The requests since the last plan.
@@ -224,6 +246,10 @@ async fn serve(
     }
     let (head, body) = request.into_parts();
     let mut body = body.collect().await.map_err(|_| cut())?.to_bytes().to_vec();
+    if fault == Fault::Deferred {
+        shared.deferred.lock().unwrap().push((seen, Request::from_parts(head, body)));
+        return Err(cut());
+    }
     if fault == Fault::Damaged
         && let Some(last) = body.last_mut()
     {
