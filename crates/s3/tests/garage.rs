@@ -1,5 +1,6 @@
 //! The client against three nodes of Garage: another program's reading of the protocol, its
 //! signatures and its lists, and what is still there when a node dies.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use bytes::Bytes;
 use garage::{BUCKET, Garage, KEY, SECRET};

@@ -1,5 +1,6 @@
 //! The client against a real engine in this process: what works, what fails by which cause, and
 //! what is repeated. Faults are planned by the number of the request, not by time.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::time::Duration;
 

@@ -79,7 +79,7 @@ pub enum S3Begun {
     /// Deliver this, then say [`S3::answer`].
     Go {
         /// The bytes.
-        whole: S3Whole,
+        whole: Box<S3Whole>,
         /// This attempt, counted from 1.
         attempt: u32,
     },
@@ -133,6 +133,12 @@ impl S3 {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// The client of the bucket.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        self.0.ledger.client()
     }
 
     /// Makes an upload that becomes `target`, or an object of the store's own.
@@ -279,7 +285,7 @@ impl S3 {
             return Ok(begun);
         }
         let (state, _) = claimed?;
-        Ok(S3Begun::Go { whole: self.0.whole(&state)?, attempt: 1 })
+        Ok(S3Begun::Go { whole: Box::new(self.0.whole(&state)?), attempt: 1 })
     }
 
     /// Takes an attempt back: the upload is whole as before.

@@ -1,6 +1,7 @@
 //! Uploads in a bucket: what was acknowledged is there, whoever is killed at whichever request,
 //! whichever answer is lost, and whichever write arrives late. Each test runs with conditional
 //! writes and, on a bucket that ignores conditions, with claims that are listed.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! An S3 engine in this process for tests: `s3s-fs` on loopback, behind a layer that makes
 //! conditional writes atomic (or ignores conditions, as some servers do), knows the uploads that
 //! are under way, takes part numbers with gaps as the protocol allows, and fails as planned.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 #![allow(dead_code, reason = "each test uses its own part of it")]
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! A Garage cluster of three nodes on loopback addresses of its own, if there is a `garage`: the
 //! path in `MENSHEN_GARAGE`, or one in `PATH`. Ended, and its folder removed, when dropped.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 #![allow(dead_code, reason = "each test uses its own part of it")]
 
 use std::path::{Path, PathBuf};

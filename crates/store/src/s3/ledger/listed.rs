@@ -116,17 +116,13 @@ impl Ledger {
             old: names.all.into_iter().filter(|old| !old.contains(claim)).collect(),
         };
         *is_sent = true;
-        match self.save_listed(&mut held, &mut state).await {
+        match self.save_listed(&mut held, &state).await {
             Err(Error::Fenced) => Ok(None),
             other => other.map(|()| Some((state, held))),
         }
     }
 
-    pub(super) async fn save_listed(
-        &self,
-        held: &mut Held,
-        state: &mut State,
-    ) -> Result<(), Error> {
+    pub(super) async fn save_listed(&self, held: &mut Held, state: &State) -> Result<(), Error> {
         let key = state_key(held, held.sequence);
         held.sequence += 1;
         // Also when it fails: it may arrive yet, and is then followed by the next.
