@@ -28,6 +28,8 @@ pub enum Stage {
         since: u64,
         /// What it was going to do.
         aim: Aim,
+        /// Device and inode of the file in the folder, to find it again under another name.
+        file: (u64, u64),
     },
     /// It was delivered or refused for good; the answer stays until the upload expires.
     Answered(Stored),
@@ -73,6 +75,8 @@ pub enum Begun {
         since: u64,
         /// What it aimed at.
         aim: Aim,
+        /// Device and inode of the file that was in the folder.
+        file: (u64, u64),
         /// What is known of it.
         outcome: Outcome,
     },

@@ -26,6 +26,15 @@ mod writer;
 #[cfg(any(test, feature = "fault"))]
 pub mod fault;
 
+/// Passes a step at which drills may kill; nothing in the product.
+macro_rules! step {
+    ($point:ident) => {
+        #[cfg(any(test, feature = "fault"))]
+        $crate::fault::at($crate::fault::Point::$point);
+    };
+}
+use step;
+
 pub use answer::{
     ANSWER_BODY_BYTES_MAX, ANSWER_FIELDS_BYTES_MAX, Aim, BY_BYTES_MAX, Begun, Outcome, Stage,
     Stored,

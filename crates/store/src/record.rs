@@ -41,6 +41,9 @@ pub struct Record {
     /// How far it is. Set by the store.
     #[serde(default)]
     pub stage: Stage,
+    /// Deliveries begun. Set by the store.
+    #[serde(default)]
+    pub attempts: u32,
     /// Of the newest claim when this was written. Set by the store.
     #[serde(default)]
     pub epoch: u64,
@@ -101,6 +104,7 @@ impl Record {
             destination: Destination::Held,
             promises: Vec::new(),
             stage: Stage::Receiving,
+            attempts: 0,
             epoch: 0,
         }
     }
