@@ -260,7 +260,9 @@ impl S3 {
                 Stage::Receiving => Err(Error::Incomplete),
                 Stage::Whole => {
                     let by = by.chars().take(crate::BY_BYTES_MAX / 4).collect();
-                    state.record.stage = Stage::Delivering { attempt: 1, by, since: now, aim };
+                    let file = (0, 0);
+                    state.record.stage =
+                        Stage::Delivering { attempt: 1, by, since: now, aim, file };
                     Ok(())
                 }
                 Stage::Delivering { since, .. } if since + DELIVERY_S > now => Err(Error::Underway),
