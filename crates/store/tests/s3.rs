@@ -144,15 +144,15 @@ fn the_newer_writer_wins_and_nothing_is_mixed() {
             let mut old = one.create(made, Some(target("w"))).await.unwrap();
             push(&mut old, &[1; 6 << 20]).await.unwrap();
             old.flush().await.unwrap();
-            push(&mut old, &[2; 6 << 20]).await.unwrap();
+            push(&mut old, &[2; 4 << 20]).await.unwrap();
             let (known, mut new) = two.claim(&id).await.unwrap();
             assert_eq!(known.offset, 6 << 20);
-            // Parts of both, at the same time.
             push(&mut new, &[3; 6 << 20]).await.unwrap();
-            let _ = old.ready().await;
+            new.flush().await.unwrap();
+            // The old one does not know yet, and sends its part after the new one's.
+            old.ready().await.unwrap();
             assert_eq!(old.flush().await, Err(Error::Fenced));
             assert_eq!(old.push(b"x").err(), Some(Error::Fenced));
-            new.flush().await.unwrap();
             assert_eq!(old.flush().await, Err(Error::Fenced));
             push(&mut new, &[4; 10]).await.unwrap();
             new.complete().await.unwrap();
@@ -229,6 +229,32 @@ fn a_node_that_dies_at_any_request_loses_nothing() {
                 assert_eq!(engine.uploads(), [], "{at}");
             }
         }
+    });
+}
+
+#[test]
+fn each_answer_may_be_lost_once() {
+    both(|engine, kind| {
+        let all = content(PART + 900);
+        let length = Some(all.len() as u64);
+        let mut calls = 1;
+        let mut losing = 0;
+        while losing < calls {
+            let store = node(engine, kind, 3);
+            let lost = losing;
+            engine.plan(
+                move |seen| {
+                    if seen.index == lost { Fault::LostAnswer } else { Fault::None }
+                },
+            );
+            let mut acked = 0;
+            let outcome = run(script(&store, record(length), &all, &mut acked));
+            assert_eq!((outcome, acked), (Ok(()), length.unwrap()), "{kind:?} at {losing}");
+            assert!(engine.object("p/e").unwrap() == all, "{kind:?} at {losing}");
+            calls = engine.log().len();
+            losing += 1;
+        }
+        assert!(calls > 8);
     });
 }
 
