@@ -96,6 +96,12 @@ fn nodes_die_and_every_upload_is_whole() {
     is_over.store(true, Ordering::SeqCst);
     let (cluster, killed) = killer.join().unwrap();
     runtime.block_on(async {
+        for node in nodes.iter() {
+            // One that has just come back has not found the others yet.
+            while node.client().list("", None, None).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
         for seed in 0..UPLOADS {
             let client = nodes[seed % 3].client();
             let object = client.get(&format!("files/{seed}"), None, None).await.unwrap();

@@ -145,6 +145,19 @@ impl Ledger {
         self.client.delete(key).await.map_err(|error| self.sorted(&error))
     }
 
+    /// Removes objects that nobody needs, while others go on. What fails is collected later.
+    pub(crate) fn forget(&self, keys: Vec<String>) {
+        if keys.is_empty() {
+            return;
+        }
+        let client = self.client.clone();
+        tokio::spawn(async move {
+            for key in keys {
+                let _ = client.delete(&key).await;
+            }
+        });
+    }
+
     /// The cause of an error for whoever uses the store.
     pub(crate) fn sorted(&self, error: &menshen_s3::Error) -> Error {
         if error.is_missing() {

@@ -353,8 +353,7 @@ impl S3Writer {
         if let Some(old) = old
             && self.saved.tail.as_ref() != Some(&old)
         {
-            // Left behind, it is collected.
-            let _ = self.store.ledger.delete(&old.key).await;
+            self.store.ledger.forget(vec![old.key]);
         }
         Ok(())
     }

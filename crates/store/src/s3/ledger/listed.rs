@@ -137,13 +137,10 @@ impl Ledger {
             // Removed by whoever had claimed it.
             return Err(Error::Fenced);
         }
-        // Only what is surely followed is removed; failing leaves names that are not the greatest.
+        // What is surely followed may go, whenever it comes to it: its name is not used again, and
+        // whoever claims removes what is left.
         held.old.retain(|old| *old != key);
-        for old in std::mem::take(&mut held.old) {
-            if self.client.delete(&old).await.is_err() {
-                held.old.push(old);
-            }
-        }
+        self.forget(std::mem::take(&mut held.old));
         held.old.push(key);
         Ok(())
     }
