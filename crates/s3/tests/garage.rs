@@ -24,7 +24,6 @@ fn text(text: &'static str) -> Content {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "what a server keeps is worth reading in a log")]
 fn garage_understands_and_is_understood() {
     let Some(program) = garage::find() else { return };
     let mut garage = Garage::start(program);

@@ -197,7 +197,8 @@ fn a_node_that_dies_at_any_request_loses_nothing() {
         let all = content(PART + 900);
         let mut acked = 0;
         engine.plan(|_| Fault::None);
-        let length = Some(all.len() as u64);
+        let full = all.len() as u64;
+        let length = Some(full);
         run(script(&node(engine, kind, 1), record(length), &all, &mut acked)).unwrap();
         let calls = engine.log().len();
         assert!(calls > 8, "{calls}");
@@ -217,11 +218,7 @@ fn a_node_that_dies_at_any_request_loses_nothing() {
                     recovered(&other, &made, &all, acked).await;
                     engine.arrive();
                     let known = other.look(&made.id).await.unwrap();
-                    assert_eq!(
-                        (known.offset, known.is_complete()),
-                        (length.unwrap(), true),
-                        "{at}"
-                    );
+                    assert_eq!((known.offset, known.is_complete()), (full, true), "{at}");
                 });
                 assert!(engine.object("p/e").unwrap() == all, "{at}");
                 run(other.collect(4_000_000_000)).unwrap();
@@ -236,7 +233,8 @@ fn a_node_that_dies_at_any_request_loses_nothing() {
 fn each_answer_may_be_lost_once() {
     both(|engine, kind| {
         let all = content(PART + 900);
-        let length = Some(all.len() as u64);
+        let full = all.len() as u64;
+        let length = Some(full);
         let mut calls = 1;
         let mut losing = 0;
         while losing < calls {
@@ -249,7 +247,7 @@ fn each_answer_may_be_lost_once() {
             );
             let mut acked = 0;
             let outcome = run(script(&store, record(length), &all, &mut acked));
-            assert_eq!((outcome, acked), (Ok(()), length.unwrap()), "{kind:?} at {losing}");
+            assert_eq!((outcome, acked), (Ok(()), full), "{kind:?} at {losing}");
             assert!(engine.object("p/e").unwrap() == all, "{kind:?} at {losing}");
             calls = engine.log().len();
             losing += 1;

@@ -55,7 +55,6 @@ async fn request(store: &S3, id: &Id, all: &[u8], most: usize) -> Result<u64, Er
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "what was done is worth reading in a log")]
 fn nodes_die_and_every_upload_is_whole() {
     let Some(program) = garage::find() else { return };
     let mut cluster = Garage::start(program);
@@ -135,7 +134,7 @@ async fn upload(seed: usize, nodes: Arc<Vec<S3>>, deaths: Arc<AtomicUsize>) -> u
     let mut draw = |below: u64| rand(&mut random) % below;
     let mut record = Record::new(Id::random().unwrap(), 1, 2_000_000_000);
     let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &all).as_ref().to_vec();
-    if seed % 4 == 0 {
+    if seed.is_multiple_of(4) {
         record.promises = vec![Promise { algorithm: Algorithm::Sha256, value: sum }];
     }
     let id = record.id;

@@ -41,7 +41,6 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 /// that was acknowledged.
 #[test]
 #[ignore = "started by the other test"]
-#[expect(clippy::print_stdout, reason = "read by the test that started it")]
 fn owner() {
     let words: Vec<String> =
         std::env::var("MENSHEN_TEST_OWNER").unwrap().split(' ').map(str::to_owned).collect();

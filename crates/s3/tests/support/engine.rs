@@ -335,18 +335,7 @@ async fn done(
             }
             Ok(answer)
         }
-        "CreateMultipartUpload" => {
-            let answer = passed(shared, request).await?;
-            let (head, body) = answer.into_parts();
-            let body = body.collect().await?.to_bytes();
-            let text = String::from_utf8_lossy(&body).into_owned();
-            if let Some((_, rest)) = text.split_once("<UploadId>") {
-                let id = rest.split_once('<').unwrap().0.to_owned();
-                let now = "2026-01-01T00:00:00.000Z".to_owned();
-                shared.uploads.lock().unwrap().insert((seen.key.clone(), id), now);
-            }
-            Ok(Response::from_parts(head, full(body)))
-        }
+        "CreateMultipartUpload" => begun(shared, seen, request).await,
         "UploadPart" | "UploadPartCopy" => {
             let (upload, number) = (upload.unwrap(), number.unwrap().parse().unwrap());
             let key = (seen.key.clone(), upload.clone());
@@ -373,6 +362,22 @@ async fn done(
         }
         _ => passed(shared, request).await,
     }
+}
+
+async fn begun(
+    shared: &Shared,
+    seen: &Seen,
+    request: Request<Vec<u8>>,
+) -> Result<Response<Body>, std::io::Error> {
+    let (head, body) = passed(shared, request).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let text = String::from_utf8_lossy(&body).into_owned();
+    if let Some((_, rest)) = text.split_once("<UploadId>") {
+        let id = rest.split_once('<').unwrap().0.to_owned();
+        let begun = "2026-01-01T00:00:00.000Z".to_owned();
+        shared.uploads.lock().unwrap().insert((seen.key.clone(), id), begun);
+    }
+    Ok(Response::from_parts(head, full(body)))
 }
 
 async fn passed(
@@ -510,7 +515,7 @@ fn digest(bytes: &[u8]) -> String {
             text.push(digits[(bits >> (18 - 6 * place) & 63) as usize]);
         }
     }
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text
