@@ -30,6 +30,7 @@ pub use client::{Client, SetupProblem, Times};
 pub use content::Content;
 pub use error::{Cause, Code, Error, Missing, Why};
 pub use login::{Login, LoginProblem};
+pub use menshen_tls::client::Trust;
 pub use objects::{Condition, Facts, Labels, Object};
 pub use place::{Place, PlaceProblem, Style};
 pub use probe::Abilities;

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::{BUCKET, Engine, Fault, KEY, SECRET};
-use menshen_s3::{Abilities, Client, Login, Place, Style, Times};
+use menshen_s3::{Abilities, Client, Login, Place, Style, Times, Trust};
 use menshen_store::s3::{Kind, Options, Replaced, S3, S3Begun, S3Writer, Target};
 use menshen_store::{Aim, Algorithm, Error, Id, Promise, Push, Record, Start, Stored};
-use menshen_tls::client::Trust;
 
 #[path = "../../s3/tests/support/engine.rs"]
 mod engine;

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use garage::{BUCKET, Garage, KEY, SECRET};
-use menshen_s3::{Client, Login, Place, Style, Times};
+use menshen_s3::{Client, Login, Place, Style, Times, Trust};
 use menshen_store::s3::{Kind, Options, Replaced, S3, S3Writer, Target};
 use menshen_store::{Algorithm, Error, Id, Promise, Push, Record};
-use menshen_tls::client::Trust;
 
 #[path = "../../s3/tests/support/garage.rs"]
 mod garage;

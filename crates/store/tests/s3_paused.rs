@@ -7,10 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use engine::{BUCKET, Engine, KEY, SECRET};
-use menshen_s3::{Abilities, Client, Login, Place, Style, Times};
+use menshen_s3::{Abilities, Client, Login, Place, Style, Times, Trust};
 use menshen_store::s3::{Kind, Options, Replaced, S3, Target};
 use menshen_store::{Error, Id, Push, Record};
-use menshen_tls::client::Trust;
 use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "../../s3/tests/support/engine.rs"]
