@@ -78,13 +78,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sys", &["base"]),
     ("net", &["base", "sys"]),
     ("tls", &["base", "sys"]),
-    ("store", &["base"]),
+    ("store", &["base", "s3"]),
     // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
     ("web", WEB),
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
     ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
     ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
     ("keeper", &["base", "sys", "config", "tls"]),
+    ("s3", &["tls"]),
     ("process", &["base", "guard-core", "sys"]),
     ("watch", &["base", "guard-core", "process", "sys", "config"]),
     ("run", &["base", "guard-core", "process", "sys"]),
@@ -129,10 +130,10 @@ const WEB: &[&str] =
 
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "store", "web", "sql", "tunnel", "keeper", "explain"]),
+    ("tokio", &["net", "store", "web", "sql", "tunnel", "keeper", "explain", "s3"]),
     ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
     ("instant-acme", &["keeper"]),
-    ("hyper", &["keeper", "explain"]),
+    ("hyper", &["keeper", "explain", "s3"]),
     ("h2", &["net", "web"]),
     ("clap", &["menshen"]),
     ("object", &["process"]),
