@@ -47,7 +47,8 @@ macro_rules! counters {
             /// Whether a worker of the tunnel door counts it.
             #[must_use]
             pub const fn is_tunnel(self) -> bool {
-                self as usize >= Self::TunnelSessions as usize
+                let place = self as usize;
+                place >= Self::TunnelSessions as usize && place <= Self::LimitTunnelDrain as usize
             }
 
             /// Counter or gauge.
@@ -222,4 +223,21 @@ counters! {
         "packets dropped or held up by tunnel.rate_bytes_per_second_max";
     LimitTunnelDrain Counter "limit_tunnel_drain_seconds_total"
         "sessions closed by tunnel.drain_seconds_max";
+    ResumableCreated Counter "resumable_created_total" "resumable uploads created";
+    ResumableResumed Counter "resumable_resumed_total"
+        "requests that went on with a resumable upload";
+    ResumableDone Counter "resumable_done_total" "resumable uploads that became whole";
+    ResumableCut Counter "resumable_cut_total"
+        "requests that ended early and whose bytes were kept";
+    ResumableFenced Counter "resumable_fenced_total"
+        "requests that were ended because a newer one went on with their upload";
+    ResumableReplayed Counter "resumable_replayed_total"
+        "stored answers sent again to a client that had lost them";
+    ResumableExpired Counter "resumable_expired_total"
+        "unfinished uploads and stored answers removed after their time";
+    LimitUnfinishedBytes Counter "limit_unfinished_bytes_total"
+        "hits of uploads.unfinished_bytes_max";
+    LimitUploadsPerOwner Counter "limit_uploads_per_owner_total"
+        "hits of uploads.uploads_per_owner_max";
+    LimitAppendBytes Counter "limit_append_bytes_total" "hits of uploads.append_bytes_max";
 }

@@ -29,7 +29,8 @@ pub use model::{
     Config, Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable,
     Fields, Guard, Limits, Links, Mount, Mppe, NameValue, Network, Php, PhpAddress, PhpBackend,
     PlainMode, Pptp, Protect, ProtectBy, PublicPath, QueryPiece, Redirect, Rule, Site, Sql,
-    SqlAddress, SqlTransactions, Threshold, Tls, Try, Tunnel, UpstreamTls, Web, WithoutBinlog,
+    SqlAddress, SqlTransactions, Threshold, Tls, Try, Tunnel, Uploads, UpstreamTls, Web,
+    WithoutBinlog,
 };
 pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;

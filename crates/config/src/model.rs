@@ -9,6 +9,7 @@ mod guard;
 mod site;
 mod sql;
 mod tunnel;
+mod uploads;
 
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
 pub use site::{
@@ -17,6 +18,7 @@ pub use site::{
 };
 pub use sql::{CacheType, Sql, SqlAddress, SqlTransactions, UpstreamTls, WithoutBinlog};
 pub use tunnel::{Mppe, Pptp, Tunnel};
+pub use uploads::Uploads;
 
 /// Everything `menshen.toml` can say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub workers: u32,
     /// The web door.
     pub web: Web,
+    /// Uploads that go on after a cut.
+    pub uploads: Uploads,
     /// Sites, in the order of the file.
     pub sites: Vec<Site>,
     /// PHP as a whole.
@@ -239,6 +243,7 @@ impl Default for Config {
             user: None,
             workers: 0,
             web: Web::default(),
+            uploads: Uploads::default(),
             sites: Vec::new(),
             php: Php::default(),
             sql: Sql::default(),

@@ -24,6 +24,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+mod uploads;
 mod view;
 
 pub(crate) use repeated::{List, Repeated};
@@ -232,6 +233,11 @@ pub(crate) fn last_step(name: &'static str) -> &'static str {
 pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "", help: "the server as a whole; before the first table", rows: server::ALL },
     Section { name: "web", help: "the web door", rows: server::WEB },
+    Section {
+        name: "uploads",
+        help: "uploads that go on after a cut, whatever cut them",
+        rows: uploads::UPLOADS,
+    },
     Section { name: "tls", help: "certificates", rows: server::TLS },
     Section { name: "acme", help: "how the certificates of `tls.acme` are got", rows: acme::ACME },
     Section { name: "admin", help: "the loopback listener for `/metrics`", rows: server::ADMIN },

@@ -13,8 +13,10 @@ export function note(text, more = "") {
 }
 
 /** Shows a problem; it stays until closed, or long enough to be read. */
-export function problem(text, fault = null) {
-  const more = fault ? [statusWords(fault.status), fault.said].filter(Boolean).join(" · ") : "";
+export function problem(text, fault = null, words = "") {
+  const more = fault
+    ? [statusWords(fault.status), fault.said].filter(Boolean).join(" · ")
+    : words;
   toast("problem", text, more === text ? "" : more, PROBLEM_MS);
 }
 

@@ -147,7 +147,13 @@ export function refusalOf(xhr) {
   return new Refused(xhr.status, body ?? {}, seconds(xhr.getResponseHeader("Retry-After")));
 }
 
-async function ask(method, path, headers = {}, signal = undefined) {
+/** Whether `dir` says the same when it is read and written anew: not with bytes beyond UTF-8. */
+export function encodable(dir) {
+  return dir.split("/").every((part) => encodeName(decodeName(part)) === part);
+}
+
+/** One request; resolves to its answer, or throws `Refused`. */
+export async function ask(method, path, headers = {}, signal = undefined) {
   let answer;
   try {
     answer = await fetch(path, {

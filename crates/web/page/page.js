@@ -6,6 +6,7 @@ import * as door from "./door.js";
 import { askAction, askClash, askName, confirm, nameFaultWords, note, problem } from "./dialogs.js";
 import { Listing, icon, make } from "./listing.js";
 import { Panel } from "./panel.js";
+import { listUploads } from "./pieces.js";
 import { Queue, filesOfDrop, filesOfInput } from "./upload.js";
 import { chooseLanguage, fillWords, language, setLanguage, sizeWords, t } from "./words.js";
 
@@ -39,7 +40,7 @@ function start() {
   addEventListener("hashchange", takeToken);
   document.documentElement.classList.add("ready");
   if (!takeToken()) {
-    if (body.dataset.state === "open") load(page.dir);
+    if (body.dataset.state === "open") load(page.dir).then(recall);
     else lock();
   }
 }
@@ -94,6 +95,17 @@ async function unlock() {
   body.dataset.state = "open";
   queue.release();
   await load(page.dir);
+  await recall();
+}
+
+/** Shows what was left unfinished, by a reload or a crash. */
+async function recall() {
+  if (body.dataset.access !== "write" || body.dataset.state !== "open") return;
+  try {
+    queue.recall(await listUploads());
+  } catch {
+    // A door without such uploads, or nobody in particular: then nothing was left.
+  }
 }
 
 async function signIn(token) {
@@ -369,6 +381,14 @@ function listenTools() {
       event.target.value = "";
     });
   }
+  queue.addEventListener("choose", ({ detail }) => {
+    byId("again").onchange = ({ target }) => {
+      const [file] = target.files;
+      target.value = "";
+      if (file && !queue.again(detail, file)) problem(t("left_other"), null, t("left_other_note"));
+    };
+    byId("again").click();
+  });
   byId("filter").addEventListener("input", (event) => listing.filter(event.target.value));
   byId("filter").addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") {

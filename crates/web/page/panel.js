@@ -79,6 +79,7 @@ export class Panel {
     }
     const sum = queue.totals();
     const open = sum.busy + sum.waiting + sum.paused > 0;
+    byId("total").hidden = byId("panel-meta").hidden = sum.all === 0;
     byId("panel-title").textContent = this.#title(sum);
     this.#total(sum);
     byId("all-pause").hidden = sum.busy + sum.waiting === 0;
@@ -95,6 +96,7 @@ export class Panel {
     if (sum.busy + sum.waiting > 0)
       return t("up_t_busy", { done: Math.min(sum.done + 1, sum.all), all: sum.all });
     if (sum.paused > 0) return t("up_t_paused");
+    if (sum.all === 0) return t("up_t_left", { n: sum.left });
     return sum.failed > 0 ? t("up_t_failed", { n: sum.failed }) : t("up_t_done", { n: sum.done });
   }
 
@@ -136,6 +138,7 @@ export class Panel {
       asking: 1,
       waiting: 1,
       failed: 1,
+      left: 2,
       paused: 2,
       queued: 3,
       done: 4,
@@ -185,12 +188,13 @@ export class Panel {
       resume: button("resume", "play"),
       retry: button("retry", "retry"),
       cancel: button("cancel", "close"),
+      choose: button("choose", "upload"),
     };
     held.row = make(
       "li",
       { class: "up" },
       make("div", { class: "up-main" }, held.name, held.bar, held.text),
-      make("div", { class: "up-acts" }, held.retry, held.pause, held.resume, held.cancel),
+      make("div", { class: "up-acts" }, held.choose, held.retry, held.pause, held.resume, held.cancel),
     );
     this.#rows.set(upload, held);
     return held;
@@ -215,6 +219,7 @@ export class Panel {
       resume: state === "paused",
       retry: state === "failed",
       cancel: state !== "done" && state !== "skipped",
+      choose: state === "left",
     };
     for (const [act, on] of Object.entries(buttons)) {
       const words = t(`${act}_one`, { name: upload.shown });
@@ -236,6 +241,8 @@ export class Panel {
         }
         return parts.join(" · ");
       }
+      case "left":
+        return t("s_left", { sent: sizeWords(upload.offset), size });
       case "waiting":
         return t("s_waiting", { n: Math.max(1, Math.ceil((upload.retryAt - Date.now()) / 1000)) });
       case "failed":
@@ -243,7 +250,7 @@ export class Panel {
       case "queued":
         return this.queue.held ? t("s_held") : t("s_queued", { size });
       default:
-        return t(`s_${upload.state}`, { size });
+        return t(`s_${upload.state}`, { size, sent: sizeWords(upload.sent) });
     }
   }
 }

@@ -1,13 +1,15 @@
 // The upload queue: which file is sent when, at most three at once, with conflicts asked about,
-// lost connections tried again, and rates measured. It never touches the document (panel.js shows
+// lost connections waited out, and rates measured. A small file is one PUT, a large one goes up in
+// pieces (pieces.js) and goes on where it was after a cut, a pause or a reload. It never touches the document (panel.js shows
 // it) and never sends over an existing file unless the person said "replace".
 
 import { Refused, list, nameOf, parentOf, pathOf, refusalOf } from "./door.js";
+import { dropUpload, isLarge, sendPieces } from "./pieces.js";
 
 /** States in which a file is on its way and holds one of the places. */
 const BUSY = new Set(["checking", "sending", "saving"]);
 /** States that end a file's way. */
-const ENDED = new Set(["done", "failed", "skipped", "cancelled"]);
+const ENDED = new Set(["done", "failed", "skipped", "cancelled", "left"]);
 
 /** One file on its way to `dir` under `name`. */
 export class Upload {
@@ -33,10 +35,19 @@ export class Upload {
     this.xhr = null;
     this.timer = 0;
     this.meter = new Meter();
+    /** The upload resource, of a large file, and how much of it the server has. */
+    this.url = null;
+    this.offset = 0;
   }
 
   get busy() {
     return BUSY.has(this.state);
+  }
+
+  /** Whether `file` is the one this was begun with, as far as name, size and date tell. */
+  isOf(file) {
+    const dated = this.modified === undefined || this.modified === file.lastModified;
+    return file.name === this.wanted && file.size === this.size && dated;
   }
 
   get ended() {
@@ -91,6 +102,8 @@ export class Queue extends EventTarget {
     super();
     this.uploads = [];
     this.held = false;
+    /** Whether large files go up in pieces; no more when the door says that it has no such. */
+    this.resumable = true;
     this.meter = new Meter();
     this.#ask = ask;
     addEventListener("online", () => this.#hurry());
@@ -111,16 +124,52 @@ export class Queue extends EventTarget {
     for (const { file, names } of files) {
       let target = dir;
       for (const name of names.slice(0, -1)) target = pathOf(target, name, "directory");
-      this.uploads.push(new Upload(file, target, names.at(-1), names.join("/"), batch));
+      const left = this.uploads.find(
+        (u) => u.state === "left" && u.dir === target && u.wanted === names.at(-1) && u.isOf(file),
+      );
+      if (left) this.again(left, file);
+      else this.uploads.push(new Upload(file, target, names.at(-1), names.join("/"), batch));
     }
     this.#pump();
+  }
+
+  /** Takes note of what the server says is unfinished: it goes on when its file is chosen again. */
+  recall(found) {
+    for (const { url, folder, filename, length, offset, modified } of found) {
+      if (this.uploads.some((u) => u.url === url)) continue;
+      const dir = stepwise(folder);
+      const file = { size: length, lastModified: modified };
+      const upload = new Upload(file, dir, filename, filename, { rule: null, base: dir });
+      Object.assign(upload, { file: null, modified, url, offset, sent: offset, state: "left" });
+      this.uploads.push(upload);
+    }
+    this.#changed();
+  }
+
+  /** Goes on with what was left, if `file` is it; says whether it is. */
+  again(upload, file) {
+    if (upload.state !== "left" || !upload.isOf(file)) return false;
+    upload.file = file;
+    upload.state = "queued";
+    this.#pump();
+    return true;
+  }
+
+  /** Asks for the file of what was left. */
+  choose(upload) {
+    this.dispatchEvent(new CustomEvent("choose", { detail: upload }));
   }
 
   /** Counts and bytes for the whole queue; skipped and cancelled files are left out. */
   totals() {
     const sum = { all: 0, done: 0, failed: 0, paused: 0, busy: 0, waiting: 0, size: 0, sent: 0 };
+    sum.left = 0;
     for (const u of this.uploads) {
       if (u.state === "cancelled" || u.state === "skipped") continue;
+      if (u.state === "left") {
+        sum.left += 1;
+        continue;
+      }
       sum.all += 1;
       if (u.state === "failed") {
         sum.failed += 1;
@@ -150,7 +199,7 @@ export class Queue extends EventTarget {
 
   cancel(upload) {
     if (upload.state === "done") return;
-    this.#stop(upload, "cancelled");
+    this.#drop(upload);
     this.uploads = this.uploads.filter((u) => u !== upload);
     this.#pump();
   }
@@ -175,7 +224,7 @@ export class Queue extends EventTarget {
   }
 
   cancelAll() {
-    for (const u of this.uploads) if (!u.ended) this.#stop(u, "cancelled");
+    for (const u of this.uploads) if (!u.ended) this.#drop(u);
     this.uploads = this.uploads.filter((u) => u.state !== "cancelled");
     this.#pump();
   }
@@ -239,7 +288,8 @@ export class Queue extends EventTarget {
 
   /** Decides under which name, and whether at all, before any byte of the body goes out. */
   async #settleName(upload, run) {
-    if (upload.replace || upload.settled) return true;
+    // What has begun has its name, and the conditions it was begun under.
+    if (upload.replace || upload.settled || upload.url) return true;
     const there = await this.#entriesOf(upload.dir, upload.batch.base);
     if (upload.run !== run) return false;
     const existing = there.get(upload.name);
@@ -318,6 +368,47 @@ export class Queue extends EventTarget {
   }
 
   #send(upload) {
+    if (this.resumable && isLarge(upload)) this.#sendLarge(upload);
+    else this.#sendWhole(upload);
+    this.#changed();
+  }
+
+  async #sendLarge(upload) {
+    const { run } = upload;
+    upload.state = "sending";
+    upload.meter.reset();
+    try {
+      const answer = await sendPieces(upload, {
+        still: () => upload.run === run,
+        moved: (sent) => this.#moved(upload, sent),
+        saving: () => {
+          upload.state = "saving";
+          this.#changed();
+        },
+      });
+      if (answer) this.#arrived(upload, answer);
+      // Given up while the server made it.
+      else if (upload.state === "cancelled") this.#drop(upload);
+    } catch (fault) {
+      if (upload.run !== run) return;
+      upload.state = "sending";
+      if (fault.status === 404 && !upload.url) {
+        // The door has no such uploads.
+        this.resumable = false;
+        this.#send(upload);
+      } else {
+        this.#refused(upload, fault);
+      }
+    }
+  }
+
+  #moved(upload, sent) {
+    upload.meter.add(sent - upload.sent);
+    this.meter.add(sent - upload.sent);
+    upload.sent = Math.min(sent, upload.size);
+  }
+
+  #sendWhole(upload) {
     const xhr = new XMLHttpRequest();
     upload.xhr = xhr;
     upload.state = "sending";
@@ -327,11 +418,7 @@ export class Queue extends EventTarget {
     xhr.setRequestHeader("Accept", "application/json");
     if (!upload.replace) xhr.setRequestHeader("If-None-Match", "*");
     if (!upload.file.type) xhr.setRequestHeader("Content-Type", "application/octet-stream");
-    xhr.upload.onprogress = (event) => {
-      upload.meter.add(event.loaded - upload.sent);
-      this.meter.add(event.loaded - upload.sent);
-      upload.sent = Math.min(event.loaded, upload.size);
-    };
+    xhr.upload.onprogress = (event) => this.#moved(upload, event.loaded);
     xhr.upload.onload = () => {
       upload.sent = upload.size;
       upload.state = "saving";
@@ -347,11 +434,11 @@ export class Queue extends EventTarget {
       this.#refused(upload, new Refused(0));
     };
     xhr.send(upload.file);
-    this.#changed();
   }
 
   #arrived(upload, xhr) {
     upload.state = "done";
+    upload.url = null;
     upload.sent = upload.size;
     upload.etag = xhr.getResponseHeader("ETag");
     const entry = {
@@ -383,6 +470,8 @@ export class Queue extends EventTarget {
       this.#known.clear();
       upload.raced += 1;
       upload.settled = false;
+      // It was begun under a condition that does not hold any more.
+      this.#forget(upload);
       if (upload.raced <= RACES_MAX) {
         this.#stop(upload, "queued");
         this.#pump();
@@ -394,7 +483,10 @@ export class Queue extends EventTarget {
       fault = new Refused("read");
     }
     if (upload.run !== run) return;
-    if (PASSING.has(fault.status) && upload.attempts < ATTEMPTS_MAX) this.#later(upload, fault);
+    // What is safe on the server can wait for a network for as long as it takes.
+    const patient = upload.url !== null && fault.status === 0;
+    if (PASSING.has(fault.status) && (patient || upload.attempts < ATTEMPTS_MAX))
+      this.#later(upload, fault);
     else this.#fail(upload, fault);
   }
 
@@ -407,7 +499,7 @@ export class Queue extends EventTarget {
   #later(upload, fault) {
     this.#stop(upload, "waiting");
     upload.attempts += 1;
-    const backoff = Math.min(2 ** (upload.attempts - 1), BACKOFF_SECONDS_MAX);
+    const backoff = Math.min(2 ** Math.min(upload.attempts - 1, 9), BACKOFF_SECONDS_MAX);
     // Spread, so that files that fell together do not knock together.
     const wait = Math.max(fault.retryAfter, backoff * (0.75 + Math.random() / 2));
     upload.retryAt = Date.now() + wait * 1000;
@@ -433,17 +525,34 @@ export class Queue extends EventTarget {
     const xhr = upload.xhr;
     upload.xhr = null;
     if (xhr) {
-      xhr.onload = xhr.onerror = xhr.upload.onload = xhr.upload.onprogress = null;
+      xhr.onload = xhr.onerror = xhr.onabort = xhr.upload.onload = xhr.upload.onprogress = null;
       xhr.abort();
     }
     upload.state = state;
-    upload.sent = 0;
+    upload.sent = upload.url ? upload.offset : 0;
     upload.meter.reset();
+  }
+
+  #drop(upload) {
+    this.#stop(upload, "cancelled");
+    this.#forget(upload);
+  }
+
+  #forget(upload) {
+    if (upload.url) dropUpload(upload.url);
+    upload.url = null;
+    upload.offset = 0;
   }
 
   #changed() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** The path of a folder that is given in plain text. */
+function stepwise(folder) {
+  const names = folder.split("/").filter(Boolean);
+  return names.reduce((dir, name) => pathOf(dir, name, "directory"), "/");
 }
 
 /** `name` with the first number in parentheses that makes it free: `a (2).txt`. */

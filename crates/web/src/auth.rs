@@ -108,6 +108,11 @@ impl Authority {
         }
     }
 
+    /// Whether the request comes from the owner, by token or session.
+    pub(crate) fn owner(&self, ask: &Ask<'_>, now_unix: u64) -> Result<(), Refusal> {
+        self.credentials(ask, now_unix).map(|_| ())
+    }
+
     /// Whether the owner token is shown; used to begin a session.
     pub(crate) fn token(&self, ask: &Ask<'_>, now_unix: u64) -> Result<(), Refusal> {
         let Some(line) = ask.headers.get("authorization") else { return Err(Refusal::Missing) };

@@ -28,6 +28,7 @@ use crate::root::Root;
 use crate::site::Sites;
 use crate::spool::Spool;
 use crate::tunnel::Tunnel;
+use crate::uploads::Uploads;
 
 /// What every connection of a worker uses.
 pub(crate) struct Door {
@@ -52,6 +53,8 @@ pub(crate) struct Door {
     pub(crate) cut: tokio::sync::Notify,
     /// The tunnel worker; `None` without a tunnel door.
     pub(crate) tunnel: Option<Tunnel>,
+    /// Uploads that can be resumed.
+    pub(crate) uploads: Uploads,
     pub(crate) places: RefCell<Vec<usize>>,
     pub(crate) date: Cell<(u64, [u8; DATE_BYTES])>,
     pub(crate) boundaries: Cell<u64>,

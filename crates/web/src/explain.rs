@@ -35,6 +35,7 @@ use crate::plan::Patience;
 use crate::root::Root;
 use crate::site::{Site, Sites, Way};
 use crate::spool::Spool;
+use crate::uploads::Uploads;
 
 /// Where an upload leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -377,6 +378,7 @@ fn door(config: &Config, specs: &[SiteSpec], root_fd: i32) -> io::Result<Door> {
         drain: tokio::sync::Notify::new(),
         cut: tokio::sync::Notify::new(),
         tunnel: None,
+        uploads: Uploads::new(config.uploads.clone(), rustix::fs::Mode::empty()),
         places: Door::all_places(),
         date: <_>::default(),
         boundaries: <_>::default(),

@@ -43,6 +43,11 @@ pub(crate) enum Fault {
     HeaderTooLarge,
     #[error("{0}")]
     Form(MultipartError),
+    #[error("another request has taken over this upload")]
+    Fenced,
+    /// A form names an upload that it cannot have.
+    #[error("{0}")]
+    Named(&'static str),
     // This server's.
     #[error("no space left for the file")]
     Full,
@@ -55,6 +60,9 @@ pub(crate) enum Fault {
     NoTunnel,
     #[error("the storage failed")]
     Storage,
+    /// It is tried again after so many seconds.
+    #[error("the storage cannot be reached")]
+    Unavailable { retry_after_s: u32 },
 }
 
 impl Fault {
@@ -66,12 +74,13 @@ impl Fault {
             Self::NameTooLong | Self::BadPath(_) | Self::Digest | Self::BadRequest(_) => 400,
             Self::Exists | Self::Precondition => 412,
             Self::NotAForm => 415,
-            Self::IsDirectory | Self::NotDirectory | Self::NotEmpty | Self::OtherFileSystem => 409,
+            Self::IsDirectory | Self::NotDirectory | Self::NotEmpty => 409,
+            Self::OtherFileSystem | Self::Fenced | Self::Named(_) => 409,
             Self::Form(error) if !error.is_limit() => 400,
             Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
             Self::HeaderTooLarge => 431,
             Self::Full => 507,
-            Self::Busy | Self::NoTunnel | Self::Shed { .. } => 503,
+            Self::Busy | Self::NoTunnel | Self::Shed { .. } | Self::Unavailable { .. } => 503,
             Self::Storage => 500,
         }
     }
@@ -87,6 +96,7 @@ impl Fault {
             Self::Precondition => "Fetch the current version and try again.",
             Self::Digest => "The bytes changed on the way; send them again.",
             Self::NotEmpty => "Delete what is in it first.",
+            Self::Named(_) => "Go back, choose the file again and send the form once more.",
             Self::TooLarge => "The limit is upload_bytes_max in menshen.toml.",
             Self::FieldsTooLarge => "The limit is php_fields_bytes_max in menshen.toml.",
             _ => "",

@@ -49,6 +49,7 @@ pub(crate) struct Choices {
     pub(crate) sites: Vec<model::Site>,
     /// Where a tunnel worker listens.
     pub(crate) tunnel: Option<PathBuf>,
+    pub(crate) uploads: menshen_config::Uploads,
 }
 
 impl Fixture {
@@ -57,7 +58,7 @@ impl Fixture {
     }
 
     pub(crate) fn with(choices: Choices) -> Self {
-        let Choices { public, trusted, limits, log, challenges, sites, tunnel } = choices;
+        let Choices { public, trusted, limits, log, challenges, sites, tunnel, uploads } = choices;
         let challenges = challenges.map(|fd| Arc::new(Challenges::new(fd)));
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("files")).unwrap();
@@ -92,6 +93,7 @@ impl Fixture {
             drain: tokio::sync::Notify::new(),
             cut: tokio::sync::Notify::new(),
             tunnel: tunnel.map(|socket| crate::tunnel::Tunnel::new(socket, 60)),
+            uploads: crate::uploads::Uploads::new(uploads, Mode::from_raw_mode(0o022)),
             places: Door::all_places(),
             date: <_>::default(),
             boundaries: <_>::default(),

@@ -16,6 +16,7 @@ mod php;
 mod receive;
 mod send;
 mod sstp;
+mod upload;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -312,7 +313,7 @@ impl Session {
             (Mode::Redirect, _, None) => redirect(&ask, self.door.https_port).into(),
         };
         let label = if self.door.log.wanted() {
-            [head.method_name.as_bytes(), b" ", head.target].concat()
+            [head.method_name.as_bytes(), b" ", &crate::uploads::shown(head.target)].concat()
         } else {
             Vec::new()
         };
@@ -362,6 +363,7 @@ impl Session {
             Plan::Receive(sink) => self.receive(sink, &mut ways).await,
             // Boxed: few connections are with PHP at a time, and all would be as large.
             Plan::Php(call) => Box::pin(self.call(call, &mut ways)).await,
+            Plan::Upload(errand) => Box::pin(self.upload(errand, &mut ways)).await,
             Plan::Tick => self.answer(Reply::fault(Fault::Busy, Wanted::Either), &mut ways).await,
         };
         door.slot.sub(Counter::RequestsOpen, 1);

@@ -11,6 +11,7 @@
 
 mod php;
 mod request;
+mod upload;
 mod windows;
 
 use std::cell::Cell;

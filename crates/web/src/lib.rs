@@ -35,6 +35,7 @@ mod sink;
 mod site;
 mod spool;
 mod tunnel;
+mod uploads;
 mod worker;
 
 use std::process::ExitCode;

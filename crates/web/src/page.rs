@@ -65,6 +65,11 @@ pub(crate) fn part(name: &[u8]) -> Option<&'static Part> {
     PARTS.iter().find(|part| part.name.as_bytes() == name)
 }
 
+/// The script that sends the large files of a site's forms ahead (docs/decisions/0039).
+pub(crate) fn forms_script() -> &'static Part {
+    &FORMS
+}
+
 /// A static part of the page.
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -121,12 +126,21 @@ parts! {
     "door.js" "text/javascript; charset=utf-8";
     "listing.js" "text/javascript; charset=utf-8";
     "panel.js" "text/javascript; charset=utf-8";
+    "pieces.js" "text/javascript; charset=utf-8";
     "upload.js" "text/javascript; charset=utf-8";
     "words.js" "text/javascript; charset=utf-8";
     "icon.svg" "image/svg+xml";
 }
 
-const PART_COUNT: usize = 9;
+/// Made of `upload.js` beside it, by esbuild; `cargo xtask ci` makes it again and compares.
+static FORMS: Part = Part {
+    name: "upload.js",
+    media_type: "text/javascript; charset=utf-8",
+    bytes: include_bytes!("../forms/upload.min.js"),
+    etag: OnceLock::new(),
+};
+
+const PART_COUNT: usize = 10;
 const TEMPLATE: &str = include_str!("../page/index.html");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; \

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use menshen_base::Counter;
 use menshen_net::clock;
-use menshen_web_core::conditional::{Outcome, Purpose, Validators, evaluate};
+use menshen_web_core::conditional::{Outcome, Purpose, Strength, Validators, evaluate};
 use menshen_web_core::fields::{Digests, Lang, Wanted, language, wanted_digest};
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::multipart::{Multipart, MultipartLimits, boundary_of};
@@ -29,6 +29,7 @@ use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
 use crate::site::Way;
+use crate::uploads::{Errand, Scope};
 
 pub(crate) use file::{FileAnswer, Span};
 
@@ -48,6 +49,8 @@ pub(crate) enum Plan {
     Php(Box<Call>),
     /// Work on a blocking thread.
     Job(Box<Job>, Wanted),
+    /// Something about an upload that can be resumed.
+    Upload(Box<Errand>),
 }
 
 /// Whether the caller would wait a tick for a strong tag, or has waited already.
@@ -60,19 +63,34 @@ pub(crate) enum Patience {
 impl Door {
     /// Plans the answer to `ask`.
     pub(crate) fn plan(&self, ask: &Ask<'_>, patience: Patience) -> Plan {
+        if split(ask.target).0 == FORMS_SCRIPT {
+            return static_part(ask, page::forms_script());
+        }
         if let Some(site) = self.sites.find(ask.host) {
+            if let Some(plan) = self.at_uploads(ask, Some(site)) {
+                return plan;
+            }
             return match site.route(self, ask, patience) {
                 Way::Reply(reply) => Plan::Reply(reply),
                 Way::File(answer) => Plan::File(answer),
                 Way::Tick => Plan::Tick,
-                Way::Script(script) => self.for_php(ask, script),
+                Way::Script(script) => self
+                    .resumable_call(ask, script)
+                    .unwrap_or_else(|script| self.for_php(ask, script)),
             };
         }
-        match self.route(ask, patience) {
-            Ok(plan) => plan,
-            Err(Stop::Fault(fault)) => Reply::fault(fault, ask.wanted()).into(),
-            Err(Stop::Refusal(refusal)) => self.refuse(refusal, ask).into(),
-            Err(Stop::Reply(reply)) => (*reply).into(),
+        if let Some(plan) = self.at_uploads(ask, None) {
+            return plan;
+        }
+        self.route(ask, patience).unwrap_or_else(|stop| self.stopped(stop, ask))
+    }
+
+    /// The answer of a plan that stopped early.
+    pub(crate) fn stopped(&self, stop: Stop, ask: &Ask<'_>) -> Plan {
+        match stop {
+            Stop::Fault(fault) => Reply::fault(fault, ask.wanted()).into(),
+            Stop::Refusal(refusal) => self.refuse(refusal, ask).into(),
+            Stop::Reply(reply) => (*reply).into(),
         }
     }
 
@@ -115,18 +133,7 @@ impl Door {
     /// The door's own paths: the page's parts and the session.
     fn own(&self, ask: &Ask<'_>, name: &[u8]) -> Result<Plan, Stop> {
         if let Some(part) = name.strip_prefix(b"page/").and_then(page::part) {
-            if !matches!(ask.method, Method::Get | Method::Head) {
-                return Err(not_allowed(ask, "GET, HEAD"));
-            }
-            let current = Validators {
-                etag: part.etag().as_bytes(),
-                etag_strength: menshen_web_core::conditional::Strength::Strong,
-                mtime_unix_s: 0,
-                mtime_strength: menshen_web_core::conditional::Strength::Weak,
-            };
-            let unchanged = ask.interest.has(Interest::IF_NONE_MATCH)
-                && evaluate(ask.headers, Purpose::Read, Some(&current)) == Outcome::NotModified;
-            return Ok(if unchanged { part.not_modified() } else { part.reply() }.into());
+            return Ok(static_part(ask, part));
         }
         if name != b"session" {
             return Err(Fault::NotFound.into());
@@ -199,6 +206,9 @@ impl Door {
         if path.is_dir() {
             return Err(Fault::IsDirectory.into());
         }
+        if let Some(plan) = self.resumable_put(ask, path)? {
+            return Ok(plan);
+        }
         if ask.interest.has(Interest::CONTENT_RANGE) {
             // RFC 9110 §14.4: storing a part as if it were the whole would lose data.
             return Err(Fault::BadRequest("partial PUT (Content-Range) is not supported").into());
@@ -256,6 +266,7 @@ impl Door {
             folder: path.as_str().into(),
             largest: self.limits.upload_bytes_max,
             wanted: ask.wanted(),
+            namer: self.namer(ask, Scope::Files),
             current: None,
             done: Vec::new(),
         };
@@ -290,7 +301,7 @@ impl Door {
     }
 
     /// Conditions of a write, as what must still hold when it takes effect.
-    fn expectation(
+    pub(crate) fn expectation(
         &self,
         ask: &Ask<'_>,
         path: &SafePath<'_>,
@@ -310,9 +321,9 @@ impl Door {
         let etag = stat.as_ref().map(etag_of);
         let current = etag.as_ref().zip(stat.as_ref()).map(|(etag, stat)| Validators {
             etag: etag.opaque(),
-            etag_strength: menshen_web_core::conditional::Strength::Strong,
+            etag_strength: Strength::Strong,
             mtime_unix_s: stat.st_mtime,
-            mtime_strength: menshen_web_core::conditional::Strength::Weak,
+            mtime_strength: Strength::Weak,
         });
         if evaluate(ask.headers, Purpose::Write, current.as_ref()) != Outcome::Proceed {
             return Err(Fault::Precondition.into());
@@ -335,7 +346,7 @@ impl Door {
         }
     }
 
-    fn refuse(&self, refusal: Refusal, ask: &Ask<'_>) -> Reply {
+    pub(crate) fn refuse(&self, refusal: Refusal, ask: &Ask<'_>) -> Reply {
         let wanted = ask.wanted();
         let hint = "Send the owner token as `Authorization: Bearer TOKEN`; \
                     menshen prints it at its start.";
@@ -401,14 +412,14 @@ pub(crate) fn redirect(ask: &Ask<'_>, port: u16) -> Reply {
 
 /// What may be in the way of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Existing {
+pub(crate) enum Existing {
     File,
     Any,
 }
 
 /// Why planning stopped early.
 #[derive(Debug)]
-enum Stop {
+pub(crate) enum Stop {
     Fault(Fault),
     Refusal(Refusal),
     Reply(Box<Reply>),
@@ -438,10 +449,28 @@ impl From<Reply> for Plan {
     }
 }
 
+/// A part that is compiled in: the same for everybody, of every host.
+fn static_part(ask: &Ask<'_>, part: &'static page::Part) -> Plan {
+    if !matches!(ask.method, Method::Get | Method::Head) {
+        return refused_method(ask, "GET, HEAD").into();
+    }
+    let current = Validators {
+        etag: part.etag().as_bytes(),
+        etag_strength: Strength::Strong,
+        mtime_unix_s: 0,
+        mtime_strength: Strength::Weak,
+    };
+    let unchanged = ask.interest.has(Interest::IF_NONE_MATCH)
+        && evaluate(ask.headers, Purpose::Read, Some(&current)) == Outcome::NotModified;
+    if unchanged { part.not_modified() } else { part.reply() }.into()
+}
+
 fn not_allowed(ask: &Ask<'_>, allowed: &'static str) -> Stop {
-    Reply::trouble(405, "the method is not allowed here", "", ask.wanted())
-        .text("allow", allowed)
-        .into()
+    refused_method(ask, allowed).into()
+}
+
+fn refused_method(ask: &Ask<'_>, allowed: &'static str) -> Reply {
+    Reply::trouble(405, "the method is not allowed here", "", ask.wanted()).text("allow", allowed)
 }
 
 /// The path of a Destination: a path, or a URL of this very host.
@@ -457,6 +486,7 @@ fn destination_path<'d>(destination: &'d [u8], host: &[u8]) -> Option<&'d [u8]> 
 }
 
 const OWN: &[u8] = b"/.menshen/";
+const FORMS_SCRIPT: &[u8] = b"/.menshen/upload.js";
 const ALLOWED: &str = "GET, HEAD, PUT, POST, DELETE, MOVE, MKCOL, OPTIONS";
 const ALLOWED_FILE: &str = "GET, HEAD, PUT, DELETE, MOVE, MKCOL, OPTIONS";
 

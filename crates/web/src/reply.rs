@@ -13,6 +13,8 @@ use crate::fault::Fault;
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) fields: Vec<(&'static str, Cow<'static, [u8]>)>,
+    /// Fields of somebody else's answer, in lower case; each may be there more than once.
+    pub(crate) lines: Vec<(String, Vec<u8>)>,
     pub(crate) body: Body,
     /// Whether the connection cannot be used for another request.
     pub(crate) close: bool,
@@ -65,6 +67,9 @@ impl Reply {
         let reply = Self::trouble(fault.status(), &fault.to_string(), fault.hint(), wanted);
         match fault {
             Fault::Busy => reply.text("retry-after", "1"),
+            Fault::Unavailable { retry_after_s } => {
+                reply.with("retry-after", retry_after_s.to_string().into_bytes())
+            }
             Fault::NoTunnel => reply.text("retry-after", "2"),
             Fault::Shed { retry_after_s } => {
                 let end = Some(EndReason::new(Who::Limit, Phase::Head));

@@ -15,6 +15,7 @@ use rustix::fs::{
     flock, fstat, mkdirat, openat2, renameat_with, statat, statx, unlinkat,
 };
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::spool::SPOOL;
@@ -153,6 +154,11 @@ impl Root {
         }
     }
 
+    /// Whether there is a folder of ours of this name at the top.
+    pub(crate) fn has_folder(&self, name: &str) -> bool {
+        statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     /// Removes a file, or an empty directory; only in the state `expect` names, if it names one.
     pub(crate) fn remove(&self, path: &[u8], expect: &Expect, durable: bool) -> Result<(), Fault> {
         let (folder, name) = self.parent(path)?;
@@ -258,7 +264,7 @@ pub(crate) enum Replace {
 }
 
 /// What must still be true of a target when it is replaced or removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Expect {
     /// Anything.
     Anything,
@@ -269,7 +275,7 @@ pub(crate) enum Expect {
 }
 
 /// Identity and state of a file, as far as conditions can see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
     inode: u64,
     size: i64,

@@ -1,11 +1,14 @@
 //! Where the bytes of a request body go: one file (PUT), the files of a form (POST), or nowhere.
 //!
 //! Both protocols push bytes in as they come, synchronously and from a borrowed buffer; nothing is
-//! kept here but a possible piece of a form boundary. Dropping a sink removes what it wrote.
+//! kept here but a possible piece of a form boundary. Dropping a sink removes what it wrote, but
+//! for an upload that can be resumed.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use menshen_base::Counter;
+use menshen_store::{ID_CHARS, Id};
 use menshen_web_core::conditional::Strength;
 use menshen_web_core::fields::Wanted;
 use menshen_web_core::multipart::{Event, Multipart, PartHead};
@@ -15,11 +18,13 @@ use serde::Serialize;
 use crate::door::{Door, Shared};
 use crate::fault::Fault;
 use crate::files::etag_of;
+use crate::php::body::Ahead;
 use crate::php::call::Call;
 use crate::php::intake::{Flush, Intake};
 use crate::reply::{Body, Reply};
 use crate::root::Expect;
 use crate::spool::{Published, Upload};
+use crate::uploads::{Appending, Held, Namer};
 
 /// A body's destination.
 #[derive(Debug)]
@@ -28,8 +33,19 @@ pub(crate) enum Sink {
     Form(Box<Form>),
     /// A request for PHP.
     Php(Box<ForPhp>),
+    /// An upload that can be resumed.
+    Upload(Box<Appending>),
     /// Read and forgotten, up to so many bytes.
     Discard(u64),
+}
+
+/// Why a body did not become whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Its destination refused it.
+    Fault(Fault),
+    /// The client, the watch or wrong framing ended it.
+    Ended,
 }
 
 /// A request body on its way to PHP.
@@ -66,8 +82,18 @@ pub(crate) struct Form {
     pub(crate) folder: String,
     pub(crate) largest: u64,
     pub(crate) wanted: Wanted,
-    pub(crate) current: Option<Upload>,
-    pub(crate) done: Vec<Upload>,
+    /// Whose uploads it may name.
+    pub(crate) namer: Option<Namer>,
+    pub(crate) current: Option<Current>,
+    pub(crate) done: Vec<Current>,
+}
+
+/// A file of a form.
+#[derive(Debug)]
+pub(crate) struct Current {
+    upload: Upload,
+    /// The beginning of a part that may name an upload, until it shows that it does not.
+    naming: Option<Vec<u8>>,
 }
 
 #[derive(Serialize)]
@@ -89,6 +115,7 @@ impl Sink {
             Self::Put(put) => put.upload.write(bytes),
             Self::Form(form) => form.take(bytes),
             Self::Php(php) => php.intake.take(bytes),
+            Self::Upload(appending) => appending.take(bytes),
             Self::Discard(left) => {
                 *left = left.checked_sub(bytes.len() as u64).ok_or(Fault::TooLarge)?;
                 Ok(())
@@ -96,15 +123,31 @@ impl Sink {
         }
     }
 
+    /// Whether [`Self::settle`] has something to do before more is taken.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(self, Self::Upload(appending) if appending.is_due())
+    }
+
+    /// Waits for the destination.
+    pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
+        match self {
+            Self::Upload(appending) => appending.settle().await,
+            _ => Ok(()),
+        }
+    }
+
     /// The body is whole: checks, stores, answers. Waits for the disk on a blocking thread.
-    pub(crate) async fn finish(self, door: &Door) -> Result<Finished, (Fault, Wanted)> {
+    pub(crate) async fn finish(self, door: &Rc<Door>) -> Result<Finished, (Fault, Wanted)> {
         match self {
             Self::Put(put) => {
                 let Put { upload, expect, wanted } = *put;
                 let path = upload.path().to_vec();
                 let published = publish(door, vec![(upload, expect)]).await;
                 let published = published.map_err(|fault| (fault, wanted))?;
-                Ok(Finished::Reply(put_reply(&path, &published)))
+                let reply = published
+                    .first()
+                    .map_or_else(|| Reply::new(500), |(_, published)| put_reply(&path, published));
+                Ok(Finished::Reply(reply))
             }
             Self::Form(form) => {
                 let wanted = form.wanted;
@@ -115,10 +158,27 @@ impl Sink {
                 let ForPhp { intake, mut call } = *php;
                 let flush = if door.shared.durable { Flush::Yes } else { Flush::No };
                 let body = intake.finish(flush).await.map_err(|fault| (fault, call.wanted))?;
+                let put = door.put_held(body, call.namer.as_ref()).await;
+                let (body, held) = put.map_err(|fault| (fault, call.wanted))?;
+                call.held = held;
                 call.body = Some(body);
                 Ok(Finished::Call(call))
             }
+            Self::Upload(appending) => Ok(Finished::Reply(appending.finish(door).await)),
             Self::Discard(_) => Ok(Finished::Reply(Reply::new(204))),
+        }
+    }
+
+    /// The body ended before it was whole: what it wrote is removed, unless it can be resumed. The
+    /// answer, where the destination has one of its own.
+    pub(crate) async fn cut(self, door: &Rc<Door>, why: Cut) -> Option<Reply> {
+        match self {
+            Self::Upload(appending) => Some(appending.cut(door, why).await),
+            Self::Discard(_) => None,
+            Self::Put(_) | Self::Form(_) | Self::Php(_) => {
+                door.slot.add(Counter::UploadsAborted, 1);
+                None
+            }
         }
     }
 
@@ -128,6 +188,7 @@ impl Sink {
             Self::Put(put) => put.upload.path(),
             Self::Form(form) => form.folder.as_bytes(),
             Self::Php(php) => &php.call.script.name,
+            Self::Upload(appending) => appending.path(),
             Self::Discard(_) => b"",
         }
     }
@@ -138,6 +199,7 @@ impl Sink {
             Self::Put(put) => put.wanted,
             Self::Form(form) => form.wanted,
             Self::Php(php) => php.call.wanted,
+            Self::Upload(appending) => appending.wanted(),
             Self::Discard(_) => Wanted::Either,
         }
     }
@@ -151,22 +213,26 @@ impl Form {
             match step.event {
                 None => return Ok(()),
                 Some(Event::PartBegin(head)) => {
-                    self.current = begin(&self.shared, &self.folder, self.largest, &head)?;
+                    let begun = begin(&self.shared, &self.folder, self.largest, &head)?;
+                    let names = self.namer.is_some();
+                    let may_name = names && Ahead::may_name(head.content_type.as_deref());
+                    let naming = may_name.then(Vec::new);
+                    self.current = begun.map(|upload| Current { upload, naming });
                 }
                 Some(Event::Data(range)) => {
-                    if let Some(upload) = &mut self.current {
-                        upload.write(&input[range])?;
+                    if let Some(current) = &mut self.current {
+                        current.write(&input[range])?;
                     }
                 }
                 Some(Event::DataHeld(held)) => {
-                    if let Some(upload) = &mut self.current {
-                        upload.write(held)?;
+                    if let Some(current) = &mut self.current {
+                        current.write(held)?;
                     }
                 }
                 Some(Event::PartEnd) => {
-                    if let Some(mut upload) = self.current.take() {
-                        upload.park()?;
-                        self.done.push(upload);
+                    if let Some(mut current) = self.current.take() {
+                        current.end()?;
+                        self.done.push(current);
                     }
                 }
                 Some(Event::End) => {}
@@ -180,8 +246,21 @@ impl Form {
         if self.done.is_empty() {
             return Err(Fault::BadRequest("the form holds no file"));
         }
-        let uploads = self.done.into_iter().map(|upload| (upload, Expect::Anything)).collect();
+        let (mut uploads, mut all) = (Vec::with_capacity(self.done.len()), Vec::new());
+        for Current { upload, naming } in self.done {
+            let (named, namer) = (naming.and_then(|id| Id::parse(id).ok()), &self.namer);
+            let upload = match named.zip(namer.as_ref()) {
+                Some((id, namer)) => {
+                    let (upload, held) = door.copy_held(namer, &id, upload).await?;
+                    all.push(held);
+                    upload
+                }
+                None => upload,
+            };
+            uploads.push((upload, Expect::Anything));
+        }
         let published = publish(door, uploads).await?;
+        all.iter_mut().for_each(Held::spend);
         if self.wanted == Wanted::Html {
             let mut location = Vec::new();
             encode_path(self.folder.as_bytes(), &mut location);
@@ -194,6 +273,33 @@ impl Form {
         });
         let text = serde_json::to_vec(&Stored { stored: stored.collect() }).unwrap_or_default();
         Ok(Reply::new(201).body("application/json", Body::Owned(text)))
+    }
+}
+
+impl Current {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let Some(begun) = &mut self.naming else { return self.upload.write(bytes) };
+        if begun.len() + bytes.len() <= ID_CHARS {
+            begun.extend_from_slice(bytes);
+            return Ok(());
+        }
+        // Too long for an id.
+        let begun = self.naming.take().unwrap_or_default();
+        self.upload.write(&begun)?;
+        self.upload.write(bytes)
+    }
+
+    /// The part is whole. What names an upload stays open: the bytes are to come.
+    fn end(&mut self) -> Result<(), Fault> {
+        match self.naming.take() {
+            Some(id) if Id::parse(&id).is_ok() => {
+                self.naming = Some(id);
+                Ok(())
+            }
+            // An ordinary file that calls itself so.
+            Some(bytes) => self.upload.write(&bytes).and_then(|()| self.upload.park()),
+            None => self.upload.park(),
+        }
     }
 }
 
@@ -246,8 +352,8 @@ async fn publish(
     published
 }
 
-fn put_reply(path: &[u8], published: &[(Vec<u8>, Published)]) -> Reply {
-    let Some((_, published)) = published.first() else { return Reply::new(500) };
+/// The answer to a PUT.
+pub(crate) fn put_reply(path: &[u8], published: &Published) -> Reply {
     let mut reply = Reply::new(if published.replaced { 204 } else { 201 })
         .with("etag", strong(published).into_bytes());
     if !published.replaced {

@@ -234,6 +234,23 @@ impl Upload {
         &self.path
     }
 
+    /// The file's device and inode.
+    pub(crate) fn identity(&self) -> Result<(u64, u64), Fault> {
+        let file = self.file.as_ref().ok_or(Fault::Storage)?;
+        fstat(file).map(|stat| (stat.st_dev, stat.st_ino)).map_err(Fault::from_errno)
+    }
+
+    /// Has somebody else write all `bytes` of it.
+    pub(crate) fn fill(
+        &mut self,
+        bytes: u64,
+        write: impl FnOnce(&OwnedFd) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        write(self.file.as_ref().ok_or(Fault::Storage)?)?;
+        self.written = bytes;
+        Ok(())
+    }
+
     /// Checks that all of it came and closes the file: one form may bring many files, and an open
     /// descriptor is dearer than a name.
     pub(crate) fn park(&mut self) -> Result<(), Fault> {
@@ -396,7 +413,9 @@ impl std::fmt::Debug for Digesting {
     }
 }
 
-fn take_name(place: &Place, folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result<bool, Fault> {
+/// Whether a file may have this name under these conditions, and whether it replaces another;
+/// true only as long as the folder's lock is held.
+pub(crate) fn may_take(folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result<bool, Fault> {
     let current = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Some(stat),
         Err(Errno::NOENT) => None,
@@ -410,12 +429,17 @@ fn take_name(place: &Place, folder: &OwnedFd, name: &[u8], expect: &Expect) -> R
     {
         return Err(Fault::Precondition);
     }
+    Ok(current.is_some())
+}
+
+fn take_name(place: &Place, folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result<bool, Fault> {
+    let replaced = may_take(folder, name, expect)?;
     let flags = match expect {
         Expect::Nothing => RenameFlags::NOREPLACE,
         _ => RenameFlags::empty(),
     };
     match renameat_with(&*place.folder, place.name.as_str(), folder, name, flags) {
-        Ok(()) => Ok(current.is_some()),
+        Ok(()) => Ok(replaced),
         Err(Errno::EXIST) => Err(Fault::Precondition),
         Err(error) => Err(Fault::from_errno(error)),
     }

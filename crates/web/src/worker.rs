@@ -43,6 +43,7 @@ use crate::shrink::Shrink;
 use crate::site::Sites;
 use crate::spool::Spool;
 use crate::tunnel::Tunnel;
+use crate::uploads::Uploads;
 
 /// Why a worker could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -169,6 +170,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
             .tunnel_socket
             .clone()
             .map(|socket| Tunnel::new(socket, spec.config.tunnel.drain_seconds_max)),
+        uploads: Uploads::new(spec.config.uploads.clone(), umask()),
         places: Door::all_places(),
         date: <_>::default(),
         boundaries: <_>::default(),
@@ -218,6 +220,9 @@ async fn serve(
         move |breach| count_breach(&door, breach)
     }));
     tokio::task::spawn_local(housekeeping(Rc::clone(acceptor)));
+    if acceptor.first {
+        tokio::task::spawn_local(collect_uploads(Rc::clone(&door)));
+    }
     if acceptor.first {
         for pool in &door.pools {
             if let Some(pulse) = Pulse::of(pool.spec()) {
@@ -383,6 +388,22 @@ async fn housekeeping(acceptor: Rc<Acceptor>) {
     }
 }
 
+/// Removes uploads whose time is over, at the start and now and then.
+async fn collect_uploads(door: Rc<Door>) {
+    door.open_uploads();
+    loop {
+        door.collect_uploads().await;
+        tokio::time::sleep(Duration::from_secs(COLLECT_SECONDS)).await;
+    }
+}
+
+/// Bits that new files do not have. It can only be read by setting it: before there are threads.
+fn umask() -> rustix::fs::Mode {
+    let mask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    rustix::process::umask(mask);
+    mask
+}
+
 fn count_breach(door: &Door, breach: Breach) {
     let counter = match breach {
         Breach::Deadline(Phase::Handshake) => Counter::LimitHandshake,
@@ -481,6 +502,7 @@ const FORMS_KEPT: u64 = crate::site::coding::KEPT_MAX as u64;
 /// The connection to PHP and the file that is being sent over it.
 const AT_PHP: u64 = 2;
 const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
+const COLLECT_SECONDS: u64 = 300;
 const CUT_MS: u64 = 1000;
 const DRAIN_IDLE_MS: u64 = 1000;
 const DRAIN_LOOK_MS: u64 = 20;

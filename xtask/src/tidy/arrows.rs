@@ -78,8 +78,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sys", &["base"]),
     ("net", &["base", "sys"]),
     ("tls", &["base", "sys"]),
+    ("store", &["base"]),
     // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
-    ("web", &["base", "web-core", "tunnel-core", "net", "sys", "config", "tls"]),
+    ("web", WEB),
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
     ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
     ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
@@ -120,9 +121,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tunnelload", &["sys", "tunnel-core"]),
 ];
 
+/// What the web door may use.
+const WEB: &[&str] =
+    &["base", "web-core", "upload-core", "tunnel-core", "net", "store", "sys", "config", "tls"];
+
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "web", "sql", "tunnel", "keeper", "explain"]),
+    ("tokio", &["net", "store", "web", "sql", "tunnel", "keeper", "explain"]),
     ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
     ("instant-acme", &["keeper"]),
     ("hyper", &["keeper", "explain"]),

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::log::Outcome;
 use crate::reply::Reply;
 use crate::scratch::with_scratch;
-use crate::sink::{Finished, Sink};
+use crate::sink::{Cut, Finished, Sink};
 
 /// Why a body did not become whole.
 #[derive(Debug)]
@@ -30,9 +30,18 @@ enum Broken {
     Gone,
 }
 
+impl Broken {
+    fn cut(&self) -> Cut {
+        match self {
+            Self::Fault(fault) => Cut::Fault(*fault),
+            Self::Framing(_) | Self::Gone => Cut::Ended,
+        }
+    }
+}
+
 impl Session {
     /// Receives a body into `sink`, stores it, answers.
-    pub(super) async fn receive(&mut self, sink: Sink, ways: &mut Ways) -> Outcome {
+    pub(super) async fn receive(&mut self, mut sink: Sink, ways: &mut Ways) -> Outcome {
         let total = match ways.framing {
             Framing::Length(n) => Some(n),
             Framing::None => Some(0),
@@ -41,19 +50,17 @@ impl Session {
         let transfer = self.door.transfer(TransferKind::Upload, total, sink.path());
         let wanted = sink.wanted();
         let begun_us = clock::micros();
-        let received = self.receive_into(sink, ways, &transfer).await;
+        let received = self.receive_into(&mut sink, ways, &transfer).await;
         let body_ms = millis(clock::micros().saturating_sub(begun_us));
         let bytes_in = transfer.done();
         drop(transfer);
-        let sink = match received {
-            Ok(sink) => sink,
-            Err(broken) => {
-                self.door.slot.add(Counter::UploadsAborted, 1);
-                let mut outcome = self.answer_broken(broken, wanted, ways).await;
-                (outcome.bytes_in, outcome.body_ms) = (bytes_in, body_ms);
-                return outcome;
-            }
-        };
+        if let Err(broken) = received {
+            self.watched.enter(Phase::Store, 0);
+            let told = sink.cut(&self.door, broken.cut()).await;
+            let mut outcome = self.answer_broken(broken, told, wanted, ways).await;
+            (outcome.bytes_in, outcome.body_ms) = (bytes_in, body_ms);
+            return outcome;
+        }
         self.watched.enter(Phase::Store, 0);
         let store_us = clock::micros();
         let stored = sink.finish(&self.door).await;
@@ -78,12 +85,12 @@ impl Session {
 
     async fn receive_into(
         &mut self,
-        mut sink: Sink,
+        sink: &mut Sink,
         ways: &mut Ways,
         transfer: &Transfer,
-    ) -> Result<Sink, Broken> {
+    ) -> Result<(), Broken> {
         if !has_body(ways.framing) {
-            return Ok(sink);
+            return Ok(());
         }
         if ways.expect_continue && self.held.is_empty() {
             self.watched.enter_paced(Phase::Send, self.door.pace());
@@ -93,7 +100,7 @@ impl Session {
         self.watched.enter_paced(Phase::Body, self.door.pace());
         let mut decoder = BodyDecoder::new(ways.framing);
         let held = std::mem::take(&mut self.held);
-        let mut done = self.take(&held, &mut decoder, &mut sink, transfer)?;
+        let mut done = self.take(&held, &mut decoder, sink, transfer)?;
         drop(held);
         let mut turn = Turn::default();
         while !done {
@@ -104,16 +111,19 @@ impl Session {
                     let Ok(n @ 1..) = n else { return Poll::Ready(Err(Broken::Gone)) };
                     self.watched.received(n);
                     let bytes = &scratch.data()[..n];
-                    let taken = self.take(bytes, &mut decoder, &mut sink, transfer);
+                    let taken = self.take(bytes, &mut decoder, sink, transfer);
                     Poll::Ready(taken.map(|whole| (whole, n)))
                 })
             })
             .await?;
             done = whole;
+            if sink.is_due() {
+                sink.settle().await.map_err(Broken::Fault)?;
+            }
             turn.moved(received).await;
         }
         ways.body_left = false;
-        Ok(sink)
+        Ok(())
     }
 
     /// Hands payload on; keeps what follows the body. True: the body is whole.
@@ -148,12 +158,20 @@ impl Session {
         Ok(done)
     }
 
-    async fn answer_broken(&mut self, broken: Broken, wanted: Wanted, ways: &mut Ways) -> Outcome {
+    /// `told`: the answer, where the destination has one of its own.
+    async fn answer_broken(
+        &mut self,
+        broken: Broken,
+        told: Option<Reply>,
+        wanted: Wanted,
+        ways: &mut Ways,
+    ) -> Outcome {
         let (reply, end) = match broken {
             Broken::Fault(fault) => {
                 self.door.count_fault(fault);
                 let who = if fault.status() >= 500 { Who::Local } else { Who::Client };
-                (Reply::fault(fault, wanted), EndReason::new(who, Phase::Body))
+                let reply = told.unwrap_or_else(|| Reply::fault(fault, wanted));
+                (reply, EndReason::new(who, Phase::Body))
             }
             Broken::Framing(error) => {
                 let reply = Reply::trouble(error.status(), error.reason(), "", wanted);
@@ -190,7 +208,8 @@ impl Session {
             return;
         }
         let transfer = self.door.transfer(TransferKind::Upload, None, b"");
-        let discarded = self.receive_into(Sink::Discard(DISCARD_BYTES), ways, &transfer).await;
+        let mut sink = Sink::Discard(DISCARD_BYTES);
+        let discarded = self.receive_into(&mut sink, ways, &transfer).await;
         ways.keep_alive &= discarded.is_ok();
     }
 }

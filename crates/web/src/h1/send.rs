@@ -36,6 +36,9 @@ impl Session {
         for (name, value) in &reply.fields {
             head = head.push(name, value);
         }
+        for (name, value) in &reply.lines {
+            head = head.push(name, value);
+        }
         if !matches!(status, 204 | 304) {
             head = head.push_number("content-length", body.len() as u64);
         }

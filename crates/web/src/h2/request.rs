@@ -26,7 +26,7 @@ use crate::files::{FileEntry, TICK_NS};
 use crate::log::{Line, Outcome, PhpNote, Times};
 use crate::plan::{FileAnswer, Patience, Plan, Span};
 use crate::reply::Reply;
-use crate::sink::{Finished, Sink};
+use crate::sink::{Cut, Finished, Sink};
 
 /// Serves one stream.
 pub(super) async fn serve(
@@ -63,6 +63,7 @@ pub(super) async fn serve(
         }
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Php(call) => stream.call(call).await,
+        Plan::Upload(errand) => stream.upload(errand, length, expects).await,
         Plan::Tick => stream.answer(Reply::fault(Fault::Busy, Wanted::Either)).await,
     };
     let door = &shared.door;
@@ -81,10 +82,11 @@ pub(super) async fn serve(
             send: send.max(0),
         };
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let target = crate::uploads::shown(target.as_bytes());
         door.log.add(&Line {
             client,
             protocol: "h2",
-            request: format!("{} {target}", parts.method).as_bytes(),
+            request: &[parts.method.as_str().as_bytes(), b" ", &target].concat(),
             status: outcome.status,
             bytes_in: outcome.bytes_in,
             bytes_out: outcome.bytes_out,
@@ -196,6 +198,13 @@ impl Exchange<'_> {
             let value = HeaderValue::from_bytes(value).unwrap_or(HeaderValue::from_static(""));
             response.headers_mut().append(HeaderName::from_static(name), value);
         }
+        for (name, value) in &reply.lines {
+            // Both were fields before; what HTTP/2 does not take is left out.
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
         let body = match reply.body {
             crate::reply::Body::Empty => Bytes::new(),
             crate::reply::Body::Owned(bytes) => Bytes::from(bytes),
@@ -278,7 +287,12 @@ impl Exchange<'_> {
         outcome(206, sent.map(|()| transfer.done()))
     }
 
-    async fn receive(&mut self, mut sink: Sink, length: Option<u64>, expects: bool) -> Outcome {
+    pub(super) async fn receive(
+        &mut self,
+        mut sink: Sink,
+        length: Option<u64>,
+        expects: bool,
+    ) -> Outcome {
         let transfer = self.shared.door.transfer(TransferKind::Upload, length, sink.path());
         let begun_us = clock::micros();
         self.shared.begin_body(length);
@@ -313,12 +327,14 @@ impl Exchange<'_> {
             }
             Err(Broken::Fault(fault)) => {
                 let who = if fault.status() >= 500 { Who::Local } else { Who::Client };
-                let reply = self.refused(fault, wanted);
+                self.shared.door.count_fault(fault);
+                let told = sink.cut(&self.shared.door, Cut::Fault(fault)).await;
+                let reply = told.unwrap_or_else(|| Reply::fault(fault, wanted));
                 let answered = self.answer(reply).await;
                 (Outcome { end: EndReason::new(who, Phase::Body), ..answered }, -1)
             }
             Err(Broken::Gone(end)) => {
-                self.shared.door.slot.add(Counter::UploadsAborted, 1);
+                sink.cut(&self.shared.door, Cut::Ended).await;
                 self.respond.send_reset(Reason::CANCEL);
                 (outcome(0, Err(end)), -1)
             }
@@ -338,6 +354,9 @@ impl Exchange<'_> {
                 Ok(Some(data)) => {
                     let data = data.map_err(|_| Broken::Gone(self.ended(Phase::Body)))?;
                     sink.take(&data).map_err(Broken::Fault)?;
+                    if sink.is_due() {
+                        sink.settle().await.map_err(Broken::Fault)?;
+                    }
                     pace.moved(data.len() as u64);
                     transfer.moved(data.len() as u64);
                     self.shared.uploaded(data.len());

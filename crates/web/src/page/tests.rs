@@ -118,6 +118,20 @@ fn a_part_is_revalidated_by_a_tag_of_its_bytes() {
 }
 
 #[test]
+fn the_script_for_forms_is_small_and_its_own() {
+    let script = forms_script();
+    let bytes = script.reply().body.bytes().to_vec();
+    assert!(bytes.len() <= 6 << 10, "{} bytes", bytes.len());
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.is_ascii() || !text.contains('\u{fffd}'));
+    // It asks nobody but the door, and needs nothing that a strict policy would refuse.
+    for banned in ["//", "eval(", "innerHTML", ".style", "new Function", "importScripts"] {
+        assert!(!text.contains(banned), "{banned} in the script");
+    }
+    assert!(text.contains("\"/.menshen/uploads/\"") && text.contains("Tus-Resumable"));
+}
+
+#[test]
 fn the_language_is_said() {
     for (lang, word) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
         let page = Page { lang, ..page("/", "") };

@@ -5,13 +5,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use menshen_store::Id;
 use menshen_web_core::multipart::PartHead;
 
 use crate::fault::Fault;
 use crate::php::delivery::{Delivered, How};
-use crate::php::digests::Digests;
+use crate::php::digests::{Digesting, Digests};
 use crate::php::intake::Pile;
-use crate::php::spool::{Named, PhpSpool};
+use crate::php::spool::{Named, PhpSpool, Readers};
 
 /// What arrived.
 #[derive(Debug)]
@@ -45,6 +46,24 @@ pub(crate) enum Content {
     Spooled { file: Named, over: Option<Over> },
     /// Nowhere: the file was larger than the site takes.
     Gone,
+    /// Somewhere else: it came ahead of the form, which only names it. Never delivered as it is.
+    Ahead(Box<Ahead>),
+}
+
+/// A file that came ahead of its form, and what holds for it.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    /// Its upload.
+    pub(crate) id: Id,
+    /// Bytes from which on it is over a limit, and which one that is.
+    pub(crate) largest: u64,
+    pub(crate) limit: Over,
+    /// Whether a file over the site's limit fails the form.
+    pub(crate) refuses: bool,
+    pub(crate) readers: Readers,
+    /// Digests that templates ask for: to be made, and made.
+    pub(crate) running: Digesting,
+    pub(crate) digests: Digests,
 }
 
 /// Which limit a file was over.
@@ -92,7 +111,7 @@ impl Body {
         let mut facts = FormFacts { told_bytes, ..FormFacts::default() };
         for part in self.parts() {
             match &part.content {
-                Content::Piled(_) => {}
+                Content::Piled(_) | Content::Ahead(_) => {}
                 Content::Spooled { file, .. } => {
                     facts.tokens += 1;
                     facts.spooled_bytes += file.size();
@@ -104,6 +123,31 @@ impl Body {
             }
         }
         facts
+    }
+
+    /// The number of the first part that names an upload, and that upload.
+    pub(crate) fn ahead(&self) -> Option<(usize, Id)> {
+        self.parts().iter().enumerate().find_map(|(number, part)| match &part.content {
+            Content::Ahead(ahead) => Some((number, ahead.id)),
+            _ => None,
+        })
+    }
+
+    /// Puts what `make` gives, content and type, in the place of part `number`.
+    pub(crate) fn replace_ahead(
+        &mut self,
+        number: usize,
+        make: impl FnOnce(&PhpSpool, &mut Ahead) -> Result<(Content, Vec<u8>), Fault>,
+    ) -> Result<(), Fault> {
+        let Kind::Form { parts, .. } = &mut self.kind else { return Ok(()) };
+        let Some(part) = parts.get_mut(number) else { return Ok(()) };
+        if let Content::Ahead(ahead) = &mut part.content {
+            let (content, kind) = make(&self.spool, ahead)?;
+            part.digests = std::mem::take(&mut ahead.digests);
+            part.head.content_type = Some(kind);
+            part.content = content;
+        }
+        Ok(())
     }
 
     /// Makes it ready for PHP. Nothing is left of it on error.

@@ -30,6 +30,7 @@ use crate::fault::Fault;
 use crate::log::{PhpNote, PhpWay};
 use crate::reply::Reply;
 use crate::site::Script;
+use crate::uploads::{Held, Namer};
 
 /// A request for PHP.
 #[derive(Debug)]
@@ -42,6 +43,10 @@ pub(crate) struct Call {
     pub(crate) content_type: Vec<u8>,
     /// What arrived.
     pub(crate) body: Option<Body>,
+    /// Whose uploads its form may name.
+    pub(crate) namer: Option<Namer>,
+    /// Those it has named.
+    pub(crate) held: Vec<Held>,
     pub(crate) client: IpAddr,
     /// Conditions and ranges, should PHP name a file.
     pub(crate) kept: Kept,
@@ -93,13 +98,19 @@ impl Call {
         }
     }
 
+    /// The same for a body that is kept until its answer is: whether PHP may have run is told.
+    pub(crate) async fn run_kept(self, door: &Rc<Door>) -> Result<Box<Streaming>, Failure> {
+        let mut note = PhpNote { way: PhpWay::Page, ..PhpNote::default() };
+        self.attempt(door, &mut note, || true).await.inspect_err(|failure| failure.count(door))
+    }
+
     async fn attempt(
         self,
         door: &Rc<Door>,
         note: &mut PhpNote,
         alive: impl FnOnce() -> bool,
     ) -> Result<Box<Streaming>, Failure> {
-        let Self { pool, script, mut pairs, content_type, body, client, kept, .. } = self;
+        let Self { pool, script, mut pairs, content_type, body, mut held, client, kept, .. } = self;
         let class = match &body {
             Some(body) if body.has_files() => Class::Delivery,
             _ => Class::Page,
@@ -145,6 +156,7 @@ impl Call {
         let heard = streaming.hear_head().await;
         *note = streaming.note;
         heard?;
+        held.iter_mut().for_each(Held::spend);
         streaming.check_swap(nonce.as_deref());
         Ok(Box::new(streaming))
     }
@@ -171,6 +183,12 @@ impl Failure {
             Self::BadHead(error) => error.to_string(),
             other => other.to_string(),
         }
+    }
+
+    /// Whether PHP may have run; if not, the request can be sent again.
+    pub(crate) const fn may_have_run(self) -> bool {
+        matches!(self, Self::Silent | Self::Broken(_) | Self::BadHead(_))
+            && !matches!(self, Self::Broken(Trouble::Overloaded))
     }
 
     /// What the client is told.

@@ -62,6 +62,11 @@ impl Digesting {
         }
     }
 
+    /// Whether there are any.
+    pub(crate) const fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// The file is whole.
     pub(crate) fn finish(self) -> Digests {
         let made = |(variable, running)| {

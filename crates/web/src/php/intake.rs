@@ -4,6 +4,7 @@
 //! 64 KiB, files of up to 4 KiB. Dropping an intake at any stage removes all it wrote. PHP is not
 //! called before [`Intake::finish`] said that the body is whole.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use menshen_config::model::Fields;
@@ -90,6 +91,14 @@ impl Intake {
         Ok(Self::Form(Box::new(Form::new(spool, parser, limits, purpose))))
     }
 
+    /// The same, of a form whose parts may name uploads that came ahead.
+    pub(crate) fn naming_uploads(mut self) -> Self {
+        if let Self::Form(form) = &mut self {
+            form.name_uploads();
+        }
+        self
+    }
+
     /// Any other body, of `length` bytes where it is known.
     pub(crate) fn raw(
         spool: Arc<PhpSpool>,
@@ -102,6 +111,39 @@ impl Intake {
         let pile = Pile::new(memory_max, spool.reserve(length));
         let largest = none_as_most(limits.body_bytes_max);
         Ok(Self::Raw(Raw { spool, pile, length, largest }))
+    }
+
+    /// A body that lies in `file` already, from its beginning to its end: bytes as they are stay
+    /// where they are, a form is taken apart. Reads the disk, so it runs on a blocking thread.
+    pub(crate) fn whole(mut self, file: OwnedFd, length: u64, flush: Flush) -> Result<Body, Fault> {
+        if let Self::Raw(raw) = self {
+            if raw.length.is_some_and(|announced| announced != length) {
+                return Err(Fault::Storage);
+            }
+            return Ok(Body::raw(raw.spool, Pile::of_file(file, length)));
+        }
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut at = 0;
+        while at < length {
+            let most = usize::try_from(length - at).map_or(PIECE_BYTES, |n| n.min(PIECE_BYTES));
+            match rustix::io::pread(&file, &mut piece[..most], at) {
+                Ok(0) => return Err(Fault::Storage),
+                Ok(n) => {
+                    self.take(&piece[..n])?;
+                    at += n as u64;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Fault::from_errno(error)),
+            }
+        }
+        let body = match self {
+            Self::Raw(raw) => raw.finish()?,
+            Self::Form(form) => form.finish()?,
+        };
+        if flush == Flush::Yes && body.has_spooled() {
+            body.flush()?;
+        }
+        Ok(body)
     }
 
     /// Takes bytes of the body. After an error the intake must be dropped.
@@ -176,6 +218,8 @@ const fn none_as_most(limit: u64) -> u64 {
 
 /// A raw body up to this size stays in memory, bytes.
 const RAW_MEMORY_BYTES: usize = 16 << 10;
+/// What is read at once of a body that lies in a file, bytes.
+const PIECE_BYTES: usize = 256 << 10;
 /// From this announced size on it is asked whether there is room, bytes.
 const ROOM_CHECK_BYTES: u64 = 128 << 10;
 

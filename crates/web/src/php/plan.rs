@@ -21,19 +21,36 @@ use crate::plan::Plan;
 use crate::reply::Reply;
 use crate::sink::{ForPhp, Sink};
 use crate::site::Script;
+use crate::uploads::{Scope, host_of};
 
 impl Door {
     /// A request for `script`.
     pub(crate) fn for_php(&self, ask: &Ask<'_>, script: Box<Script>) -> Plan {
+        match self.php_call(ask, script) {
+            Err(reply) => Plan::Reply(reply),
+            Ok((None, call)) => Plan::Php(call),
+            Ok((Some(intake), call)) => Plan::Receive(Sink::Php(Box::new(ForPhp { intake, call }))),
+        }
+    }
+
+    /// The request, and where its body goes; `None` without one.
+    ///
+    /// # Errors
+    /// The answer, when PHP is not to be asked.
+    pub(crate) fn php_call(
+        &self,
+        ask: &Ask<'_>,
+        script: Box<Script>,
+    ) -> Result<(Option<Intake>, Box<Call>), Box<Reply>> {
         let Some(pool) = script.site.pool.and_then(|number| self.pools.get(number)) else {
-            return Reply::fault(Fault::NotFound, ask.wanted()).into();
+            return Err(Box::new(Reply::fault(Fault::NotFound, ask.wanted())));
         };
         pool.saw(&script);
         let body = match self.intake(ask, &script, pool) {
             Ok(body) => body,
             Err(fault) => {
                 self.count_fault(fault);
-                return Reply::fault(fault, ask.wanted()).into();
+                return Err(Box::new(Reply::fault(fault, ask.wanted())));
             }
         };
         let content_type = ask.headers.get("content-type").unwrap_or_default().to_vec();
@@ -50,7 +67,7 @@ impl Door {
         let pairs = pairs(ask, &place).filter(|_| content_type.len() <= CONTENT_TYPE_BYTES_MAX);
         let Some(mut pairs) = pairs else {
             self.slot.add(Counter::LimitHeadBytes, 1);
-            return Reply::fault(Fault::HeaderTooLarge, ask.wanted()).into();
+            return Err(Box::new(Reply::fault(Fault::HeaderTooLarge, ask.wanted())));
         };
         if body.is_none() {
             push_param(b"CONTENT_TYPE", &content_type, &mut pairs);
@@ -63,14 +80,13 @@ impl Door {
             pairs,
             content_type,
             body: None,
+            namer: body.as_ref().and_then(|_| self.namer(ask, Scope::Site(host_of(ask)))),
+            held: Vec::new(),
             client: ask.peer,
             kept: Kept::of(ask),
             wanted: ask.wanted(),
         });
-        match body {
-            None => Plan::Php(call),
-            Some(intake) => Plan::Receive(Sink::Php(Box::new(ForPhp { intake, call }))),
-        }
+        Ok((body, call))
     }
 
     /// Where the body goes; `None` without one. What is refused is refused before a byte of it.
@@ -132,7 +148,9 @@ impl Door {
             (Delivery::Replay, _) => (spool, FormUse::Replay),
             _ => (spool, FormUse::Files),
         };
-        Intake::form(spool, &boundary, ask.length, limits, purpose).map(Some)
+        let form = Intake::form(spool, &boundary, ask.length, limits, purpose)?;
+        let names = self.uploads.settings.enabled;
+        Ok(Some(if names { form.naming_uploads() } else { form }))
     }
 }
 

@@ -4,12 +4,14 @@
 //! what a killed worker leaves is collected by its name. Nothing here is ever removed that does not
 //! bear such a name: PHP's own temporary files may lie in the same folder.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fdatasync, fstat, openat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Gid, Mode, OFlags, fchmod, fchown, fdatasync, fstat, linkat, openat, unlinkat,
+};
 use rustix::io::Errno;
 
 use crate::fault::Fault;
@@ -72,15 +74,57 @@ impl PhpSpool {
         Ok(Arc::new(Self::open(folder, path.join(SPOOL), &pool.instance)))
     }
 
+    /// A folder of ours inside, made if missing.
+    pub(crate) fn own_folder(&self, name: &str) -> Result<OwnedFd, Fault> {
+        own_folder(&*self.folder, name)
+    }
+
+    /// Whether there is one.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        rustix::fs::statat(&*self.folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     /// A new file with a name.
     pub(crate) fn named(&self, readers: Readers) -> Result<Named, Fault> {
-        let mode = match readers {
-            Readers::Owner => 0o600,
-            Readers::Group => 0o660,
-        };
-        let (file, name) = self.names.create(&self.folder, Mode::from_raw_mode(mode))?;
+        let (file, name) = self.names.create(&self.folder, readers.mode())?;
         let place = Place { folder: Arc::clone(&self.folder), name, kept: false };
         Ok(Named { file: Some(file), place, size: 0 })
+    }
+
+    /// A name here for `file`, which has `size` bytes: another name of the same bytes where that
+    /// goes and nobody else has one, else `copy` writes them. Blocks on the disk.
+    pub(crate) fn adopt(
+        &self,
+        file: &OwnedFd,
+        size: u64,
+        readers: Readers,
+        copy: impl FnOnce(&OwnedFd) -> Result<(), Fault>,
+    ) -> Result<Named, Fault> {
+        let mut named = self.named(readers)?;
+        if self.link(file, &named, readers).is_ok() {
+            (named.file, named.size) = (None, size);
+            return Ok(named);
+        }
+        let mut named = self.named(readers)?;
+        named.fill(size, copy)?;
+        Ok(named)
+    }
+
+    /// Puts `file` in the place of the empty `named`. An inode with further names is somebody's:
+    /// an application may write to it.
+    fn link(&self, file: &OwnedFd, named: &Named, readers: Readers) -> Result<(), Errno> {
+        let (stat, own) = (fstat(file)?, fstat(&*self.folder)?);
+        if stat.st_nlink != 1 || stat.st_dev != own.st_dev {
+            return Err(Errno::XDEV);
+        }
+        if readers == Readers::Group {
+            fchown(file, None, Some(Gid::from_raw(own.st_gid)))?;
+        }
+        fchmod(file, readers.mode())?;
+        let name = named.place.name.as_str();
+        unlinkat(&*self.folder, name, AtFlags::empty())?;
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(CWD, path.as_str(), &*self.folder, name, AtFlags::SYMLINK_FOLLOW)
     }
 
     /// A new file without a name: gone with its descriptor.
@@ -146,11 +190,34 @@ impl PhpSpool {
     }
 }
 
+impl Readers {
+    /// The mode of such a file.
+    pub(crate) const fn mode(self) -> Mode {
+        Mode::from_raw_mode(match self {
+            Self::Owner => 0o600,
+            Self::Group => 0o660,
+        })
+    }
+}
+
 impl Named {
     /// Appends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         append(self.file.as_ref().ok_or(Fault::Storage)?, bytes)?;
         self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Has `write` write all `bytes` of it; parked then.
+    pub(crate) fn fill<E>(
+        &mut self,
+        bytes: u64,
+        write: impl FnOnce(&OwnedFd) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(file) = self.file.take() {
+            write(&file)?;
+            self.size = bytes;
+        }
         Ok(())
     }
 

@@ -50,6 +50,7 @@ fn outcome(plan: Plan, made: &Fixture) -> String {
         Plan::Receive(Sink::Php(php)) => String::from_utf8(php.call.script.name).unwrap(),
         Plan::Receive(Sink::Put(_)) => "file".into(),
         Plan::Receive(Sink::Form(_)) => "form".into(),
+        Plan::Receive(Sink::Upload(_)) | Plan::Upload(_) => "upload".into(),
         Plan::Receive(Sink::Discard(_)) => "discard".into(),
         Plan::Job(job, wanted) => job.run(&made.door.shared, wanted).status.to_string(),
     }
@@ -120,6 +121,27 @@ const TABLE: &str = r#"
     PUT     /new             owner    Content-Range: bytes 0-1/2               400
     PUT     /new             owner    Content-Encoding: gzip                   415
     PUT     /new             owner    Repr-Digest: sha-256=:broken             400
+    PUT     /new             owner    Upload-Complete: ?1                      upload
+    PUT     /new             foreign  Upload-Complete: ?1                      403
+    PUT     /new             nobody   Upload-Complete: ?1                      401
+    PUT     /pub/new         nobody   Upload-Complete: ?1                      401
+    PUT     /drop/new        nobody   Upload-Complete: ?1                      upload
+    PUT     /folder          owner    Upload-Complete: ?1                      409
+    PUT     /file            owner    Upload-Complete: ?1; If-None-Match: *    412
+    PUT     /new             owner    Upload-Complete: maybe                   file
+    POST    /.menshen/uploads/   owner   Tus-Resumable: 1.0.0; Upload-Length: 1  upload
+    POST    /.menshen/uploads    owner   Tus-Resumable: 1.0.0; Upload-Length: 1  upload
+    POST    /.menshen/uploads/   nobody  Tus-Resumable: 1.0.0; Upload-Length: 1   401
+    POST    /.menshen/uploads/   foreign Tus-Resumable: 1.0.0; Upload-Length: 1   403
+    POST    /.menshen/uploads/?folder=/drop  nobody  Tus-Resumable: 1.0.0; Upload-Length: 1  upload
+    POST    /.menshen/uploads/?folder=/pub  nobody  Tus-Resumable: 1.0.0; Upload-Length: 1  401
+    POST    /.menshen/uploads/?folder=/..  owner  Tus-Resumable: 1.0.0; Upload-Length: 1  400
+    POST    /.menshen/uploads/   owner   Tus-Resumable: 0.2.2; Upload-Length: 1   412
+    POST    /.menshen/uploads/   owner   -                                     400
+    OPTIONS /.menshen/uploads/   nobody  -                                     204
+    GET     /.menshen/uploads/   nobody  -                                     upload
+    HEAD    /.menshen/uploads/x  owner   Tus-Resumable: 1.0.0                  404
+    GET     /.menshen/uploads-x  owner   -                                     404
     POST    /folder/         owner    Content-Type: multipart/form-data; boundary=b   form
     POST    /folder/         nobody   Content-Type: multipart/form-data; boundary=b   401
     POST    /drop/           nobody   Content-Type: multipart/form-data; boundary=b   form

@@ -15,6 +15,7 @@ pub(super) fn deliver(mut form: Writer, parts: Vec<Part>) -> Result<Delivered, F
             // One byte over the form's own limit is all PHP needs to see that it is too large.
             Content::Spooled { file, .. } => form.source.push_file(file),
             Content::Gone => return Err(Fault::TooLarge),
+            Content::Ahead(_) => return Err(Fault::Storage),
         }
         form.end();
     }

@@ -63,6 +63,7 @@ pub(super) fn deliver(
                 Some(entry)
             }
             Content::Gone => Some(Entry::Refuse { error: ERROR_INI_SIZE }),
+            Content::Ahead(_) => return Err(Fault::Storage),
         };
         if let Some(entry) = entry {
             let token = random_hex::<{ TOKEN_BYTES / 2 }>()?;

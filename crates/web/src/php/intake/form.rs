@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
+use menshen_store::{ID_CHARS, Id};
 use menshen_web_core::multipart::{Boundary, Event, Multipart, PartHead, write};
 
 use super::{FormUse, IntakeLimits, Pile, max_file_size, none_as_most};
 use crate::fault::Fault;
-use crate::php::body::{Body, Content, Over, Part};
+use crate::php::body::{Ahead, Body, Content, Over, Part};
 use crate::php::digests::{Digesting, Digests};
 use crate::php::spool::{Named, PhpSpool, Readers};
 
@@ -36,6 +37,8 @@ struct Gather {
     current: Option<Current>,
     /// `MAX_FILE_SIZE` as last seen.
     form_limit: i64,
+    /// Whether parts may name uploads that came ahead.
+    names_uploads: bool,
 }
 
 /// The part that arrives.
@@ -68,6 +71,8 @@ struct File {
     named: Option<Named>,
     digests: Digesting,
     over: bool,
+    /// The beginning of a part that may name an upload, until it shows that it does not.
+    naming: Option<Vec<u8>>,
 }
 
 impl Form {
@@ -89,8 +94,14 @@ impl Form {
             parts: Vec::new(),
             current: None,
             form_limit: 0,
+            names_uploads: false,
         };
         Self { parser, gather }
+    }
+
+    /// Parts may name uploads from now on.
+    pub(super) const fn name_uploads(&mut self) {
+        self.gather.names_uploads = true;
     }
 
     /// Takes bytes of the body.
@@ -142,7 +153,10 @@ impl Gather {
                 _ => Digesting::default(),
             };
             let (small, named) = (Vec::new(), None);
-            let file = File { size: 0, largest, limit, small, named, digests, over: false };
+            let chosen = head.file_name.as_ref().is_some_and(|name| !name.is_empty());
+            let may_name = self.names_uploads && chosen;
+            let naming = (may_name && Ahead::may_name(head.content_type.as_deref())).then(Vec::new);
+            let file = File { size: 0, largest, limit, small, named, digests, over: false, naming };
             Kind::File(Box::new(file))
         } else {
             let number = max_file_size::is_named(&head.name).then(Vec::new);
@@ -188,6 +202,13 @@ impl Gather {
     }
 
     fn end_file(&mut self, mut file: File, chosen: bool) -> Result<(Content, Digests), Fault> {
+        if let Some(id) = file.naming.take() {
+            if let Ok(id) = Id::parse(&id) {
+                return Ok((Content::Ahead(Box::new(self.ahead(id, file))), Digests::default()));
+            }
+            // An ordinary file that calls itself so.
+            file.take(&id, &self.spool, &self.purpose)?;
+        }
         let over = file.over.then_some(file.limit);
         if over == Some(Over::Site) {
             return Ok((Content::Gone, Digests::default()));
@@ -204,6 +225,17 @@ impl Gather {
         let start = self.pile.length();
         self.pile.push(&self.spool, &file.small)?;
         Ok((Content::Piled(start..self.pile.length()), digests))
+    }
+
+    fn ahead(&self, id: Id, file: File) -> Ahead {
+        let File { largest, limit, digests, .. } = file;
+        let readers = match self.purpose {
+            FormUse::Fields(_) => Readers::Group,
+            _ => Readers::Owner,
+        };
+        let refuses = self.purpose == FormUse::Replay;
+        let made = Digests::default();
+        Ahead { id, largest, limit, refuses, readers, running: digests, digests: made }
     }
 
     /// Counts bytes that stay for the fields' sake.
@@ -230,6 +262,15 @@ impl Gather {
 
 impl File {
     fn take(&mut self, bytes: &[u8], spool: &PhpSpool, purpose: &FormUse) -> Result<(), Fault> {
+        if let Some(begun) = &mut self.naming {
+            if begun.len() + bytes.len() <= ID_CHARS {
+                begun.extend_from_slice(bytes);
+                return Ok(());
+            }
+            // Too long for an id.
+            let begun = self.naming.take().unwrap_or_default();
+            self.take(&begun, spool, purpose)?;
+        }
         let before = self.size;
         self.size = before.saturating_add(bytes.len() as u64);
         if self.size <= self.largest {

@@ -40,6 +40,12 @@ impl Pile {
         Self { memory: Vec::new(), memory_max, file: None, length: 0, reserve }
     }
 
+    /// The `length` bytes of `file`, all there are.
+    pub(crate) const fn of_file(file: OwnedFd, length: u64) -> Self {
+        let reserve = Reserve::new(None, false);
+        Self { memory: Vec::new(), memory_max: 0, file: Some(file), length, reserve }
+    }
+
     /// Adds bytes.
     pub(crate) fn push(&mut self, spool: &PhpSpool, bytes: &[u8]) -> Result<(), Fault> {
         let after = self.length + bytes.len() as u64;

@@ -1,0 +1,42 @@
+//! Resumable uploads over HTTP/2: opened on a blocking thread, told of at once (104), received.
+
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+
+use super::request::Exchange;
+use crate::log::Outcome;
+use crate::uploads::{Begun, Errand};
+
+impl Exchange<'_> {
+    /// Carries out what is asked of an upload.
+    pub(super) async fn upload(
+        &mut self,
+        errand: Box<Errand>,
+        length: Option<u64>,
+        expects: bool,
+    ) -> Outcome {
+        let storing = self.shared.store();
+        let begun = errand.begin(&self.shared.door).await;
+        drop(storing);
+        match begun {
+            Begun::Reply(reply) => self.answer(reply).await,
+            Begun::Receive(sink, interim) => {
+                if let Some(fields) = interim {
+                    let mut response = Response::new(());
+                    *response.status_mut() =
+                        StatusCode::from_u16(INTERIM).unwrap_or(StatusCode::CONTINUE);
+                    for (name, value) in fields {
+                        let value = HeaderValue::from_bytes(&value);
+                        let value = value.unwrap_or(HeaderValue::from_static(""));
+                        response.headers_mut().append(HeaderName::from_static(name), value);
+                    }
+                    // A client that is gone is noticed when its body is read.
+                    let _ = self.respond.send_informational(response);
+                }
+                self.receive(sink, length, expects).await
+            }
+        }
+    }
+}
+
+/// Upload Resumption Supported.
+const INTERIM: u16 = 104;

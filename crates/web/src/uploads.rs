@@ -1,0 +1,180 @@
+//! Uploads that can be resumed: one upload resource, whatever dialect its client speaks.
+//!
+//! `menshen_upload_core` reads the heads and writes the answers, `menshen_store` keeps the bytes;
+//! here is what lies between: whose an upload is, where it goes, and when it is delivered. What is
+//! whole is published exactly as a PUT would publish it, or handed to PHP as the request it came
+//! by; the answer is kept, so that a client that lost it gets it again and nothing is delivered
+//! twice. `docs/decisions/0042-resumable-uploads-in-the-door.md`.
+//!
+//! Nothing here waits for a disk on the thread of the connections but a write into the page cache.
+//! How it fails: [`reply::of_store`] sorts what the store says; what was acknowledged stays.
+
+mod answered;
+mod append;
+mod begin;
+mod checks;
+mod deliver;
+mod held;
+mod landing;
+mod owner;
+mod publish;
+mod reply;
+mod request;
+mod route;
+mod said;
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use menshen_config::model;
+use menshen_net::clock;
+use menshen_store::{Dir, Store};
+use menshen_upload_core::Limits;
+use rustix::fs::Mode;
+
+use crate::door::Door;
+use crate::fault::Fault;
+use crate::root::own_folder;
+
+pub(crate) use append::Appending;
+pub(crate) use begin::{Begun, Errand};
+pub(crate) use held::{Held, Namer};
+pub(crate) use route::host_of;
+
+/// The stores of a worker and what they are held to.
+#[derive(Debug)]
+pub(crate) struct Uploads {
+    pub(super) settings: model::Uploads,
+    files: OnceCell<Store>,
+    sites: OnceCell<Store>,
+    /// Bits that new files do not have.
+    pub(super) umask: Mode,
+}
+
+/// Which uploads: those of the file service, or those of a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Files,
+    /// The host, in lower case.
+    Site(String),
+}
+
+impl Uploads {
+    /// None are open yet; `umask` is the process's.
+    pub(crate) fn new(settings: model::Uploads, umask: Mode) -> Self {
+        Self { settings, files: OnceCell::new(), sites: OnceCell::new(), umask }
+    }
+
+    fn limits(&self) -> menshen_store::Limits {
+        let most = self.settings.unfinished_bytes_max;
+        menshen_store::Limits {
+            uploads_max: UPLOADS_MAX,
+            uploads_per_owner_max: usize::try_from(self.settings.uploads_per_owner_max)
+                .unwrap_or(usize::MAX),
+            unfinished_bytes_max: if most == 0 { u64::MAX } else { most },
+            keep_free_bytes: KEEP_FREE_BYTES,
+        }
+    }
+
+    /// When an upload that is made now expires, unix seconds. Nothing came of it yet, and on a site
+    /// anybody may make them.
+    fn first_expiry(&self, scope: &Scope) -> u64 {
+        match scope {
+            Scope::Files => self.expiry(),
+            Scope::Site(_) => self.expiry().min(clock::unix_s() + EMPTY_S),
+        }
+    }
+
+    /// When an upload that was written to now expires, unix seconds.
+    fn expiry(&self) -> u64 {
+        clock::unix_s() + u64::from(self.settings.unfinished_hours) * HOUR_S
+    }
+}
+
+impl Door {
+    /// The store of `scope`, opened at its first use.
+    pub(super) fn store(&self, scope: &Scope) -> Result<Store, Fault> {
+        let uploads = &self.uploads;
+        let cell = match scope {
+            Scope::Files => &uploads.files,
+            Scope::Site(_) => &uploads.sites,
+        };
+        if let Some(store) = cell.get() {
+            return Ok(store.clone());
+        }
+        let folder = match scope {
+            Scope::Files => own_folder(self.shared.root.nearest_folder(b"/")?, FOLDER)?,
+            // All pools have one spool.
+            Scope::Site(_) => {
+                self.pools.first().ok_or(Fault::NotFound)?.spool.own_folder(FOLDER)?
+            }
+        };
+        let dir = Dir::open(folder, uploads.limits()).map_err(|_| Fault::Storage)?;
+        Ok(cell.get_or_init(|| Store::Dir(dir)).clone())
+    }
+
+    /// What clients are told of limits.
+    fn upload_limits(&self) -> Limits {
+        let some = |n: u64| (n > 0).then_some(n);
+        Limits {
+            size_max: some(self.limits.upload_bytes_max),
+            append_max: some(self.uploads.settings.append_bytes_max),
+            ..Limits::default()
+        }
+    }
+
+    /// Removes what has expired, in the stores that are open; the counter tells how many.
+    pub(crate) async fn collect_uploads(&self) {
+        for cell in [&self.uploads.files, &self.uploads.sites] {
+            if let Some(store) = cell.get()
+                && let Ok(removed) = store.clone().collect(clock::unix_s()).await
+            {
+                self.slot.add(menshen_base::Counter::ResumableExpired, removed as u64);
+            }
+        }
+    }
+
+    /// Opens the stores there are, so that what expired while nobody served is found.
+    pub(crate) fn open_uploads(&self) {
+        if self.uploads.settings.enabled {
+            let has = |scope: &Scope| match scope {
+                Scope::Files => self.shared.root.has_folder(FOLDER),
+                Scope::Site(_) => self.pools.first().is_some_and(|pool| pool.spool.has(FOLDER)),
+            };
+            for scope in [Scope::Files, Scope::Site(String::new())] {
+                if has(&scope) {
+                    // Where it cannot be opened, whoever uploads is told.
+                    let _ = self.store(&scope);
+                }
+            }
+        }
+    }
+}
+
+/// A request's target as logs show it: who knows an upload's whole id may go on with it.
+pub(crate) fn shown(target: &[u8]) -> Cow<'_, [u8]> {
+    let id = target.strip_prefix(PLACE.as_bytes()).filter(|id| id.len() > SHOWN_CHARS);
+    match id.and_then(|id| id.get(..SHOWN_CHARS)) {
+        Some(start) if start.iter().all(u8::is_ascii_alphanumeric) => {
+            Cow::Owned([PLACE.as_bytes(), start, b"..."].concat())
+        }
+        _ => Cow::Borrowed(target),
+    }
+}
+
+/// Folder of unfinished uploads; reserved, so no request can name it.
+const FOLDER: &str = ".menshen-uploads";
+/// Where uploads are made and found.
+pub(crate) const PLACE: &str = "/.menshen/uploads/";
+/// All owners together: each creation reads the records of all.
+const UPLOADS_MAX: usize = 10_000;
+/// Bytes that uploads leave free for everybody else.
+const KEEP_FREE_BYTES: u64 = 32 << 20;
+/// How long an upload of a stranger waits for its first byte.
+const EMPTY_S: u64 = 3600;
+const HOUR_S: u64 = 3600;
+/// Characters of an id that logs show.
+const SHOWN_CHARS: usize = 6;
+
+#[cfg(test)]
+mod tests;

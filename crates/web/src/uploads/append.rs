@@ -1,0 +1,312 @@
+//! Bytes on their way into an upload.
+//!
+//! They are pushed from the borrowed receive buffer into the store, synchronously; a request that
+//! ends early keeps what it brought. Only a request with a digest of its own content keeps all or
+//! nothing, since a part of it cannot be checked.
+//!
+//! How it fails: a newer request took the upload over (this one is ended, none of its bytes are
+//! stored from then on); the bytes go beyond the length; the disk is full. What was acknowledged
+//! stays in every case.
+
+use std::rc::Rc;
+
+use menshen_base::Counter;
+use menshen_net::clock;
+use menshen_store::{Destination, Error, Push, Record, Store, Writer};
+use menshen_upload_core::{Checks, Dialect, End, Limits, Refusal};
+use menshen_web_core::fields::Wanted;
+
+use super::checks::Checking;
+use super::deliver::Delivered;
+use super::reply::{Known, fault_of, of_store, refused, sent};
+use super::request::RequestHead;
+use super::{HOUR_S, Scope};
+use crate::door::Door;
+use crate::fault::Fault;
+use crate::reply::Reply;
+use crate::sink::Cut;
+
+/// How a request speaks and where it leads.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) scope: Scope,
+    pub(super) dialect: Dialect,
+    pub(super) wanted: Wanted,
+    pub(super) limits: Limits,
+    pub(super) store: Store,
+    /// `Authorization` of this request.
+    pub(super) credentials: Option<Vec<u8>>,
+}
+
+/// What the request says of its content.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// Whether it made the upload.
+    pub(super) creates: bool,
+    pub(super) end: End,
+    pub(super) checks: Checks,
+}
+
+/// An upload that a request appends to.
+#[derive(Debug)]
+pub(crate) struct Appending {
+    way: Way,
+    writer: Option<Writer>,
+    record: Record,
+    creates: bool,
+    end: End,
+    checking: Checking,
+    /// Where this request began.
+    base: u64,
+    taken: u64,
+    /// Taken from the receive buffer, not by the store.
+    waiting: Vec<u8>,
+    flushed: u64,
+    flushed_ms: u64,
+    refusal: Option<Refusal>,
+    /// The target, for `menshen status`.
+    path: Vec<u8>,
+    /// For a browser that has none.
+    pub(super) cookie: Option<Vec<u8>>,
+}
+
+impl Way {
+    /// The same for another answer.
+    pub(super) fn clone_way(&self) -> Self {
+        Self {
+            scope: self.scope.clone(),
+            dialect: self.dialect,
+            wanted: self.wanted,
+            limits: self.limits,
+            store: self.store.clone(),
+            credentials: None,
+        }
+    }
+}
+
+impl Appending {
+    pub(super) fn new(way: Way, writer: Writer, record: Record, opened: Opened) -> Self {
+        let path = match &record.destination {
+            Destination::File { path, .. } => path.clone(),
+            Destination::Request { head } => serde_json::from_slice::<RequestHead>(head)
+                .map(|head| head.target.split(|&b| b == b'?').next().unwrap_or_default().to_vec())
+                .unwrap_or_default(),
+            Destination::Held | Destination::Part => super::PLACE.into(),
+        };
+        let base = writer.position();
+        Self {
+            way,
+            record,
+            creates: opened.creates,
+            end: opened.end,
+            checking: Checking::new(&opened.checks),
+            base,
+            taken: 0,
+            waiting: Vec::new(),
+            flushed: base,
+            flushed_ms: clock::coarse_ms(),
+            refusal: None,
+            path,
+            cookie: None,
+            writer: Some(writer),
+        }
+    }
+
+    /// Takes bytes of the content.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.taken += bytes.len() as u64;
+        if self.way.limits.append_max.is_some_and(|most| self.taken > most) {
+            return Err(self.refuse(Refusal::AppendTooLarge));
+        }
+        self.checking.update(bytes);
+        let Some(writer) = &mut self.writer else { return Err(Fault::Storage) };
+        if !self.waiting.is_empty() {
+            self.waiting.extend_from_slice(bytes);
+            return Ok(());
+        }
+        match writer.push(bytes) {
+            Ok(Push::Taken) => Ok(()),
+            Ok(Push::Wait) => {
+                self.waiting.extend_from_slice(bytes);
+                Ok(())
+            }
+            Err(error) => Err(self.stop(&error)),
+        }
+    }
+
+    /// Whether [`Self::settle`] has something to do.
+    pub(crate) fn is_due(&self) -> bool {
+        let position = self.writer.as_ref().map_or(0, Writer::position);
+        let since = position.saturating_sub(self.flushed);
+        // What cannot be checked yet must not be told.
+        let late = since >= FLUSH_BYTES
+            || since > 0 && clock::coarse_ms().saturating_sub(self.flushed_ms) >= FLUSH_MS;
+        !self.waiting.is_empty() || late && !self.checking.any()
+    }
+
+    /// Waits for a store that takes no more just now; has it make durable what came, now and then.
+    pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
+        let Some(writer) = &mut self.writer else { return Err(Fault::Storage) };
+        let mut settled = Ok(());
+        while !self.waiting.is_empty() && settled.is_ok() {
+            settled = writer.ready().await;
+            if settled.is_ok() {
+                match writer.push(&self.waiting) {
+                    Ok(Push::Taken) => self.waiting.clear(),
+                    Ok(Push::Wait) => {}
+                    Err(error) => settled = Err(error),
+                }
+            }
+        }
+        if settled.is_ok() && !self.checking.any() {
+            self.flushed_ms = clock::coarse_ms();
+            match writer.flush().await {
+                Ok(durable) => self.flushed = durable,
+                Err(error) => settled = Err(error),
+            }
+        }
+        settled.map_err(|error| self.stop(&error))
+    }
+
+    /// The content is all here: what it comes to.
+    pub(crate) async fn finish(mut self, door: &Rc<Door>) -> Reply {
+        while !self.waiting.is_empty() {
+            if let Err(fault) = self.settle().await {
+                return self.cut(door, Cut::Fault(fault)).await;
+            }
+        }
+        if self.checking.any() && !self.checking.hold() {
+            self.refusal = Some(Refusal::Checksum);
+            return self.cut(door, Cut::Fault(Fault::Digest)).await;
+        }
+        let Some(mut writer) = self.writer.take() else {
+            return Reply::fault(Fault::Storage, self.way.wanted);
+        };
+        let ends = match self.end {
+            End::Here => true,
+            End::Later => false,
+            End::AtLength => self.record.length == Some(writer.position()),
+        };
+        let cookie = self.cookie.take();
+        let reply = if ends {
+            self.complete(door, writer).await
+        } else {
+            match writer.flush().await {
+                Ok(offset) => {
+                    drop(writer);
+                    self.told(door, offset).await
+                }
+                Err(error) => {
+                    self.writer = Some(writer);
+                    self.failed(door, &error)
+                }
+            }
+        };
+        match cookie {
+            Some(cookie) => reply.with("set-cookie", cookie),
+            None => reply,
+        }
+    }
+
+    /// The content ended early: what came of it is kept.
+    pub(crate) async fn cut(mut self, door: &Rc<Door>, why: Cut) -> Reply {
+        let refusal = self.refusal.take();
+        let mut known = Known::of(&self.record, self.way.limits);
+        if let Some(mut writer) = self.writer.take() {
+            if refusal == Some(Refusal::Fenced) {
+                door.slot.add(Counter::ResumableFenced, 1);
+            } else {
+                if self.checking.any() || refusal == Some(Refusal::Checksum) {
+                    let _ = writer.cut(self.base).await;
+                }
+                // Where it cannot be made durable, the older offset holds.
+                let _ = writer.flush().await;
+                door.slot.add(Counter::ResumableCut, 1);
+            }
+            known.offset = writer.durable();
+        }
+        let refusal = refusal.unwrap_or(match why {
+            Cut::Fault(Fault::Full) => Refusal::Full,
+            _ => Refusal::Failed,
+        });
+        if refusal == Refusal::AppendTooLarge {
+            door.slot.add(Counter::LimitAppendBytes, 1);
+        }
+        let reply = refused(self.way.dialect, refusal, &known, self.way.wanted);
+        match self.cookie.take() {
+            Some(cookie) => reply.with("set-cookie", cookie),
+            None => reply,
+        }
+    }
+
+    /// What is written to, for `menshen status`.
+    pub(crate) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// What form of error the client reads.
+    pub(crate) const fn wanted(&self) -> Wanted {
+        self.way.wanted
+    }
+
+    /// Bytes are durable, more will come.
+    async fn told(self, door: &Rc<Door>, offset: u64) -> Reply {
+        let Self { way, mut record, creates, .. } = self;
+        record.offset = offset;
+        let expires = door.uploads.expiry();
+        // Not for every small piece: the record would be written once more.
+        if expires.saturating_sub(record.expires) > HOUR_S / 4
+            && way.store.expire_at(&record.id, expires).await.is_ok()
+        {
+            record.expires = expires;
+        }
+        let known = Known::of(&record, way.limits);
+        let facts = known.facts();
+        sent(if creates { way.dialect.created(&facts) } else { way.dialect.appended(&facts) })
+    }
+
+    /// That was all of it.
+    async fn complete(self, door: &Rc<Door>, writer: Writer) -> Reply {
+        let id = *writer.id();
+        match writer.complete().await {
+            Ok(whole) => {
+                door.slot.add(Counter::ResumableDone, 1);
+                let record = whole.record().clone();
+                drop(whole);
+                let what = if self.creates { Delivered::Created } else { Delivered::Appended };
+                self.way.delivered(door, record, what).await
+            }
+            Err(error) => {
+                if error == Error::Digest {
+                    // The whole is wrong and nothing can be appended to mend it.
+                    let _ = self.way.store.remove(&id).await;
+                }
+                self.failed(door, &error)
+            }
+        }
+    }
+
+    fn failed(&self, door: &Door, error: &Error) -> Reply {
+        let refusal = of_store(error);
+        door.count_fault(fault_of(refusal));
+        let mut known = Known::of(&self.record, self.way.limits);
+        if let Some(writer) = &self.writer {
+            known.offset = writer.durable();
+        }
+        refused(self.way.dialect, refusal, &known, self.way.wanted)
+    }
+
+    fn stop(&mut self, error: &Error) -> Fault {
+        self.refuse(of_store(error))
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Fault {
+        self.refusal = Some(refusal);
+        fault_of(refusal)
+    }
+}
+
+/// Bytes and time after which what came is made durable without being asked for: what a power
+/// failure takes of a single long request.
+const FLUSH_BYTES: u64 = 64 << 20;
+const FLUSH_MS: u64 = 5000;

@@ -1,0 +1,66 @@
+//! Who may go on with an upload.
+//!
+//! On the file service that is whoever may write there: the holder of the owner token or of a
+//! session made from it. On a site it is a browser, known by a cookie of the door's own; without
+//! one, whoever knows the address. What a record keeps is a digest, never the cookie.
+
+use aws_lc_rs::{digest, rand};
+use menshen_web_core::fields::cookie;
+use menshen_web_core::head::Interest;
+
+use crate::ask::Ask;
+use crate::php::digests::hex;
+
+/// A digest of whoever owns an upload.
+pub(crate) type Owner = [u8; 32];
+
+/// The owner of what the holder of the token makes on the file service.
+pub(super) fn of_token() -> Owner {
+    digest_of(&[b"menshen token"])
+}
+
+/// The owner by the cookie of a site; `None` without one.
+pub(crate) fn of_cookie(ask: &Ask<'_>) -> Option<Owner> {
+    if !ask.interest.has(Interest::COOKIE) {
+        return None;
+    }
+    let mut owner = None;
+    ask.headers.for_each("cookie", &mut |line| {
+        if let Some(value) = cookie(line, COOKIE.as_bytes())
+            && value.len() == 2 * COOKIE_BYTES
+        {
+            owner = Some(digest_of(&[b"menshen cookie", ask.host, value]));
+        }
+    });
+    owner
+}
+
+/// `Set-Cookie` for a browser that has none; `None` for other clients, and where the way is open
+/// to listeners.
+pub(super) fn new_cookie(ask: &Ask<'_>) -> Option<Vec<u8>> {
+    let browser = ask.interest.has(Interest::SEC_FETCH_SITE.with(Interest::ORIGIN));
+    if !browser || !ask.wire.secure || of_cookie(ask).is_some() {
+        return None;
+    }
+    let mut bytes = [0; COOKIE_BYTES];
+    rand::fill(&mut bytes).ok()?;
+    Some(format!("{COOKIE}={}; {COOKIE_RULES}", hex(&bytes)).into_bytes())
+}
+
+fn digest_of(parts: &[&[u8]]) -> Owner {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut owner = [0; 32];
+    owner.copy_from_slice(context.finish().as_ref());
+    owner
+}
+
+const COOKIE: &str = "menshen-uploads";
+const COOKIE_RULES: &str = "Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax";
+const COOKIE_BYTES: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! A whole upload becomes a file of the file service, exactly as a PUT's would.
+//!
+//! Where a rename leads from the store to the target, the file is renamed; on another mount it is
+//! copied into that mount's spool first. The request's conditions are looked at again under the
+//! folder's lock, at the moment the name changes. Everything here waits for the disk, on a
+//! blocking thread.
+//!
+//! How it fails: the conditions do not hold any more, a folder is in the way, the disk is full.
+//! Then the upload is as whole as before.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use menshen_store::{Aim, Destination, Error, Record, Replace, Whole};
+use menshen_web_core::fields::{Algorithm, write_digest};
+use rustix::fs::{Mode, fchmod, fstat};
+use rustix::io::Errno;
+
+use super::said::{Said, Terms};
+use crate::door::Shared;
+use crate::fault::Fault;
+use crate::reply::Reply;
+use crate::root::{Expect, Lock, Mount};
+use crate::sink::put_reply;
+use crate::spool::{Published, Upload, may_take};
+
+/// What is to be published, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    shared: Arc<Shared>,
+    path: Vec<u8>,
+    expect: Expect,
+    want: Option<Algorithm>,
+    umask: Mode,
+    size: u64,
+}
+
+/// How.
+#[derive(Debug)]
+pub(super) enum Prepared {
+    Move,
+    /// By way of this file, empty yet.
+    Copy(Box<Upload>, Aim),
+}
+
+impl Plan {
+    /// For a record whose destination is a file.
+    pub(super) fn of(shared: &Arc<Shared>, record: &Record, umask: Mode) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            path: path_of(record).to_vec(),
+            expect: Terms::of(record).expect,
+            want: Said::of(record).want(),
+            umask,
+            size: record.offset,
+        }
+    }
+}
+
+impl Prepared {
+    /// What is told to the store.
+    pub(super) const fn aim(&self) -> Aim {
+        match self {
+            Self::Move => Aim::Move,
+            Self::Copy(_, aim) => *aim,
+        }
+    }
+}
+
+/// Finds out whether a rename will do.
+pub(super) async fn prepare(plan: Plan) -> Result<Prepared, Fault> {
+    blocking(move || {
+        let Plan { shared, path, size, .. } = &plan;
+        let nearest = shared.root.nearest_folder(path)?;
+        if Mount::of(&nearest).map_err(|_| Fault::Storage)? == shared.root.mount {
+            return Ok(Prepared::Move);
+        }
+        let upload = shared.spool.begin(path, Some(*size), 0, <_>::default(), None)?;
+        let (device, inode) = upload.identity()?;
+        Ok(Prepared::Copy(Box::new(upload), Aim::Copy { device, inode }))
+    })
+    .await
+}
+
+/// Gives the file its name.
+pub(super) async fn publish(plan: Plan, prepared: Prepared, whole: Whole) -> Result<Reply, Fault> {
+    blocking(move || {
+        let Plan { shared, path, expect, want, .. } = &plan;
+        let digest = want.map(|algorithm| hashed(&whole, algorithm)).transpose()?;
+        let published = match prepared {
+            Prepared::Move => moved(&plan, &whole),
+            Prepared::Copy(mut upload, _) => {
+                upload
+                    .fill(plan.size, |file| whole.copy_to(file).map_err(|error| fault(&error)))?;
+                shared.spool.publish(*upload, expect)
+            }
+        };
+        // Also after a fault: it may have come behind the rename.
+        shared.board.bump_path(path);
+        let published = published?;
+        Ok(put_reply(path, &Published { digest, ..published }))
+    })
+    .await
+}
+
+/// Whether an interrupted copy reached its name.
+pub(super) fn is_there(shared: &Shared, record: &Record, aim: Aim) -> bool {
+    let Aim::Copy { device, inode } = aim else { return false };
+    let found = shared.root.look(path_of(record));
+    found.is_ok_and(|stat| stat.is_some_and(|s| (s.st_dev, s.st_ino) == (device, inode)))
+}
+
+/// The answer for a file that has its name already.
+pub(super) fn found(shared: &Shared, record: &Record) -> Reply {
+    let path = path_of(record);
+    shared.board.bump_path(path);
+    match shared.root.look(path) {
+        Ok(Some(stat)) => put_reply(path, &Published { stat, replaced: false, digest: None }),
+        // Somebody has moved it on since.
+        _ => Reply::new(204),
+    }
+}
+
+fn moved(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
+    let Plan { shared, path, expect, umask, .. } = plan;
+    let file = whole.file();
+    let mode = Mode::from_raw_mode(0o666).difference(*umask);
+    fchmod(&*file, mode).map_err(Fault::from_errno)?;
+    let (folder, name) = shared.root.parent_made(path, shared.durable)?;
+    let replaced = {
+        let _lock = Lock::take(&folder)?;
+        let replaced = may_take(&folder, name, expect)?;
+        let replace = match expect {
+            Expect::Nothing => Replace::Never,
+            _ => Replace::Allowed,
+        };
+        whole.publish_to(&folder, name, replace).map_err(|error| fault(&error))?;
+        replaced
+    };
+    let stat = fstat(&*file).map_err(Fault::from_errno)?;
+    Ok(Published { stat, replaced, digest: None })
+}
+
+/// The field value of `Repr-Digest`.
+fn hashed(whole: &Whole, algorithm: Algorithm) -> Result<Vec<u8>, Fault> {
+    let mut context = digest::Context::new(match algorithm {
+        Algorithm::Sha256 => &digest::SHA256,
+        Algorithm::Sha512 => &digest::SHA512,
+    });
+    let file: Arc<OwnedFd> = whole.file();
+    let (mut piece, mut at) = (vec![0; PIECE_BYTES], 0);
+    while at < whole.size() {
+        match rustix::io::pread(&*file, &mut piece, at) {
+            Ok(0) => return Err(Fault::Storage),
+            Ok(n) => {
+                context.update(piece.get(..n).unwrap_or_default());
+                at += n as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(Fault::from_errno(error)),
+        }
+    }
+    let mut line = Vec::new();
+    write_digest(algorithm, context.finish().as_ref(), &mut line);
+    Ok(line)
+}
+
+const fn fault(error: &Error) -> Fault {
+    match error {
+        Error::Taken => Fault::Precondition,
+        Error::OtherFileSystem => Fault::OtherFileSystem,
+        Error::Full => Fault::Full,
+        Error::Gone => Fault::NotFound,
+        Error::Unavailable { retry_after_s } => {
+            Fault::Unavailable { retry_after_s: *retry_after_s }
+        }
+        _ => Fault::Storage,
+    }
+}
+
+fn path_of(record: &Record) -> &[u8] {
+    match &record.destination {
+        Destination::File { path, .. } => path,
+        _ => b"",
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Fault::Storage))
+}
+
+const PIECE_BYTES: usize = 256 << 10;
