@@ -172,7 +172,9 @@ fn what_a_form_cannot_have_is_refused_and_stays() {
     assert_eq!(runs(&site), 2);
 
     // A file of that type that names nothing is a file.
-    for content in ["", "no id", "abcdefghijklmnopqrstuvwxy2 and more", "ABCDEFGHIJKLMNOPQRSTUVWXY2"] {
+    for content in
+        ["", "no id", "abcdefghijklmnopqrstuvwxy2 and more", "ABCDEFGHIJKLMNOPQRSTUVWXY2"]
+    {
         let text = name(to, "/dump.php", content, &[]).text();
         let size = format!("\"size\":{},", content.len());
         assert!(text.contains(&size) && text.contains(NAMING), "{text}");

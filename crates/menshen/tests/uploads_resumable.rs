@@ -332,3 +332,83 @@ fn of_two_that_append_the_newer_wins_and_nothing_is_mixed() {
     assert!(std::fs::read(stored(&live, "hello.bin")).unwrap() == body, "mixed");
     assert!(count(&live, Counter::ResumableFenced) >= 4);
 }
+
+#[test]
+fn the_examples_of_the_guide_do_what_they_say() {
+    let live = Live::start(ONE);
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/uploads.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let blocks: Vec<&str> =
+        text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [set_up, rufh, go_on, put, tus, options] = blocks[..] else { panic!("{}", blocks.len()) };
+    let (create, append) = rufh.split_once("\n\n").unwrap();
+    let film = pattern(70_000);
+    std::fs::write(live.path("film.bin"), &film).unwrap();
+    let made = stored(&live, "film.bin");
+    let run = |steps: &[&str], at: &std::path::Path| {
+        let _ = std::fs::remove_file(at);
+        let script = format!("set -e\n{set_up}\n{}", steps.join("\n"));
+        let output = std::process::Command::new("bash")
+            .args(["-c", &script])
+            .current_dir(live.folder.path())
+            .env("door", format!("https://localhost:{}", live.https.unwrap().port()))
+            .env("auth", format!("Authorization: Bearer {}", token(&live)))
+            .env("CURL_CA_BUNDLE", live.path(".menshen/ca.pem"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{steps:?}: {said}");
+        assert!(std::fs::read(at).unwrap_or_default() == film, "{steps:?}: {said}");
+        said
+    };
+    run(&[create, append], &made);
+    run(&[create, go_on], &made);
+    run(&[tus], &made);
+    let said = run(&[put, options], &stored(&live, "films/film.bin"));
+    assert!(said.contains("HTTP/2 104"), "{said}");
+}
+
+fn token(live: &Live) -> String {
+    std::fs::read_to_string(live.path(".menshen/owner-token")).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_long_request_is_told_what_is_safe() {
+    let live = Live::start(ONE);
+    let body = pattern(70 << 20);
+    let mut wire = Wire::open(live.plain);
+    wire.send(request("PUT", "/long.bin", &[RUFH, "Upload-Complete: ?1"], &body));
+    let made = wire.answer("PUT");
+    assert!(made.status == 104 && made.field("location").is_some(), "{}", made.head);
+    let safe = wire.answer("PUT");
+    assert_eq!(safe.status, 104, "{}", safe.head);
+    let offset: usize = safe.field("upload-offset").unwrap().parse().unwrap();
+    assert!(offset > 0 && offset <= body.len(), "{offset}");
+    let mut done = wire.answer("PUT");
+    while done.status == 104 {
+        done = wire.answer("PUT");
+    }
+    assert_eq!(done.status, 201, "{}", done.head);
+    assert!(std::fs::read(stored(&live, "long.bin")).unwrap() == body);
+}
+
+#[test]
+fn a_worker_that_drains_keeps_what_came() {
+    let live = Live::start("workers = 1");
+    let body = pattern(200_000);
+    let at = tus_create(&live, body.len(), &[HELLO_BIN]);
+    let mut wire = Wire::open(live.plain);
+    let fields = [TUS, TUS_TYPE, "Upload-Offset: 0", "Content-Length: 200000"];
+    wire.send(request("PATCH", &at, &fields, &body[..80_000]));
+    wait_for("the bytes", || count(&live, Counter::BytesIn) >= 80_000);
+    let reloaded = live.run(&["reload"]);
+    assert!(reloaded.status.success());
+    // The old worker still serves it; a client that comes anew is at the new one and takes over.
+    wire.send(&body[80_000..100_000]);
+    let offset = tus_offset(&live, &at);
+    assert_eq!(tus_patch(&live, &at, offset, &body[offset..]).status, 204);
+    assert_eq!(std::fs::read(stored(&live, "hello.bin")).unwrap(), body);
+    let _ = wire.try_send(&body[100_000..]);
+    let rest = wire.rest();
+    assert!(find(&rest, b" 204 ").is_none(), "{}", String::from_utf8_lossy(&rest));
+}

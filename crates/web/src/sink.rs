@@ -39,6 +39,9 @@ pub(crate) enum Sink {
     Discard(u64),
 }
 
+/// Fields of an interim answer.
+pub(crate) type Fields = Vec<(&'static str, Vec<u8>)>;
+
 /// Why a body did not become whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {
@@ -128,11 +131,11 @@ impl Sink {
         matches!(self, Self::Upload(appending) if appending.is_due())
     }
 
-    /// Waits for the destination.
-    pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
+    /// Waits for the destination; fields of an interim answer about it.
+    pub(crate) async fn settle(&mut self) -> Result<Option<Fields>, Fault> {
         match self {
             Self::Upload(appending) => appending.settle().await,
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 

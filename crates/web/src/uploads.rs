@@ -22,6 +22,7 @@ mod reply;
 mod request;
 mod route;
 mod said;
+mod segments;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;

@@ -166,10 +166,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),
         cut: tokio::sync::Notify::new(),
-        tunnel: spec
-            .tunnel_socket
-            .clone()
-            .map(|socket| Tunnel::new(socket, spec.config.tunnel.drain_seconds_max)),
+        tunnel: tunnel(&spec),
         uploads: Uploads::new(spec.config.uploads.clone(), umask()),
         places: Door::all_places(),
         date: <_>::default(),
@@ -470,6 +467,11 @@ fn listeners(spec: &WorkerSpec) -> std::io::Result<Vec<Listening>> {
         Ok(Listening { listener: StdListener::from(fd), role: listener.role })
     };
     spec.listeners.iter().map(adopt).collect()
+}
+
+fn tunnel(spec: &WorkerSpec) -> Option<Tunnel> {
+    let drain_s = spec.config.tunnel.drain_seconds_max;
+    spec.tunnel_socket.clone().map(|socket| Tunnel::new(socket, drain_s))
 }
 
 const fn plain_mode(plain: PlainMode) -> Mode {

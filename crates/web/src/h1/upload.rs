@@ -1,5 +1,6 @@
 //! Resumable uploads over HTTP/1.1: opened on a blocking thread, told of at once (104), received.
 
+use std::io;
 use std::rc::Rc;
 
 use menshen_base::Phase;
@@ -22,23 +23,35 @@ impl Session {
         let mut outcome = match begun {
             Begun::Reply(reply) => self.answer(reply, ways).await,
             Begun::Receive(sink, interim) => {
-                // RFC 9110 §15.2: a client of HTTP/1.0 knows no interim answers.
-                if let Some(fields) = interim.filter(|_| ways.version == Version::Http11) {
-                    let mut bytes = Vec::with_capacity(512);
-                    let mut head = ResponseHead::begin(&mut bytes, INTERIM);
-                    for (name, value) in &fields {
-                        head = head.push(name, value);
-                    }
-                    head.finish();
-                    self.watched.enter_paced(Phase::Send, door.pace());
+                if let Some(fields) = interim {
                     // A client that is gone is noticed when its body is read.
-                    let _ = self.send_all(&bytes).await;
+                    let _ = self.tell(&fields, ways.version).await;
                 }
                 self.receive(sink, ways).await
             }
         };
         outcome.store_ms = outcome.store_ms.max(0) + opened_ms;
         outcome
+    }
+
+    /// Sends an interim answer with these fields.
+    pub(super) async fn tell(
+        &mut self,
+        fields: &[(&'static str, Vec<u8>)],
+        version: Version,
+    ) -> io::Result<()> {
+        // RFC 9110 §15.2: a client of HTTP/1.0 knows no interim answers.
+        if version != Version::Http11 {
+            return Ok(());
+        }
+        let mut bytes = Vec::with_capacity(512);
+        let mut head = ResponseHead::begin(&mut bytes, INTERIM);
+        for (name, value) in fields {
+            head = head.push(name, value);
+        }
+        head.finish();
+        self.watched.enter_paced(Phase::Send, self.door.pace());
+        self.send_all(&bytes).await
     }
 }
 

@@ -354,8 +354,10 @@ impl Exchange<'_> {
                 Ok(Some(data)) => {
                     let data = data.map_err(|_| Broken::Gone(self.ended(Phase::Body)))?;
                     sink.take(&data).map_err(Broken::Fault)?;
-                    if sink.is_due() {
-                        sink.settle().await.map_err(Broken::Fault)?;
+                    if sink.is_due()
+                        && let Some(fields) = sink.settle().await.map_err(Broken::Fault)?
+                    {
+                        self.tell(fields);
                     }
                     pace.moved(data.len() as u64);
                     transfer.moved(data.len() as u64);

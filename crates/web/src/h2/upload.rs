@@ -21,20 +21,23 @@ impl Exchange<'_> {
             Begun::Reply(reply) => self.answer(reply).await,
             Begun::Receive(sink, interim) => {
                 if let Some(fields) = interim {
-                    let mut response = Response::new(());
-                    *response.status_mut() =
-                        StatusCode::from_u16(INTERIM).unwrap_or(StatusCode::CONTINUE);
-                    for (name, value) in fields {
-                        let value = HeaderValue::from_bytes(&value);
-                        let value = value.unwrap_or(HeaderValue::from_static(""));
-                        response.headers_mut().append(HeaderName::from_static(name), value);
-                    }
-                    // A client that is gone is noticed when its body is read.
-                    let _ = self.respond.send_informational(response);
+                    self.tell(fields);
                 }
                 self.receive(sink, length, expects).await
             }
         }
+    }
+
+    /// Sends an interim answer with these fields; a client that is gone is noticed when its body
+    /// is read.
+    pub(super) fn tell(&mut self, fields: Vec<(&'static str, Vec<u8>)>) {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::from_u16(INTERIM).unwrap_or(StatusCode::CONTINUE);
+        for (name, value) in fields {
+            let value = HeaderValue::from_bytes(&value).unwrap_or(HeaderValue::from_static(""));
+            response.headers_mut().append(HeaderName::from_static(name), value);
+        }
+        let _ = self.respond.send_informational(response);
     }
 }
 

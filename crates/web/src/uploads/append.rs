@@ -13,18 +13,18 @@ use std::rc::Rc;
 use menshen_base::Counter;
 use menshen_net::clock;
 use menshen_store::{Destination, Error, Push, Record, Store, Writer};
-use menshen_upload_core::{Checks, Dialect, End, Limits, Refusal};
+use menshen_upload_core::{Checks, Dialect, End, Interim, Limits, Refusal};
 use menshen_web_core::fields::Wanted;
 
 use super::checks::Checking;
 use super::deliver::Delivered;
 use super::reply::{Known, fault_of, of_store, refused, sent};
 use super::request::RequestHead;
-use super::{HOUR_S, Scope};
+use super::{HOUR_S, Scope, segments};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::reply::Reply;
-use crate::sink::Cut;
+use crate::sink::{Cut, Fields};
 
 /// How a request speaks and where it leads.
 #[derive(Debug)]
@@ -56,6 +56,8 @@ pub(crate) struct Appending {
     creates: bool,
     end: End,
     checking: Checking,
+    /// Where a segment ends; it is kept whole or not at all.
+    segment_end: Option<u64>,
     /// Where this request began.
     base: u64,
     taken: u64,
@@ -100,6 +102,7 @@ impl Appending {
             creates: opened.creates,
             end: opened.end,
             checking: Checking::new(&opened.checks),
+            segment_end: None,
             base,
             taken: 0,
             waiting: Vec::new(),
@@ -110,6 +113,17 @@ impl Appending {
             cookie: None,
             writer: Some(writer),
         }
+    }
+
+    /// The same for one segment that ends there.
+    pub(super) const fn of_segment(mut self, end: u64) -> Self {
+        self.segment_end = Some(end);
+        self
+    }
+
+    /// Whether a part of this content is worth nothing.
+    const fn all_or_nothing(&self) -> bool {
+        self.checking.any() || self.segment_end.is_some()
     }
 
     /// Takes bytes of the content.
@@ -141,11 +155,13 @@ impl Appending {
         // What cannot be checked yet must not be told.
         let late = since >= FLUSH_BYTES
             || since > 0 && clock::coarse_ms().saturating_sub(self.flushed_ms) >= FLUSH_MS;
-        !self.waiting.is_empty() || late && !self.checking.any()
+        !self.waiting.is_empty() || late && !self.all_or_nothing()
     }
 
     /// Waits for a store that takes no more just now; has it make durable what came, now and then.
-    pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
+    /// Fields of an interim answer that tells it.
+    pub(crate) async fn settle(&mut self) -> Result<Option<Fields>, Fault> {
+        let whole = self.all_or_nothing();
         let Some(writer) = &mut self.writer else { return Err(Fault::Storage) };
         let mut settled = Ok(());
         while !self.waiting.is_empty() && settled.is_ok() {
@@ -158,14 +174,21 @@ impl Appending {
                 }
             }
         }
-        if settled.is_ok() && !self.checking.any() {
+        if settled.is_ok() && !whole {
             self.flushed_ms = clock::coarse_ms();
             match writer.flush().await {
                 Ok(durable) => self.flushed = durable,
                 Err(error) => settled = Err(error),
             }
         }
-        settled.map_err(|error| self.stop(&error))
+        settled.map_err(|error| self.stop(&error))?;
+        if whole {
+            return Ok(None);
+        }
+        let mut known = Known::of(&self.record, self.way.limits);
+        known.offset = self.flushed;
+        let told = self.way.dialect.interim(Interim::Progress, &known.facts());
+        Ok(told.map(|answer| answer.fields))
     }
 
     /// The content is all here: what it comes to.
@@ -179,6 +202,11 @@ impl Appending {
             self.refusal = Some(Refusal::Checksum);
             return self.cut(door, Cut::Fault(Fault::Digest)).await;
         }
+        let position = self.writer.as_ref().map_or(0, Writer::position);
+        if self.segment_end.is_some_and(|end| end != position) {
+            self.refusal = Some(Refusal::Length);
+            return self.cut(door, Cut::Ended).await;
+        }
         let Some(mut writer) = self.writer.take() else {
             return Reply::fault(Fault::Storage, self.way.wanted);
         };
@@ -187,6 +215,7 @@ impl Appending {
             End::Later => false,
             End::AtLength => self.record.length == Some(writer.position()),
         };
+        let ends = ends || self.segment_end.is_some();
         let cookie = self.cookie.take();
         let reply = if ends {
             self.complete(door, writer).await
@@ -216,7 +245,7 @@ impl Appending {
             if refusal == Some(Refusal::Fenced) {
                 door.slot.add(Counter::ResumableFenced, 1);
             } else {
-                if self.checking.any() || refusal == Some(Refusal::Checksum) {
+                if self.all_or_nothing() || refusal == Some(Refusal::Checksum) {
                     let _ = writer.cut(self.base).await;
                 }
                 // Where it cannot be made durable, the older offset holds.
@@ -275,6 +304,13 @@ impl Appending {
                 drop(whole);
                 let what = if self.creates { Delivered::Created } else { Delivered::Appended };
                 self.way.delivered(door, record, what).await
+            }
+            Err(Error::Incomplete) if self.segment_end.is_some() => {
+                // This one is durable, others are to come.
+                match self.way.store.look(&id).await {
+                    Ok(record) => segments::ranges_told(&record, &self.way),
+                    Err(error) => self.failed(door, &error),
+                }
             }
             Err(error) => {
                 if error == Error::Digest {

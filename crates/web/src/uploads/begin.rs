@@ -9,7 +9,7 @@ use menshen_base::Counter;
 use menshen_net::clock;
 use menshen_store::{Destination, Error, Id, Record, Stage, Start};
 use menshen_upload_core::{
-    Append, Concat, Content, Create, Dialect, End, Interim, Limits, Refusal,
+    Append, Concat, Content, Create, Dialect, End, Interim, Limits, Refusal, Segment,
 };
 use menshen_web_core::fields::Wanted;
 use serde::Serialize;
@@ -24,7 +24,7 @@ use super::{PLACE, Scope};
 use crate::auth::Refusal as AuthRefusal;
 use crate::door::Door;
 use crate::reply::{Body, Reply};
-use crate::sink::Sink;
+use crate::sink::{Fields, Sink};
 
 /// What is wanted.
 #[derive(Debug)]
@@ -55,9 +55,10 @@ pub(super) enum What {
     State(Id),
     Create(Box<Creation>),
     /// With the credentials of this request.
-    Append(Id, Append, Option<Vec<u8>>),
+    Append(Id, Box<Append>, Option<Vec<u8>>),
     Look(Id),
     Cancel(Id),
+    Segment(Box<(Record, Segment)>),
 }
 
 /// A new upload.
@@ -73,7 +74,7 @@ pub(crate) enum Begun {
     /// An answer.
     Reply(Reply),
     /// The content is to be received; fields of an interim answer before it.
-    Receive(Sink, Option<Vec<(&'static str, Vec<u8>)>>),
+    Receive(Sink, Option<Fields>),
 }
 
 /// An upload as scripts see it.
@@ -115,10 +116,11 @@ impl Errand {
             What::State(id) => way.state(&caller, &id).await,
             What::Create(creation) => way.create(door, *creation).await,
             What::Append(id, append, credentials) => {
-                Way { credentials, ..way }.append(door, &caller, &id, append).await
+                Way { credentials, ..way }.append(door, &caller, &id, *append).await
             }
             What::Look(id) => way.look(door, &caller, &id).await,
             What::Cancel(id) => way.cancel(&caller, &id).await,
+            What::Segment(made) => way.segment(door, made.0, made.1).await,
         };
         match (begun.unwrap_or_else(Begun::Reply), cookie) {
             (Begun::Reply(reply), Some(cookie)) => Begun::Reply(reply.with("set-cookie", cookie)),

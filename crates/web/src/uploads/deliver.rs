@@ -14,7 +14,7 @@ use std::rc::Rc;
 use menshen_base::Counter;
 use menshen_net::clock;
 use menshen_store::{Aim, Begun, Destination, Error, Outcome, Record, Stored, Whole};
-use menshen_upload_core::Refusal;
+use menshen_upload_core::{Dialect, Refusal};
 
 use super::HOUR_S;
 use super::answered::Answered;
@@ -65,8 +65,10 @@ impl Way {
         known.complete = true;
         let facts = known.facts();
         let said = Said::of(record);
+        // The last answer of RUFH is the target's; the first of all must name the upload.
+        let rufh = matches!(self.dialect, Dialect::Rufh(_)) && what == Delivered::Appended;
         if let Some(stored) = stored
-            && (said.upgraded || stored.status >= 300)
+            && (said.upgraded || rufh || stored.status >= 300)
         {
             let mut reply = replayed(stored);
             for (name, value) in self.dialect.finished(&facts) {

@@ -158,12 +158,15 @@ impl Door {
             (Intent::Options, _) => {
                 return Ok(sent(dialect.options(place, &self.upload_limits())).into());
             }
+            (Intent::Segment(segment), None) if scope == Scope::Files => {
+                return self.segment(ask, query, caller, segment);
+            }
             (Intent::Create(create), _) => {
                 return self.creation(ask, query, scope, caller, dialect, create);
             }
             (Intent::Append(append), Some(id)) => {
                 let credentials = ask.headers.get("authorization").map(<[u8]>::to_vec);
-                What::Append(parsed(id)?, append, credentials)
+                What::Append(parsed(id)?, Box::new(append), credentials)
             }
             (Intent::Look, Some(id)) => What::Look(parsed(id)?),
             (Intent::Cancel, Some(id)) => What::Cancel(parsed(id)?),
@@ -227,13 +230,17 @@ impl Door {
     }
 
     /// A file, under the conditions of the request.
-    fn file_destination(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Destination, Stop> {
+    pub(super) fn file_destination(
+        &self,
+        ask: &Ask<'_>,
+        path: &SafePath<'_>,
+    ) -> Result<Destination, Stop> {
         let expect = self.expectation(ask, path, Existing::File)?;
         let terms = serde_json::to_vec(&Terms { expect }).map_err(|_| Fault::Storage)?;
         Ok(Destination::File { path: path.as_str().into(), terms })
     }
 
-    fn record(
+    pub(super) fn record(
         &self,
         id: Id,
         create: &Create,

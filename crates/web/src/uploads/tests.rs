@@ -234,6 +234,40 @@ fn parts_become_one_file() {
 }
 
 #[test]
+fn segments_come_in_any_order_and_become_one_file() {
+    let made = Fixture::new();
+    run(async {
+        let body: Vec<u8> = (0..100).collect();
+        let owner = owner();
+        let send = async |start: usize, end: usize, bytes: &[u8]| {
+            let range = format!("X-Content-Range: bytes {start}-{}/100", end - 1);
+            let named = "Content-Disposition: attachment; filename=\"seg.bin\"";
+            let lines = ["X-Session-ID: 1234", &range, named, &owner];
+            ask(&made, "POST", PLACE, &lines, bytes).await
+        };
+        let told = send(40, 70, &body[40..70]).await;
+        assert_eq!((told.status, field(&told, "range")), (201, Some("40-69/100")), "{told:?}");
+        let told = send(0, 40, &body[..40]).await;
+        assert_eq!((told.status, field(&told, "range")), (201, Some("0-69/100")), "{told:?}");
+        // Its answer was lost.
+        let again = send(0, 40, &body[..40]).await;
+        assert_eq!((again.status, field(&again, "range")), (201, Some("0-69/100")), "{again:?}");
+        // Some of it is there already.
+        let refused = send(60, 100, &body[60..]).await;
+        assert!((400..500).contains(&refused.status), "{refused:?}");
+        // A stranger with the same session is somebody else.
+        let lines = ["X-Session-ID: 1234", "X-Content-Range: bytes 70-99/100"];
+        assert_eq!(ask(&made, "POST", PLACE, &lines, &body[70..]).await.status, 401);
+        let done = send(70, 100, &body[70..]).await;
+        assert_eq!(done.status, 200, "{done:?}");
+        assert_eq!(std::fs::read(made.path("seg.bin")).unwrap(), body);
+        std::fs::write(made.path("seg.bin"), "later").unwrap();
+        assert_eq!(send(70, 100, &body[70..]).await.status, 200, "said again");
+        assert_eq!(std::fs::read(made.path("seg.bin")).unwrap(), b"later");
+    });
+}
+
+#[test]
 fn limits_are_held_and_told() {
     let settings = model::Uploads {
         uploads_per_owner_max: 2,

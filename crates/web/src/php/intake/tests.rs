@@ -28,6 +28,7 @@ fn fates(body: &Body) -> Vec<String> {
             format!("spooled {}{}", file.size(), if over.is_some() { " over" } else { "" })
         }
         Content::Gone => "gone".into(),
+        Content::Ahead(_) => "ahead".into(),
     };
     parts(body).iter().map(fate).collect()
 }
@@ -304,6 +305,7 @@ fn reparse(place: &Place, content_type: &[u8], form: &[u8]) -> Vec<Read> {
                 std::fs::read(std::str::from_utf8(&path).unwrap()).unwrap()
             }
             Content::Gone => panic!("no limit"),
+            Content::Ahead(_) => panic!("names no upload"),
         };
         (part.head.name.clone(), part.head.full_path.clone(), content)
     };
