@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::keeper::Secret;
 use crate::model::{Config, PhpAddress};
 
 /// Everything one worker needs; JSON on the pipe, written once, then the pipe is closed.
@@ -62,6 +63,18 @@ pub struct WorkerSpec {
     pub tunnel_socket: Option<PathBuf>,
     /// Keys of this door.
     pub secrets: Secrets,
+    /// One per `[[uploads.hook]]`, in the order of the configuration.
+    #[serde(default)]
+    pub hooks: Vec<HookSpec>,
+}
+
+/// Files that one hook names; `Debug` shows no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookSpec {
+    /// What its bodies are signed with.
+    pub secret: Option<Secret>,
+    /// PEM roots of its receiver.
+    pub roots_pem: Option<String>,
 }
 
 /// All certificates of a door; JSON in a bulletin.

@@ -13,6 +13,7 @@ mod folders;
 mod generation;
 mod guard;
 mod holder;
+mod hooks;
 mod keeper;
 mod log;
 mod memory;

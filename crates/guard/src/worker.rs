@@ -139,6 +139,7 @@ impl Worker {
                 token_digest: home.token.digest(),
                 cookie_key: home.token.cookie_key(),
             },
+            hooks: generation.hooks.clone(),
         };
         let spec = handed_over(&spec)?;
         let place = Place { role: Role::Web, index, generation: generation.number, number, slot };

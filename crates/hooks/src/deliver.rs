@@ -30,6 +30,15 @@ pub struct Limits {
     pub age_seconds_max: u64,
 }
 
+/// One of the [`Limits`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// It was tried too often.
+    Attempts,
+    /// It is too old.
+    Age,
+}
+
 /// What is told to whoever counts.
 #[derive(Debug)]
 pub enum Tally<'a> {
@@ -50,6 +59,8 @@ pub enum Tally<'a> {
         hook: &'a str,
         /// Why the last attempt failed.
         why: &'a str,
+        /// By which limit.
+        by: Bound,
     },
     /// What lies in the outbox now: events that wait, and those that were set aside.
     Lying {
@@ -224,16 +235,26 @@ impl Deliverer {
             receiver.due = Instant::now() + pace::wait(receiver.failures - DOWN + 1, chance());
         }
         let name = self.outbox.again(&name);
-        let age = unix_ms().saturating_sub(item.waiting.envelope.time) / 1000;
-        if name.attempts >= self.limits.attempts_max || age >= self.limits.age_seconds_max {
+        if let Some(by) = self.limits.bound(name.attempts, item.waiting.envelope.time) {
             self.outbox.set_aside(&name);
-            return (self.tell)(Tally::GivenUp { hook: &shown, why });
+            return (self.tell)(Tally::GivenUp { hook: &shown, why, by });
         }
         (self.tell)(Tally::Retried);
         item.due = Instant::now() + pace::wait(name.attempts, chance());
         item.busy = false;
         item.waiting.name = name.clone();
         desk.items.insert(name, item);
+    }
+}
+
+impl Limits {
+    /// Which one an event has reached after `attempts`, made at `time` (Unix ms).
+    fn bound(&self, attempts: u32, time: u64) -> Option<Bound> {
+        let age = unix_ms().saturating_sub(time) / 1000;
+        if attempts >= self.attempts_max {
+            return Some(Bound::Attempts);
+        }
+        (age >= self.age_seconds_max).then_some(Bound::Age)
     }
 }
 
