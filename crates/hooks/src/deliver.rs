@@ -71,12 +71,15 @@ pub enum Tally<'a> {
     },
 }
 
+/// Looks whether the proof of a path holds.
+pub type HasHappened = Arc<dyn Fn(&str, Proof) -> bool + Send + Sync>;
+
 /// Delivers for as long as it runs.
 pub struct Deliverer {
     outbox: Outbox,
     hooks: Arc<Vec<Hook>>,
     limits: Limits,
-    has_happened: Arc<dyn Fn(&str, Proof) -> bool + Send + Sync>,
+    has_happened: HasHappened,
     tell: Box<dyn Fn(Tally<'_>)>,
 }
 
@@ -112,7 +115,7 @@ impl Deliverer {
         outbox: Outbox,
         hooks: Arc<Vec<Hook>>,
         limits: Limits,
-        has_happened: Arc<dyn Fn(&str, Proof) -> bool + Send + Sync>,
+        has_happened: HasHappened,
         tell: impl Fn(Tally<'_>) + 'static,
     ) -> Self {
         Self { outbox, hooks, limits, has_happened, tell: Box::new(tell) }

@@ -78,12 +78,12 @@ impl Event {
         }
     }
 
-    /// Of the upload `id`: found out twice, it is the same event.
+    /// Of the upload `id` made at `created`: found out twice, it is the same event.
     #[must_use]
-    pub fn of_upload(mut self, id: &str) -> Self {
+    pub fn of_upload(mut self, id: &str, created: u64) -> Self {
         let made = digest::digest(
             &digest::SHA256,
-            format!("menshen event\0{}\0{id}", self.event.word()).as_bytes(),
+            format!("menshen event\0{}\0{id}\0{created}", self.event.word()).as_bytes(),
         );
         self.id = hex(made.as_ref().get(..ID_BYTES).unwrap_or_default());
         self.upload = Some(id.to_owned());

@@ -24,7 +24,12 @@ fn the_shape_is_stable() {
 
 #[test]
 fn the_id_of_an_upload_follows_from_it() {
-    let made = |kind, id| Event::new(kind, b"/x").of_upload(id).id;
+    let made = |kind, id| Event::new(kind, b"/x").of_upload(id, 7).id;
+    // Ids of segments come again.
+    assert_ne!(
+        made(Kind::Finished, "one"),
+        Event::new(Kind::Finished, b"/x").of_upload("one", 8).id
+    );
     assert_eq!(made(Kind::Finished, "one"), made(Kind::Finished, "one"));
     assert_ne!(made(Kind::Finished, "one"), made(Kind::Finished, "two"));
     assert_ne!(made(Kind::Finished, "one"), made(Kind::Created, "one"));
