@@ -54,21 +54,20 @@ fn receiver(manners: Vec<Manner>) -> (SocketAddr, Heard<(String, String)>) {
         let (mut manners, mut hung) = (manners.into_iter(), Vec::new());
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            while let Some(all) = request(&mut stream) {
+            // One request for each connection, so that order is seen.
+            if let Some(all) = request(&mut stream) {
                 let manner = manners.next().unwrap_or(Manner::Takes);
                 let _ = told.send(all);
                 let answer = match manner {
                     Manner::Takes => "HTTP/1.1 204 Done\r\nConnection: close\r\n\r\n",
                     Manner::Answers(text) => text,
-                    Manner::Closes => break,
+                    Manner::Closes => continue,
                     Manner::Hangs => {
                         hung.push(stream);
-                        break;
+                        continue;
                     }
                 };
-                // One request for each connection, so that order is seen.
                 let _ = stream.write_all(answer.as_bytes());
-                break;
             }
         }
     });
