@@ -4,6 +4,7 @@
 //! behind, except the release build.
 
 mod browser;
+mod uploads;
 
 use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
@@ -146,7 +147,8 @@ fn bench() -> Result<(), String> {
     ] {
         cargo(&["xtask", "bench", name, "--short", "--out", &out])?;
     }
-    Ok(())
+    // Its other cases need guests, or a thousand interfaces.
+    cargo(&["xtask", "bench", "tunnel", "--short", "--filter", "bare", "--out", &out])
 }
 
 fn peers() -> Result<(), String> {
@@ -199,6 +201,12 @@ const STEPS: &[Step] = &[
         about: "Chromium through the page of the released program",
         in_short: false,
         run: browser::run,
+    },
+    Step {
+        name: "uploads",
+        about: "clients of resumable uploads and Chromium, with cut lines and killed servers",
+        in_short: false,
+        run: uploads::run,
     },
     Step {
         name: "apps",

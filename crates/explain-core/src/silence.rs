@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::stopped;
 
 pub use self::excerpt::excerpt;
-pub use self::runtime::Runtime;
+pub use menshen_base::Runtime;
 
 mod excerpt;
 mod rules;

@@ -10,6 +10,7 @@
 pub mod calls;
 pub mod capture;
 pub mod live;
+pub mod methods;
 pub mod picture;
 mod report;
 pub mod text;

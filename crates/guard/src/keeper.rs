@@ -5,23 +5,19 @@
 //! bounds ends it; it is started again, later and later. It never affects the workers, and workers
 //! go on with what is on the shelf while there is no keeper.
 
-use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use menshen_config::keeper::{Message, MessageReader};
 use menshen_guard_core::restart::RestartRecord;
 use menshen_sys::Bulletin;
-use menshen_sys::spawn::{Plan as SpawnPlan, spawn};
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, WaitStatus, kill_process};
+use rustix::process::{Pid, WaitStatus};
 
+use crate::companion::Companion;
 use crate::log;
-use crate::notify;
 use crate::shelf::read_only;
 use crate::worker::describe;
 pub(crate) use plan::Plan;
@@ -51,17 +47,14 @@ pub(crate) struct Keeper {
 
 #[derive(Debug)]
 struct Running {
-    pid: Pid,
+    process: Companion,
     pipe: OwnedFd,
     /// Nothing more is read after its end or a fault.
     open: bool,
     reader: MessageReader,
-    since: Instant,
     /// Names and URLs that its messages count.
     names: Vec<String>,
     urls: Vec<String>,
-    /// Its end was asked for; it is killed at the moment.
-    ending: Option<Instant>,
     budget: Budget,
 }
 
@@ -112,11 +105,8 @@ impl Keeper {
     /// Starts what is due, ends what takes too long, saves what could not be saved. Gives whether
     /// something in the store changed.
     pub(crate) fn keep_times(&mut self, now: Instant, store: &mut Store) -> bool {
-        if let Some(running) = &mut self.running
-            && running.ending.is_some_and(|until| until <= now)
-        {
-            running.signal(Signal::KILL);
-            running.ending = Some(now + Duration::from_secs(1));
+        if let Some(running) = &mut self.running {
+            running.process.keep_times(now);
         }
         if self.running.is_none() && self.start_at.is_some_and(|at| at <= now) {
             self.start(now, store);
@@ -143,7 +133,7 @@ impl Keeper {
             Err(fault) => {
                 log::event(&format!("keeper: {fault}; ending it"));
                 running.open = false;
-                running.signal(Signal::KILL);
+                running.process.kill();
                 false
             }
         }
@@ -151,11 +141,11 @@ impl Keeper {
 
     /// Whether the ended process was the keeper; it is started again, later and later.
     pub(crate) fn ended(&mut self, pid: Pid, status: WaitStatus, now: Instant) -> bool {
-        let Some(running) = self.running.take_if(|running| running.pid == pid) else {
+        let Some(running) = self.running.take_if(|running| running.process.pid() == pid) else {
             return false;
         };
-        if running.ending.is_none() && self.plan.is_some() {
-            let wait = self.wait(now.saturating_duration_since(running.since));
+        if !running.process.is_ending() && self.plan.is_some() {
+            let wait = self.wait(running.process.lived(now));
             let what = describe(status);
             log::event(&format!("keeper {what}; starting it again in {} s", wait.as_secs()));
             self.start_at = Some(now + wait);
@@ -174,7 +164,7 @@ impl Keeper {
     pub(crate) fn kill(&mut self, now: Instant) {
         self.quit(now);
         if let Some(running) = &mut self.running {
-            running.ending = Some(now);
+            running.process.hurry(now);
         }
     }
 
@@ -190,16 +180,15 @@ impl Keeper {
 
     /// When the guard has to look after it without being woken.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let ending = self.running.as_ref().and_then(|running| running.ending);
+        let ending = self.running.as_ref().and_then(|running| running.process.deadline());
         // One that waits for the end of its predecessor is woken by that.
         let start = self.start_at.filter(|_| self.running.is_none());
         ending.into_iter().chain(start).chain(self.save_at).min()
     }
 
     fn end(&mut self, now: Instant) {
-        if let Some(running) = self.running.as_mut().filter(|running| running.ending.is_none()) {
-            running.signal(Signal::TERM);
-            running.ending = Some(now + PATIENCE);
+        if let Some(running) = &mut self.running {
+            running.process.end(now, PATIENCE);
         }
     }
 
@@ -212,10 +201,10 @@ impl Keeper {
     fn start(&mut self, now: Instant, store: &Store) {
         let Some(plan) = &self.plan else { return };
         self.start_at = None;
-        match launch(plan, &self.challenges, store, self.oom_score_adj) {
-            Ok((pid, pipe)) => {
+        match launch(plan, &self.challenges, store, self.oom_score_adj, now) {
+            Ok((process, pipe)) => {
                 let (names, urls) = (plan.names.clone(), plan.urls());
-                self.running = Some(Running::new(pid, pipe, now, names, urls));
+                self.running = Some(Running::new(process, pipe, now, names, urls));
             }
             Err(error) => {
                 let wait = self.wait(Duration::ZERO);
@@ -227,16 +216,20 @@ impl Keeper {
 }
 
 impl Running {
-    fn new(pid: Pid, pipe: OwnedFd, now: Instant, names: Vec<String>, urls: Vec<String>) -> Self {
+    fn new(
+        process: Companion,
+        pipe: OwnedFd,
+        now: Instant,
+        names: Vec<String>,
+        urls: Vec<String>,
+    ) -> Self {
         Self {
-            pid,
+            process,
             pipe,
             open: true,
             reader: MessageReader::default(),
-            since: now,
             names,
             urls,
-            ending: None,
             budget: Budget::new(now),
         }
     }
@@ -251,7 +244,7 @@ impl Running {
                 Ok(0) => {
                     self.open = false;
                     // It ended, which its wait status tells, or is of no use any more.
-                    self.signal(Signal::KILL);
+                    self.process.kill();
                     return Ok(changed);
                 }
                 Ok(count) => count,
@@ -296,11 +289,6 @@ impl Running {
         }
         Ok(serve && done.is_ok())
     }
-
-    fn signal(&self, signal: Signal) {
-        // It may be gone and not waited for yet; the number cannot be another's before that.
-        let _ = kill_process(self.pid, signal);
-    }
 }
 
 impl Budget {
@@ -330,25 +318,14 @@ fn launch(
     challenges: &Bulletin,
     store: &Store,
     oom_score_adj: Option<i32>,
-) -> io::Result<(Pid, OwnedFd)> {
+    now: Instant,
+) -> io::Result<(Companion, OwnedFd)> {
     let (pipe, write) = pipe_with(PipeFlags::CLOEXEC)?;
     // This end only: the keeper may wait until there is room.
     rustix::io::ioctl_fionbio(&pipe, true)?;
     let spec = plan.spec(store, challenges.as_fd(), write.as_fd(), oom_score_adj);
-    let mut file = File::from(memfd_create("keeper-spec", MemfdFlags::CLOEXEC)?);
-    file.write_all(&serde_json::to_vec(&spec)?)?;
-    file.rewind()?;
-    let pid = spawn(SpawnPlan {
-        program: Path::new("/proc/self/exe"),
-        argv0: "menshen: keeper",
-        arguments: &["keeper"],
-        stdin: file.into(),
-        keep: &[challenges.as_fd(), write.as_fd()],
-        hide: notify::VARIABLES,
-        set: &[],
-        foreign: None,
-    })?;
-    Ok((pid, pipe))
+    let keep = [challenges.as_fd(), write.as_fd()];
+    Ok((Companion::start("keeper", &spec, &keep, now)?, pipe))
 }
 
 /// How long it may take to end: a hook may have a record to remove.

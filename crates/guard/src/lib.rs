@@ -8,6 +8,7 @@
 
 mod account;
 mod announce;
+mod companion;
 mod error;
 mod folders;
 mod generation;

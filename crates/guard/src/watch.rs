@@ -7,21 +7,19 @@
 //! smaller because of it, is ended: the next one takes that back.
 
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use menshen_config::{Guard, WatchSpec};
 use menshen_guard_core::restart::RestartRecord;
 use menshen_sys::posture::Word;
-use menshen_sys::spawn::{Plan, spawn};
-use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, Signal, WaitStatus, kill_process};
+use rustix::process::{Pid, WaitStatus};
 
+use crate::companion::Companion;
+use crate::log;
 use crate::posture::Shared;
 use crate::worker::describe;
-use crate::{log, notify};
 
 /// The place of the watch; there is one for the guard's whole life.
 #[derive(Debug, Default)]
@@ -34,10 +32,7 @@ pub(crate) struct Watch {
 
 #[derive(Debug)]
 struct Running {
-    pid: Pid,
-    since: Instant,
-    /// Its end was asked for; it is killed at the moment.
-    ending: Option<Instant>,
+    process: Companion,
     /// The last beat of its posture, and when it was seen first.
     beat: Option<(u64, Instant)>,
     /// When its beat is looked at again; `None`: it was just started.
@@ -59,22 +54,16 @@ impl Watch {
 
     /// Starts what is due, ends what takes too long.
     pub(crate) fn keep_times(&mut self, now: Instant, posture: &Shared, board: &File) {
-        if let Some(running) = &mut self.running
-            && running.ending.is_some_and(|until| until <= now)
-        {
-            running.signal(Signal::KILL);
-            running.ending = Some(now + Duration::from_secs(1));
+        if let Some(running) = &mut self.running {
+            running.process.keep_times(now);
         }
         self.end_if_still(now, posture);
         // The recorder is one watch's: the next one waits for the end of the last.
         let due = self.running.is_none() && self.start_at.is_some_and(|at| at <= now);
         let Some(plan) = self.plan.as_ref().filter(|_| due) else { return };
         self.start_at = None;
-        match launch(plan, posture, board) {
-            Ok(pid) => {
-                let (ending, beat, look_at) = (None, None, None);
-                self.running = Some(Running { pid, since: now, ending, beat, look_at });
-            }
+        match launch(plan, posture, board, now) {
+            Ok(process) => self.running = Some(Running { process, beat: None, look_at: None }),
             Err(error) => {
                 let wait = self.record.ended(Duration::ZERO).max(WAIT_MIN);
                 log::event(&format!("the watch could not be started: {error}"));
@@ -92,13 +81,12 @@ impl Watch {
         now: Instant,
         posture: &Shared,
     ) -> bool {
-        let Some(running) = self.running.take_if(|running| running.pid == pid) else {
+        let Some(running) = self.running.take_if(|running| running.process.pid() == pid) else {
             return false;
         };
         posture.clear();
-        if running.ending.is_none() && self.plan.is_some() {
-            let lived = now.saturating_duration_since(running.since);
-            let wait = self.record.ended(lived);
+        if !running.process.is_ending() && self.plan.is_some() {
+            let wait = self.record.ended(running.process.lived(now));
             let (what, seconds) = (describe(status), wait.as_secs_f32());
             log::event(&format!("watch {what}; starting it again in {seconds:.1} s"));
             self.start_at = Some(now + wait);
@@ -117,7 +105,7 @@ impl Watch {
     pub(crate) fn kill(&mut self, now: Instant) {
         self.quit(now);
         if let Some(running) = &mut self.running {
-            running.ending = Some(now);
+            running.process.hurry(now);
         }
     }
 
@@ -134,16 +122,16 @@ impl Watch {
         let view = posture.posture.view();
         let asks = view.get(Word::UploadsRefused) != 0 || view.get(Word::PhpBytes) != 0;
         let depends = asks || self.plan.as_ref().is_some_and(holds);
-        let number = u64::from(running.pid.as_raw_nonzero().get().unsigned_abs());
+        let number = u64::from(running.process.pid().as_raw_nonzero().get().unsigned_abs());
         let begun = view.get(Word::WatchPid) == number;
         running.look_at = Some(now + if depends { LOOK } else { LOOK_CALM });
         let beat = view.get(Word::Beat);
         match running.beat.filter(|_| begun && depends) {
             Some((last, since)) if last == beat => {
                 let still = now.saturating_duration_since(since) >= STILL_MAX;
-                if still && running.ending.is_none() {
+                if still && !running.process.is_ending() {
                     log::event("the watch stands still; killing it");
-                    running.signal(Signal::KILL);
+                    running.process.kill();
                     running.beat = Some((beat, now));
                 }
             }
@@ -154,46 +142,28 @@ impl Watch {
     /// When the guard has to look after it without being woken.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.running {
-            Some(running) => [running.ending, running.look_at].into_iter().flatten().min(),
+            Some(running) => {
+                [running.process.deadline(), running.look_at].into_iter().flatten().min()
+            }
             None => self.start_at,
         }
     }
 
     fn end(&mut self, now: Instant) {
-        if let Some(running) = self.running.as_mut().filter(|running| running.ending.is_none()) {
-            running.signal(Signal::TERM);
-            running.ending = Some(now + PATIENCE);
+        if let Some(running) = &mut self.running {
+            running.process.end(now, PATIENCE);
         }
     }
 }
 
-impl Running {
-    fn signal(&self, signal: Signal) {
-        // It may be gone and not waited for yet; the number cannot be another's before that.
-        let _ = kill_process(self.pid, signal);
-    }
-}
-
-fn launch(plan: &Guard, posture: &Shared, board: &File) -> io::Result<Pid> {
+fn launch(plan: &Guard, posture: &Shared, board: &File, now: Instant) -> io::Result<Companion> {
     let (posture, board) = (posture.writable(), board.as_fd());
     let spec = WatchSpec {
         guard: plan.clone(),
         posture_fd: Some(posture.as_raw_fd()),
         scoreboard_fd: Some(board.as_raw_fd()),
     };
-    let mut file = File::from(memfd_create("watch-spec", MemfdFlags::CLOEXEC)?);
-    file.write_all(&serde_json::to_vec(&spec)?)?;
-    file.rewind()?;
-    spawn(Plan {
-        program: Path::new("/proc/self/exe"),
-        argv0: "menshen: watch",
-        arguments: &["watch"],
-        stdin: file.into(),
-        keep: &[posture, board],
-        hide: notify::VARIABLES,
-        set: &[],
-        foreign: None,
-    })
+    Companion::start("watch", &spec, &[posture, board], now)
 }
 
 /// How long it may take to end: a disk may be slow with its last records.

@@ -2,7 +2,7 @@
 //! is ready. Nothing else a worker writes is ever read.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use menshen_config::{ListenerSpec, PoolSpec, Secrets, SiteSpec, WorkerSpec};
 use menshen_sys::spawn::{Plan, spawn};
 use menshen_sys::{Slot, SlotDoor};
 use menshen_tls::Token;
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process};
 
+use crate::companion::handed_over;
 use crate::generation::Generation;
 use crate::posture::Shared;
 use crate::{notify, sql, tunnel};
@@ -141,7 +141,7 @@ impl Worker {
             },
             hooks: generation.hooks.clone(),
         };
-        let spec = handed_over(&spec)?;
+        let spec = handed_over("worker", &spec)?;
         let place = Place { role: Role::Web, index, generation: generation.number, number, slot };
         Self::launch(place, spec, &keep, ready)
     }
@@ -163,7 +163,7 @@ impl Worker {
             oom_score_adj: home.oom_score_adj,
         };
         let (spec, keep) = plan.spec(desk, handed);
-        let spec = handed_over(&spec)?;
+        let spec = handed_over("worker", &spec)?;
         let place = Place { role: Role::Sql, index: 0, generation: plan.since, number, slot };
         Self::launch(place, spec, &keep, ready)
     }
@@ -185,7 +185,7 @@ impl Worker {
             oom_score_adj: home.oom_score_adj,
         };
         let (spec, keep) = plan.spec(desk, handed);
-        let spec = handed_over(&spec)?;
+        let spec = handed_over("worker", &spec)?;
         let place = Place { role: Role::Tunnel, index: 0, generation: plan.since, number, slot };
         Self::launch(place, spec, &keep, ready)
     }
@@ -386,15 +386,6 @@ pub(crate) fn describe(status: WaitStatus) -> String {
         (None, Some(code)) => format!("ended with exit code {code}"),
         (None, None) => "ended".to_owned(),
     }
-}
-
-/// The specification as a file in memory, to be read to its end: unlike a pipe it takes any length
-/// without waiting for the reader.
-fn handed_over(spec: &impl serde::Serialize) -> io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create("worker-spec", MemfdFlags::CLOEXEC)?);
-    file.write_all(&serde_json::to_vec(spec)?)?;
-    io::Seek::rewind(&mut file)?;
-    Ok(file.into())
 }
 
 /// Milliseconds since 1970.

@@ -4,7 +4,7 @@
 //! descriptors are taken over, rights given up, and only then anything is read that others wrote:
 //! stored chains and notes, roots, answers from the network.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use menshen_config::keeper::{KeeperSpec, Message};
 use menshen_sys::bulletin::Bulletin;
 use menshen_sys::inherit;
-use menshen_sys::process::{Rights, become_worker, set_name, stdin_from_null};
+use menshen_sys::process::{Rights, become_worker, could_not_begin, set_name, stdin_from_null};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
@@ -33,12 +33,7 @@ struct StartError(&'static str, #[source] Box<dyn std::error::Error>);
 pub(crate) fn run() -> ExitCode {
     match begin() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let text = format!("menshen: keeper {error}: {}\n", error.1);
-            // Standard error may be gone; there is nobody else to tell.
-            let _ = io::stderr().write_all(text.as_bytes());
-            ExitCode::from(111)
-        }
+        Err(error) => could_not_begin("keeper", &error),
     }
 }
 

@@ -28,19 +28,7 @@ pub(crate) fn clean(text: &str, most: usize) -> String {
 
 /// An error with its causes, each once.
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    for _ in 0..CAUSES_MAX {
-        let Some(error) = cause else { break };
-        let words = error.to_string();
-        // Many errors print what they wrap.
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    clean(&text, WORDS_MAX)
+    clean(&menshen_base::with_causes(error), WORDS_MAX)
 }
 
 /// `text` without the pieces of `secret`, in case a hook tells what it was given.
@@ -65,7 +53,6 @@ fn is_unfit(c: char) -> bool {
 
 /// Longest error of a note, in characters.
 pub(crate) const WORDS_MAX: usize = 500;
-const CAUSES_MAX: usize = 6;
 /// Shorter pieces are words such as `user`, not secrets.
 const SECRET_PIECE_BYTES: usize = 8;
 

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use menshen_base::with_causes;
 use menshen_config::Config;
 use menshen_config::model::Delivery;
 use menshen_guard::{PoolReach, Source, load, reach, user_name};
@@ -77,8 +78,7 @@ fn explain(arguments: UploadArguments) -> Result<(Report, u8), (String, u8)> {
 }
 
 fn local(action: &str, error: &dyn std::error::Error) -> (String, u8) {
-    let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-    (format!("menshen: could not {action}\n  detail: {error}{source}"), EXIT_RETRY)
+    (format!("menshen: could not {action}\n  detail: {}", with_causes(error)), EXIT_RETRY)
 }
 
 /// With another state folder, what lies in it lies there.

@@ -12,12 +12,10 @@ mod reload;
 mod run;
 mod sample;
 mod serve;
-mod sql_worker;
 mod status;
 mod tunnel;
-mod tunnel_worker;
 mod watch;
-mod worker;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -51,10 +49,10 @@ fn main() -> ExitCode {
         Command::Guard(arguments) => guard::run(&arguments),
         Command::Sample => sample::run(),
         Command::Keeper => keeper::run(),
-        Command::SqlWorker => sql_worker::run(),
-        Command::TunnelWorker => tunnel_worker::run(),
+        Command::SqlWorker => workers::sql(),
+        Command::TunnelWorker => workers::tunnel(),
         Command::Watch => watch::run(),
-        Command::Worker => worker::run(),
+        Command::Worker => workers::web(),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::cli::StatusArguments;
 use crate::{out, reload};
 
 mod certificates;
+mod doors;
 mod ladder;
 mod php;
 mod render;

@@ -1,7 +1,6 @@
 //! Forms that name uploads: a file that came ahead is delivered as if it had come with the form,
 //! by every delivery, once, and never to anybody else's form.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 
 #[path = "support/counts.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
@@ -19,7 +18,6 @@ mod peers;
 #[allow(dead_code, reason = "each test program uses its part")]
 mod site;
 #[path = "support/wire.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
 mod wire;
 
 use std::net::SocketAddr;
@@ -61,7 +59,7 @@ fn bring(to: SocketAddr, bytes: &[u8], sent: usize, fields: &[&str]) -> String {
     let length = format!("Upload-Length: {}", bytes.len());
     let made = ask(to, "POST", PLACE, &[&[TUS, METADATA, &length], fields].concat(), b"");
     assert_eq!(made.status, 201, "{}\n{}", made.head, made.text());
-    let at = made.field("location").unwrap();
+    let at = made.location();
     let put = [&[TUS, BYTES, "Upload-Offset: 0"], fields].concat();
     let answer = ask(to, "PATCH", at, &put, &bytes[..sent]);
     assert_eq!(answer.status, 204, "{}\n{}", answer.head, answer.text());
@@ -98,10 +96,19 @@ fn stored(site: &Site) -> Vec<String> {
 
 #[test]
 fn a_named_upload_is_the_file_in_every_delivery() {
-    let rules = "[[site.rule]]\npath = \"/replay/\"\nscript = \"/dump.php\"\ndelivery = \"replay\"\n\
-                 [[site.rule]]\npath = \"/fields/\"\nscript = \"/dump.php\"\ndelivery = \"fields\"\n\
-                 pass = [\"token\"]\n\
-                 fields = [\"path = $path\", \"sum = $sha1\"]\n";
+    let rules = r#"
+[[site.rule]]
+path = "/replay/"
+script = "/dump.php"
+delivery = "replay"
+
+[[site.rule]]
+path = "/fields/"
+script = "/dump.php"
+delivery = "fields"
+pass = ["token"]
+fields = ["path = $path", "sum = $sha1"]
+"#;
     let Some(site) = Site::start("", rules) else { return };
     site.lay("dump.php", DUMP);
     let to = site.live.plain;
@@ -210,7 +217,7 @@ fn an_upload_whose_form_came_to_nothing_can_be_named_again() {
 
 #[test]
 fn forms_of_the_file_service_name_uploads_too() {
-    let live = wire::start_with(&wire::settings("serve", wire::ONE, ""));
+    let live = wire::start_with(&wire::settings("serve", "", ""));
     let token = std::fs::read_to_string(live.path(".menshen/owner-token")).unwrap();
     let owner = format!("Authorization: Bearer {}", token.trim());
     let file = pattern(150_000);

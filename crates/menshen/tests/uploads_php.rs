@@ -1,7 +1,6 @@
 //! Requests to PHP whose bodies can be resumed: PHP sees one ordinary request, once, whatever
 //! happened on the way, and its answer can be had again.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 
 #[path = "support/counts.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
@@ -63,7 +62,7 @@ fn begin(site: &Site, target: &str, fields: &[&str], body: &[u8], cut: usize) ->
     wait_for("the bytes", || count(&site.live, Counter::BytesIn) >= cut as u64);
     drop(wire);
     wait_for("the cut", || count(&site.live, Counter::ResumableCut) > before);
-    interim.field("location").unwrap().to_owned()
+    interim.location().to_owned()
 }
 
 fn patch(site: &Site, at: &str, offset: usize, more: &[&str], body: &[u8]) -> Answer {
@@ -94,6 +93,8 @@ fn php_sees_one_ordinary_request_and_its_answer_is_kept() {
     for part in ["\"method\":\"POST\"", "\"uri\":\"\\/up.php?a=1\"", "\"upload\":null"] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    let line = wire::log_line(&site.live, "upload \"POST /up.php?a=1\" 201");
+    assert!(line.contains("in=400000"), "{line}");
     let plain = ask(site.live.plain, "POST", "/up.php?a=1", &cookie, &body);
     assert_eq!(plain.text(), text, "as the plain request");
     assert_eq!(runs(&site), 2);
@@ -138,7 +139,7 @@ fn credentials_are_never_kept_and_owners_are_apart() {
     let other = "Cookie: menshen-uploads=fedcba9876543210fedcba9876543210";
     let made = ask(site.live.plain, "POST", PLACE, &[TUS, "Upload-Length: 3", mine], b"");
     assert_eq!(made.status, 201, "{}", made.head);
-    let at = made.field("location").unwrap();
+    let at = made.location();
     for fields in [vec![TUS, other], vec![TUS]] {
         assert_eq!(ask(site.live.plain, "HEAD", at, &fields, b"").status, 404);
         assert_eq!(ask(site.live.plain, "DELETE", at, &fields, b"").status, 404);

@@ -6,12 +6,14 @@
 //! same call, and only what cannot be handled yet is kept.
 
 pub mod clock;
+pub mod desk;
 pub mod gate;
 pub mod handover;
 pub mod stream;
 pub mod tape;
 pub mod watch;
 
+pub use desk::Desk;
 pub use gate::{Gate, GateRefusal, Pass};
 pub use handover::Handover;
 pub use stream::{AsyncStream, SendStep, Stream};

@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 
 pub use accounts::{AccountHits, Accounts};
 pub use patch::{Format, Patch};
-pub use settings::{Globals, Locals, Setting, Status};
+pub use settings::{Globals, Locals, Qcache, Setting, Status};
 
 use crate::lexer::{Mode, TokenKind};
 use assign::Assignments;

@@ -28,7 +28,7 @@ pub use changes::Invalidation;
 pub use fill::{Fill, Pushed, Stored};
 pub use menshen_sql_core::store::Reply;
 pub use statements::{DIGEST_BYTES_MAX, StatementView};
-pub use views::{EntryView, Qcache, Totals};
+pub use views::{EntryView, Totals};
 
 use crate::counters::{Counters, Event};
 use changes::Changes;

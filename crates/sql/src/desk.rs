@@ -26,8 +26,8 @@ use crate::counters::Event;
 use crate::door::Door;
 use crate::follow::FollowState;
 use crate::report::{
-    ChangeReport, EntryReport, ExplainReport, FollowerReport, FollowerState, QcacheReport,
-    RefusalReport, Reporter, StatementReport, StatusReport, TableReport, Verdict, Why,
+    ChangeReport, EntryReport, ExplainReport, FollowerReport, FollowerState, RefusalReport,
+    Reporter, StatementReport, StatusReport, TableReport, Verdict, Why,
 };
 use crate::serve::Shared;
 
@@ -268,17 +268,7 @@ impl Reporter for Desk {
             return report;
         };
         let cache = &insight.cache;
-        let qcache = cache.qcache(THREAD);
-        report.qcache = QcacheReport {
-            free_blocks: qcache.free_blocks,
-            free_memory: qcache.free_memory,
-            hits: qcache.hits,
-            inserts: qcache.inserts,
-            lowmem_prunes: qcache.lowmem_prunes,
-            not_cached: qcache.not_cached,
-            queries_in_cache: qcache.queries_in_cache,
-            total_blocks: qcache.total_blocks,
-        };
+        report.qcache = cache.qcache(THREAD);
         (report.used_bytes, report.size_bytes) = (cache.used(), cache.size());
         report.result_bytes_max = cache.result_bytes_max();
         let cache_type = match (insight.cache_type)() {

@@ -1,21 +1,18 @@
 //! The sql door asked about itself: `menshen status` and `menshen explain query` on the control
-//! socket, one JSON line each way, then the connection ends.
+//! socket, in the way of [`menshen_net::desk`].
 //!
-//! The socket is root's alone (0600); what comes over it is bounded all the same. Answers hold
-//! statements as digests only, never literals, and nothing of passwords. One asker is served after
-//! the other, none longer than [`ANSWER_MAX`].
+//! Answers hold statements as digests only, never literals, and nothing of passwords.
 //!
 //! How it fails: an asker that is too slow, says too much or no JSON gets [`Answer::Refused`] or
 //! the end of the connection; the door goes on.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io;
 use std::os::unix::net;
-use std::time::Duration;
 
+use menshen_net::Desk;
+pub use menshen_sql_core::surface::Qcache;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::time::timeout;
+use tokio::net::UnixListener;
 
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +58,7 @@ pub struct StatusReport {
     /// Why nothing is answered from the cache now; `None`: reads are.
     pub off: Option<Why>,
     /// The eight counters of the query cache.
-    pub qcache: QcacheReport,
+    pub qcache: Qcache,
     /// Bytes the cache uses, all overhead in.
     pub used_bytes: u64,
     /// `query_cache_size`, bytes.
@@ -93,20 +90,6 @@ pub struct Why {
     pub says: String,
     /// What to do; may be empty.
     pub hint: String,
-}
-
-/// `SHOW STATUS LIKE 'Qcache%'`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the server's, without Qcache_")]
-pub struct QcacheReport {
-    pub free_blocks: u64,
-    pub free_memory: u64,
-    pub hits: u64,
-    pub inserts: u64,
-    pub lowmem_prunes: u64,
-    pub not_cached: u64,
-    pub queries_in_cache: u64,
-    pub total_blocks: u64,
 }
 
 /// The follower of the binlog.
@@ -245,80 +228,30 @@ pub trait Reporter {
 
 /// Answers on the control socket until dropped. Run it on one thread.
 pub async fn serve(listener: UnixListener, reporter: &dyn Reporter) {
-    loop {
-        match listener.accept().await {
-            // Whatever befalls one asker is not the next one's business.
-            Ok((stream, _)) => {
-                let _ = timeout(ANSWER_MAX, answer(stream, reporter)).await;
-            }
-            // Out of descriptors, or the connection was gone again.
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
-}
-
-/// Asks a door, over a connection to its control socket.
-///
-/// # Errors
-/// The door does not answer in time, or what it answers is of another version.
-pub fn ask(mut stream: net::UnixStream, question: &Question) -> io::Result<Answer> {
-    stream.set_read_timeout(Some(ANSWER_MAX))?;
-    stream.set_write_timeout(Some(ANSWER_MAX))?;
-    let mut line = serde_json::to_vec(question)?;
-    line.push(b'\n');
-    stream.write_all(&line)?;
-    let mut answer = Vec::new();
-    io::BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_until(b'\n', &mut answer)?;
-    if answer.is_empty() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(serde_json::from_slice(&answer)?)
-}
-
-async fn answer(mut stream: UnixStream, reporter: &dyn Reporter) -> io::Result<()> {
-    let question = match line(&mut stream).await? {
-        Some(line) => serde_json::from_slice::<Question>(&line).map_err(|error| error.to_string()),
-        None => Err(format!("longer than {QUESTION_BYTES_MAX} bytes")),
-    };
-    let answer = match question {
+    let reply = |question| match question {
         Ok(Question::Status {}) => Answer::Status(Box::new(reporter.status())),
         Ok(Question::Explain { statement, database }) => {
             Answer::Explain(Box::new(reporter.explain(statement.as_bytes(), &database)))
         }
         Err(why) => Answer::Refused(why),
     };
-    let mut line = serde_json::to_vec(&answer)?;
-    line.push(b'\n');
-    stream.write_all(&line).await?;
-    stream.shutdown().await
+    DESK.serve(listener, reply).await;
 }
 
-/// Bytes up to the first line end or the end; `None`: there are too many.
-async fn line(stream: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    loop {
-        let read = stream.read_buf(&mut bytes).await?;
-        if let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') {
-            bytes.truncate(end);
-            return Ok((bytes.len() <= QUESTION_BYTES_MAX).then_some(bytes));
-        }
-        if bytes.len() > QUESTION_BYTES_MAX {
-            return Ok(None);
-        }
-        if read == 0 {
-            return Ok(Some(bytes));
-        }
-    }
+/// Asks a door, over a connection to its control socket.
+///
+/// # Errors
+/// The door does not answer in time, or what it answers is of another version.
+pub fn ask(stream: net::UnixStream, question: &Question) -> io::Result<Answer> {
+    DESK.ask(stream, question)
 }
 
 /// Longest question, bytes: a statement as long as is inspected by default, as JSON.
 pub const QUESTION_BYTES_MAX: usize = 2 << 20;
 
-/// How long an asker is served, and waits.
-pub const ANSWER_MAX: Duration = Duration::from_secs(5);
-
+const DESK: Desk =
+    Desk { question_bytes_max: QUESTION_BYTES_MAX, answer_bytes_max: ANSWER_BYTES_MAX };
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;

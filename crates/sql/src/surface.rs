@@ -19,19 +19,7 @@ use crate::report::{ExplainReport, Verdict};
 /// The counters as a session sees them now. `session_hits`: its hits since its `FLUSH STATUS`.
 #[must_use]
 pub fn status(cache: &Cache, counters: &Counters, thread: usize, session_hits: u64) -> Status {
-    let qcache = cache.qcache(thread);
-    Status {
-        free_blocks: qcache.free_blocks,
-        free_memory: qcache.free_memory,
-        hits: qcache.hits,
-        inserts: qcache.inserts,
-        lowmem_prunes: qcache.lowmem_prunes,
-        not_cached: qcache.not_cached,
-        queries_in_cache: qcache.queries_in_cache,
-        total_blocks: qcache.total_blocks,
-        hits_ever: counters.sum(Event::Hit),
-        session_hits,
-    }
+    Status { qcache: cache.qcache(thread), hits_ever: counters.sum(Event::Hit), session_hits }
 }
 
 /// Does what a statement of the surface has led to. `globals` are the door's settings, held by the

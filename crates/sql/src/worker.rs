@@ -21,7 +21,7 @@ use menshen_config::{SqlAddress, SqlSpec};
 use menshen_net::clock::unix_s;
 use menshen_sql_core::versions::Versions;
 use menshen_sys::posture::PostureView;
-use menshen_sys::process::{Rights, become_worker};
+use menshen_sys::process::{Rights, become_worker, could_not_begin};
 use menshen_sys::words::Words;
 use menshen_sys::{Scoreboard, Slot, SlotState, inherit};
 use tokio::runtime::{Builder, LocalOptions, Runtime};
@@ -51,18 +51,7 @@ pub(crate) fn run(spec: SqlSpec) -> ExitCode {
             let _ = io::stderr().write_all(WRITES_LEFT.as_bytes());
             ExitCode::FAILURE
         }
-        Err(error) => {
-            let mut text = format!("menshen: sql worker {error}");
-            let mut source = std::error::Error::source(&error);
-            while let Some(inner) = source {
-                text.push_str(&format!(": {inner}"));
-                source = inner.source();
-            }
-            text.push('\n');
-            // Standard error may be gone; there is nobody else to tell.
-            let _ = io::stderr().write_all(text.as_bytes());
-            ExitCode::from(111)
-        }
+        Err(error) => could_not_begin("sql worker", &error),
     }
 }
 

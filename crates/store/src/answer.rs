@@ -55,6 +55,7 @@ pub enum Aim {
 
 /// What [`Store::begin_delivery`](crate::Store::begin_delivery) found.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart")]
 pub enum Begun {
     /// Deliver this, then say [`Store::answer`](crate::Store::answer).
     Go {

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use delivery::Beginning;
 use desk::{Claim, Desk};
-use disk::{DiskFolder, Folder, Locking};
+use disk::{DiskFolder, File, Folder, Locking};
 use pair::{Pair, data_name};
 
 use crate::writer::{Kind, Push, Start};
@@ -58,6 +58,8 @@ pub(crate) struct DirWhole {
     id: Id,
     folder: Arc<dyn Folder>,
     file: Arc<OwnedFd>,
+    /// Holds the lock, and is dropped after the descriptor, so that it can give it back.
+    _data: Arc<dyn File>,
 }
 
 impl Dir {
@@ -288,11 +290,10 @@ impl DirWhole {
 /// The whole of an upload whose data this process has open.
 fn whole(pair: &Pair, record: Record) -> Result<Whole, Error> {
     let folder = Arc::clone(&pair.folder);
-    // Given back when the last copy of the descriptor is closed.
-    let data = pair.data()?;
+    let data = Arc::clone(pair.data()?);
     data.try_lock(Locking::Shared).map_err(Error::from_errno)?;
     let file = data.descriptor().ok_or(Error::Storage)?;
-    let kind = whole::Kind::Dir(DirWhole { id: pair.id, folder, file });
+    let kind = whole::Kind::Dir(DirWhole { id: pair.id, folder, file, _data: data });
     Ok(Whole { record, kind })
 }
 

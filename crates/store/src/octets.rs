@@ -24,16 +24,13 @@ pub(crate) mod pairs {
     #[derive(Serialize, Deserialize)]
     struct One(#[serde(with = "super")] Vec<u8>, #[serde(with = "super")] Vec<u8>);
 
-    pub(crate) fn serialize<S: Serializer>(
-        pairs: &[(Vec<u8>, Vec<u8>)],
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
+    type Pair = (Vec<u8>, Vec<u8>);
+
+    pub(crate) fn serialize<S: Serializer>(pairs: &[Pair], to: S) -> Result<S::Ok, S::Error> {
         to.collect_seq(pairs.iter().map(|(name, value)| One(name.clone(), value.clone())))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Pair>, D::Error> {
         let pairs = Vec::<One>::deserialize(from)?;
         Ok(pairs.into_iter().map(|One(name, value)| (name, value)).collect())
     }

@@ -4,8 +4,10 @@
 //! Nothing here decides who a worker becomes; the numbers come in as arguments.
 
 use std::ffi::{CString, c_int};
-use std::io;
+use std::io::{self, Write};
+use std::process::ExitCode;
 
+use menshen_base::with_causes;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{
     DumpableBehavior, Gid, Signal, Uid, getegid, geteuid, getppid, getuid, set_dumpable_behavior,
@@ -181,6 +183,15 @@ pub fn set_name(name: &str) {
     }
 }
 
+/// Says on standard error why a role could not begin; the status says that another try can help.
+#[must_use]
+pub fn could_not_begin(role: &str, error: &dyn std::error::Error) -> ExitCode {
+    let text = format!("menshen: {role} {}\n", with_causes(error));
+    // Standard error may be gone; there is nobody else to tell.
+    let _ = io::stderr().write_all(text.as_bytes());
+    ExitCode::from(EXIT_RETRY)
+}
+
 /// Ignores `SIGTTOU` and `SIGTTIN`, so that a background process is not stopped for writing to or
 /// reading from its terminal (`stty tostop`).
 ///
@@ -210,6 +221,8 @@ unsafe extern "C" {
     fn signal(number: c_int, handler: usize) -> usize;
 }
 
+/// It failed; another try can help.
+const EXIT_RETRY: u8 = 111;
 const OOM_SCORE_ADJ: &str = "/proc/self/oom_score_adj";
 const SIGTTIN: c_int = 21;
 const SIGTTOU: c_int = 22;

@@ -1,5 +1,6 @@
 //! What idle sessions of the tunnel door's server cost: `idle_sessions server` and `idle_sessions
-//! clients N` in two network namespaces that are joined by a line.
+//! clients N` in two network namespaces that are joined by a line; for SSTP `idle_sessions sstp N
+//! ADDRESS FINGERPRINT`, whose server is menshen itself.
 //!
 //! The server listens on 10.9.1.1 to 10.9.1.32, prints its sessions and memory every two seconds,
 //! and stops when its standard input ends. The clients have no interfaces of their own. It needs
@@ -8,21 +9,26 @@
 #![expect(clippy::unwrap_used, reason = "a measurement may fail")]
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
+use std::cell::Cell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use menshen_tunnel::carrier::Carrier;
 use menshen_tunnel::clock::Clock;
 use menshen_tunnel::device::Device;
 use menshen_tunnel::driver::{Driver, Nobody, Parts};
 use menshen_tunnel::pptp::{Dial, DialError, Number, dial};
 use menshen_tunnel::server::{Limits, Pptp, Server, Settings, Sockets, Times, users};
+use menshen_tunnel::sstp::{Patience, Target, Trust, connect};
 use menshen_tunnel_core::auth::Secret;
 use menshen_tunnel_core::ppp::{
     Ciphers, Credentials, Echo, Mppe, Opened, Session, Settings as Ppp,
 };
+use menshen_tunnel_core::sstp::Timers;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
@@ -38,7 +44,15 @@ fn main() {
             let clients = clients(count.parse().unwrap());
             runtime.block_on(LocalSet::new().run_until(clients));
         }
-        _ => println!("usage: idle_sessions server | clients N"),
+        ["sstp", count, server, fingerprint] => {
+            let mut sha256 = [0; 32];
+            for (octet, digits) in sha256.iter_mut().zip(fingerprint.split(':')) {
+                *octet = u8::from_str_radix(digits, 16).unwrap();
+            }
+            let clients = sstp_clients(count.parse().unwrap(), server, sha256);
+            runtime.block_on(LocalSet::new().run_until(clients));
+        }
+        _ => println!("usage: idle_sessions server | clients N | sstp N ADDRESS FINGERPRINT"),
     }
 }
 
@@ -115,26 +129,50 @@ fn memory() -> String {
 }
 
 async fn clients(count: u32) {
+    crowd(count, Mppe::Required(Ciphers::BITS_128), async |number, clock| {
+        let last = u8::try_from(number % 32 + 1).unwrap();
+        let mut to = Dial::new(SocketAddrV4::new([10, 9, 1, last].into(), 1723), clock);
+        to.number = Number::Random;
+        // A number may be another client's already: both have one address.
+        loop {
+            match dial(to).await {
+                Ok(carrier) => break carrier,
+                Err(DialError::Call(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    })
+    .await;
+}
+
+async fn sstp_clients(count: u32, server: &str, sha256: [u8; 32]) {
+    let target = Target { host: server.to_owned(), port: 443, address: None };
+    crowd(count, Mppe::Off, async move |_, clock| {
+        let trust = Trust::Fingerprint(sha256);
+        let connection = connect(&target, &trust, &Patience::default()).await.unwrap();
+        connection.start(clock.now(), Timers::default())
+    })
+    .await;
+}
+
+/// So many sessions, sixteen of them at a time on their way up. Prints every two seconds how many
+/// came up, and of each that ended why.
+async fn crowd<C: Carrier + 'static>(
+    count: u32,
+    mppe: Mppe,
+    dialled: impl AsyncFn(u32, Clock) -> C + 'static,
+) {
     let places = Arc::new(Semaphore::new(16));
+    let (dialled, open) = (Rc::new(dialled), Rc::new(Cell::new(0)));
     let tasks = (0..count).map(|number| {
-        let places = places.clone();
+        let (places, dialled, open) = (places.clone(), dialled.clone(), open.clone());
         tokio::task::spawn_local(async move {
             let place = places.acquire_owned().await.unwrap();
-            let last = u8::try_from(number % 32 + 1).unwrap();
             let clock = Clock::new();
-            let mut to = Dial::new(SocketAddrV4::new([10, 9, 1, last].into(), 1723), clock);
-            to.number = Number::Random;
-            // A number may be another client's already: both have one address.
-            let carrier = loop {
-                match dial(to).await {
-                    Ok(carrier) => break carrier,
-                    Err(DialError::Call(_)) => {}
-                    Err(error) => panic!("{error}"),
-                }
-            };
+            let carrier = dialled(number, clock).await;
             let password = Secret::new(b"testpass");
             let credentials = Credentials { user: b"anna".to_vec(), password };
-            let mut settings = Ppp::client(Mppe::Required(Ciphers::BITS_128));
+            let mut settings = Ppp::client(mppe);
             settings.echo = Echo { interval: Duration::from_secs(600), failures: 4 };
             let session = Session::new(settings, Some(credentials), &mut |octets| {
                 getrandom(octets, GetRandomFlags::empty()).unwrap();
@@ -142,14 +180,25 @@ async fn clients(count: u32) {
             let parts = Parts { session, carrier, device: Nowhere, users: Nobody, clock };
             let driver = Driver::new(parts);
             let mut status = driver.status();
+            let opened = open.clone();
             tokio::task::spawn_local(async move {
-                let _ = status.wait_for(|status| status.opened.is_some()).await;
+                if status.wait_for(|status| status.opened.is_some()).await.is_ok() {
+                    opened.set(opened.get() + 1);
+                }
                 drop(place);
             });
-            driver.run(std::future::pending()).await.cause
+            let cause = driver.run(std::future::pending()).await.cause;
+            println!("one ended: {cause:?}");
+            cause
         })
     });
     let tasks: Vec<_> = tasks.collect();
+    tokio::task::spawn_local(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            println!("{} open", open.get());
+        }
+    });
     let mut causes = std::collections::BTreeMap::<String, usize>::new();
     for task in tasks {
         *causes.entry(format!("{:?}", task.await.unwrap())).or_default() += 1;

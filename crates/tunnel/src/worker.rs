@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use menshen_base::Counter;
 use menshen_config::{Mppe, TunnelSpec};
 use menshen_sys::lease::Leases;
-use menshen_sys::process::{Kept, Rights, become_worker_keeping};
+use menshen_sys::process::{Kept, Rights, become_worker_keeping, could_not_begin};
 use menshen_sys::{Scoreboard, Slot, SlotState, inherit};
 use menshen_tunnel_core::auth::Method;
 use menshen_tunnel_core::ppp;
@@ -40,17 +40,10 @@ enum StartError {
 
 /// Runs a worker to its end.
 pub(crate) fn run(spec: TunnelSpec) -> ExitCode {
-    let Err(error) = begin(spec) else { return ExitCode::SUCCESS };
-    let mut text = format!("menshen: tunnel worker {error}");
-    let mut source = std::error::Error::source(&error);
-    while let Some(inner) = source {
-        text.push_str(&format!(": {inner}"));
-        source = inner.source();
+    match begin(spec) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => could_not_begin("tunnel worker", &error),
     }
-    text.push('\n');
-    // Standard error may be gone; there is nobody else to tell.
-    let _ = io::stderr().write_all(text.as_bytes());
-    ExitCode::from(111)
 }
 
 /// What the guard left open, all taken over before rights are dropped.

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
+use menshen_base::with_causes;
 use menshen_config::WatchSpec;
 use menshen_guard_core::memory::GUARD_SCORE;
 use menshen_guard_core::recorder::FileHead;
@@ -161,7 +162,6 @@ fn read_boot_id(path: &Path) -> std::io::Result<[u8; 16]> {
 }
 
 fn describe(error: &RecorderError) -> String {
-    use std::error::Error;
     let hint = match error {
         RecorderError::ConfigNotARecording { .. } => {
             "; hint: name another file in guard.recorder, or remove this one"
@@ -171,10 +171,7 @@ fn describe(error: &RecorderError) -> String {
         }
         RecorderError::LocalFile { .. } => "",
     };
-    match error.source() {
-        Some(source) => format!("{error}: {source}{hint}"),
-        None => format!("{error}{hint}"),
-    }
+    with_causes(error) + hint
 }
 
 const fn exit_code(error: &RecorderError) -> u8 {

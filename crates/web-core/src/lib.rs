@@ -1,5 +1,5 @@
 //! The web door's protocol rules: HTTP/1.1 framing, targets and paths, ranges, conditionals,
-//! multipart, fields; FastCGI and CGI on the side of applications.
+//! multipart, fields; zip files as they are laid out; FastCGI and CGI on the side of applications.
 //!
 //! This crate never touches a clock, a socket, a file or a thread; `no_std` keeps it so. Time comes
 //! in as an argument, bytes come in as slices. Whatever the bytes are, nothing here panics, and
@@ -21,3 +21,4 @@ pub mod range;
 pub mod response;
 pub mod script;
 pub mod target;
+pub mod zip;

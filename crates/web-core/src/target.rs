@@ -183,7 +183,12 @@ pub fn encode_path(path: &[u8], out: &mut Vec<u8>) {
 /// A name without `=` has an empty value. Broken escapes stay as they are, as in browsers.
 #[must_use]
 pub fn query_value<'q>(query: &'q [u8], name: &str) -> Option<Cow<'q, [u8]>> {
-    query.split(|&b| b == b'&').find_map(|pair| {
+    query_values(query, name).next()
+}
+
+/// All values of `name` in a query, as [`query_value`] reads them.
+pub fn query_values<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = Cow<'q, [u8]>> {
+    query.split(|&b| b == b'&').filter_map(move |pair| {
         let (key, value) = match memchr(b'=', pair) {
             Some(at) => (pair.get(..at)?, pair.get(at + 1..)?),
             None => (pair, [].as_slice()),

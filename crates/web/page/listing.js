@@ -366,7 +366,7 @@ export class Listing {
   }
 
   #actionsOf(entry) {
-    const actions = entry.kind === "directory" ? ["link"] : ["download", "link"];
+    const actions = ["download", "link"];
     return this.writable ? [...actions, "rename", "delete"] : actions;
   }
 

@@ -249,7 +249,17 @@ function drawn(view, all) {
   } else {
     emptyWords("empty_folder", t(write ? "empty_write" : "empty_read"), "upload_files");
   }
+  zipOf(filtered ? view : null, empty);
   byId("summary").textContent = page.missing ? "" : summaryWords(view, all);
+}
+
+/** The link to all of the folder as a zip file, or to what the filter leaves of it. */
+function zipOf(chosen, none) {
+  const names = chosen?.map((entry) => `&name=${encodeURIComponent(entry.name)}`).join("") ?? "";
+  const link = byId("zip");
+  link.href = `${page.dir}?zip${names}`;
+  link.hidden = none || names.length > ZIP_NAMES_MAX;
+  link.lastElementChild.textContent = t(chosen ? "zip_shown" : "zip_all");
 }
 
 function emptyWords(title, text, actWord) {
@@ -283,7 +293,12 @@ function open(entry) {
 }
 
 function download(entry) {
-  const link = make("a", { href: door.pathOf(page.dir, entry.name), download: entry.name });
+  const folder = entry.kind === "directory";
+  const path = door.pathOf(page.dir, entry.name, entry.kind);
+  const link = make("a", {
+    href: folder ? `${path}?zip` : path,
+    download: folder ? `${entry.name}.zip` : entry.name,
+  });
   body.append(link);
   link.click();
   link.remove();
@@ -292,11 +307,11 @@ function download(entry) {
 async function act(action, entry) {
   if (action === "more") {
     const actions = [
-      entry.kind === "directory"
-        ? { act: "open", word: "open", icon: "folder" }
-        : { act: "download", word: "download", icon: "download" },
+      { act: "download", word: "download", icon: "download" },
       { act: "link", word: "copy_link", icon: "link" },
     ];
+    if (entry.kind === "directory")
+      actions.unshift({ act: "open", word: "open", icon: "folder" });
     if (body.dataset.access === "write") {
       actions.push(
         { act: "rename", word: "rename", icon: "rename" },
@@ -507,6 +522,8 @@ function listenQueue() {
   });
 }
 
+/** Longest list of names in a link: a request's target is bounded (`limits.target_bytes_max`). */
+const ZIP_NAMES_MAX = 6000;
 const SLOW_MS = 300;
 const OPENING_MS = 420;
 

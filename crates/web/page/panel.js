@@ -48,6 +48,8 @@ export class Panel {
   #fold(folded) {
     byId("panel").classList.toggle("folded", folded);
     byId("panel-fold").setAttribute("aria-expanded", String(!folded));
+    // What stands still is not drawn again by itself.
+    this.#draw();
   }
 
   /** Draws at once, then four times a second for as long as something moves. */
@@ -79,7 +81,7 @@ export class Panel {
     }
     const sum = queue.totals();
     const open = sum.busy + sum.waiting + sum.paused > 0;
-    byId("total").hidden = byId("panel-meta").hidden = sum.all === 0;
+    byId("total").parentElement.hidden = sum.all === 0;
     byId("panel-title").textContent = this.#title(sum);
     this.#total(sum);
     byId("all-pause").hidden = sum.busy + sum.waiting === 0;

@@ -159,6 +159,8 @@ const WORDS = {
   upload_folder: ["Upload folder", "上传文件夹"],
   uploads: ["Uploads", "上传"],
   working: ["The server could not do that", "服务器无法完成该操作"],
+  zip_all: ["All as zip", "全部打包下载"],
+  zip_shown: ["These as zip", "打包下载所列项目"],
 
   e_0: ["No connection to the server", "无法连接到服务器"],
   e_400: ["The server does not accept this name or request", "服务器不接受此名称或请求"],

@@ -51,7 +51,7 @@ pub(crate) struct Door {
     /// Rung when the worker begins to drain.
     pub(crate) drain: tokio::sync::Notify,
     /// Rung when it has drained for as long as it may.
-    pub(crate) cut: tokio::sync::Notify,
+    pub(crate) cut: crate::relay::Cut,
     /// The tunnel worker; `None` without a tunnel door.
     pub(crate) tunnel: Option<Tunnel>,
     /// Uploads that can be resumed.

@@ -376,7 +376,7 @@ fn door(config: &Config, specs: &[SiteSpec], root_fd: i32) -> io::Result<Door> {
         trusted: Vec::new(),
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),
-        cut: tokio::sync::Notify::new(),
+        cut: crate::relay::Cut::default(),
         tunnel: None,
         uploads: Uploads::new(config.uploads.clone(), rustix::fs::Mode::empty()),
         places: Door::all_places(),

@@ -341,17 +341,7 @@ impl FileEntry {
 
     /// The lines as HTTP/2 wants them.
     pub(crate) fn map(&self) -> &HeaderMap {
-        self.map.get_or_init(|| {
-            let lines = self.lines.split(|&b| b == b'\n');
-            lines
-                .filter_map(|line| {
-                    let colon = line.iter().position(|&b| b == b':')?;
-                    let value = line[colon + 1..].trim_ascii();
-                    let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-                    Some((name, HeaderValue::from_bytes(value).ok()?))
-                })
-                .collect()
-        })
+        self.map.get_or_init(|| map_of(&self.lines))
     }
 
     /// The entity tag as a field value.
@@ -426,7 +416,21 @@ fn name_of(path: &[u8]) -> &[u8] {
     path.rsplit(|&b| b == b'/').next().unwrap_or_default()
 }
 
-fn push(lines: &mut Vec<u8>, field: &str, value: &[u8]) {
+/// Header lines as HTTP/2 wants them.
+pub(crate) fn map_of(lines: &[u8]) -> HeaderMap {
+    let lines = lines.split(|&b| b == b'\n');
+    lines
+        .filter_map(|line| {
+            let colon = line.iter().position(|&b| b == b':')?;
+            let value = line[colon + 1..].trim_ascii();
+            let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+            Some((name, HeaderValue::from_bytes(value).ok()?))
+        })
+        .collect()
+}
+
+/// Adds a header line.
+pub(crate) fn push(lines: &mut Vec<u8>, field: &str, value: &[u8]) {
     lines.extend_from_slice(field.as_bytes());
     lines.extend_from_slice(b": ");
     lines.extend_from_slice(value);

@@ -91,7 +91,7 @@ impl Fixture {
             trusted,
             watch: Rc::new(Watch::default()),
             drain: tokio::sync::Notify::new(),
-            cut: tokio::sync::Notify::new(),
+            cut: crate::relay::Cut::default(),
             tunnel: tunnel.map(|socket| crate::tunnel::Tunnel::new(socket, 60)),
             uploads: crate::uploads::Uploads::new(uploads, Mode::from_raw_mode(0o022)),
             places: Door::all_places(),

@@ -17,6 +17,7 @@ mod receive;
 mod send;
 mod sstp;
 mod upload;
+mod zip;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -360,6 +361,8 @@ impl Session {
             }
             Plan::File(answer) => self.answer_file(answer, &mut ways).await,
             Plan::Job(job, wanted) => self.work(job, wanted, &mut ways).await,
+            // Boxed, as the calls of PHP are.
+            Plan::Zip(question) => Box::pin(self.answer_zip(question, &mut ways)).await,
             Plan::Receive(sink) => self.receive(sink, &mut ways).await,
             // Boxed: few connections are with PHP at a time, and all would be as large.
             Plan::Php(call) => Box::pin(self.call(call, &mut ways)).await,

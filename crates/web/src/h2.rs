@@ -13,6 +13,7 @@ mod php;
 mod request;
 mod upload;
 mod windows;
+mod zip;
 
 use std::cell::Cell;
 use std::future::poll_fn;

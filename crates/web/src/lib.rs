@@ -38,6 +38,7 @@ mod spool;
 mod tunnel;
 mod uploads;
 mod worker;
+mod zip;
 
 use std::process::ExitCode;
 

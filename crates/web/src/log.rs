@@ -41,7 +41,7 @@ enum Target {
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) client: IpAddr,
-    /// `h1`, `h2`; `tls` for a failed handshake.
+    /// `h1`, `h2`; `tls` for a failed handshake, `upload` for a request that came in pieces.
     pub(crate) protocol: &'static str,
     pub(crate) request: &'a [u8],
     /// 0 when nothing was answered.
@@ -68,6 +68,14 @@ pub(crate) struct Outcome {
     pub(crate) store_ms: i64,
     pub(crate) php: PhpNote,
     pub(crate) end: EndReason,
+}
+
+impl Outcome {
+    /// Of an answer to a request whose body was not awaited.
+    pub(crate) fn answered(status: u16, bytes_out: u64, end: EndReason) -> Self {
+        let php = PhpNote::default();
+        Self { status, bytes_in: 0, bytes_out, body_ms: -1, store_ms: -1, php, end }
+    }
 }
 
 /// What PHP had to do with a request.

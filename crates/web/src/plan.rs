@@ -5,6 +5,7 @@
 //! which names exist.
 
 mod file;
+mod zip;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use menshen_web_core::conditional::{Outcome, Purpose, Strength, Validators, eval
 use menshen_web_core::fields::{Digests, Lang, Wanted, language, wanted_digest};
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::multipart::{Multipart, MultipartLimits, boundary_of};
-use menshen_web_core::target::{SafePath, decode_path, encode_path, split};
+use menshen_web_core::target::{SafePath, decode_path, encode_path, query_value, split};
 
 use crate::ask::Ask;
 use crate::auth::{Authority, Grant, Reach, Refusal};
@@ -30,8 +31,9 @@ use crate::root::{Expect, Kind, Replace, Seen, kind_of};
 use crate::sink::{Form, Put, Sink};
 use crate::site::Way;
 use crate::uploads::{Errand, Scope};
+use crate::zip::Question;
 
-pub(crate) use file::{FileAnswer, Span};
+pub(crate) use file::{FileAnswer, Span, unsatisfiable};
 
 /// What will be done.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub(crate) enum Plan {
     Job(Box<Job>, Wanted),
     /// Something about an upload that can be resumed.
     Upload(Box<Errand>),
+    /// Look through a folder, then send it as a zip file.
+    Zip(Box<Question>),
 }
 
 /// Whether the caller would wait a tick for a strong tag, or has waited already.
@@ -155,7 +159,11 @@ impl Door {
 
     fn get(&self, ask: &Ask<'_>, path: &SafePath<'_>, patience: Patience) -> Result<Plan, Stop> {
         let judged = self.judge(ask, path, Reach::Inside);
+        let (_, query) = split(ask.target);
         if path.is_dir() {
+            if let Some(plan) = self.zip(ask, path, query)? {
+                return judged.map(|_grant| plan);
+            }
             return self.list(ask, path, judged);
         }
         judged?;
@@ -166,6 +174,10 @@ impl Door {
                 let mut location = Vec::new();
                 encode_path(path.as_str().as_bytes(), &mut location);
                 location.push(b'/');
+                if query_value(query, "zip").is_some() {
+                    location.push(b'?');
+                    location.extend_from_slice(query);
+                }
                 // Not for ever: the name may be a file's tomorrow.
                 let reply = Reply::new(308).text("cache-control", "private, no-cache");
                 Ok(reply.with("location", location).into())

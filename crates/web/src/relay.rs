@@ -10,6 +10,7 @@
 //! has its own. How it ends is an [`End`]; a client that takes nothing of what waits for it for
 //! long, and a socket that never answers, are ended by the watch.
 
+use std::cell::Cell;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::os::fd::AsFd;
@@ -51,6 +52,13 @@ pub(crate) struct Relay<'a> {
     /// Status of the first answer, 0 before it.
     status: u16,
     figures: Figures,
+}
+
+/// What ends all relays of a worker: those that run, and those that begin after it rang.
+#[derive(Debug, Default)]
+pub(crate) struct Cut {
+    is_rung: Cell<bool>,
+    bell: Notify,
 }
 
 /// What was relayed.
@@ -122,11 +130,11 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// Relays until it ends, or until `cut` is rung. `stuck_seconds`: how long octets may wait for
+    /// Relays until it ends, or until `cut` rings. `stuck_seconds`: how long octets may wait for
     /// a client that takes none; 0 for as long as it likes.
-    pub(crate) async fn run(&mut self, stuck_seconds: u32, cut: &Notify) -> End {
+    pub(crate) async fn run(&mut self, stuck_seconds: u32, cut: &Cut) -> End {
         self.watched.enter(Phase::Tunnel, ANSWER_SECONDS);
-        let mut cut = pin!(cut.notified());
+        let mut cut = pin!(cut.rung());
         loop {
             let turn = poll_fn(|cx| {
                 if cut.as_mut().poll(cx).is_ready() {
@@ -343,6 +351,22 @@ impl<'a> Relay<'a> {
         let mut fds = [PollFd::new(&self.other, PollFlags::empty())];
         let asked = poll(&mut fds, Some(&Timespec::default()));
         asked.is_err() || fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    }
+}
+
+impl Cut {
+    /// Ends them.
+    pub(crate) fn ring(&self) {
+        self.is_rung.set(true);
+        self.bell.notify_waiters();
+    }
+
+    /// Waits until it has rung.
+    async fn rung(&self) {
+        let bell = self.bell.notified();
+        if !self.is_rung.get() {
+            bell.await;
+        }
     }
 }
 

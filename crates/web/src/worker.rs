@@ -19,7 +19,7 @@ use menshen_base::{Counter, Finding, Phase, Severity};
 use menshen_config::{ListenerRole, ListenerSpec, PlainMode, PoolSpec, WorkerSpec};
 use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch};
 use menshen_sys::posture::PostureView;
-use menshen_sys::process::{Rights, become_worker};
+use menshen_sys::process::{Rights, become_worker, could_not_begin};
 use menshen_sys::scoreboard::HeaderWord;
 use menshen_sys::{Scoreboard, Slot, SlotState, inherit};
 use rustix::process::Signal;
@@ -57,13 +57,7 @@ pub(crate) enum StartError {
 pub(crate) fn run(spec: WorkerSpec) -> ExitCode {
     match begin(spec) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let source = std::error::Error::source(&error).map(ToString::to_string);
-            let text = format!("menshen: worker {error}: {}\n", source.unwrap_or_default());
-            // Standard error may be gone; there is nobody else to tell.
-            let _ = std::io::stderr().write_all(text.as_bytes());
-            ExitCode::from(111)
-        }
+        Err(error) => could_not_begin("worker", &error),
     }
 }
 
@@ -168,7 +162,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         trusted: spec.config.web.trusted_proxies.clone(),
         watch: Rc::new(Watch::default()),
         drain: tokio::sync::Notify::new(),
-        cut: tokio::sync::Notify::new(),
+        cut: crate::relay::Cut::default(),
         tunnel: tunnel(&spec),
         uploads: Uploads::new(spec.config.uploads.clone(), umask()),
         places: Door::all_places(),
@@ -281,7 +275,7 @@ async fn keep_tunnels(door: &Door, begun: Instant) {
         door.log.flush();
         tokio::time::sleep(Duration::from_millis(TUNNELS_LOOK_MS)).await;
     }
-    door.cut.notify_waiters();
+    door.cut.ring();
     let deadline = Instant::now() + Duration::from_millis(CUT_MS);
     // Long enough to say goodbye and to leave a line.
     while open() && Instant::now() < deadline {
@@ -396,8 +390,9 @@ async fn housekeeping(acceptor: Rc<Acceptor>) {
 
 /// Removes uploads whose time is over, at the start and now and then.
 async fn collect_uploads(door: Rc<Door>) {
-    door.open_uploads();
     loop {
+        // Another worker may have made the folder since.
+        door.open_uploads();
         door.collect_uploads().await;
         tokio::time::sleep(Duration::from_secs(COLLECT_SECONDS)).await;
     }

@@ -7,6 +7,7 @@
 // but the given one, and fails if the page does.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
@@ -179,6 +180,28 @@ step("a download has the same bytes", async () => {
   await same("说明 & notes.txt", Buffer.from("alpha\n"));
   await page.click('#crumbs a:has-text("peer-")');
   await row("random data.bin").waitFor();
+});
+
+step("a folder, all of it, or what the filter leaves is downloaded as a zip file", async () => {
+  const namesOf = async (click) => {
+    const [download] = await Promise.all([page.waitForEvent("download"), click()]);
+    assert.equal(await download.failure(), null, "the download failed");
+    const script = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip());"
+      + " print(*z.namelist(), sep='\\n')";
+    const read = spawnSync("python3", ["-c", script, await download.path()], { encoding: "utf8" });
+    const [broken, ...names] = read.stdout.trim().split("\n");
+    assert.equal(broken, "None", read.stderr);
+    return { file: download.suggestedFilename(), names };
+  };
+  const folder = await namesOf(() => row("项目").locator("[data-act=download]").click());
+  assert.equal(folder.file, "项目.zip");
+  assert.ok(folder.names.includes("说明 & notes.txt"), folder.names.join());
+  const all = await namesOf(() => page.click("#zip"));
+  assert.ok(all.names.includes("项目/说明 & notes.txt") && all.names.includes("random data.bin"));
+  await page.fill("#filter", "random");
+  const some = await namesOf(() => page.click("#zip"));
+  assert.deepEqual(some.names, ["random data.bin"]);
+  await page.fill("#filter", "");
 });
 
 step("a taken name asks: skip, keep both, replace", async () => {

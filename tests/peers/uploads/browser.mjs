@@ -26,7 +26,12 @@ process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
 process.removeAllListeners("warning");
 const work = fs.mkdtempSync(path.join(os.tmpdir(), "menshen-browser-"));
 fs.mkdirSync(shots, { recursive: true });
-const door = await prepare(menshen, work);
+const site = path.join(work, "public");
+fs.mkdirSync(site);
+for (const folder of [work, site]) fs.chmodSync(folder, 0o755);
+// The file service has all hosts but this one.
+const SITE = '[[site]]\nhosts = ["localhost"]\nroot = "public"\nphp = "managed"\n';
+const door = await prepare(menshen, work, SITE);
 await door.start();
 const wire = await line(door.port, []);
 const origin = `https://127.0.0.1:${wire.port}`;
@@ -52,11 +57,12 @@ step("the page: a cut network is waited out, and the upload goes on", async () =
   await slowly(12_000_000, async () => {
     await page.setInputFiles("#files", file);
     await sent(0.2);
-    await context.setOffline(true);
+    wire.down(Infinity);
     await page.waitForSelector('.up[data-state="waiting"]');
     await shot("page-waiting");
     assert.equal(await page.locator('.up[data-state="failed"]').count(), 0);
-    await context.setOffline(false);
+    wire.up();
+    await page.evaluate(() => dispatchEvent(new Event("online")));
     await sent(0.6);
     wire.down(300);
   });
@@ -151,15 +157,14 @@ step("Uppy: network cut, server killed, and the file is whole", async () => {
     format: "iife",
     logLevel: "error",
   });
-  await lay("/uppy.html", "text/html", '<!doctype html><input type="file" id="in">');
+  await lay("/uppy.js", "text/javascript", built.outputFiles[0].text);
+  const body = '<!doctype html><input type="file" id="in"><script src="/uppy.js"></script>';
+  await lay("/uppy.html", "text/html", body);
   await page.goto(`${origin}/uppy.html`);
-  await page.addScriptTag({ content: built.outputFiles[0].text });
   await slowly(12_000_000, async () => {
     await page.setInputFiles("#in", file);
     await poll(() => page.evaluate(() => window.sent > 0.2));
-    await context.setOffline(true);
-    await page.waitForTimeout(300);
-    await context.setOffline(false);
+    wire.down(500);
     await poll(() => page.evaluate(() => window.sent > 0.5));
     await door.kill();
     await page.waitForTimeout(300);
@@ -203,6 +208,43 @@ step("a form: large files go ahead, the rest is as ever", async () => {
   await page.goBack();
   const chosen = await page.evaluate(() => [...document.getElementById("in").files].map((f) => f.size));
   assert.ok(chosen.length === 0 || chosen[0] === 20_000_000, "the form itself is untouched");
+});
+
+step("a form of a PHP application: killed half-way, and nothing is different", async () => {
+  fs.writeFileSync(path.join(site, "form.html"), FORM.replace('action="/"', 'action="/up.php?a=1"'));
+  fs.writeFileSync(path.join(site, "up.php"), UP_PHP);
+  const from = `https://localhost:${wire.port}`;
+  await page.goto(`${from}/form.html`);
+  await page.evaluate(() => {
+    document.cookie = "app=abc";
+  });
+  const before = wire.moved;
+  await slowly(12_000_000, async () => {
+    await page.setInputFiles("#in", file);
+    await page.click("#send");
+    const share = (least) => document.querySelector(".menshen-upload progress")?.value > least;
+    await page.waitForFunction(share, 0.5);
+    await door.kill();
+    await door.start();
+    // The page goes too, and the person sends the form once more.
+    await page.waitForFunction(share, 0.6);
+  });
+  await page.reload();
+  await page.setInputFiles("#in", file);
+  await page.click("#send");
+  await page.waitForURL(`${from}/up.php?a=1`);
+  assert.deepEqual(JSON.parse(await page.textContent("body")), {
+    token: "csrf",
+    button: "yes",
+    cookie: "abc",
+    name: ["big file 大.bin"],
+    type: ["application/octet-stream"],
+    size: [bytes.length],
+    error: [0],
+    uploaded: true,
+    sha: sha(bytes),
+  });
+  assert.ok(wire.moved - before < 1.8 * bytes.length, `${wire.moved - before} bytes were sent`);
 });
 
 step("XMLHttpRequest and the Fetch API: forms of scripts go the same way", async () => {
@@ -369,6 +411,17 @@ const FORM = `<!doctype html><html lang="en"><meta charset="utf-8">
     <input type="file" id="in" name="files[]" multiple>
     <button id="send" name="go" value="yes">Send</button>
   </form>`;
+
+const UP_PHP = `<?php
+  header("Content-Type: application/json");
+  $files = $_FILES["files"];
+  echo json_encode([
+    "token" => $_POST["_token"], "button" => $_POST["go"], "cookie" => $_COOKIE["app"],
+    "name" => $files["name"], "type" => $files["type"], "size" => $files["size"],
+    "error" => $files["error"], "uploaded" => is_uploaded_file($files["tmp_name"][0]),
+    "sha" => hash_file("sha256", $files["tmp_name"][0]),
+  ], JSON_UNESCAPED_UNICODE);
+`;
 
 const FLAGS = [
   "--headless",

@@ -14,10 +14,10 @@ async function freePort() {
   return port;
 }
 
-/** Prepares `menshen serve` in `folder`; it does not run yet. */
-export async function prepare(menshen, folder) {
+/** Prepares `menshen serve` in `folder` with further tables; it does not run yet. */
+export async function prepare(menshen, folder, tables = "") {
   const port = await freePort();
-  const text = `[web]\nlisten = ["127.0.0.1:${port}"]\n\n[admin]\nlisten = "off"\n`;
+  const text = `[web]\nlisten = ["127.0.0.1:${port}"]\n\n[admin]\nlisten = "off"\n${tables}`;
   fs.writeFileSync(path.join(folder, "menshen.toml"), text);
   const log = path.join(folder, "server.log");
   const state = { port, origin: `https://127.0.0.1:${port}`, process: null };

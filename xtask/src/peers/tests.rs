@@ -2,6 +2,7 @@
 
 use super::main_suite::{Case, known};
 use super::suite::{Outcome, cannot_run, differing_lines, has_own_options, names_of, result_line};
+use super::tunnel::{Carried, table};
 use super::{CANNOT, QUERY_CACHE, Verdict};
 
 #[test]
@@ -20,6 +21,20 @@ fn skipped_is_neither_passed_nor_failed() {
     assert!(!skipped.passed() && !skipped.failed());
     assert!(outcome("t [ pass ] 5").passed() && !outcome("t [ pass ] 5").failed());
     assert!(outcome("t [ fail ] gave no result line").failed());
+}
+
+#[test]
+fn a_path_that_carried_its_files_has_a_line() {
+    let line = "test pppd::packets ... our client, pptpd, MPPE 128: SAME 100 MB down in 32.1 s at \
+                24.9 Mbit/s, 25 MB up in 8.0 s at 25.0 Mbit/s, 10 pings, SHA-256 0a1b2c3d and \
+                4e5f6071 at both ends";
+    let carried = Carried::read(line).unwrap();
+    let wanted = "| our client, pptpd, MPPE 128 | 10 | 100 | 32.1 | 24.9 | 25 | 8.0 | 25.0 | \
+                  equal: 0a1b2c3d…, 4e5f6071… |\n";
+    assert!(table(&[carried]).ends_with(wanted));
+    for other in ["DIFFERENT: 100 octets", "a path: SAME 100 MB down", "test x ... ok"] {
+        assert_eq!(Carried::read(other), None);
+    }
 }
 
 #[test]

@@ -266,6 +266,22 @@ pub(super) const ROWS: &[Row] = &[
         tried: &[],
     },
     Row {
+        name: "limits.zip_entries_max",
+        kind: Kind::Number(Number {
+            min: 1,
+            max: 1_000_000,
+            zero: None,
+            unit: Unit::Count("entries"),
+            place: NumberPlace::Small(|config| &mut config.limits.zip_entries_max),
+        }),
+        default: "10000",
+        example: "50000",
+        help: "files and folders in one zip download",
+        detail: "Each takes about 250 bytes of memory while the download lasts.",
+        counter: None,
+        tried: &[],
+    },
+    Row {
         name: "limits.descriptors_max",
         kind: Kind::Number(Number {
             min: 16,

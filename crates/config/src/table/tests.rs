@@ -94,6 +94,7 @@ fn leaves(config: &Config) -> BTreeMap<String, Vec<Value>> {
                         ("", "sites") => "site",
                         ("php", "pools") => "pool",
                         ("acme", "directories") => "directory",
+                        ("uploads", "hooks") => "hook",
                         ("site", "tries") => "try",
                         ("site", "mounts") => "mount",
                         ("site", "rules") => "rule",

@@ -4,9 +4,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use menshen_base::{Confidence, Finding, Severity};
+use menshen_base::{Confidence, Finding, Runtime, Severity};
 
-use super::runtime::{Keeps, Runtime};
+use super::runtime::{Keeps, buffer};
 use super::{Doing, Ended, Facts, Streams, Stuck, Target, excerpt};
 use crate::stopped::{self, shown};
 
@@ -279,7 +279,7 @@ fn waits_on_disk(facts: &Facts) -> Option<Finding> {
 }
 
 fn runtime_buffers(facts: &Facts) -> Option<Finding> {
-    let buffer = facts.runtime.buffer()?;
+    let buffer = buffer(facts.runtime)?;
     if facts.unbuffered || facts.written.is_some_and(|bytes| bytes > 0) {
         return None;
     }

@@ -1,36 +1,6 @@
 //! How each language buffers what it prints, and what turns that off.
 
-use serde::Serialize;
-
-/// What a program was written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Runtime {
-    /// C or another language that uses the C library's streams.
-    C,
-    /// Go without a C library.
-    Go,
-    /// Go with C inside (cgo).
-    GoWithC,
-    /// Rust.
-    Rust,
-    /// CPython.
-    Python,
-    /// Perl.
-    Perl,
-    /// PHP.
-    Php,
-    /// Ruby.
-    Ruby,
-    /// Node.js.
-    Node,
-    /// A Java virtual machine.
-    Java,
-    /// A shell.
-    Shell,
-    /// Nothing that is known here.
-    Unknown,
-}
+use menshen_base::Runtime;
 
 /// When a runtime's own buffer keeps what was printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,49 +21,45 @@ pub(super) struct Buffer {
     pub(super) switch: &'static str,
 }
 
-impl Runtime {
-    /// Its own buffer; `None`: it has none, or it is the C library's, which can be read.
-    pub(super) const fn buffer(self) -> Option<Buffer> {
-        let (name, keeps, switch) = match self {
-            Self::Python => (
-                "Python",
-                Keeps::Unless,
-                "Start it with `python3 -u` or PYTHONUNBUFFERED=1, or print(..., flush=True).",
-            ),
-            Self::Perl => ("Perl", Keeps::Unless, "Set `$| = 1;` at the start of the program."),
-            Self::Ruby => ("Ruby", Keeps::Unless, "Set `$stdout.sync = true` at the start."),
-            Self::Php => (
-                "PHP",
-                Keeps::Asked,
-                "Call ob_implicit_flush() and end open buffers with ob_end_flush(), or start it \
+/// Its own buffer; `None`: it has none, or it is the C library's, which can be read.
+pub(super) const fn buffer(runtime: Runtime) -> Option<Buffer> {
+    let (name, keeps, switch) = match runtime {
+        Runtime::Python => (
+            "Python",
+            Keeps::Unless,
+            "Start it with `python3 -u` or PYTHONUNBUFFERED=1, or print(..., flush=True).",
+        ),
+        Runtime::Perl => ("Perl", Keeps::Unless, "Set `$| = 1;` at the start of the program."),
+        Runtime::Ruby => ("Ruby", Keeps::Unless, "Set `$stdout.sync = true` at the start."),
+        Runtime::Php => (
+            "PHP",
+            Keeps::Asked,
+            "Call ob_implicit_flush() and end open buffers with ob_end_flush(), or start it \
 with `-d output_buffering=0 -d implicit_flush=1`.",
-            ),
-            Self::Go => {
-                ("Go", Keeps::Asked, "Call Flush() of each bufio.Writer, also before os.Exit.")
-            }
-            Self::GoWithC => (
-                "Go",
-                Keeps::Asked,
-                "Call Flush() of each bufio.Writer, and C.fflush(C.stdout) after C code printed: \
+        ),
+        Runtime::Go => {
+            ("Go", Keeps::Asked, "Call Flush() of each bufio.Writer, also before os.Exit.")
+        }
+        Runtime::GoWithC => (
+            "Go",
+            Keeps::Asked,
+            "Call Flush() of each bufio.Writer, and C.fflush(C.stdout) after C code printed: \
 os.Exit empties neither.",
-            ),
-            Self::Rust => (
-                "Rust",
-                Keeps::Line,
-                "End lines with a line end, or call std::io::stdout().flush().",
-            ),
-            Self::Node => (
-                "Node.js",
-                Keeps::Asked,
-                "Writes to pipes go on in the background: call process.exit() only after them.",
-            ),
-            Self::Java => (
-                "Java",
-                Keeps::Asked,
-                "Call System.out.flush(), or make the PrintStream with autoflush.",
-            ),
-            Self::C | Self::Shell | Self::Unknown => return None,
-        };
-        Some(Buffer { name, keeps, switch })
-    }
+        ),
+        Runtime::Rust => {
+            ("Rust", Keeps::Line, "End lines with a line end, or call std::io::stdout().flush().")
+        }
+        Runtime::Node => (
+            "Node.js",
+            Keeps::Asked,
+            "Writes to pipes go on in the background: call process.exit() only after them.",
+        ),
+        Runtime::Java => (
+            "Java",
+            Keeps::Asked,
+            "Call System.out.flush(), or make the PrintStream with autoflush.",
+        ),
+        Runtime::C | Runtime::Shell | Runtime::Unknown => return None,
+    };
+    Some(Buffer { name, keeps, switch })
 }

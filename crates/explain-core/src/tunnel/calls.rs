@@ -177,8 +177,13 @@ pub struct Ppp {
     pub echo_replies: u32,
     /// How it wants the other side to authenticate, the last it asked for.
     pub asks_auth: Option<String>,
+    /// All that it asked for, each once, in order.
+    pub asked_auth: Vec<String>,
     /// It refused how it was asked to authenticate.
     pub refused_auth: Option<String>,
+    /// After it had agreed to be asked it negotiated anew, and suggested another method, as a probe
+    /// does. The end of a link after that is the answer to it, and nobody's fault.
+    pub looks_for_auth_us: Option<u64>,
     /// It sent a challenge, a response or a password.
     pub authenticates: u32,
     /// It let the other side in.
@@ -214,6 +219,16 @@ pub struct Negotiation {
     pub first_request_us: Option<u64>,
     /// When the last request was sent.
     pub last_request_us: Option<u64>,
+}
+
+impl Ppp {
+    /// It asks for this method, by name.
+    pub(super) fn asks(&mut self, method: String) {
+        if !self.asked_auth.contains(&method) && self.asked_auth.len() < METHODS_MAX {
+            self.asked_auth.push(method.clone());
+        }
+        self.asks_auth = Some(method);
+    }
 }
 
 impl Negotiation {
@@ -338,6 +353,14 @@ impl Call {
         answers || ppp.echo_replies > 0 || ppp.accepted_auth || acknowledged
     }
 
+    /// When and with what words this side ended PPP, if it did for a reason of its own.
+    #[must_use]
+    pub fn ended_by(&self, side: Side) -> Option<(u64, &str)> {
+        let (at_us, text) = self.sent_by(side).ppp.terminated.as_ref()?;
+        let looked = self.sent_by(side.other()).ppp.looks_for_auth_us;
+        looked.is_none_or(|looked| *at_us < looked).then_some((*at_us, text.as_str()))
+    }
+
     pub(super) const fn sent_by_mut(&mut self, side: Side) -> &mut Way {
         match side {
             Side::Client => &mut self.to_server,
@@ -389,6 +412,8 @@ impl Icmp {
 
 /// Events kept of one call.
 pub const EVENTS_MAX: usize = 256;
+/// Methods of authentication kept of one side.
+pub const METHODS_MAX: usize = 8;
 /// Different ICMP errors kept of one call.
 pub const ICMP_MAX: usize = 16;
 /// Different strays kept of one call.

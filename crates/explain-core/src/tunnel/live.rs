@@ -13,6 +13,7 @@ use menshen_base::{Confidence, Finding, Severity};
 use serde::Serialize;
 
 use super::Side;
+use super::methods::Methods;
 use super::report::{CallReport, Report};
 use super::verdict::Verdict;
 use super::verdict::causes::finding;
@@ -107,6 +108,9 @@ pub struct Attempt {
     pub echoes_answered: Vec<u16>,
     /// Octets of the longest packet that the interface takes.
     pub echoes_max: Option<u16>,
+    /// Which methods of authentication the server takes; `None`: it was not asked, or asks for no
+    /// proof.
+    pub methods: Option<Methods>,
 }
 
 /// What the server counted of GRE from and to this address.
@@ -132,6 +136,27 @@ pub struct Sstp {
 /// The cause.
 #[must_use]
 pub fn verdict(live: &Live, report: &Report) -> Verdict {
+    let mut verdict = cause(live, report);
+    verdict.finding.hint = on_the_spot(&verdict.finding.hint, live);
+    verdict
+}
+
+/// What to do with this very host: its name in the command, and whether SSTP answers there.
+fn on_the_spot(hint: &str, live: &Live) -> String {
+    if !hint.contains(COMMAND) {
+        return hint.to_string();
+    }
+    let hint = hint.replace(COMMAND, &format!("sstp://USER@{}", live.host));
+    match &live.sstp {
+        Some(sstp) if sstp.answers => format!("{hint} SSTP answers there."),
+        Some(_) => format!(
+            "{hint} SSTP does not answer there yet: ask whoever runs the server to switch it on."
+        ),
+        None => hint,
+    }
+}
+
+fn cause(live: &Live, report: &Report) -> Verdict {
     if let Some(verdict) = before(live) {
         return verdict;
     }
@@ -299,6 +324,9 @@ impl Verdict {
         self
     }
 }
+
+/// What a hint has in place of a host.
+const COMMAND: &str = "sstp://USER@HOST";
 
 #[cfg(test)]
 mod tests;

@@ -108,13 +108,13 @@ pub(super) fn facts(pid: u32, before: &Sample) -> io::Result<Facts> {
     let stop = stopped::look(pid)?;
     let threads = proc::threads(pid).unwrap_or_default();
     let threads = threads.into_iter().take(THREADS_MAX);
-    let runtime = runtime::runtime(pid).unwrap_or(runtime::Runtime::Unknown);
+    let runtime = runtime::runtime(pid).unwrap_or(Runtime::Unknown);
     let busy = now.busy.zip(before.busy).map(|(now, before)| now.saturating_sub(before));
     Ok(Facts {
         pid,
         name: stop.name.clone(),
         command: stop.command.clone(),
-        runtime: language(runtime),
+        runtime,
         unbuffered: unbuffered(pid, runtime),
         streams: streams(stdio::stuck(pid)),
         input: target(pid, 0, End::Writing),
@@ -154,23 +154,6 @@ fn one(stuck: StuckStream) -> Stuck {
     }
 }
 
-const fn language(runtime: runtime::Runtime) -> Runtime {
-    match runtime {
-        runtime::Runtime::C => Runtime::C,
-        runtime::Runtime::Go => Runtime::Go,
-        runtime::Runtime::GoWithC => Runtime::GoWithC,
-        runtime::Runtime::Rust => Runtime::Rust,
-        runtime::Runtime::Python => Runtime::Python,
-        runtime::Runtime::Perl => Runtime::Perl,
-        runtime::Runtime::Php => Runtime::Php,
-        runtime::Runtime::Ruby => Runtime::Ruby,
-        runtime::Runtime::Node => Runtime::Node,
-        runtime::Runtime::Java => Runtime::Java,
-        runtime::Runtime::Shell => Runtime::Shell,
-        runtime::Runtime::Unknown => Runtime::Unknown,
-    }
-}
-
 fn doing(doing: call::Doing) -> Doing {
     match doing {
         call::Doing::Runs => Doing::Runs,
@@ -188,8 +171,8 @@ fn doing(doing: call::Doing) -> Doing {
 }
 
 /// Whether it was started with the switch that turns its runtime's buffer off.
-fn unbuffered(pid: u32, runtime: runtime::Runtime) -> bool {
-    if runtime != runtime::Runtime::Python {
+fn unbuffered(pid: u32, runtime: Runtime) -> bool {
+    if runtime != Runtime::Python {
         return false;
     }
     let arguments = runtime::arguments(pid);

@@ -20,7 +20,7 @@ use rustix::net::netdevice;
 use rustix::rand::{GetRandomFlags, getrandom};
 use socket2::Socket;
 
-use self::attempt::{Ended, Ground, attempt};
+use self::attempt::{Ended, Ground, Methods, attempt};
 use self::ear::Ear;
 use super::{Report, Told};
 use crate::certificate::shown;
@@ -31,6 +31,7 @@ mod attempt;
 mod ear;
 mod gre;
 mod lcp;
+mod methods;
 mod tcp;
 mod tls;
 
@@ -214,7 +215,9 @@ fn pptp(
             taken = tcp::connect(&[server], PORT, ANOTHER_TCP_WITHIN, Some(&mut ear)).1;
         }
         let Some((_, tcp)) = taken.take() else { break };
-        let mut ground = Ground { ear: &mut ear, gre, server, mtu, say };
+        let known = live.attempts.iter().any(|attempt| attempt.methods.is_some());
+        let methods = if known { Methods::Known } else { Methods::Wanted };
+        let mut ground = Ground { ear: &mut ear, gre, server, mtu, methods, say };
         let (facts, ended) = attempt(&mut ground, tcp, id);
         ports.push(facts.port);
         live.attempts.push(facts);
@@ -322,7 +325,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// All of it, the name and SSTP left aside.
-const WITHIN: Duration = Duration::from_secs(11);
+const WITHIN: Duration = Duration::from_millis(12_500);
 const RESOLVE_WITHIN: Duration = Duration::from_secs(3);
 /// Three SYNs of Linux.
 const TCP_WITHIN: Duration = Duration::from_millis(3500);

@@ -9,7 +9,7 @@ mod ladder;
 mod style;
 
 use menshen_base::Severity;
-use menshen_explain_core::tunnel::picture::{Ending, Ladder};
+use menshen_explain_core::tunnel::picture::{Ending, Ladder, Rung};
 
 use self::ladder::sign;
 use super::Told;
@@ -36,6 +36,8 @@ struct Scene {
     title: String,
     /// How it ends, in the head; with several calls how many are well.
     ending: Ending,
+    /// How far it came, in the names of its steps; empty where nothing stops.
+    progress: String,
     /// Beside it.
     facts: Vec<String>,
     /// With their numbers in the text.
@@ -59,15 +61,26 @@ impl Scene {
         order.sort_unstable();
         let ladder = |at: usize| {
             let call = told.report.calls.get(at)?;
-            let verdict = overruled(verdict, call.verdict.finding.code);
-            Some((at + 1, Ladder::of(call, verdict)))
+            let mut ladder = Ladder::of(call, overruled(verdict, call.verdict.finding.code));
+            // The same words, with the host's own name in the command.
+            if let Some(same) = verdict.filter(|same| same.finding.code == ladder.ending.code) {
+                ladder.ending.hint = same.finding.hint.clone();
+            }
+            Some((at + 1, ladder))
         };
-        let calls: Vec<(usize, Ladder)> = order.into_iter().filter_map(ladder).collect();
+        let mut calls: Vec<(usize, Ladder)> = order.into_iter().filter_map(ladder).collect();
+        let alike = if told.live.is_some() { leave_out_alike(&mut calls) } else { 0 };
         let mut facts: Vec<String> = told
             .findings
             .iter()
             .map(|found| clean(&format!("{}: {}", found.severity.word(), found.claim)))
             .collect();
+        if alike > 0 {
+            facts.insert(
+                0,
+                "A second try with another call id stopped at the same step.".to_owned(),
+            );
+        }
         let title = match (&told.live, calls.first()) {
             (Some(live), _) => clean(&format!("The way of a PPTP tunnel to {}", live.host)),
             (None, Some((_, call))) if told.report.calls.len() == 1 => {
@@ -80,7 +93,11 @@ impl Scene {
             facts.insert(0, format!("Captured {}.", call.place));
         }
         let ending = ending(told, &calls);
-        Self { title, ending, facts, calls, more }
+        let progress = match (&calls[..], told.live.is_some()) {
+            ([], _) | ([_, _, ..], false) => String::new(),
+            ([(_, first), ..], _) => progress(first),
+        };
+        Self { title, ending, progress, facts, calls, more }
     }
 
     /// For those who do not see the picture.
@@ -98,6 +115,39 @@ impl Scene {
         }
         text
     }
+}
+
+/// Leaves out ladders that go as far as the first one and end as it does; how many.
+fn leave_out_alike(calls: &mut Vec<(usize, Ladder)>) -> usize {
+    let before = calls.len();
+    let shape = |ladder: &Ladder| {
+        let rungs = ladder.rungs.iter();
+        let fates = |rung: &Rung| rung.arrows.iter().map(|arrow| arrow.fate).collect::<Vec<_>>();
+        let rungs: Vec<_> = rungs.map(|rung| (rung.name, rung.is_done, fates(rung))).collect();
+        (rungs, ladder.ending.code)
+    };
+    let is_bad = |ladder: &Ladder| ladder.ending.severity == Severity::Error;
+    let Some(first) = calls.first().filter(|(_, first)| is_bad(first)) else { return 0 };
+    let (number, first) = (first.0, shape(&first.1));
+    calls.retain(|(other, ladder)| *other == number || shape(ladder) != first);
+    before - calls.len()
+}
+
+/// "Went well: Connection, Greeting, Call. Stopped at: Tunnel packets (GRE)."
+fn progress(ladder: &Ladder) -> String {
+    if ladder.ending.severity == Severity::Note {
+        return String::new();
+    }
+    let done: Vec<&str> =
+        ladder.rungs.iter().take_while(|rung| rung.is_done).map(|rung| rung.name).collect();
+    let mut text = match &done[..] {
+        [] => String::new(),
+        done => format!("Went well: {}. ", done.join(", ")),
+    };
+    if let Some(stopped) = ladder.rungs.get(done.len()) {
+        text += &format!("Stopped at: {}.", stopped.name);
+    }
+    text
 }
 
 /// The verdict of a live probe where it knows more than the call's own capture.
@@ -185,6 +235,9 @@ fn head(canvas: &mut Canvas, scene: &Scene, column: Column) -> i32 {
     y += 10;
     let ending = &scene.ending;
     y = canvas.marked(column, y, sign(ending.severity), Face::HEADING, &words(&ending.claim));
+    if !scene.progress.is_empty() {
+        y = canvas.paragraph(column.indented(25), y + 2, Face::BODY, &scene.progress);
+    }
     if scene.calls.len() != 1 {
         // Else it stands where it stops.
         y = canvas.paragraph(column.indented(25), y + 2, Face::BODY, &words(&ending.hint));

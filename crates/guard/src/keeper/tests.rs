@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
-use rustix::process::{WaitId, WaitIdOptions, waitid, waitpid};
+use rustix::process::{Signal, WaitId, WaitIdOptions, kill_process, waitid, waitpid};
 use tempfile::TempDir;
 
 use super::*;
@@ -29,7 +29,8 @@ fn stage() -> Stage {
     let mut keeper = Keeper::create(None).unwrap();
     let (names, urls) = (plan.names.clone(), plan.urls());
     keeper.plan = Some(plan);
-    keeper.running = Some(Running::new(Pid::from_child(&child), pipe, now, names, urls));
+    let process = Companion::of(Pid::from_child(&child), now);
+    keeper.running = Some(Running::new(process, pipe, now, names, urls));
     Stage { folder, keeper, store, write, child, now }
 }
 

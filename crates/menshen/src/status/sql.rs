@@ -1,7 +1,6 @@
 //! What status says of the sql door: figures from the scoreboard, over all its workers that live,
 //! and what only the door itself knows, asked over its control socket.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use menshen_base::Counter;
@@ -10,8 +9,8 @@ use menshen_sql::report::{self, Answer, FollowerState, Question, StatementReport
 use menshen_sys::{ScoreView, SlotDoor};
 use serde::Serialize;
 
+use super::doors::{self, Rows};
 use super::render::{age, bytes};
-use super::{escape_bytes, living};
 
 /// The sql door; `--json` prints it as it is, so field names stay.
 #[derive(Debug, Serialize)]
@@ -43,17 +42,13 @@ pub(super) struct Sql {
 
 /// Reads and asks; `None`: there is no sql door.
 pub(super) fn read(board: ScoreView, state: &Path) -> Option<Sql> {
-    let slots: Vec<_> = living(board).filter(|slot| slot.door() == SlotDoor::Sql).collect();
     let asked = sql_control(state).and_then(|stream| report::ask(stream, &Question::Status {}));
-    let (door, unanswered) = match asked {
-        Ok(Answer::Status(door)) => (Some(*door), None),
-        Ok(Answer::Refused(why)) => (None, Some(why)),
-        Ok(Answer::Explain(_)) => (None, Some("it answered another question".to_owned())),
-        Err(_) if slots.is_empty() => return None,
-        Err(error) => (None, Some(error.to_string())),
-    };
-    let sum =
-        |counter| slots.iter().fold(0, |sum: u64, slot| sum.saturating_add(slot.get(counter)));
+    let looked = doors::look(board, SlotDoor::Sql, asked, |answer| match answer {
+        Answer::Status(door) => Ok(*door),
+        Answer::Refused(why) => Err(why),
+        Answer::Explain(_) => Err("it answered another question".to_owned()),
+    })?;
+    let sum = |counter| looked.sum(counter);
     let hits = sum(Counter::SqlHits);
     let reads = hits + sum(Counter::SqlInserts) + sum(Counter::SqlNotCached);
     Some(Sql {
@@ -66,15 +61,15 @@ pub(super) fn read(board: ScoreView, state: &Path) -> Option<Sql> {
         prunes: sum(Counter::SqlPrunes),
         invalidations: sum(Counter::SqlInvalidations),
         foreign_changes: sum(Counter::SqlForeign),
-        door,
-        unanswered,
+        door: looked.door,
+        unanswered: looked.unanswered,
     })
 }
 
 /// Lines for people; nothing without a sql door.
 pub(super) fn text(out: &mut String, sql: Option<&Sql>) {
     let Some(sql) = sql else { return };
-    let mut row = Rows { out, label: "sql" };
+    let mut row = Rows::new(out, "sql");
     if let Some(door) = &sql.door {
         let server = door.server_version.as_deref().map(|version| format!(" ({version})"));
         row.add(&format!(
@@ -89,13 +84,10 @@ pub(super) fn text(out: &mut String, sql: Option<&Sql>) {
         count => format!(" ({count} of them without the cache)"),
     };
     row.add(&format!("{} sessions{plain}, {} commands", sql.sessions, sql.commands));
-    row.label = "cache";
+    row.label("cache");
     match (&sql.door, &sql.unanswered) {
         (Some(door), _) => cache(&mut row, sql, door),
-        (None, why) => {
-            let why = why.as_deref().unwrap_or_default();
-            row.add(&format!("the door does not answer: {why}"));
-        }
+        (None, why) => row.silent(why.as_deref()),
     }
 }
 
@@ -123,7 +115,7 @@ fn cache(row: &mut Rows<'_>, sql: &Sql, door: &StatusReport) {
         sql.prunes,
         sql.invalidations
     ));
-    row.label = "Qcache";
+    row.label("Qcache");
     row.add(&format!(
         "hits {}, inserts {}, not_cached {}, lowmem_prunes {}",
         q.hits, q.inserts, q.not_cached, q.lowmem_prunes
@@ -132,7 +124,7 @@ fn cache(row: &mut Rows<'_>, sql: &Sql, door: &StatusReport) {
         "queries_in_cache {}, free_memory {}, free_blocks {}, total_blocks {}",
         q.queries_in_cache, q.free_memory, q.free_blocks, q.total_blocks
     ));
-    row.label = "binlog";
+    row.label("binlog");
     follower(row, sql, door);
     statements(row, "most hits", &door.top_hits, |one| {
         let saved = age(one.saved_micros / 1_000_000);
@@ -141,7 +133,7 @@ fn cache(row: &mut Rows<'_>, sql: &Sql, door: &StatusReport) {
     statements(row, "most waste", &door.top_waste, |one| {
         format!("{} of {} stored for nothing", one.wasted, one.fills)
     });
-    row.label = "refused";
+    row.label("refused");
     for refusal in door.refusals.iter().take(REFUSALS_SHOWN) {
         let why = &refusal.why;
         row.add(&format!("{} times: {} ({})", refusal.count, why.says, why.code));
@@ -187,32 +179,9 @@ fn statements(
     list: &[StatementReport],
     figures: impl Fn(&StatementReport) -> String,
 ) {
-    row.label = label;
+    row.label(label);
     for one in list.iter().take(STATEMENTS_SHOWN) {
         row.add(&format!("{}: {}", figures(one), cut(&one.digest)));
-    }
-}
-
-/// Lines of which the first has a label.
-struct Rows<'a> {
-    out: &'a mut String,
-    label: &'static str,
-}
-
-impl Rows<'_> {
-    fn add(&mut self, text: &str) {
-        let label = std::mem::take(&mut self.label);
-        if label == "sql" {
-            self.out.push('\n');
-        }
-        // Names and versions of servers, statements of clients.
-        let _ = writeln!(self.out, "{label:<10} {}", escape_bytes(text.as_bytes()));
-    }
-
-    fn hint(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.add(&format!("hint: {text}"));
-        }
     }
 }
 

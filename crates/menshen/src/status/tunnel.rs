@@ -1,18 +1,17 @@
 //! What status says of the tunnel door: figures from the scoreboard, over all its workers that
 //! live, and its sessions, asked over its control socket.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use menshen_base::Counter;
 use menshen_guard::tunnel_control;
-use menshen_sys::{ScoreView, SlotDoor};
+use menshen_sys::{ScoreView, Slot, SlotDoor};
 use menshen_tunnel::report::{self, Answer, Question, StatusReport};
 use menshen_tunnel::server::{Bearer, SessionFacts};
 use serde::Serialize;
 
+use super::doors::{self, Rows};
 use super::render::{age, bytes};
-use super::{escape_bytes, living};
 use crate::check::users_of;
 
 /// The tunnel door; `--json` prints it as it is, so field names stay.
@@ -42,23 +41,19 @@ pub(super) struct Tunnel {
 
 /// Reads and asks; `None`: there is no tunnel door.
 pub(super) fn read(board: ScoreView, state: &Path) -> Option<Tunnel> {
-    let slots: Vec<_> = living(board).filter(|slot| slot.door() == SlotDoor::Tunnel).collect();
     let asked = tunnel_control(state).and_then(|stream| report::ask(stream, &Question::Status {}));
-    let (door, unanswered) = match asked {
-        Ok(Answer::Status(mut door)) => {
+    let looked = doors::look(board, SlotDoor::Tunnel, asked, |answer| match answer {
+        Answer::Status(mut door) => {
             let problem = || users_problem(Path::new(&door.users_file));
             door.now.users_problem = door.now.users_problem.take().or_else(problem);
-            (Some(*door), None)
+            Ok(*door)
         }
-        Ok(Answer::Refused(why)) => (None, Some(why)),
-        Err(_) if slots.is_empty() => return None,
-        Err(error) => (None, Some(error.to_string())),
-    };
-    let sum =
-        |counter| slots.iter().fold(0, |sum: u64, slot| sum.saturating_add(slot.get(counter)));
-    let earlier = slots
-        .iter()
-        .filter(|slot| door.as_ref().is_some_and(|door| slot.generation() != door.generation));
+        Answer::Refused(why) => Err(why),
+    })?;
+    let sum = |counter| looked.sum(counter);
+    let newest = looked.door.as_ref().map(|door| door.generation);
+    let is_earlier = |slot: &&Slot| newest.is_some_and(|newest| slot.generation() != newest);
+    let earlier = looked.slots.iter().filter(is_earlier);
     Some(Tunnel {
         sessions: sum(Counter::TunnelSessions),
         sessions_of_earlier: earlier.map(|slot| slot.get(Counter::TunnelSessions)).sum(),
@@ -68,8 +63,8 @@ pub(super) fn read(board: ScoreView, state: &Path) -> Option<Tunnel> {
         received_bytes: sum(Counter::TunnelBytesIn),
         sent_bytes: sum(Counter::TunnelBytesOut),
         spoofed_packets: sum(Counter::TunnelSpoofed),
-        door,
-        unanswered,
+        door: looked.door,
+        unanswered: looked.unanswered,
     })
 }
 
@@ -85,7 +80,7 @@ fn users_problem(path: &Path) -> Option<String> {
 /// Lines for people; nothing without a tunnel door.
 pub(super) fn text(out: &mut String, tunnel: Option<&Tunnel>) {
     let Some(tunnel) = tunnel else { return };
-    let mut row = Rows { out, label: "tunnel" };
+    let mut row = Rows::new(out, "tunnel");
     if let Some(door) = &tunnel.door {
         let sstp = door.sstp.then(|| "SSTP".to_owned());
         let pptp =
@@ -113,15 +108,12 @@ pub(super) fn text(out: &mut String, tunnel: Option<&Tunnel>) {
     ));
     match (&tunnel.door, &tunnel.unanswered) {
         (Some(door), _) => sessions(&mut row, tunnel, door),
-        (None, why) => {
-            let why = why.as_deref().unwrap_or_default();
-            row.add(&format!("the door does not answer: {why}"));
-        }
+        (None, why) => row.silent(why.as_deref()),
     }
 }
 
 fn sessions(row: &mut Rows<'_>, tunnel: &Tunnel, door: &StatusReport) {
-    row.label = "users";
+    row.label("users");
     let problem = door.now.users_problem.as_deref();
     let problem = problem.map(|problem| format!("; the file is not taken as it is: {problem}"));
     row.add(&format!("{} in the file{}", door.now.users, problem.unwrap_or_default()));
@@ -129,7 +121,7 @@ fn sessions(row: &mut Rows<'_>, tunnel: &Tunnel, door: &StatusReport) {
         let count = tunnel.spoofed_packets;
         row.add(&format!("{count} packets dropped: their source was not their user's address"));
     }
-    row.label = "sessions";
+    row.label("sessions");
     let open = door.now.sessions.iter().filter(|session| session.user.is_some());
     for session in open.clone().take(SESSIONS_SHOWN) {
         row.add(&line(session));
@@ -160,23 +152,6 @@ fn line(session: &SessionFacts) -> String {
         bytes(session.received_octets),
         bytes(session.sent_octets)
     )
-}
-
-/// Lines of which the first has a label.
-struct Rows<'a> {
-    out: &'a mut String,
-    label: &'static str,
-}
-
-impl Rows<'_> {
-    fn add(&mut self, text: &str) {
-        let label = std::mem::take(&mut self.label);
-        if label == "tunnel" {
-            self.out.push('\n');
-        }
-        // Names of users are foreign.
-        let _ = writeln!(self.out, "{label:<10} {}", escape_bytes(text.as_bytes()));
-    }
 }
 
 const SESSIONS_SHOWN: usize = 20;

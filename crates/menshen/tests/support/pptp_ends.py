@@ -5,10 +5,8 @@
   mute ADDR            takes connections on 1723 and says nothing
   banner ADDR          something else than PPTP on 1723
   hold ADDR            a client: holds one call of the server ADDR until it is ended
-  https ADDR CERT KEY SEEN SENT
-                       port 443: takes SSTP calls, and tells these counts of GRE for calls 0, 128, ...
 """
-import json, socket, ssl, struct, sys, threading
+import socket, struct, sys, threading
 
 MAGIC = 0x1A2B3C4D
 
@@ -59,27 +57,6 @@ def hold(address):
     gre.close()
 
 
-def https(peer, context, counts):
-    peer = context.wrap_socket(peer, server_side=True)
-    head = b""
-    while b"\r\n\r\n" not in head:
-        piece = peer.recv(4096)
-        if not piece:
-            return
-        head += piece
-    if head.startswith(b"SSTP_DUPLEX_POST"):
-        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n")
-        read(peer, 14)
-        peer.sendall(bytes.fromhex("10010030000200010004002800000003") + bytes(32))
-        peer.recv(99)
-        return
-    body = json.dumps(counts).encode()
-    found = head.startswith(b"GET /.menshen/tunnel/gre ")
-    status = b"200 OK" if found else b"404 Not Found"
-    peer.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    peer.unwrap()
-
-
 def serve(address, port, each):
     listener = socket.create_server((address, port))
     print("ready", flush=True)
@@ -96,16 +73,9 @@ def serve(address, port, each):
 
 
 def main():
-    what, address, *rest = sys.argv[1:]
+    what, address = sys.argv[1:]
     if what == "hold":
         return hold(address)
-    if what == "https":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(rest[0], rest[1])
-        seen, sent = int(rest[2]), int(rest[3])
-        calls = [{"call": n * 128, "peer": None, "seen": seen, "sent": sent} for n in range(8)]
-        counts = {"calls": calls}
-        return serve(address, 443, lambda peer: https(peer, context, counts))
     ways = {"refuse": refuse, "mute": lambda peer: peer.recv(999) and peer.recv(999), "banner": banner}
     serve(address, 1723, ways[what])
 

@@ -47,6 +47,14 @@ impl Answer {
         values.first().copied()
     }
 
+    /// The path of `Location`, whether it is a path or a whole address.
+    pub(crate) fn location(&self) -> &str {
+        let whole = self.field("location").unwrap();
+        let behind =
+            whole.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+        behind.unwrap_or(whole)
+    }
+
     /// All values of a field.
     pub(crate) fn fields(&self, name: &str) -> Vec<&str> {
         let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));

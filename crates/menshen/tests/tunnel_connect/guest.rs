@@ -127,3 +127,28 @@ fn gre_that_is_dropped_or_rejected_is_named() {
     tunnel.signal(Signal::TERM);
     assert_eq!(tunnel.end(), Some(0));
 }
+
+/// pppd asks for EAP first, then for the kinds of CHAP it has, and for PAP at last.
+#[test]
+fn all_methods_of_a_real_pppd_are_named_and_no_others() {
+    let Some(both) = space() else { return };
+    let all = ["EAP", "MS-CHAPv2", "MS-CHAP", "CHAP with MD5", "PAP"];
+    let table = [("any", &all[..]), ("mschap-v2", &all[1..2]), ("pap", &all[4..])];
+    let _guest = boot(&both, 1, &["SERVERS=2:0:any,3:0:mschap-v2,4:0:pap"]);
+    for (host, (auth, wanted)) in (2..).zip(table) {
+        let server = format!("10.77.0.{host}");
+        let look = ["explain", "tunnel", &server, "--json"];
+        let output = both.client.command(env!("CARGO_BIN_EXE_menshen"), &look).output().unwrap();
+        let (code, told) = crate::space::answer(&output);
+        assert_eq!((code, &told["verdict"]["finding"]["code"]), (0, &"tunnel-lcp-only".into()));
+        let methods = &told["live"]["attempts"][0]["methods"];
+        assert_eq!(methods["whole"], true, "{auth}: {methods}");
+        let mut asked: Vec<&str> =
+            methods["asked"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+        assert_eq!(asked[0], wanted[0], "{auth}: {methods}");
+        let mut wanted = wanted.to_vec();
+        asked.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(asked, wanted, "{auth}: {methods}");
+    }
+}

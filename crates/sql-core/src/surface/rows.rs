@@ -88,14 +88,14 @@ fn rows(listing: Listing, view: &View<'_>) -> Vec<Row> {
                 _ => status.session_hits,
             };
             let counters = [
-                ("Qcache_free_blocks", status.free_blocks),
-                ("Qcache_free_memory", status.free_memory),
-                ("Qcache_hits", status.hits),
-                ("Qcache_inserts", status.inserts),
-                ("Qcache_lowmem_prunes", status.lowmem_prunes),
-                ("Qcache_not_cached", status.not_cached),
-                ("Qcache_queries_in_cache", status.queries_in_cache),
-                ("Qcache_total_blocks", status.total_blocks),
+                ("Qcache_free_blocks", status.qcache.free_blocks),
+                ("Qcache_free_memory", status.qcache.free_memory),
+                ("Qcache_hits", status.qcache.hits),
+                ("Qcache_inserts", status.qcache.inserts),
+                ("Qcache_lowmem_prunes", status.qcache.lowmem_prunes),
+                ("Qcache_not_cached", status.qcache.not_cached),
+                ("Qcache_queries_in_cache", status.qcache.queries_in_cache),
+                ("Qcache_total_blocks", status.qcache.total_blocks),
             ];
             let counters = counters.map(|(name, value)| own(name, value.to_string()));
             let more = ["Com_select", "Queries", "Questions"].map(|name| Row {

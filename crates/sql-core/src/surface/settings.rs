@@ -3,6 +3,8 @@
 //! Source: MariaDB `sql/sys_vars.cc`, `sql/sql_cache.cc`. It never holds a cache itself. It cannot
 //! fail.
 
+use serde::{Deserialize, Serialize};
+
 use crate::judge::CacheType;
 
 /// One setting with its new value.
@@ -116,25 +118,32 @@ impl Locals {
     }
 }
 
-/// The eight counters, and the hits that the server does not see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Status {
+/// The eight counters of the query cache, `SHOW STATUS LIKE 'Qcache%'`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Qcache {
     /// `Qcache_free_blocks`.
     pub free_blocks: u64,
-    /// `Qcache_free_memory` in bytes.
+    /// `Qcache_free_memory`, bytes.
     pub free_memory: u64,
-    /// `Qcache_hits`.
+    /// `Qcache_hits` since `FLUSH STATUS`.
     pub hits: u64,
-    /// `Qcache_inserts`.
+    /// `Qcache_inserts` since `FLUSH STATUS`.
     pub inserts: u64,
-    /// `Qcache_lowmem_prunes`.
+    /// `Qcache_lowmem_prunes` since `FLUSH STATUS`.
     pub lowmem_prunes: u64,
-    /// `Qcache_not_cached`.
+    /// `Qcache_not_cached` since `FLUSH STATUS`.
     pub not_cached: u64,
     /// `Qcache_queries_in_cache`.
     pub queries_in_cache: u64,
     /// `Qcache_total_blocks`.
     pub total_blocks: u64,
+}
+
+/// The eight counters, and the hits that the server does not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Status {
+    /// The eight.
+    pub qcache: Qcache,
     /// Hits since the process began, which `FLUSH STATUS` leaves alone.
     pub hits_ever: u64,
     /// Hits of this session since its `FLUSH STATUS`, for its `Com_select` and `Questions`.

@@ -293,7 +293,7 @@ fn columns_keep_their_names() {
 #[test]
 fn tables_of_counters_are_queries_with_our_values() {
     let mut desk = Desk::new();
-    desk.status.hits = 7;
+    desk.status.qcache.hits = 7;
     let sent = desk
         .sent("select * from information_schema.global_status where variable_name='Qcache_hits'")
         .unwrap();
@@ -374,7 +374,11 @@ fn row(name: &str, value: &str) -> Vec<u8> {
 #[test]
 fn rows_of_show_get_our_values() {
     let mut desk = Desk::new();
-    desk.status = Status { hits: 12, session_hits: 3, ..Status::default() };
+    desk.status = Status {
+        qcache: Qcache { hits: 12, ..Qcache::default() },
+        session_hits: 3,
+        ..Status::default()
+    };
     let Some((_, Step::Send { patch: Some(mut patch), .. })) =
         look(b"SHOW STATUS LIKE 'Qcache%'", &desk.view())
     else {

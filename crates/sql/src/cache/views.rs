@@ -3,36 +3,11 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use menshen_sql_core::store::Key;
+use menshen_sql_core::surface::Qcache;
 use menshen_sql_core::versions::{Held, Slot};
 
 use super::{Absence, Ask, Cache, SHARDS};
 use crate::counters::Event;
-
-/// `SHOW STATUS LIKE 'Qcache%'`, as `sql/sql_cache.cc` means it.
-///
-/// Blocks are what that allocator would have: two for each entry (query and reply), one for each
-/// table, one free at the end, one more for each gap an entry left and each reply that filled such
-/// a gap and went on elsewhere; `FLUSH QUERY CACHE` closes gaps and joins replies. Gaps and joints
-/// are counted as they come and go here, so they are close, not equal, under load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Qcache {
-    /// `Qcache_free_blocks`.
-    pub free_blocks: u64,
-    /// `Qcache_free_memory`, bytes.
-    pub free_memory: u64,
-    /// `Qcache_hits` since `FLUSH STATUS`.
-    pub hits: u64,
-    /// `Qcache_inserts` since `FLUSH STATUS`.
-    pub inserts: u64,
-    /// `Qcache_lowmem_prunes` since `FLUSH STATUS`.
-    pub lowmem_prunes: u64,
-    /// `Qcache_not_cached` since `FLUSH STATUS`.
-    pub not_cached: u64,
-    /// `Qcache_queries_in_cache`.
-    pub queries_in_cache: u64,
-    /// `Qcache_total_blocks`.
-    pub total_blocks: u64,
-}
 
 /// What the cache holds; stale entries that nobody met yet are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,7 +46,14 @@ pub struct EntryView {
 }
 
 impl Cache {
-    /// The server's counters, exact at this moment: stale entries are dropped first.
+    /// The server's counters as `sql/sql_cache.cc` means them, exact at this moment: stale entries
+    /// are dropped first.
+    ///
+    /// Blocks are what that allocator would have: two for each entry (query and reply), one for
+    /// each table, one free at the end, one more for each gap an entry left and each reply that
+    /// filled such a gap and went on elsewhere; `FLUSH QUERY CACHE` closes gaps and joins replies.
+    /// Gaps and joints are counted as they come and go here, so they are close, not equal, under
+    /// load.
     #[must_use]
     pub fn qcache(&self, thread: usize) -> Qcache {
         self.sweep(thread);

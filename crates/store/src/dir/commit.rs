@@ -68,8 +68,8 @@ impl Pair {
         Ok(slot.record)
     }
 
-    /// The next record, and the cell saying that it is on its way.
-    fn announced(
+    /// The next record with its bytes, and the cell saying that it is on its way.
+    pub(super) fn announced(
         &self,
         writer: Option<u64>,
         plan: Plan,
@@ -114,7 +114,8 @@ impl Pair {
         .map_err(Error::from_errno)
     }
 
-    fn confirm(&self, number: u64, writer: Option<u64>) -> Result<(), Error> {
+    /// From now on this record counts.
+    pub(super) fn confirm(&self, number: u64, writer: Option<u64>) -> Result<(), Error> {
         let mut held = self.hold()?;
         // Somebody was tired of waiting and took it back.
         if held.cell.in_flight != number {
@@ -172,6 +173,7 @@ impl Pair {
         let record = held.record()?;
         if record.order == Order::Stream && record.stage == Stage::Receiving {
             self.cut_data(record.offset)?;
+            self.data()?.sync().map_err(Error::from_errno)?;
             held.cell.writers.retain(|one| Some(one.epoch) == keep);
         }
         crate::step!(VoidCut);

@@ -14,6 +14,7 @@ use crate::{ANSWER_BODY_BYTES_MAX, Aim, Error, Id, Outcome, Record, Stage, Store
 
 /// What a beginning came to; the caller makes [`crate::Begun`] of it.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart")]
 pub(crate) enum Beginning {
     Go { pair: Pair, record: Record, attempt: u32 },
     Answered(Stored),

@@ -32,6 +32,8 @@ pub(crate) struct Desk {
     /// Digests of the whole, if all of it came through here.
     running: Option<Running>,
     reserved: u64,
+    /// Up to here the system was asked to write to the disk.
+    writing: u64,
     keep_free: u64,
     /// Why it is of no use any more.
     lost: Option<Error>,
@@ -72,7 +74,7 @@ impl Desk {
         // Who makes an upload of segments claims each of them afterwards.
         let end = (record.order == Order::Segments).then_some(0);
         let (length, crc, running, lost) = (None, None, None, None);
-        let reserved = position;
+        let (reserved, writing) = (position, position);
         Ok(Self {
             pair,
             data,
@@ -85,6 +87,7 @@ impl Desk {
             crc,
             running,
             reserved,
+            writing,
             keep_free,
             lost,
         })
@@ -201,6 +204,7 @@ impl Desk {
         written?;
         crate::step!(PushDone);
         self.position = end;
+        self.begin_writing();
         if let Some(crc) = &mut self.crc {
             crc.update(bytes);
         }
@@ -208,6 +212,20 @@ impl Desk {
             running.update(bytes);
         }
         Ok(Push::Taken)
+    }
+
+    /// What came goes to the disk while more comes, so that a flush waits for the last of it only.
+    fn begin_writing(&mut self) {
+        let (from, bytes) = (self.writing, self.position.saturating_sub(self.writing));
+        if bytes < WRITE_OUT_BYTES {
+            return;
+        }
+        self.writing = self.position;
+        // It may wait for a busy disk.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let data = Arc::clone(&self.data);
+            runtime.spawn_blocking(move || data.begin_writing(from, bytes));
+        }
     }
 
     /// See [`crate::Writer::cut`].
@@ -231,6 +249,7 @@ impl Desk {
         drop(held);
         self.position = position;
         self.reserved = position;
+        self.writing = position;
         self.running = None;
         self.crc = (position == self.start).then(crc32fast::Hasher::new);
         Ok(())
@@ -261,7 +280,7 @@ impl Desk {
     pub(crate) fn flush(&mut self) -> Result<u64, Error> {
         self.usable()?;
         if self.position > self.start || self.length.is_some() {
-            self.commit(Stage::Receiving)?;
+            self.commit(&Stage::Receiving)?;
         }
         Ok(self.record.offset)
     }
@@ -275,7 +294,8 @@ impl Desk {
                 return Err(Error::Incomplete);
             }
         } else {
-            let length = *self.length.get_or_insert(self.record.length.unwrap_or(self.position));
+            let length = self.record.length.or(self.length).unwrap_or(self.position);
+            self.length = Some(length);
             if length != self.position {
                 self.flush()?;
                 return Err(Error::Incomplete);
@@ -287,11 +307,11 @@ impl Desk {
         }
         self.trim()?;
         crate::step!(CompleteChecked);
-        self.commit(Stage::Whole)?;
+        self.commit(&Stage::Whole)?;
         Ok(self.record.clone())
     }
 
-    fn commit(&mut self, stage: Stage) -> Result<(), Error> {
+    fn commit(&mut self, stage: &Stage) -> Result<(), Error> {
         let (start, position, length) = (self.start, self.position, self.length);
         let plan = match (&self.crc, self.record.order) {
             _ if position == start => Plan::Record,
@@ -350,6 +370,7 @@ impl Desk {
     fn stand_at(&mut self, position: u64) {
         self.position = position;
         self.reserved = position;
+        self.writing = position;
         self.crc = Some(crc32fast::Hasher::new());
         self.running = None;
     }
@@ -428,4 +449,5 @@ fn may_claim(record: &Record, claim: Claim) -> Result<(), Error> {
 /// power.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
 const RESERVE_STEP: u64 = 16 << 20;
+const WRITE_OUT_BYTES: u64 = 1 << 20;
 const RESERVE_STEP_KNOWN: u64 = 1 << 30;

@@ -4,13 +4,14 @@
 //! Every name is one of ours ([`super::names`]); nothing is opened through a symbolic link.
 
 use std::fmt::Debug;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, fallocate,
-    fdatasync, flock, fstat, fstatfs, fstatvfs, fsync, ftruncate, openat, renameat_with, statat,
-    unlinkat,
+    Advice, AtFlags, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, fadvise,
+    fallocate, fdatasync, flock, fstat, fstatfs, fstatvfs, fsync, ftruncate, openat, renameat_with,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -65,6 +66,8 @@ pub(crate) trait File: Send + Sync + Debug {
     fn cut(&self, size: u64) -> Result<(), Errno>;
     /// Reserves blocks without changing the size; nothing where that does not pay.
     fn reserve(&self, from: u64, bytes: u64) -> Result<(), Errno>;
+    /// Has the system begin to write these bytes to the disk. A wish: errors come with the flush.
+    fn begin_writing(&self, from: u64, bytes: u64);
     /// Flushes the bytes and what is needed to find them (fdatasync).
     fn sync(&self) -> Result<(), Errno>;
     /// Bytes.
@@ -121,8 +124,12 @@ impl DiskFolder {
         let flags = flags | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let fd = openat(&self.dir, name, flags, Mode::from_raw_mode(0o600))?;
         let stat = fstat(&fd)?;
-        // Somebody's link to another file of theirs would have us write into that.
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_nlink != 1 {
+        // Somebody's link to another file of theirs would have us write into that. Two names has
+        // a whole that is being handed to an application: ours and the application's.
+        let names_max = if flags.contains(OFlags::CREATE) { 1 } else { 2 };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
+            || !(1..=names_max).contains(&stat.st_nlink)
+        {
             return Err(Errno::NOENT);
         }
         Ok(Arc::new(DiskFile { fd: Arc::new(fd), reserves: self.reserves }))
@@ -250,6 +257,11 @@ impl File for DiskFile {
         }
     }
 
+    fn begin_writing(&self, from: u64, bytes: u64) {
+        // Dirty pages cannot be dropped, so Linux begins to write them instead (mm/fadvise.c).
+        let _ = fadvise(&self.fd, from, NonZeroU64::new(bytes), Advice::DontNeed);
+    }
+
     fn sync(&self) -> Result<(), Errno> {
         fdatasync(&self.fd)
     }
@@ -285,6 +297,16 @@ impl File for DiskFile {
 
     fn descriptor(&self) -> Option<Arc<OwnedFd>> {
         Some(Arc::clone(&self.fd))
+    }
+}
+
+impl Drop for DiskFile {
+    fn drop(&mut self) {
+        // A process that is being started has a copy of every descriptor for a moment, and the lock
+        // would last as long. But who was given the descriptor keeps it.
+        if Arc::strong_count(&self.fd) == 1 {
+            self.unlock();
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl Pair {
     }
 
     /// Cuts the data to `size`, and has what of it shares a block with what is cut written anew: a
-    /// flush that failed may have left that block unwritten though it looks written.
+    /// flush that failed may have spoilt that block on the disk though it looks well from here.
     pub(crate) fn cut_data(&self, size: u64) -> Result<(), Error> {
         let data = self.data()?;
         data.cut(size).map_err(Error::from_errno)?;

@@ -5,6 +5,7 @@ mod calls;
 mod deliveries;
 mod kill;
 mod power;
+mod power_segments;
 mod races;
 mod sim;
 

@@ -1,5 +1,6 @@
 //! Looking, listing, removing, collecting.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::Inner;
@@ -32,7 +33,7 @@ impl Inner {
             .filter_map(|id| self.look(id).ok())
             .filter(|record| record.owner == Some(owner))
             .collect();
-        found.sort_by(|one, other| (other.created, other.id).cmp(&(one.created, one.id)));
+        found.sort_by_key(|record| Reverse((record.created, record.id)));
         Ok(found)
     }
 

@@ -6,7 +6,9 @@ use super::*;
 
 proptest! {
     #[test]
-    fn spans_are_the_bytes_put_in(puts in proptest::collection::vec((0_u64..60, 0_u64..12), 0..20)) {
+    fn spans_are_the_bytes_put_in(
+        puts in proptest::collection::vec((0_u64..60, 0_u64..12), 0..20),
+    ) {
         let (mut spans, mut there) = (Spans::new(), [false; 80]);
         for (start, length) in puts {
             prop_assert!(spans.insert(start, start + length));

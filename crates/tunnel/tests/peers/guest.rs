@@ -50,7 +50,7 @@ impl Guest {
 
     /// Waits for a text on its console; a failure shows all of it.
     pub(crate) fn wait(&self, text: &str) {
-        let until = Instant::now() + Duration::from_secs(240 + 5 * megabytes());
+        let until = Instant::now() + Duration::from_secs(240) + carrying();
         loop {
             let console = self.console();
             if console.contains(text) {
@@ -101,15 +101,24 @@ pub(crate) fn show(what: &str, line: &str) {
     println!("{what}: {}", line.trim_end());
 }
 
-/// Octets to us and from us: a few megabytes, or as many as `MENSHEN_TUNNEL_MEGABYTES` says.
+/// Octets down to who dials, and up from there: a few megabytes, or what the environment says.
 fn sizes() -> (u64, u64) {
-    (megabytes() * 1_000_000, megabytes() * 1_000_000 / 4)
+    let down = set("MENSHEN_TUNNEL_MEGABYTES").unwrap_or(MEGABYTES);
+    let up = set("MENSHEN_TUNNEL_MEGABYTES_UP").unwrap_or(down / 4);
+    (down * 1_000_000, up * 1_000_000)
 }
 
-fn megabytes() -> u64 {
-    let set = std::env::var("MENSHEN_TUNNEL_MEGABYTES").ok();
-    set.map_or(MEGABYTES, |set| set.parse().expect("a number"))
+fn set(name: &str) -> Option<u64> {
+    Some(std::env::var(name).ok()?.parse().expect("a number"))
+}
+
+/// How long they may take, at [`SLOWEST`].
+fn carrying() -> Duration {
+    let (down, up) = sizes();
+    Duration::from_secs((down + up) / SLOWEST)
 }
 
 /// Enough for some thousand packets, and done within seconds.
 const MEGABYTES: u64 = 8;
+/// Octets a second: a quarter of what the slowest peer moves on a machine with nothing else to do.
+const SLOWEST: u64 = 300_000;

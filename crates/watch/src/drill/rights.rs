@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use menshen_base::with_causes;
 use menshen_guard_core::ladder::Bytes;
 use menshen_guard_core::recorder::{FileHead, HEAD_BYTES};
 use menshen_sys::cgroup::Version;
@@ -134,7 +135,7 @@ fn recorder(ground: &Ground) -> Result<Line, DrillError> {
     let path = ground.folder.join("trial");
     let head = FileHead { salt: 1, boot_id: [0; 16], started_micros: 0, host: Vec::new() };
     let timed = RecorderFile::open(&path, RECORDER_BYTES, head)
-        .map_err(|error| io::Error::other(super::watcher::cause(&error)))
+        .map_err(|error| io::Error::other(with_causes(&error)))
         .and_then(|file| {
             let record = [0; WRITE_BYTES];
             let began = Instant::now();

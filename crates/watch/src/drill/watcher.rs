@@ -145,14 +145,6 @@ pub(super) fn rule(name: &str, tag: &str, score: i32) -> Protect {
     }
 }
 
-/// An error with what caused it.
-pub(super) fn cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
-}
-
 /// Of the drill's memory: below what the important one leaves, above what is left when the crowd
 /// is at its limit.
 const ENTER_PERCENT: [u8; 4] = [40, 36, 32, 28];

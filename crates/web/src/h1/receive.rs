@@ -117,11 +117,11 @@ impl Session {
             })
             .await?;
             done = whole;
-            if sink.is_due() {
-                if let Some(fields) = sink.settle().await.map_err(Broken::Fault)? {
-                    self.tell(&fields, ways.version).await.map_err(|_| Broken::Gone)?;
-                    self.watched.enter_paced(Phase::Body, self.door.pace());
-                }
+            if sink.is_due()
+                && let Some(fields) = sink.settle().await.map_err(Broken::Fault)?
+            {
+                self.tell(&fields, ways.version).await.map_err(|_| Broken::Gone)?;
+                self.watched.enter_paced(Phase::Body, self.door.pace());
             }
             turn.moved(received).await;
         }

@@ -19,7 +19,7 @@ use rustix::net::SendFlags;
 use super::{Session, Turn, Ways};
 use crate::door::{Door, Transfer};
 use crate::files::FileEntry;
-use crate::log::{Outcome, PhpNote};
+use crate::log::Outcome;
 use crate::plan::{FileAnswer, Span};
 use crate::reply::Reply;
 use crate::scratch::{SCRATCH_BYTES, with_head, with_scratch};
@@ -254,7 +254,7 @@ impl Session {
     }
 
     /// How slow the client may be: half as fast as it is sent to will do.
-    fn pace(&self) -> PaceLimits {
+    pub(super) fn pace(&self) -> PaceLimits {
         let pace = self.door.pace();
         if self.rate == 0 {
             return pace;
@@ -283,7 +283,7 @@ impl Session {
         self.flush().await
     }
 
-    async fn send_some(&mut self, mut bytes: &[u8], flags: SendFlags) -> io::Result<()> {
+    pub(super) async fn send_some(&mut self, mut bytes: &[u8], flags: SendFlags) -> io::Result<()> {
         while !bytes.is_empty() {
             let step = &bytes[..bytes.len().min(SCRATCH_BYTES)];
             let sent = poll_fn(|cx| self.stream.poll_send(cx, step, flags)).await?;
@@ -309,15 +309,7 @@ impl Session {
             }
             Err(_) => (0, self.end_reason(Phase::Send)),
         };
-        Outcome {
-            status,
-            bytes_in: 0,
-            bytes_out,
-            body_ms: -1,
-            store_ms: -1,
-            php: PhpNote::default(),
-            end,
-        }
+        Outcome::answered(status, bytes_out, end)
     }
 }
 

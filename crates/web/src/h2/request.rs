@@ -23,7 +23,7 @@ use crate::ask::{Ask, Wire};
 use crate::door::Transfer;
 use crate::fault::Fault;
 use crate::files::{FileEntry, TICK_NS};
-use crate::log::{Line, Outcome, PhpNote, Times};
+use crate::log::{Line, Outcome, Times};
 use crate::plan::{FileAnswer, Patience, Plan, Span};
 use crate::reply::Reply;
 use crate::sink::{Cut, Finished, Sink};
@@ -61,6 +61,7 @@ pub(super) async fn serve(
             drop(storing);
             stream.answer(reply).await
         }
+        Plan::Zip(question) => Box::pin(stream.answer_zip(question)).await,
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Php(call) => stream.call(call).await,
         Plan::Upload(errand) => stream.upload(errand, length, expects).await,
@@ -451,7 +452,7 @@ impl Exchange<'_> {
     }
 
     /// Waits until the peer's windows and our send buffer allow some of `want` bytes.
-    async fn capacity(
+    pub(super) async fn capacity(
         &self,
         send: &mut SendStream<Bytes>,
         want: usize,
@@ -514,18 +515,10 @@ pub(super) fn outcome(status: u16, sent: Result<u64, EndReason>) -> Outcome {
         Ok(bytes) => (bytes, EndReason::DONE),
         Err(end) => (0, end),
     };
-    Outcome {
-        status,
-        bytes_in: 0,
-        bytes_out,
-        body_ms: -1,
-        store_ms: -1,
-        php: PhpNote::default(),
-        end,
-    }
+    Outcome::answered(status, bytes_out, end)
 }
 
-fn set(response: &mut Response<()>, name: &'static str, value: &[u8]) {
+pub(super) fn set(response: &mut Response<()>, name: &'static str, value: &[u8]) {
     let value = HeaderValue::from_bytes(value).unwrap_or(HeaderValue::from_static(""));
     response.headers_mut().insert(HeaderName::from_static(name), value);
 }

@@ -99,7 +99,7 @@ fn not_modified(file: &FileEntry) -> Reply {
 }
 
 /// RFC 9110 §15.5.17: the size, so that the client can ask better.
-fn unsatisfiable(size: u64) -> Reply {
+pub(crate) fn unsatisfiable(size: u64) -> Reply {
     let mut value = Vec::new();
     content_range_unsatisfied(size, &mut value);
     Reply::new(416).with("content-range", value).text("cache-control", "no-store")

@@ -52,6 +52,10 @@ fn outcome(plan: Plan, made: &Fixture) -> String {
         Plan::Receive(Sink::Form(_)) => "form".into(),
         Plan::Receive(Sink::Upload(_)) | Plan::Upload(_) => "upload".into(),
         Plan::Receive(Sink::Discard(_)) => "discard".into(),
+        Plan::Zip(question) => match question.put(&made.door.shared) {
+            Ok(answer) => answer.status.to_string(),
+            Err(reply) => reply.status.to_string(),
+        },
         Plan::Job(job, wanted) => job.run(&made.door.shared, wanted).status.to_string(),
     }
 }
@@ -189,6 +193,35 @@ const TABLE: &str = r#"
     POST    /.menshen/session      owner   -                                   204
     POST    /.menshen/session      page    -                                   401
     POST    /.menshen/session      wrong   -                                   401
+    GET     /folder/?zip           owner   -                                   200
+    HEAD    /folder/?zip           owner   -                                   200
+    GET     /folder/?zip           nobody  -                                   401
+    GET     /folder/?zip           wrong   -                                   401
+    GET     /pub/?zip              nobody  -                                   200
+    GET     /drop/?zip             nobody  -                                   200
+    GET     /?zip                  nobody  -                                   401
+    GET     /?zip=1                owner   Accept: text/html                   200
+    GET     /folder?zip            owner   -                                   308
+    GET     /nothing/?zip          owner   -                                   404
+    GET     /file/?zip             owner   -                                   404
+    GET     /file?zip              owner   -                                   200
+    GET     /folder/?zip&name=inside       owner   -                           200
+    GET     /?zip&name=file&name=folder    owner   -                           200
+    GET     /?zip&name=nothing     owner   -                                   404
+    GET     /?zip&name=out         owner   -                                   404
+    GET     /?zip&name=folder/inside       owner   -                           400
+    GET     /?zip&name=folder%2finside     owner   -                           400
+    GET     /folder/?zip&name=..   owner   -                                   400
+    GET     /?zip&name=.menshen    owner   -                                   404
+    GET     /?zip&name=%ff         owner   -                                   400
+    GET     /folder/?zip           owner   Range: bytes=0-9                    206
+    GET     /folder/?zip           owner   Range: bytes=0-1,9-10               200
+    GET     /folder/?zip           owner   Range: bytes=99999-                 416
+    HEAD    /folder/?zip           owner   Range: bytes=0-9                    200
+    GET     /folder/?zip           owner   If-None-Match: *                    304
+    GET     /folder/?zip           owner   If-Match: "other"                   412
+    GET     /folder/?zip           owner   If-Modified-Since: Sat, 29 Oct 2044 19:43:31 GMT  200
+    POST    /folder/?zip           owner   -                                   415
     DELETE  /.menshen/session      page    -                                   204
     GET     /.menshen/session      owner   -                                   405
     GET     /.menshen/page/page.js nobody  -                                   200

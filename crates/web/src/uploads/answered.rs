@@ -11,6 +11,7 @@ use std::future::poll_fn;
 
 use menshen_store::Stored;
 
+use crate::log::PhpNote;
 use crate::php::answer::{Left, Streaming, Supply};
 use crate::reply::Reply;
 
@@ -25,13 +26,17 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    /// Reads PHP's answer to its end.
-    pub(super) async fn hear(mut php: Box<Streaming>) -> Self {
+    /// Reads PHP's answer to its end; with it comes what the log is told.
+    pub(super) async fn hear(mut php: Box<Streaming>) -> (Self, PhpNote) {
+        let answered = Self::take(&mut php).await;
+        (answered, php.leave(Left::Served))
+    }
+
+    async fn take(php: &mut Streaming) -> Self {
         let Some(head) = php.take_head() else {
             return Self::of(&Reply::new(502));
         };
         if head.offload.is_some() {
-            php.leave(Left::Served);
             // A file is no answer to keep.
             return Self { status: head.status, fields: fields(&head.lines), body: Vec::new() };
         }
@@ -63,7 +68,6 @@ impl Answered {
                 Supply::Ended => break,
             }
         }
-        php.leave(Left::Served);
         if body.len() > BODY_BYTES_MAX {
             body = Vec::new();
         }

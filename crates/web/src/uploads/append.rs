@@ -20,6 +20,7 @@ use super::checks::Checking;
 use super::deliver::Delivered;
 use super::reply::{Known, fault_of, of_store, refused, sent};
 use super::request::RequestHead;
+use super::said::Said;
 use super::{HOUR_S, Scope, segments};
 use crate::door::Door;
 use crate::fault::Fault;
@@ -34,6 +35,8 @@ pub(super) struct Way {
     pub(super) wanted: Wanted,
     pub(super) limits: Limits,
     pub(super) store: Store,
+    /// Scheme and host for addresses; empty where a path does.
+    pub(super) base: String,
     /// `Authorization` of this request.
     pub(super) credentials: Option<Vec<u8>>,
 }
@@ -81,6 +84,7 @@ impl Way {
             wanted: self.wanted,
             limits: self.limits,
             store: self.store.clone(),
+            base: self.base.clone(),
             credentials: None,
         }
     }
@@ -212,8 +216,10 @@ impl Appending {
         };
         let ends = match self.end {
             End::Here => true,
-            End::Later => false,
-            End::AtLength => self.record.length == Some(writer.position()),
+            // tus-js-client says of the last bytes after a cut that more will come, and takes what
+            // has its whole length for complete. What is answered by somebody waits for the end.
+            End::Later if self.is_answered() => false,
+            End::Later | End::AtLength => self.record.length == Some(writer.position()),
         };
         let ends = ends || self.segment_end.is_some();
         let cookie = self.cookie.take();
@@ -235,6 +241,11 @@ impl Appending {
             Some(cookie) => reply.with("set-cookie", cookie),
             None => reply,
         }
+    }
+
+    /// Whether the answer to the request that ends it is the target's own.
+    fn is_answered(&self) -> bool {
+        Said::of(&self.record).upgraded
     }
 
     /// The content ended early: what came of it is kept.

@@ -37,6 +37,8 @@ pub(crate) struct Errand {
     pub(super) what: What,
     pub(super) wanted: Wanted,
     pub(super) limits: Limits,
+    /// Scheme and host for addresses; empty where a path does.
+    pub(super) base: String,
     /// For a browser that has none.
     pub(super) cookie: Option<Vec<u8>>,
 }
@@ -111,8 +113,8 @@ impl Errand {
             Ok(store) => store,
             Err(fault) => return Begun::Reply(Reply::fault(fault, wanted)),
         };
-        let Self { scope, dialect, caller, what, limits, cookie, .. } = *self;
-        let way = Way { scope, dialect, wanted, limits, store, credentials: None };
+        let Self { scope, dialect, caller, what, limits, base, cookie, .. } = *self;
+        let way = Way { scope, dialect, wanted, limits, store, base, credentials: None };
         let begun = match what {
             What::List => way.list(&caller).await,
             What::State(id) => way.state(&caller, &id).await,
@@ -172,7 +174,7 @@ impl Way {
         })?;
         self.created(door, &record).await?;
         door.slot.add(Counter::ResumableCreated, 1);
-        let known = Known::of(&record, self.limits);
+        let known = Known::of(&record, self.limits).based(&self.base);
         let ends = match create.end {
             End::Here => create.content == Content::None,
             End::Later => false,

@@ -11,7 +11,7 @@
 
 use std::rc::Rc;
 
-use menshen_base::Counter;
+use menshen_base::{Counter, EndReason};
 use menshen_hooks::Kind;
 use menshen_net::clock;
 use menshen_store::{Aim, Begun, Destination, Error, Outcome, Record, Stored, Whole};
@@ -28,6 +28,7 @@ use crate::auth::{Grant, Reach};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::hooks::keep;
+use crate::log::{Line, PhpNote, Times};
 use crate::php::intake::Flush;
 use crate::plan::Patience;
 use crate::reply::{Body, Reply};
@@ -63,7 +64,7 @@ impl Way {
 
     /// The answer to the request that found it whole.
     fn done(&self, record: &Record, what: Delivered, stored: Option<&Stored>) -> Reply {
-        let mut known = Known::of(record, self.limits);
+        let mut known = Known::of(record, self.limits).based(&self.base);
         known.complete = true;
         let facts = known.facts();
         let said = Said::of(record);
@@ -224,10 +225,17 @@ impl Way {
                 intake.whole(file, size, flush)
             };
             let body = tokio::task::spawn_blocking(work).await.unwrap_or(Err(Fault::Storage));
-            call.body = Some(body.map_err(fault)?);
+            let put = door.put_held(body.map_err(fault)?, call.namer.as_ref()).await;
+            let (body, held) = put.map_err(fault)?;
+            (call.body, call.held) = (Some(body), held);
         }
+        let begun_us = clock::micros();
         let answered = match call.run_kept(door).await {
-            Ok(streaming) => Ok(Answered::hear(streaming).await),
+            Ok(streaming) => {
+                let (answered, note) = Answered::hear(streaming).await;
+                log(door, &head, size, &answered, note, begun_us);
+                Ok(answered)
+            }
             Err(failure) if failure.may_have_run() => Ok(Answered::of(&failure.reply(self.wanted))),
             Err(failure) => Err(Box::new(failure.reply(self.wanted))),
         };
@@ -269,6 +277,32 @@ impl Way {
             fault => Reply::fault(fault, self.wanted),
         }
     }
+}
+
+/// A line of its own for the request that PHP saw; those that brought its bytes have theirs.
+fn log(
+    door: &Door,
+    head: &RequestHead,
+    size: u64,
+    answered: &Answered,
+    php: PhpNote,
+    begun_us: u64,
+) {
+    if !door.log.wanted() {
+        return;
+    }
+    let spent = clock::micros().saturating_sub(begun_us) / 1000;
+    door.log.add(&Line {
+        client: head.client(),
+        protocol: "upload",
+        request: &[head.method.as_bytes(), b" ", &head.target].concat(),
+        status: answered.status,
+        bytes_in: size,
+        bytes_out: answered.body.len() as u64,
+        times: Times { store: i64::try_from(spent).unwrap_or(i64::MAX), ..Times::NONE },
+        php,
+        end: EndReason::DONE,
+    });
 }
 
 /// A kept answer as it is sent.

@@ -39,6 +39,12 @@ impl Known {
         }
     }
 
+    /// With scheme and host before its address.
+    pub(super) fn based(mut self, base: &str) -> Self {
+        self.url.insert_str(0, base);
+        self
+    }
+
     /// Of none.
     pub(super) fn nothing(limits: Limits) -> Self {
         Self { limits, ..Self::default() }

@@ -55,6 +55,11 @@ impl RequestHead {
         })
     }
 
+    /// Who sent it.
+    pub(super) const fn client(&self) -> IpAddr {
+        self.peer
+    }
+
     /// Adds the credentials of the request that made the upload whole; false when the first one
     /// showed some and this one does not.
     pub(super) fn authorize(&mut self, credentials: Option<&[u8]>) -> bool {

@@ -277,6 +277,7 @@ impl Door {
             what,
             wanted: ask.wanted(),
             limits: self.upload_limits(),
+            base: if dialect == Some(Dialect::Tus) { base(ask) } else { String::new() },
             cookie,
         }))
     }
@@ -302,6 +303,16 @@ impl Door {
         let known = Known::nothing(self.upload_limits());
         refused(dialect, refusal, &known, ask.wanted()).into()
     }
+}
+
+/// Scheme and host before the address of an upload, for programs: aiotus takes no other. A browser
+/// gets a path, which is right also behind a proxy that does not say how it was reached.
+fn base(ask: &Ask<'_>) -> String {
+    if ask.interest.has(Interest::SEC_FETCH_SITE.with(Interest::ORIGIN)) {
+        return String::new();
+    }
+    let scheme = if ask.wire.secure { "https" } else { "http" };
+    format!("{scheme}://{}", String::from_utf8_lossy(ask.host))
 }
 
 /// Bytes of the whole, where the request says or shows it.

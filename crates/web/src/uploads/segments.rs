@@ -90,6 +90,7 @@ impl Door {
             what,
             wanted: ask.wanted(),
             limits: self.upload_limits(),
+            base: String::new(),
             cookie: None,
         })))
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::space::Spaces;
-use super::{Sample, Way};
+use super::{Amount, Sample, Way};
 use crate::bench::lab::{Lab, Store};
 use crate::server::Server;
 use crate::shell;
@@ -42,6 +42,11 @@ impl Kind {
             Self::Sstp => "SSTP",
             Self::Tls => "HTTPS of the same worker to curl",
         }
+    }
+
+    /// Whether it is a tunnel of ours.
+    pub(super) const fn is_ours(self) -> bool {
+        matches!(self, Self::Pptp | Self::Mppe | Self::Sstp)
     }
 
     pub(super) fn goes(self, way: Way) -> bool {
@@ -80,11 +85,18 @@ impl End {
             command.current_dir(folder).args(["serve", "--config", "menshen.toml"]);
             command
         };
-        let serving = Server::start(kind.name(), &mut command, &log("serve"))?;
+        let serve_log = log("serve");
+        let serving = Server::start(kind.name(), &mut command, &serve_log)?;
         let find = |name| shell::find(name).ok_or_else(|| format!("no {name}; install {name}"));
         let (curl, iperf) = (find("curl")?, find("iperf3")?);
         let mut end = Self { kind, serving, dialling: None, curl, iperf, spaces };
-        thread::sleep(Duration::from_millis(if is_limit { 300 } else { 1500 }));
+        if is_limit {
+            thread::sleep(Duration::from_millis(300));
+        } else {
+            let spaces = &end.spaces;
+            let open = || [443, 1723].into_iter().all(|port| spaces.listens(port));
+            end.serving.wait_until(&serve_log, open)?;
+        }
         let mut command = match kind {
             Kind::Tls => return Ok(end),
             Kind::LimitPlain | Kind::LimitBatched => {
@@ -116,7 +128,7 @@ impl End {
     }
 
     /// One run.
-    pub(super) fn run(&self, way: Way, seconds: f64) -> Result<Sample, String> {
+    pub(super) fn run(&self, way: Way, amount: Amount) -> Result<Sample, String> {
         if self.kind == Kind::Tls {
             return self.download();
         }
@@ -126,7 +138,11 @@ impl End {
         let mut listening = listening.spawn().map_err(|e| format!("could not run iperf3: {e}"))?;
         thread::sleep(Duration::from_millis(300));
         let mut command = self.spaces.second(&self.iperf);
-        command.args(["-c", inner, "-J", "-t", &format!("{}", seconds.ceil())]);
+        command.args(["-c", inner, "-J"]);
+        match amount {
+            Amount::Seconds(seconds) => command.args(["-t", &format!("{}", seconds.ceil())]),
+            Amount::Megabytes(megabytes) => command.args(["-n", &format!("{megabytes}M")]),
+        };
         if way == Way::Down {
             command.arg("-R");
         }

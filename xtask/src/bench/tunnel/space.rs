@@ -59,6 +59,14 @@ impl Spaces {
     }
 }
 
+impl Spaces {
+    /// Whether something in the first one listens on this TCP port.
+    pub(super) fn listens(&self, port: u16) -> bool {
+        let shown = shell::output(self.first("ss".as_ref()).args(["-Hltn"]));
+        shown.is_ok_and(|text| text.contains(&format!(":{port} ")))
+    }
+}
+
 impl Drop for Spaces {
     fn drop(&mut self) {
         for space in &self.names {

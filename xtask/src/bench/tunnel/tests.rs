@@ -34,3 +34,16 @@ fn a_rival_that_is_faster_has_its_row() {
     let ratios: Vec<_> = rows.iter().map(|row| (row.ratio, row.goal)).collect();
     assert_eq!(ratios, [(1.2, Some(0.7)), (0.6, Some(0.7))]);
 }
+
+#[test]
+fn a_tunnel_through_which_nothing_passed_fails_the_short_form() {
+    let sample = |megabits| vec![Sample { megabits, cpu: 2.0, retransmitted: 0.0 }];
+    let samples = vec![
+        (Kind::Pptp, Way::Up, sample(60.0)),
+        (Kind::Pptp, Way::Down, sample(60.0)),
+        (Kind::Sstp, Way::Up, sample(0.0)),
+    ];
+    let rows = own_rows(&[Kind::Pptp, Kind::Sstp], &samples);
+    let errors: Vec<f64> = rows.iter().map(|row| row.errors).collect();
+    assert_eq!(errors, [0.0, 0.0, 1.0, 1.0]);
+}

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::way::shown;
 use crate::tunnel::calls::{Negotiation, Ppp};
+use crate::tunnel::methods::name;
 
 /// Counts a frame; what it says, if that is worth an event.
 pub(super) fn take(ppp: &mut Ppp, frame: &[u8], at_us: u64) -> Option<String> {
@@ -49,13 +50,13 @@ pub(super) fn take(ppp: &mut Ppp, frame: &[u8], at_us: u64) -> Option<String> {
 
 fn lcp(ppp: &mut Ppp, packet: &[u8], at_us: u64) -> Option<String> {
     let (code, body) = control(packet)?;
-    let auth = || options(body).find(|(kind, _)| *kind == 3).map(|(_, value)| auth(value));
+    let auth = || options(body).find(|(kind, _)| *kind == 3).map(|(_, value)| name(value));
     match code {
         1 => {
             let said = plain("LCP", &mut ppp.lcp, code, at_us)?;
             let Some(auth) = auth() else { return Some(said) };
             let said = format!("{said}, asks for {auth}");
-            ppp.asks_auth = Some(auth);
+            ppp.asks(auth);
             return Some(said);
         }
         3 | 4 => {
@@ -63,7 +64,11 @@ fn lcp(ppp: &mut Ppp, packet: &[u8], at_us: u64) -> Option<String> {
             let Some(auth) = auth() else { return Some(said) };
             let verb = if code == 3 { "wants" } else { "refuses" };
             let said = format!("{said}, {verb} {auth}");
-            ppp.refused_auth = Some(auth);
+            // Who agreed before, and negotiates anew, has a method in common, and looks for others.
+            match ppp.lcp.acks {
+                0 => ppp.refused_auth = Some(auth),
+                _ => ppp.looks_for_auth_us = ppp.looks_for_auth_us.or(Some(at_us)),
+            }
             return Some(said);
         }
         5 => {
@@ -203,18 +208,6 @@ fn options(mut body: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-fn auth(value: &[u8]) -> String {
-    match value {
-        [0xc0, 0x23, ..] => "PAP".to_string(),
-        [0xc2, 0x23, 5, ..] => "CHAP with MD5".to_string(),
-        [0xc2, 0x23, 0x80, ..] => "MS-CHAP".to_string(),
-        [0xc2, 0x23, 0x81, ..] => "MS-CHAPv2".to_string(),
-        [0xc2, 0x27, ..] => "EAP".to_string(),
-        [high, low, ..] => format!("authentication {:#06x}", u16::from_be_bytes([*high, *low])),
-        _ => "authentication of no name".to_string(),
-    }
-}
-
 fn strengths(bits: u32) -> String {
     let names = [(0x40, "128"), (0x80, "56"), (0x20, "40"), (0x0100_0000, "stateless")];
     let names = names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name);
@@ -230,3 +223,61 @@ const CCP: u16 = 0x80fd;
 const LCP: u16 = 0xc021;
 const PAP: u16 = 0xc023;
 const CHAP: u16 = 0xc223;
+
+#[cfg(test)]
+mod tests {
+    //! Who suggests another method, and what the end of a link means after that.
+    use super::*;
+    use crate::tunnel::Report;
+    use crate::tunnel::calls::{Call, Control};
+    use crate::tunnel::capture::{Counts, Facts};
+
+    /// LCP of one side: its code, with a method in option 3 or the text of an end.
+    fn lcp(ppp: &mut Ppp, at_us: u64, code: u8, method: Option<&[u8]>, text: &[u8]) {
+        let option =
+            method.map(|method| [&[3, u8::try_from(method.len()).unwrap() + 2], method].concat());
+        let body = [option.unwrap_or_default(), text.to_vec()].concat();
+        let packet =
+            [&[0xff, 3, 0xc0, 0x21, code, 1, 0, u8::try_from(body.len()).unwrap() + 4], &body[..]]
+                .concat();
+        take(ppp, &packet, at_us);
+    }
+
+    /// A server that ends the link because another method was suggested, before or after LCP was
+    /// open; the code of the verdict.
+    fn verdict(is_probe: bool) -> &'static str {
+        let (ms2, pap): (&[u8], &[u8]) = (&[0xc2, 0x23, 0x81], &[0xc0, 0x23]);
+        let mut call = Call::new([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 0);
+        let answered = Control {
+            syn_ack_us: Some(1),
+            answered_us: Some(2),
+            call_result: Some((1, 0, 0)),
+            ..Control::default()
+        };
+        (call.control, call.client_id, call.server_id) = (Some(answered), Some(0), Some(7));
+        for way in [&mut call.to_server, &mut call.to_client] {
+            (way.packets, way.frames) = (5, 5);
+        }
+        let (client, server) = (&mut call.to_server.ppp, &mut call.to_client.ppp);
+        lcp(server, 10, 1, Some(ms2), &[]);
+        lcp(client, 11, 1, None, &[]);
+        lcp(server, 12, 2, None, &[]);
+        if is_probe {
+            lcp(client, 13, 2, Some(ms2), &[]);
+            lcp(server, 20, 1, Some(ms2), &[]);
+        }
+        lcp(client, 21, 3, Some(pap), &[]);
+        lcp(server, 22, 5, None, b"no way");
+        assert_eq!(client.refused_auth.is_some(), !is_probe);
+        assert_eq!(client.looks_for_auth_us, is_probe.then_some(21));
+        assert_eq!(server.asked_auth, ["MS-CHAPv2"]);
+        let counts = Counts { last_us: 30, ..Counts::default() };
+        Report::new(Facts { counts, calls: alloc::vec![call] }).calls[0].verdict.finding.code
+    }
+
+    #[test]
+    fn who_had_agreed_and_looks_for_other_methods_is_not_to_blame() {
+        assert_eq!(verdict(true), "tunnel-lcp-only");
+        assert_eq!(verdict(false), "tunnel-no-common-auth");
+    }
+}

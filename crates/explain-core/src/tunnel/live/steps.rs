@@ -201,10 +201,13 @@ fn gre(
     add("GRE back", State::of(attempt.received > 0), back);
     if attempt.received > 0 {
         let ppp = &call.to_client.ppp;
-        let auth = ppp.asks_auth.as_deref().unwrap_or("no authentication");
+        let auth = ppp.asked_auth.first().map_or("no authentication", String::as_str);
         let up = ppp.lcp.acks > 0 && call.to_server.ppp.lcp.acks > 0;
         let words = if up { "up" } else { "does not come up" };
         add("LCP", State::of(up && is_well), format!("{words}; the server asks for {auth}"));
+        if let Some(methods) = &attempt.methods {
+            add("methods", State::Well, methods.words());
+        }
     }
 }
 

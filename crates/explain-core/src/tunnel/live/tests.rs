@@ -25,6 +25,7 @@ fn attempt() -> Attempt {
         echoes_sent: Vec::new(),
         echoes_answered: Vec::new(),
         echoes_max: None,
+        methods: None,
     }
 }
 
@@ -114,4 +115,16 @@ fn the_far_ends_counts_settle_the_direction_and_nothing_else() {
     assert_eq!(verdict(&with(0), &report).open.len(), 0);
     assert_eq!(code(&with(0), &report), "tunnel-gre-lost-out");
     assert_eq!(code(&with(4), &report), "tunnel-server-ignores-gre");
+}
+
+#[test]
+fn the_hint_is_about_this_very_host() {
+    let hint = |sstp: Option<bool>| {
+        let sstp = sstp.map(|answers| Sstp { answers, words: String::new(), untrusted: None });
+        verdict(&Live { sstp, ..live() }, &unheard()).finding.hint
+    };
+    assert!(hint(None).ends_with("`menshen tunnel connect sstp://USER@vpn`."));
+    assert!(hint(Some(true)).ends_with("sstp://USER@vpn`. SSTP answers there."));
+    assert!(hint(Some(false)).contains("does not answer there yet"));
+    assert!(!hint(None).contains("HOST"));
 }

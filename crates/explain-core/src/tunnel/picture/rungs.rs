@@ -158,7 +158,7 @@ fn ppp(case: &Case<'_>) -> Vec<Rung> {
 
 /// What each side said when it ended PPP, in the order it did.
 fn ends(case: &Case<'_>) -> Vec<Arrow> {
-    let said = |side: Side| Some((case.call.sent_by(side).ppp.terminated.as_ref()?, side));
+    let said = |side: Side| Some((case.call.ended_by(side)?, side));
     let mut ends: Vec<_> = [Side::Client, Side::Server].into_iter().filter_map(said).collect();
     ends.sort_by_key(|((at_us, _), _)| *at_us);
     ends.retain(|((_, text), _)| !text.is_empty());
@@ -170,8 +170,8 @@ fn auth(case: &Case<'_>) -> Vec<Arrow> {
     let mut arrows = Vec::new();
     for side in [Side::Server, Side::Client] {
         let (ppp, other) = (&case.call.sent_by(side).ppp, &case.call.sent_by(side.other()).ppp);
-        if let Some(method) = &ppp.asks_auth {
-            let label = format!("who are you? ({method})");
+        if !ppp.asked_auth.is_empty() {
+            let label = format!("who are you? ({})", ppp.asked_auth.join(", "));
             arrows.push(arrow(side, label, Fate::Arrives));
             if other.authenticates > 0 {
                 let label = "name and proof of the password".to_string();

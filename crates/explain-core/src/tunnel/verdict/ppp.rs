@@ -33,8 +33,8 @@ fn works(case: &Case<'_>) -> Option<Verdict> {
     let verdict = case.is("tunnel-works").evidence("client to server", "GRE", amount(Side::Client));
     let verdict = verdict.evidence("server to client", "GRE", amount(Side::Server));
     let ended = SIDES.iter().find_map(|side| {
-        let (at_us, text) = case.call.sent_by(*side).ppp.terminated.as_ref()?;
-        Some(format!("by the {} after {}: {text}", side.word(), lasted(case, *at_us)))
+        let (at_us, text) = case.call.ended_by(*side)?;
+        Some(format!("by the {} after {}: {text}", side.word(), lasted(case, at_us)))
     });
     Some(match ended {
         Some(ended) => verdict.evidence("end", "LCP Terminate-Request", ended),
@@ -103,9 +103,10 @@ fn authentication(case: &Case<'_>) -> Option<Verdict> {
     }
     let mut verdict = case.is("tunnel-no-common-auth");
     for side in SIDES {
-        if let Some(auth) = &case.call.sent_by(side).ppp.asks_auth {
+        let asked = &case.call.sent_by(side).ppp.asked_auth;
+        if !asked.is_empty() {
             let place = format!("LCP Configure-Request of the {}", side.word());
-            verdict = verdict.evidence("asks for", &place, auth);
+            verdict = verdict.evidence("asks for", &place, asked.join(", then "));
         }
     }
     if let Some((side, auth)) = refused {
@@ -148,8 +149,8 @@ fn lcp_only(case: &Case<'_>) -> Option<Verdict> {
 /// Why each side ended PPP, if it did.
 fn said<'a>(case: &'a Case<'_>) -> [Option<(Side, &'a str)>; 2] {
     SIDES.map(|side| {
-        let (_, text) = case.call.sent_by(side).ppp.terminated.as_ref()?;
-        Some((side, text.as_str()))
+        let (_, text) = case.call.ended_by(side)?;
+        Some((side, text))
     })
 }
 

@@ -28,7 +28,18 @@ pub(super) struct Ground<'a> {
     pub(super) server: Ipv4Addr,
     /// Longest packet that the interface takes, in octets.
     pub(super) mtu: u16,
+    /// Whether the server's methods of authentication are still to be found out.
+    pub(super) methods: Methods,
     pub(super) say: &'a mut dyn FnMut(&str),
+}
+
+/// Whether a call looks for methods of authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Methods {
+    /// It does, as far as it comes.
+    Wanted,
+    /// Another one did.
+    Known,
 }
 
 /// Tries a call by our number `id` on this connection. Whether LCP came up is the second value.
@@ -44,6 +55,7 @@ pub(super) fn attempt(ground: &mut Ground<'_>, tcp: TcpStream, id: u16) -> (Atte
         echoes_sent: Vec::new(),
         echoes_answered: Vec::new(),
         echoes_max: None,
+        methods: None,
     };
     let ended = match Line::new(tcp) {
         Ok(mut line) => {
@@ -155,14 +167,18 @@ impl Line {
                 until = until.min(Instant::now() + LAST_WORDS);
             }
         }
-        if lcp.is_open() {
+        let is_up = lcp.is_open();
+        if is_up {
             self.echoes(ground, &mut gre, &mut lcp, facts);
+            if ground.methods == Methods::Wanted {
+                self.methods(ground, &mut gre, &mut lcp, facts);
+            }
         }
         ground.ear.hear();
         facts.sent = gre.sent;
         facts.received = gre.received;
         facts.forbidden = gre.forbidden.take();
-        if lcp.is_open() { Ended::Up } else { Ended::Unheard }
+        if is_up { Ended::Up } else { Ended::Unheard }
     }
 
     /// Echoes of several lengths, all at once: what the longest is that comes back.
@@ -190,6 +206,36 @@ impl Line {
             answer(gre, lcp);
         }
         facts.echoes_answered = lcp.answered().iter().map(|size| size + HEADERS).collect();
+    }
+
+    /// Which methods of authentication the server takes; last of all, for some servers end the
+    /// link over it.
+    fn methods(
+        &mut self,
+        ground: &mut Ground<'_>,
+        gre: &mut Gre<'_>,
+        lcp: &mut Lcp,
+        facts: &mut Attempt,
+    ) {
+        let Some(first) = lcp.search() else { return };
+        (ground.say)("asking which methods of authentication there are");
+        gre.send(&first);
+        let begin = Instant::now();
+        let mut again = begin + ASK_EVERY;
+        while lcp.searches() && begin.elapsed() < METHODS_WITHIN && !self.closed {
+            let before = gre.received;
+            self.turn(ground.ear, Some(gre), again.max(Instant::now() + STEP));
+            answer(gre, lcp);
+            if let Some(next) = lcp.anew() {
+                gre.send(&next);
+            } else if gre.received == before && Instant::now() >= again {
+                gre.send(&lcp.ask());
+            } else if gre.received == before {
+                continue;
+            }
+            again = Instant::now() + ASK_EVERY;
+        }
+        facts.methods = lcp.methods();
     }
 
     /// Takes leave; what comes meanwhile is still heard.
@@ -268,6 +314,8 @@ const ASKS_MIN: u32 = 4;
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// For echoes of several lengths.
 pub(super) const ECHO_WITHIN: Duration = Duration::from_millis(700);
+/// For a look at methods of authentication: some negotiations of a few round trips each.
+pub(super) const METHODS_WITHIN: Duration = Duration::from_millis(1500);
 /// For the answer to a farewell.
 const FAREWELL_WITHIN: Duration = Duration::from_millis(150);
 /// How long GRE is heard when the control connection has ended.

@@ -1,9 +1,13 @@
-//! As much of LCP (RFC 1661) as a probe needs: it asks, takes what the server asks for, and sends
-//! echoes of any length. It authenticates nobody and never ends the link by itself.
+//! As much of LCP (RFC 1661) as a probe needs: it asks, takes what the server asks for, sends
+//! echoes of any length, and looks which methods of authentication the server takes. It
+//! authenticates nobody and never ends the link by itself.
 //!
 //! Any octets may come; what cannot be read is not answered.
 
+use menshen_explain_core::tunnel::methods::Methods;
 use menshen_tunnel_core::ppp::packet::{Choices, Code, Packet, push, push_option};
+
+use super::methods::{Answer, Search};
 
 /// A conversation of LCP.
 #[derive(Debug)]
@@ -21,6 +25,13 @@ pub(super) struct Lcp {
     answered: Vec<u16>,
     /// The server refuses a magic number.
     plain: bool,
+    /// How the server wants us to prove who we are; none: not at all.
+    method: Option<Vec<u8>>,
+    /// The number of the server's request that we took.
+    taken: Option<u8>,
+    search: Option<Search>,
+    /// The last Configure-Nak of the search, and the number of what it answers.
+    suggestion: Option<(u8, Vec<u8>)>,
 }
 
 impl Lcp {
@@ -34,7 +45,38 @@ impl Lcp {
             echoes: Vec::new(),
             answered: Vec::new(),
             plain: false,
+            method: None,
+            taken: None,
+            search: None,
+            suggestion: None,
         }
+    }
+
+    /// Begins to look for methods of authentication, when the link is open: the first frame of
+    /// that. Nothing where the server asks for none.
+    pub(super) fn search(&mut self) -> Option<Vec<u8>> {
+        let first = self.method.clone().filter(|_| self.is_open())?;
+        self.search = Some(Search::new(first));
+        self.anew()
+    }
+
+    /// Negotiates anew, if that tells more and the last negotiation is over.
+    pub(super) fn anew(&mut self) -> Option<Vec<u8>> {
+        let over = self.is_open();
+        let search = self.search.as_mut().filter(|search| over && search.goes())?;
+        search.begin();
+        (self.ours, self.theirs, self.suggestion) = (false, false, None);
+        Some(self.ask())
+    }
+
+    /// Whether the look for methods may tell more.
+    pub(super) fn searches(&self) -> bool {
+        self.search.as_ref().is_some_and(Search::goes)
+    }
+
+    /// What was found.
+    pub(super) fn methods(&self) -> Option<Methods> {
+        self.search.as_ref().map(Search::methods)
     }
 
     /// Whether both ends took what the other one asked for.
@@ -83,7 +125,8 @@ impl Lcp {
         match packet.code {
             Code::CONFIGURE_REQUEST => self.asked(&packet),
             Code::CONFIGURE_ACK => {
-                self.ours = true;
+                // In a look for methods a late one is of the negotiation before.
+                self.ours |= self.search.is_none() || packet.id == self.id;
                 None
             }
             Code::CONFIGURE_REJECT | Code::CONFIGURE_NAK => {
@@ -91,7 +134,12 @@ impl Lcp {
                 self.plain = true;
                 Some(self.ask())
             }
-            Code::TERMINATE_REQUEST => Some(frame(Code::TERMINATE_ACK, packet.id, &[])),
+            Code::TERMINATE_REQUEST => {
+                if let Some(search) = &mut self.search {
+                    search.ended();
+                }
+                Some(frame(Code::TERMINATE_ACK, packet.id, &[]))
+            }
             Code::ECHO_REQUEST => Some(frame(Code::ECHO_REPLY, packet.id, &self.magic)),
             Code::ECHO_REPLY => {
                 let known = self.echoes.iter().position(|(id, _)| *id == packet.id)?;
@@ -107,6 +155,7 @@ impl Lcp {
             return None;
         }
         let mut refused = Vec::new();
+        let mut method = None;
         for choice in Choices::new(packet.data) {
             if !TAKEN.contains(&choice.kind) {
                 choice.push(&mut refused);
@@ -114,13 +163,45 @@ impl Lcp {
             if let (MRU, [high, low]) = (choice.kind, choice.value) {
                 self.mru = u16::from_be_bytes([*high, *low]);
             }
+            if choice.kind == AUTHENTICATION {
+                method = Some(choice.value);
+            }
         }
         if !refused.is_empty() {
             return Some(frame(Code::CONFIGURE_REJECT, packet.id, &refused));
         }
-        self.theirs = true;
-        Some(frame(Code::CONFIGURE_ACK, packet.id, packet.data))
+        let ack = frame(Code::CONFIGURE_ACK, packet.id, packet.data);
+        match &mut self.search {
+            None => self.method = method.map(|method| kept(method).to_vec()),
+            // A copy of what was taken has not heard of a new negotiation yet.
+            Some(_) if self.taken == Some(packet.id) => return Some(ack),
+            Some(search) => {
+                if let Some((id, nak)) = &self.suggestion
+                    && *id == packet.id
+                {
+                    return Some(nak.clone());
+                }
+                match search.asked(method.map(kept)) {
+                    Answer::Take => {}
+                    Answer::Nothing => return None,
+                    Answer::Suggest(wanted) => {
+                        let mut option = Vec::new();
+                        push_option(AUTHENTICATION, &[wanted], &mut option);
+                        let nak = frame(Code::CONFIGURE_NAK, packet.id, &option);
+                        self.suggestion = Some((packet.id, nak.clone()));
+                        return Some(nak);
+                    }
+                }
+            }
+        }
+        (self.theirs, self.taken) = (true, Some(packet.id));
+        Some(ack)
     }
+}
+
+/// A method, as much of it as any has.
+fn kept(method: &[u8]) -> &[u8] {
+    method.get(..METHOD_OCTETS_MAX).unwrap_or(method)
 }
 
 fn frame(code: Code, id: u8, data: &[u8]) -> Vec<u8> {
@@ -132,50 +213,11 @@ fn frame(code: Code, id: u8, data: &[u8]) -> Vec<u8> {
 /// Address, control, and the number of LCP.
 const HEAD: [u8; 4] = [0xff, 0x03, 0xc0, 0x21];
 const MRU: u8 = 1;
+const AUTHENTICATION: u8 = 3;
+pub(super) const METHOD_OCTETS_MAX: usize = 16;
 const MAGIC: u8 = 5;
 /// MRU, ACCM, authentication, magic number, short protocol numbers, no address and control.
-const TAKEN: [u8; 6] = [MRU, 2, 3, MAGIC, 7, 8];
+const TAKEN: [u8; 6] = [MRU, 2, AUTHENTICATION, MAGIC, 7, 8];
 
 #[cfg(test)]
-mod tests {
-    //! What pppd asks, and any octets.
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn both_ends_open_and_echoes_are_told_by_their_length() {
-        let mut lcp = Lcp::new([1, 2, 3, 4]);
-        let ask = lcp.ask();
-        assert_eq!(ask, [255, 3, 0xc0, 0x21, 1, 1, 0, 10, 5, 6, 1, 2, 3, 4]);
-        let pppd = [255, 3, 0xc0, 0x21, 1, 9, 0, 13, 1, 4, 5, 0x78, 3, 5, 0xc2, 0x23, 0x81];
-        let answer = lcp.take(&pppd).unwrap();
-        assert_eq!((answer[4], &answer[5..]), (2, &pppd[5..]));
-        assert!(!lcp.is_open() && lcp.mru() == 1400);
-        assert_eq!(lcp.take(&[0xc0, 0x21, 2, 1, 0, 10, 5, 6, 1, 2, 3, 4]), None);
-        assert!(lcp.is_open());
-        let echo = lcp.echo(100);
-        assert_eq!((echo.len(), echo[4]), (104, 9));
-        lcp.take(&[0xc0, 0x21, 10, echo[5], 0, 8, 0, 0, 0, 0]);
-        lcp.take(&[0xc0, 0x21, 10, 77, 0, 8, 0, 0, 0, 0]);
-        assert_eq!(lcp.answered(), [100]);
-    }
-
-    #[test]
-    fn what_is_not_known_is_refused_and_nothing_is_authenticated() {
-        let mut lcp = Lcp::new([0; 4]);
-        let asks = [0xc0, 0x21, 1, 3, 0, 11, 13, 3, 6, 17, 4, 5, 0];
-        assert_eq!(lcp.take(&asks).unwrap()[4..], [4, 3, 0, 11, 13, 3, 6, 17, 4, 5, 0]);
-        assert_eq!(lcp.take(&[0xc2, 0x23, 1, 1, 0, 6, 1, 2]), None);
-        assert!(!lcp.is_open());
-    }
-
-    proptest! {
-        #[test]
-        fn any_octets(octets in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let mut lcp = Lcp::new([9; 4]);
-            let _ = lcp.take(&octets);
-            let _ = lcp.take(&[&HEAD, &*octets].concat());
-        }
-    }
-}
+mod tests;

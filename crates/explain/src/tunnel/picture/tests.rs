@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use menshen_explain_core::tunnel::live::Live;
+
 use super::*;
 use crate::picture::proof::{meet, well_formed};
 use crate::tunnel::from_capture;
@@ -104,6 +106,7 @@ fn words_are_those_of_the_verdict_and_of_people() {
     };
     let words = without(&svg);
     for expected in [
+        "Went well: Connection, Greeting, Call. Stopped at: Tunnel packets (GRE).",
         "It stops here. GRE goes out and none comes back",
         "From here this looks the same:",
         "What to do:",
@@ -113,6 +116,26 @@ fn words_are_those_of_the_verdict_and_of_people() {
         assert!(words.contains(expected), "{expected}: {words}");
     }
     assert!(!words.contains("tunnel-gre"), "codes are for programs");
+}
+
+/// What a live probe makes of one silence and two tries.
+#[test]
+fn a_second_try_that_ends_alike_is_told_and_not_drawn() {
+    let mut look = told("silent.client");
+    let again = look.report.calls[0].clone();
+    look.report.calls.push(again);
+    assert_eq!(Scene::of(&look).calls.len(), 2, "a capture's calls are all somebody's");
+    look.live = Some(Live::default());
+    let mut verdict = look.report.calls[0].verdict.clone();
+    verdict.finding.hint = "About this host.".to_owned();
+    look.verdict = Some(verdict);
+    let scene = Scene::of(&look);
+    assert_eq!(scene.calls.len(), 1);
+    assert_eq!(scene.calls[0].1.ending.hint, "About this host.");
+    assert!(scene.facts[0].contains("stopped at the same step"), "{:?}", scene.facts);
+    // One that goes another way has its own ladder.
+    look.report.calls[1] = told("silentout.client").report.calls.remove(0);
+    assert_eq!(Scene::of(&look).calls.len(), 2);
 }
 
 const NAMES: [&str; 12] = [

@@ -1,6 +1,6 @@
 //! Tests of `sql`: a door in words.
 
-use menshen_sql::report::{FollowerReport, QcacheReport, RefusalReport, Why};
+use menshen_sql::report::{FollowerReport, Qcache, RefusalReport, Why};
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn door() -> StatusReport {
         listen: vec!["127.0.0.1:3307".into(), "unix:/run/a.sock".into()],
         upstream: "unix:/run/mysqld/mysqld.sock".into(),
         server_version: Some("10.11.19-MariaDB".into()),
-        qcache: QcacheReport { hits: 900, inserts: 3, queries_in_cache: 1, ..Default::default() },
+        qcache: Qcache { hits: 900, inserts: 3, queries_in_cache: 1, ..Default::default() },
         used_bytes: 1024,
         size_bytes: 64 << 20,
         cache_type: "ON".into(),

@@ -43,10 +43,17 @@ fn an_upload_in_three_requests_becomes_a_file() {
         push(&mut last, 500);
         let whole = last.complete().await.unwrap();
         assert_eq!(read(&whole), bytes(1, 0..3000));
+        drop(whole);
+        let begun = store.begin_delivery(&id(1), "test", Aim::Move, 6).await.unwrap();
+        let Begun::Go { whole, attempt: 1 } = begun else { panic!("{begun:?}") };
+        let again = store.begin_delivery(&id(1), "other", Aim::Move, 7).await;
+        assert_eq!(again.err(), Some(Error::Underway));
         assert_eq!(store.claim(&id(1)).await.err(), Some(Error::Complete));
         assert_eq!(store.list(&[7; 32]).await.unwrap().len(), 1);
         assert_eq!(store.list(&[8; 32]).await.unwrap().len(), 0);
         whole.publish_to(&to, b"name", Replace::Never).unwrap();
+        let answer = Stored { status: 201, ..Stored::default() };
+        assert_eq!(store.answer(&id(1), 1, answer.clone()).await, Ok(answer));
     });
     assert_eq!(std::fs::read(folder.path().join("name")).unwrap(), bytes(1, 0..3000));
 }

@@ -228,7 +228,7 @@ impl Life {
 }
 
 /// `None` when the process died meanwhile.
-fn all_of(file: &dyn disk::File, bytes: u64) -> Option<Vec<u8>> {
+fn all_of(file: &dyn File, bytes: u64) -> Option<Vec<u8>> {
     let mut all = vec![0; usize::try_from(bytes).unwrap()];
     let there = pair::read_all(file, &mut all, 0).ok()?;
     assert_eq!(there, all.len(), "the file is too short");

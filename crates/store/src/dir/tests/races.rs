@@ -14,7 +14,7 @@ fn write_until_fenced(mut desk: Desk, tag: u8, told: &mut u64) -> Error {
             Ok(Push::Wait) => std::thread::yield_now(),
             Err(error) => return error,
         }
-        if at % 2100 == 0 {
+        if at.is_multiple_of(2100) {
             match desk.flush() {
                 Ok(offset) => *told = offset,
                 Err(error) => return error,
@@ -118,6 +118,64 @@ fn other_process() {
     let store = store_in(Path::new(&folder), limits());
     let desk = store.claim(id(1), Claim::Stream).unwrap();
     assert_eq!(write_until_fenced(desk, 1, &mut 0), Error::Fenced);
+}
+
+#[test]
+fn a_fenced_writer_cuts_nothing_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path(), limits());
+    let mut older = store.create(upload(1, None)).unwrap();
+    assert_eq!(older.push(&bytes(1, 0..1000)), Ok(Push::Taken));
+    let mut newer = store.claim(id(1), Claim::Stream).unwrap();
+    assert_eq!(older.cut(500), Err(Error::Fenced));
+    assert_eq!(older.flush(), Err(Error::Fenced));
+    assert_eq!((newer.flush(), newer.position()), (Ok(1000), 1000));
+    assert_eq!(newer.complete().unwrap().offset, 1000);
+}
+
+#[test]
+fn a_flush_that_was_taken_back_never_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path(), limits());
+    let mut older = store.create(upload(1, None)).unwrap();
+    assert_eq!(older.push(&bytes(1, 0..1000)), Ok(Push::Taken));
+    let change = |record: &mut Record| {
+        record.offset = 1000;
+        Ok(())
+    };
+    let (mut held, slot, bytes) =
+        older.pair.announced(Some(1), commit::Plan::DataFirst, change).unwrap();
+    // As if it had died, and it has not.
+    held.cell.in_flight_by = 0;
+    held.write_cell().unwrap();
+    let at = pair::slot_at(slot.number);
+    pair::write_all(&*older.pair.record, &bytes, at).unwrap();
+    drop(held);
+    let newer = store.claim(id(1), Claim::Stream).unwrap();
+    assert_eq!((newer.record().offset, newer.position()), (0, 0));
+    assert_eq!(older.pair.confirm(slot.number, Some(1)), Err(Error::Fenced));
+    assert_eq!(store.look(id(1)).unwrap().offset, 0);
+    assert_eq!(older.pair.read_slot(slot.number), Ok(None), "nor after a loss of power");
+}
+
+#[test]
+fn of_two_who_deliver_at_once_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path(), limits());
+    for number in 0..15 {
+        store.create(upload(number, None)).unwrap().complete().unwrap();
+        let barrier = std::sync::Barrier::new(3);
+        let begin = || {
+            barrier.wait();
+            store.begin_delivery(id(number), "one of many", Aim::Request, 5)
+        };
+        let begun = std::thread::scope(|scope| {
+            let threads = [0; 3].map(|_| scope.spawn(begin));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        let going = begun.iter().filter(|one| matches!(one, Ok(Beginning::Go { .. }))).count();
+        assert_eq!(going, 1, "{begun:?}");
+    }
 }
 
 #[test]

@@ -34,6 +34,7 @@ struct World {
     dies_in: Option<u64>,
     /// Flushes that will fail, after so many that will not.
     fails: Option<(u64, u64)>,
+    spoils: bool,
     bytes_free: u64,
 }
 
@@ -87,6 +88,7 @@ impl Machine {
             random: seed | 1,
             dies_in: None,
             fails: None,
+            spoils: false,
             bytes_free: 1 << 30,
         })))
     }
@@ -110,8 +112,15 @@ impl Machine {
         self.world().dies_in.get_or_insert(calls);
     }
 
+    /// After so many flushes, one fails.
     pub(super) fn fail_flush(&self, after: u64) {
         self.world().fails = Some((after, 1));
+    }
+
+    /// The same, and what was to be written over is unreadable afterwards.
+    pub(super) fn spoil_flush(&self, after: u64) {
+        self.world().fails = Some((after, 1));
+        self.world().spoils = true;
     }
 
     /// How much room there is.
@@ -219,12 +228,15 @@ impl World {
             }
             None => false,
         };
-        let Self { files, random, .. } = self;
+        let Self { files, random, spoils, .. } = self;
         let file = files.get_mut(&inode).unwrap();
         let changes = std::mem::take(&mut file.changes);
         if fails {
             // Some of it arrived; the rest looks clean and never will.
-            for change in changes {
+            for mut change in changes {
+                if let (true, Change::Write { bytes, .. }) = (*spoils, &mut change) {
+                    bytes.fill(0xee);
+                }
                 apply(&mut file.durable, change, Arrives::Anything, random);
             }
             return Err(Errno::IO);
@@ -302,7 +314,11 @@ impl Folder for SimFolder {
 
     fn sync_both(&self, one: &dyn File, other: &dyn File) -> Result<(), Errno> {
         let first = chance(Arrives::Anything, &mut self.machine.world().random);
-        if first { one.sync().and(other.sync()) } else { other.sync().and(one.sync()) }
+        let (one, other) = if first { (one, other) } else { (other, one) };
+        // The second is flushed whatever became of the first.
+        let done = one.sync();
+        let also = other.sync();
+        done.and(also)
     }
 
     fn lock(&self) -> Result<Option<Arc<dyn File>>, Errno> {
@@ -378,6 +394,8 @@ impl File for SimFile {
     fn reserve(&self, _: u64, _: u64) -> Result<(), Errno> {
         self.world().map(drop)
     }
+
+    fn begin_writing(&self, _: u64, _: u64) {}
 
     fn sync(&self) -> Result<(), Errno> {
         self.world()?.flush(self.inode)

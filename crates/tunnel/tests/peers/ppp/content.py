@@ -2,14 +2,14 @@
 """Octets that both ends of a tunnel know, carried both ways over one TCP connection.
 
   content.py serve               on port 999 of every address, until it is ended
-  content.py fetch ADDRESS N M   takes N octets and gives M; prints "SAME ..." when both ends saw
-                                 what the other sent, otherwise ends with 1
+  content.py fetch ADDRESS N M   pings, then takes N octets and gives M; prints "SAME ..." when both
+                                 ends saw what the other sent, otherwise ends with 1
   content.py do ADDRESS COMMAND  runs a shell command where it serves; prints what that printed
 
 It serves in namespaces of tests alone: whoever reaches it may do anything there."""
-import hashlib, socket, subprocess, sys, threading, time
+import hashlib, re, socket, subprocess, sys, threading, time
 
-PORT, CHUNK, SILENCE = 999, 65536, 200
+PORT, CHUNK, SILENCE, PINGS = 999, 65536, 200, 10
 
 
 def chunks(name, length):
@@ -64,7 +64,18 @@ def quietly(connection):
         print("content:", error, flush=True)
 
 
+def pings(address):
+    """So many answers, however many questions it takes."""
+    words = ["ping", "-c", str(PINGS), "-i", "0.2", "-w", "60", "-q", address]
+    said = subprocess.run(words, capture_output=True).stdout.decode()
+    found = re.search(r"(\d+) received", said)
+    if not found or int(found[1]) < PINGS:
+        sys.exit(f"NO PINGS: {said}")
+    return int(found[1])
+
+
 def fetch(address, down, up):
+    answered = pings(address)
     began = time.monotonic()
     with socket.create_connection((address, PORT), SILENCE) as connection:
         with connection.makefile("rb") as file:
@@ -79,10 +90,13 @@ def fetch(address, down, up):
         sys.exit(f"DIFFERENT: {down} octets to us have the hash {came}")
     if there != digest(chunks(b"up", up)):
         sys.exit(f"DIFFERENT: {up} octets from us have the hash {there} there")
-    rate = lambda octets, time: f"{octets * 8 / 1e6 / time:.1f} Mbit/s"
+    way = lambda octets, time: (
+        f"in {time:.1f} s at {octets * 8 / 1e6 / time:.1f} Mbit/s"
+    )
     print(
-        f"SAME {down / 1e6:.0f} MB to us at {rate(down, half - began)},",
-        f"{up / 1e6:.0f} MB from us at {rate(up, ended - half)}",
+        f"SAME {down / 1e6:.0f} MB down {way(down, half - began)},",
+        f"{up / 1e6:.0f} MB up {way(up, ended - half)}, {answered} pings,",
+        f"SHA-256 {came[:8]} and {there[:8]} at both ends",
     )
 
 

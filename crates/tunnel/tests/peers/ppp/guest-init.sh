@@ -5,7 +5,7 @@
 #   ROLE=pptp  PEER=A    pptp-linux with pppd dials A
 #   ROLE=sstpd           sstp-server at SSTPD=program, with CERT= and KEY=; 10.79.0.1 inside
 #   ROLE=sstpc PEER=A    sstp-client with pppd dials A; CA=file with the certificate to trust
-#   AUTH=mschap-v2|chap|pap  MPPE=128|40|stateful|0  PORT=443  GATEWAY=address
+#   AUTH=mschap-v2|chap|pap, for pptpd any, too  MPPE=128|40|stateful|0  PORT=443  GATEWAY=address
 #   PPPD=further options of pppd, + for a blank
 #   RUN=file             a script that is run when all is ready    SECS=seconds to live (3600)
 # User testuser, password testpass. content.py serves on port 999 of all addresses, but for sstpc.
@@ -40,6 +40,7 @@ manners() { # MPPE, AUTH: what pppd is told of them
     mschap-v2) refuse="refuse-pap refuse-chap refuse-mschap refuse-eap";;
     chap) refuse="refuse-pap refuse-mschap refuse-mschap-v2 refuse-eap";;
     pap) refuse="refuse-chap refuse-mschap refuse-mschap-v2 refuse-eap";;
+    any) refuse=;;
   esac
   case $1 in
     0) mppe=nomppe;;
@@ -73,8 +74,9 @@ dial() { # PEER, by pptp-linux
   linked || say "FAIL it ended"
 }
 server() { # name, AUTH, further options
-  name=$1 proof=$2; shift 2
-  echo "name $name"; echo "require-$proof"; lines $refuse $mppe $plain
+  name=$1 proof=require-$2; shift 2
+  [ "$proof" = require-any ] && proof=auth
+  echo "name $name"; lines "$proof" $refuse $mppe $plain
   echo "mtu 1400"; echo "mru 1400"; echo "logfile /run/pppd.log"; lines "$@"
 }
 pptpd_at() { # H, MPPE, AUTH

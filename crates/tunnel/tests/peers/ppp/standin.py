@@ -2,7 +2,9 @@
 """Stands in for pppd where the kernel has no PPP: HDLC as on a serial line, over stdin and stdout,
 and LCP alone. It asks for a magic number and an MRU of 1400, takes MRU, ACCM, magic, PFC and ACFC,
 rejects all else, answers echoes, and ends after a Terminate-Request or $STANDIN_SECS seconds (120).
-What it sees goes to the file $STANDIN_LOG. pptpd starts it with arguments that mean nothing here."""
+$STANDIN_AUTH has the methods of authentication it asks for, as values of option 3 in hex, its
+preferred one first: a Nak moves it to the one that is suggested if it has that, else to its next
+one; with none left it asks for none, and ends the link when that is taken. What it sees goes to the file $STANDIN_LOG. pptpd starts it with arguments that mean nothing here."""
 import os, select, struct, sys, time, tty
 
 LOG = open(os.environ["STANDIN_LOG"], "a", buffering=1)
@@ -56,12 +58,15 @@ def main():
     except OSError:
         pass
     magic, rest, number, again = os.urandom(4), b"", 0, 0
+    methods = [bytes.fromhex(word) for word in os.environ.get("STANDIN_AUTH", "").split()]
+    left = methods[:]
     ours, theirs, told = False, False, False
     end = time.time() + float(os.environ.get("STANDIN_SECS", "120"))
     while time.time() < end:
         if not ours and time.time() >= again:
             number, again = number + 1 & 255, time.time() + 1
-            send(1, number, struct.pack(">BBH", 1, 4, 1400) + b"\x05\x06" + magic)
+            proof = bytes([3, 2 + len(left[0])]) + left[0] if left else b""
+            send(1, number, struct.pack(">BBH", 1, 4, 1400) + proof + b"\x05\x06" + magic)
         if not select.select([0], [], [], 0.2)[0]:
             continue
         data = os.read(0, 4096)
@@ -75,11 +80,19 @@ def main():
             code, their, length = struct.unpack(">BBH", frame[2:6])
             body = frame[6 : 2 + length]
             if code == 1:
+                if ours and theirs:
+                    ours, theirs, left, again = False, False, methods[:], 0
                 bad = b"".join(all for kind, all in options(body) if kind not in TAKEN)
                 send(4 if bad else 2, their, bad or body)
                 theirs |= not bad
-            elif code == 2:
+            elif code == 2 and their == number:
                 ours = True
+                if methods and not left:
+                    send(5, 99, b"peer refused to authenticate")
+            elif code == 3 and their == number:
+                wanted = [all[2:] for kind, all in options(body) if kind == 3]
+                left = wanted if wanted[0] in left else left[1:]
+                again = 0
             elif code == 9:
                 send(10, their, magic)
             elif code == 5:

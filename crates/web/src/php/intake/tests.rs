@@ -384,3 +384,47 @@ proptest! {
 }
 
 const SMALL: usize = 4096;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// However it is cut; and what is none is the file it is.
+    #[test]
+    fn a_part_names_an_upload_exactly_when_its_content_is_an_id(
+        content in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..40),
+            "[a-h][a-z2-7]{24,26}".prop_map(String::into_bytes),
+        ],
+        size in 1_usize..50,
+        fields in any::<bool>(),
+    ) {
+        let place = Place::new();
+        let purpose =
+            if fields { FormUse::Fields(DigestsWanted::default()) } else { FormUse::Files };
+        let sent = [
+            b"--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"n\"\r\n\
+              Content-Type: application/vnd.menshen.upload\r\n\r\n",
+            &content[..],
+            b"\r\n--B--\r\n",
+        ]
+        .concat();
+        for names in [true, false] {
+            let intake = place.form(WIDE, purpose.clone());
+            let mut intake = if names { intake.naming_uploads() } else { intake };
+            sent.chunks(size).for_each(|chunk| intake.take(chunk).unwrap());
+            let body = finish(intake).unwrap();
+            match menshen_store::Id::parse(&content) {
+                Ok(id) if names => prop_assert_eq!(body.ahead(), Some((0, id))),
+                _ => {
+                    prop_assert_eq!(body.ahead(), None);
+                    let mut made = body.deliver(How::Replay).unwrap();
+                    let told = read_all(&mut made.source, 100);
+                    let end = [&content[..], b"\r\n--"].concat();
+                    prop_assert!(content.is_empty()
+                        || told.windows(end.len()).any(|some| some == end));
+                }
+            }
+        }
+        prop_assert!(place.spooled().is_empty());
+    }
+}
