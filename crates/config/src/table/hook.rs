@@ -75,7 +75,7 @@ const HOOK: &[Row<Hook>] = &[
         help: "what paths it is told of begin with",
         detail: "",
         counter: None,
-        tried: &["prefix", "folder", "location"],
+        tried: &["path_prefix"],
     },
     Row {
         name: "uploads.hook.timeout_seconds",
