@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod guard;
+mod hook;
 mod links;
 mod site;
 mod sql;
@@ -13,6 +14,7 @@ mod tunnel;
 mod uploads;
 
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
+pub use hook::{Hook, HookEvent};
 pub use links::SignedLinks;
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
@@ -239,6 +241,8 @@ pub struct Limits {
     pub php_answer_spool_bytes_max: u64,
     pub php_stderr_bytes_max: u32,
     pub acme_hook_seconds_max: u32,
+    pub hook_attempts_max: u32,
+    pub hook_hours_max: u32,
 }
 
 impl Default for Config {
@@ -335,6 +339,8 @@ impl Default for Limits {
             php_answer_spool_bytes_max: 0,
             php_stderr_bytes_max: 16 * 1024,
             acme_hook_seconds_max: 120,
+            hook_attempts_max: 1000,
+            hook_hours_max: 72,
         }
     }
 }

@@ -47,6 +47,8 @@ pub fn resolve(config: &mut Config, base: &Path) {
         .chain([&mut sql.control_password_file])
         .chain([&mut tunnel.users, &mut tunnel.accounting])
         .chain(acme.directories.iter_mut().flat_map(|one| [&mut one.eab_key, &mut one.roots]));
+    let hooks = config.uploads.hooks.iter_mut();
+    let files = files.chain(hooks.flat_map(|one| [&mut one.secret, &mut one.roots]));
     for path in files.flatten().chain(&mut config.tls.from) {
         *path = joined(base, path);
     }
@@ -132,9 +134,14 @@ pub fn secrets(config: &Config) -> impl Iterator<Item = Secret<'_>> {
         ]
         .map(|(key, what, path)| (key, element, 0, what, path.as_deref()))
     });
-    plain.chain(from).chain(directories).filter_map(|(key, element, entry, what, path)| {
-        path.map(|path| Secret { key, element, entry, what, path })
-    })
+    let hooks = config.uploads.hooks.iter().zip(1..).map(|(hook, element)| {
+        ("uploads.hook.secret", element, 0, "the secret of a hook", hook.secret.as_deref())
+    });
+    plain.chain(from).chain(directories).chain(hooks).filter_map(
+        |(key, element, entry, what, path)| {
+            path.map(|path| Secret { key, element, entry, what, path })
+        },
+    )
 }
 
 /// The first of [`secrets`] that lies in a folder that is served, with that folder. Asked once

@@ -15,6 +15,7 @@ use crate::parse::Refusal;
 
 mod acme;
 mod guard;
+mod hook;
 mod limits;
 mod links;
 mod php;

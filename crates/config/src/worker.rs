@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::keeper::Secret;
 use crate::model::{Config, PhpAddress};
 
 /// Everything one worker needs; JSON on the pipe, written once, then the pipe is closed.
@@ -65,6 +66,9 @@ pub struct WorkerSpec {
     /// Signed links; none where they are off or no file service is there.
     #[serde(default)]
     pub links: Option<LinkSpec>,
+    /// One per `[[uploads.hook]]`, in the order of the configuration.
+    #[serde(default)]
+    pub hooks: Vec<HookSpec>,
 }
 
 /// What a worker needs to take signed links.
@@ -83,6 +87,15 @@ pub struct LinkKeySpec {
     pub id: [u8; 4],
     /// The key itself.
     pub secret: [u8; 32],
+}
+
+/// Files that one hook names; `Debug` shows no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookSpec {
+    /// What its bodies are signed with.
+    pub secret: Option<Secret>,
+    /// PEM roots of its receiver.
+    pub roots_pem: Option<String>,
 }
 
 /// All certificates of a door; JSON in a bulletin.

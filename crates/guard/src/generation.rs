@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use menshen_base::{Finding, Severity};
-use menshen_config::Config;
+use menshen_config::{Config, HookSpec};
 use menshen_sys::scoreboard::SLOTS_MAX;
 
 use crate::account::{self, Account};
@@ -17,7 +17,7 @@ use crate::shelf::Contents;
 use crate::sites::{self, SiteFolders};
 use crate::sockets::{Door, open_doors};
 use crate::worker::Role;
-use crate::{folders, sql, tunnel};
+use crate::{folders, hooks, sql, tunnel};
 
 /// One configuration with its sockets, files and keys.
 pub(crate) struct Generation {
@@ -42,6 +42,8 @@ pub(crate) struct Generation {
     pub(crate) certificates: Contents,
     /// What the keeper is to do.
     pub(crate) keeping: Option<keeper::Plan>,
+    /// What hooks name, read.
+    pub(crate) hooks: Vec<HookSpec>,
     /// Open questions of this configuration.
     pub(crate) findings: Vec<Finding>,
 }
@@ -87,6 +89,7 @@ impl Generation {
         let access_log = folders::open_access_log(&config.web.access_log)?;
         let php = estate.prepare(&config, account.as_ref(), Instant::now())?;
         findings.extend(php.look(account.as_ref()));
+        let hooks = hooks::read(&config, &mut findings)?;
         // Last, since only this step shows outside.
         let (doors, about_doors) = open_doors(&config, workers, current.doors, current.serving)?;
         findings.extend(about_doors);
@@ -111,6 +114,7 @@ impl Generation {
             account,
             certificates,
             keeping,
+            hooks,
             findings,
         })
     }

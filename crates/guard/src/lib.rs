@@ -14,6 +14,7 @@ mod folders;
 mod generation;
 mod guard;
 mod holder;
+mod hooks;
 mod keeper;
 mod links;
 mod log;

@@ -142,6 +142,7 @@ impl Worker {
                 cookie_key: home.token.cookie_key(),
             },
             links: generation.links.as_ref().map(Links::spec),
+            hooks: generation.hooks.clone(),
         };
         let spec = handed_over("worker", &spec)?;
         let place = Place { role: Role::Web, index, generation: generation.number, number, slot };

@@ -385,7 +385,14 @@ fn door(config: &Config, specs: &[SiteSpec], root_fd: i32) -> io::Result<Door> {
         boundaries: <_>::default(),
         window_budget: Cell::new(0),
         authority: Authority::new(&nothing, Vec::new(), Links::default(), 1, 1),
-        shared: Arc::new(Shared { root, spool, board, durable: false, entries_max: 0 }),
+        shared: Arc::new(Shared {
+            root,
+            spool,
+            board,
+            durable: false,
+            entries_max: 0,
+            hooks: None,
+        }),
         limits,
         slot,
     })

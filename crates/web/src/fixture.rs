@@ -66,7 +66,7 @@ impl Fixture {
         let slot = board.slot(0);
         let root = Arc::new(open_root(&dir.path().join("files")));
         let spool = Spool::open(Arc::clone(&root), "cafe", true);
-        let shared = Shared { root, spool, board, durable: true, entries_max: 100 };
+        let shared = Shared { root, spool, board, durable: true, entries_max: 100, hooks: None };
         let authority = Authority::new(
             &secrets(),
             public,

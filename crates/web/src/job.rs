@@ -6,6 +6,7 @@ use menshen_web_core::fields::{Lang, Wanted};
 use crate::auth::Grant;
 use crate::door::Shared;
 use crate::fault::Fault;
+use crate::hooks::settle;
 use crate::links::page;
 use crate::listing::Listing;
 use crate::page::Page;
@@ -84,7 +85,10 @@ impl Job {
                 Ok(page::Shared { lang, title, top, rows: &rows, link: &link }.reply())
             }
             Self::Remove { path, expect } => {
-                shared.root.remove(path.as_bytes(), &expect, durable)?;
+                let promise = shared.will_go(path.as_bytes())?;
+                let removed = shared.root.remove(path.as_bytes(), &expect, durable);
+                settle(promise, &removed);
+                removed?;
                 shared.board.bump_path(path.as_bytes());
                 Ok(Reply::new(204))
             }

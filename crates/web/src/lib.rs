@@ -18,6 +18,7 @@ mod files;
 mod fixture;
 mod h1;
 mod h2;
+mod hooks;
 mod job;
 mod links;
 mod listing;

@@ -355,7 +355,9 @@ async fn publish(
         let mut all = Vec::with_capacity(uploads.len());
         for (upload, expect) in uploads {
             let path = upload.path().to_vec();
-            let published = shared.spool.publish(upload, &expect);
+            let published = shared.spool.publish_told(upload, &expect, |stat, digest| {
+                shared.will_stand(&path, stat, digest, None)
+            });
             // Also after a fault: it may have come behind the rename.
             shared.board.bump_path(&path);
             all.push((path, published?));

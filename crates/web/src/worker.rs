@@ -34,6 +34,7 @@ use crate::failures::Failures;
 use crate::files::Files;
 use crate::h1::{Mode, Session};
 use crate::h2;
+use crate::hooks::Hooks;
 use crate::links::Links;
 use crate::log::Log;
 use crate::notes::Notes;
@@ -135,12 +136,14 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
 
     let limits = spec.config.limits.clone();
     let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let hooks = Hooks::new(&spec.config, &spec.hooks, &spec.pools, &root);
     let shared = Arc::new(Shared {
         root,
         spool,
         board,
         durable: spec.config.web.durable,
         entries_max: size(limits.listing_entries_max),
+        hooks,
     });
     let authority = authority(&spec, inherited.links);
     let gate = gate(&limits, &spec.pools, descriptors);
@@ -220,11 +223,17 @@ async fn serve(
             }
         }
     }
+    let delivering = tokio::task::spawn_local(Rc::clone(&door).deliver_hooks());
     door.slot.set_state(SlotState::Ready);
     ready.write_all(b"+")?;
 
     terminate.recv().await;
     door.slot.set_state(SlotState::Draining);
+    // The next generation knows what is configured now; what is under way is delivered again.
+    delivering.abort();
+    for gauge in [Counter::HooksWaiting, Counter::HooksAside] {
+        door.slot.set(gauge, 0);
+    }
     for (task, listener, role) in loops {
         task.abort();
         // What the kernel has accepted for this socket is ours to serve.

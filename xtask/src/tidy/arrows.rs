@@ -79,6 +79,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["base", "sys"]),
     ("tls", &["base", "sys"]),
     ("store", &["base", "s3"]),
+    ("store", &["base"]),
+    ("hooks", &["tls"]),
     // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
     ("web", WEB),
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
@@ -125,8 +127,18 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What the web door may use.
-const WEB: &[&str] =
-    &["base", "web-core", "upload-core", "tunnel-core", "net", "store", "sys", "config", "tls"];
+const WEB: &[&str] = &[
+    "base",
+    "web-core",
+    "upload-core",
+    "tunnel-core",
+    "net",
+    "store",
+    "hooks",
+    "sys",
+    "config",
+    "tls",
+];
 
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -134,6 +146,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
     ("instant-acme", &["keeper"]),
     ("hyper", &["keeper", "explain", "s3"]),
+    ("tokio", &["net", "store", "hooks", "web", "sql", "tunnel", "keeper", "explain"]),
+    ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
+    ("instant-acme", &["keeper"]),
+    ("hyper", &["keeper", "explain", "hooks"]),
     ("h2", &["net", "web"]),
     ("clap", &["menshen"]),
     ("object", &["process"]),
