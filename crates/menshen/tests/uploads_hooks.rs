@@ -8,7 +8,6 @@ mod counts;
 #[allow(dead_code, reason = "each test program uses its part")]
 #[path = "support/live.rs"]
 mod live;
-#[allow(dead_code, reason = "each test program uses its part")]
 #[path = "support/wire.rs"]
 mod wire;
 

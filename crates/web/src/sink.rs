@@ -138,12 +138,13 @@ impl Sink {
     /// Waits for the destination; fields of an interim answer about it.
     pub(crate) async fn settle(&mut self) -> Result<Option<Fields>, Fault> {
         match self {
-            Self::Upload(appending) => appending.settle().await,
+            Self::Upload(appending) => Box::pin(appending.settle()).await,
             _ => Ok(None),
         }
     }
 
-    /// The body is whole: checks, stores, answers. Waits for the disk on a blocking thread.
+    /// The body is whole: checks, stores, answers. Waits for the disk on a blocking thread. What
+    /// few requests need is boxed: every connection is as large as the largest of its ways.
     pub(crate) async fn finish(self, door: &Rc<Door>) -> Result<Finished, (Fault, Wanted)> {
         match self {
             Self::Put(put) => {
@@ -158,21 +159,21 @@ impl Sink {
             }
             Self::Form(form) => {
                 let wanted = form.wanted;
-                let stored = form.store(door).await;
+                let stored = Box::pin(form.store(door)).await;
                 stored.map(Finished::Reply).map_err(|fault| (fault, wanted))
             }
-            Self::Link(link) => link.finish(door).await,
+            Self::Link(link) => Box::pin(link.finish(door)).await,
             Self::Php(php) => {
                 let ForPhp { intake, mut call } = *php;
                 let flush = if door.shared.durable { Flush::Yes } else { Flush::No };
                 let body = intake.finish(flush).await.map_err(|fault| (fault, call.wanted))?;
-                let put = door.put_held(body, call.namer.as_ref()).await;
+                let put = Box::pin(door.put_held(body, call.namer.as_ref())).await;
                 let (body, held) = put.map_err(|fault| (fault, call.wanted))?;
                 call.held = held;
                 call.body = Some(body);
                 Ok(Finished::Call(call))
             }
-            Self::Upload(appending) => Ok(Finished::Reply(appending.finish(door).await)),
+            Self::Upload(appending) => Ok(Finished::Reply(Box::pin(appending.finish(door)).await)),
             Self::Discard(_) => Ok(Finished::Reply(Reply::new(204))),
         }
     }
@@ -181,7 +182,7 @@ impl Sink {
     /// answer, where the destination has one of its own.
     pub(crate) async fn cut(self, door: &Rc<Door>, why: Cut) -> Option<Reply> {
         match self {
-            Self::Upload(appending) => Some(appending.cut(door, why).await),
+            Self::Upload(appending) => Some(Box::pin(appending.cut(door, why)).await),
             Self::Discard(_) => None,
             Self::Put(_) | Self::Form(_) | Self::Link(_) | Self::Php(_) => {
                 door.slot.add(Counter::UploadsAborted, 1);

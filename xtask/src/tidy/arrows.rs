@@ -79,7 +79,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["base", "sys"]),
     ("tls", &["base", "sys"]),
     ("store", &["base", "s3"]),
-    ("store", &["base"]),
     ("hooks", &["tls"]),
     // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
     ("web", WEB),
@@ -142,14 +141,10 @@ const WEB: &[&str] = &[
 
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "store", "web", "sql", "tunnel", "keeper", "explain", "s3"]),
+    ("tokio", &["net", "store", "hooks", "web", "sql", "tunnel", "keeper", "explain", "s3"]),
     ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
     ("instant-acme", &["keeper"]),
-    ("hyper", &["keeper", "explain", "s3"]),
-    ("tokio", &["net", "store", "hooks", "web", "sql", "tunnel", "keeper", "explain"]),
-    ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
-    ("instant-acme", &["keeper"]),
-    ("hyper", &["keeper", "explain", "hooks"]),
+    ("hyper", &["keeper", "explain", "hooks", "s3"]),
     ("h2", &["net", "web"]),
     ("clap", &["menshen"]),
     ("object", &["process"]),

@@ -64,8 +64,8 @@ pub(super) async fn serve(
         Plan::Zip(question) => Box::pin(stream.answer_zip(question)).await,
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Php(call) => stream.call(call).await,
-        Plan::Upload(errand) => stream.upload(errand, length, expects).await,
-        Plan::Linked(linked) => stream.linked(linked, length, expects).await,
+        Plan::Upload(errand) => Box::pin(stream.upload(errand, length, expects)).await,
+        Plan::Linked(linked) => Box::pin(stream.linked(linked, length, expects)).await,
         Plan::Tick => stream.answer(Reply::fault(Fault::Busy, Wanted::Either)).await,
     };
     let door = &shared.door;
