@@ -262,16 +262,6 @@ fn a_client_that_vanishes_leaves_nothing() {
     }
 }
 
-fn kill_worker(live: &Live) {
-    let slot = live.workers(SlotState::Ready)[0];
-    let pid = slot.pid();
-    let process = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    kill_process(process, Signal::KILL).unwrap();
-    wait_for("the next worker", || {
-        live.workers(SlotState::Ready).first().is_some_and(|next| next.pid() != pid)
-    });
-}
-
 #[test]
 fn a_killed_worker_leaves_nothing_unfinished_and_loses_nothing_finished() {
     let live = Live::start(ONE);
@@ -285,7 +275,7 @@ fn a_killed_worker_leaves_nothing_unfinished_and_loses_nothing_finished() {
     wait_spooled(&live, 2);
     let bytes = pattern(700_000);
     assert_eq!(put(live.plain, "/new/done", &bytes).status, 201);
-    kill_worker(&live);
+    wire::kill_worker(&live);
     // The new worker collects what the old one left.
     wait_spooled(&live, 0);
     for mut wire in open {
@@ -417,6 +407,6 @@ fn without_flushes_a_killed_worker_still_loses_nothing() {
     let made = put(live.plain, "/a/b/c", &pattern(500_000));
     assert_eq!(made.status, 201);
     assert_eq!(get(live.plain, "/a/b/c").tag(), made.tag());
-    kill_worker(&live);
+    wire::kill_worker(&live);
     assert!(get(live.plain, "/a/b/c").body == pattern(500_000));
 }

@@ -23,8 +23,6 @@ mod wire;
 use std::net::SocketAddr;
 
 use live::wait_for;
-use menshen_sys::SlotState;
-use rustix::process::{Pid, Signal, kill_process};
 use site::{FORM_TYPE, Site};
 use wire::{Answer, Wire, ask, pattern, request};
 
@@ -202,11 +200,7 @@ fn an_upload_whose_form_came_to_nothing_can_be_named_again() {
     let busy = name(to, "/dump.php", &id, &[]);
     assert_eq!(busy.status, 409, "{}", busy.text());
     assert!(busy.text().contains("in use just now"), "{}", busy.text());
-    let worker = site.live.workers(SlotState::Ready)[0].pid();
-    kill_process(Pid::from_raw(i32::try_from(worker).unwrap()).unwrap(), Signal::KILL).unwrap();
-    wait_for("another worker", || {
-        site.live.workers(SlotState::Ready).iter().any(|slot| slot.pid() != worker)
-    });
+    wire::kill_worker(&site.live);
     let again = name(to, "/dump.php", &id, &[]);
     assert_eq!(again.status, 200, "{}\n{}", again.head, again.text());
     let whole = ask(to, "POST", "/dump.php", &[FORM_TYPE], &form(&file, "video/mp4"));

@@ -23,8 +23,6 @@ mod wire;
 use counts::count;
 use live::wait_for;
 use menshen_base::Counter;
-use menshen_sys::SlotState;
-use rustix::process::{Pid, Signal, kill_process};
 use site::{FORM_TYPE, Form, Site};
 use wire::{Answer, Wire, ask, pattern, request};
 
@@ -183,11 +181,7 @@ fn what_php_surely_did_not_see_is_tried_again_and_the_rest_is_not() {
     let mut wire = Wire::open(site.live.plain);
     wire.send(request("PATCH", &at, &fields, &body[20_000..]));
     wait_for("PHP", || runs(&site) == 2);
-    let worker = site.live.workers(SlotState::Ready)[0].pid();
-    kill_process(Pid::from_raw(i32::try_from(worker).unwrap()).unwrap(), Signal::KILL).unwrap();
-    wait_for("another worker", || {
-        site.live.workers(SlotState::Ready).iter().any(|slot| slot.pid() != worker)
-    });
+    wire::kill_worker(&site.live);
     let told = patch(&site, &at, body.len(), &[], b"");
     assert_eq!(told.status, 502, "{}\n{}", told.head, told.text());
     assert!(told.text().contains("its answer is lost"), "{}", told.text());

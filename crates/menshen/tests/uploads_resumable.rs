@@ -16,8 +16,7 @@ use std::time::Duration;
 use counts::count;
 use live::{Live, wait_for};
 use menshen_base::Counter;
-use menshen_sys::SlotState;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use wire::{Answer, ONE, TWO, Wire, ask, curl_ask, find, get, lay, pattern, request, stored};
 
 const PLACE: &str = "/.menshen/uploads/";
@@ -281,12 +280,7 @@ fn a_killed_worker_and_a_new_guard_lose_nothing_that_was_told() {
     let fields = [TUS, TUS_TYPE, "Upload-Offset: 100000", "Content-Length: 500000"];
     wire.send(request("PATCH", &at, &fields, &body[100_000..350_000]));
     wait_for("the bytes", || count(&live, Counter::BytesIn) >= 350_000);
-    let worker = live.workers(SlotState::Ready)[0].pid();
-    let pid = Pid::from_raw(i32::try_from(worker).unwrap()).unwrap();
-    kill_process(pid, Signal::KILL).unwrap();
-    wait_for("another worker", || {
-        live.workers(SlotState::Ready).iter().any(|slot| slot.pid() != worker)
-    });
+    wire::kill_worker(&live);
     let offset = tus_offset(&live, &at);
     assert!((100_000..=350_000).contains(&offset), "{offset}");
     let told = tus_patch(&live, &at, offset, &body[offset..500_000]);

@@ -1,4 +1,5 @@
-//! Digests of the whole that were promised, checked when it is complete.
+//! Digests that were promised: of the whole, checked when it is complete, and whatever else a
+//! caller has bytes of ([`Running`]).
 //!
 //! A digest's state is not kept in the record: an upload that came in more than one request is
 //! read once more, from the page cache or the disk, at about the speed of the hash (SHA-256 with
@@ -9,7 +10,7 @@ mod running;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use running::Running;
+pub use running::Running;
 
 /// How a digest is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

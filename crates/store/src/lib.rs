@@ -39,7 +39,7 @@ pub use answer::{
     ANSWER_BODY_BYTES_MAX, ANSWER_FIELDS_BYTES_MAX, Aim, BY_BYTES_MAX, Begun, Outcome, Stage,
     Stored,
 };
-pub use digest::{Algorithm, Promise};
+pub use digest::{Algorithm, Promise, Running};
 pub use dir::Dir;
 pub use error::Error;
 pub use id::{ID_CHARS, Id, IdError};

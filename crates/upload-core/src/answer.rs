@@ -13,7 +13,6 @@ use crate::dialect::Dialect;
 use crate::fields::{decimal, push_number};
 use crate::intent::{Concat, Place};
 use crate::limits::Limits;
-use crate::ranges::Ranges;
 use crate::refusal::Refusal;
 
 mod refused;
@@ -75,8 +74,9 @@ pub struct Facts<'a> {
     pub metadata: &'a [u8],
     /// Its role in a concatenation.
     pub concat: Option<&'a Concat>,
-    /// What is there of segments.
-    pub ranges: Option<&'a Ranges>,
+    /// What is there of segments: `start` and `end` of each run of bytes, in order, none empty.
+    /// Their number is the caller's to bound: each takes some 60 bytes of the answer at most.
+    pub spans: Option<&'a [(u64, u64)]>,
 }
 
 /// What an interim answer tells.
@@ -237,13 +237,29 @@ impl Problem {
 /// A segment is safe: 201 with all ranges until the whole is there (upload-protocol.md §2.4).
 fn segment(facts: &Facts<'_>) -> Answer {
     let mut answer = Answer::new(if facts.complete { 200 } else { 201 });
-    if let (Some(ranges), false) = (facts.ranges, facts.complete) {
-        let field = ranges.field(facts.length.unwrap_or_default());
+    if let (Some(spans), false) = (facts.spans, facts.complete) {
+        let field = ranges(spans, facts.length.unwrap_or_default());
         answer.text.clone_from(&field);
         answer.text.push(b'\n');
         answer.fields.push(("range", field));
     }
     answer
+}
+
+/// The value of `Range` in answers to segments: `0-99/1000,200-299/1000`.
+fn ranges(spans: &[(u64, u64)], total: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    for &(start, end) in spans {
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        push_number(start, &mut out);
+        out.push(b'-');
+        push_number(end.saturating_sub(1), &mut out);
+        out.push(b'/');
+        push_number(total, &mut out);
+    }
+    out
 }
 
 /// `Upload-Expires`: an upload that is not complete will go (tus "Expiration"; RFC 9110 §5.6.7).

@@ -16,19 +16,14 @@ use crate::intent::{
 };
 use crate::limits::{LENGTH_MAX, Limits};
 use crate::metadata::{METADATA_BYTES_MAX, METADATA_PAIRS_MAX, Metadata};
-use crate::ranges::{RANGES_MAX, Ranges, RangesError, Span};
 use crate::refusal::Refusal;
 
 /// One fuzz target: checks the invariants on any bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus folder.
-pub const TARGETS: &[(&str, Target)] = &[
-    ("upload-head", head),
-    ("upload-metadata", metadata),
-    ("upload-ranges", ranges),
-    ("upload-answer", answer),
-];
+pub const TARGETS: &[(&str, Target)] =
+    &[("upload-head", head), ("upload-metadata", metadata), ("upload-answer", answer)];
 
 /// A byte each for method, place and length of the content, then header lines (`name: value`):
 /// the verdict is one of a known dialect, bounded, the same in any order of lines, and can be
@@ -72,7 +67,7 @@ pub fn head(data: &[u8]) {
 /// What was understood is within the limits, and its answers are sound.
 fn checked(spoken: &Spoken, length: Option<u64>) {
     let mut facts = Facts { url: "/u/1", ..Facts::default() };
-    let (mut field, mut concat, mut ranges) = (Vec::new(), Concat::None, Ranges::new());
+    let (mut field, mut concat, mut spans) = (Vec::new(), Concat::None, Vec::new());
     match &spoken.intent {
         Intent::Create(create) => {
             assert!(create.length.is_none_or(|length| length <= LENGTH_MAX));
@@ -100,12 +95,12 @@ fn checked(spoken: &Spoken, length: Option<u64>) {
             assert!((1..=SESSION_BYTES_MAX).contains(&segment.session.len()));
             assert!(length.is_none_or(|length| length == segment.span.bytes()));
             named(segment.file_name.as_deref());
-            assert_eq!(ranges.insert(segment.span), Ok(()));
+            spans.push((segment.span.start, segment.span.end));
             facts.length = Some(segment.total);
         }
         Intent::Look | Intent::Cancel | Intent::Options => {}
     }
-    let facts = Facts { metadata: &field, concat: Some(&concat), ranges: Some(&ranges), ..facts };
+    let facts = Facts { metadata: &field, concat: Some(&concat), spans: Some(&spans), ..facts };
     for complete in [false, true] {
         answers(spoken.dialect, &Facts { complete, ..facts });
     }
@@ -137,53 +132,6 @@ pub fn metadata(data: &[u8]) {
         assert_eq!(metadata.get(key), Some(value), "two values for {key}");
     }
     named(metadata.file_name());
-}
-
-/// Ranges: three bytes each for what to do, start and length, beside a plain list of bytes.
-pub fn ranges(data: &[u8]) {
-    let (mut ranges, mut model) = (Ranges::new(), [false; MODEL_BYTES]);
-    for operation in data.chunks_exact(3).take(OPERATIONS_MAX) {
-        let &[what, start, bytes] = operation else { return };
-        let span = Span { start: start.into(), end: u64::from(start) + u64::from(bytes % 32) };
-        let there = |byte: &bool| *byte;
-        let slice = slice_of(&mut model, span);
-        let overlap = slice.iter().any(there);
-        assert_eq!(ranges.overlaps(span), overlap, "{span:?}");
-        let missing: u64 = ranges.missing(span).map(Span::bytes).sum();
-        assert_eq!(missing, slice.iter().filter(|byte| !**byte).count() as u64, "{span:?}");
-        let empty = slice.is_empty();
-        let (result, value) = match what % 3 {
-            0 => (ranges.insert(span), (!empty && !overlap).then_some(true)),
-            1 => (ranges.merge(span), (!empty).then_some(true)),
-            _ => (ranges.remove(span), Some(false)),
-        };
-        let why = if empty { RangesError::Empty } else { RangesError::Overlap };
-        assert_eq!(result, if value.is_some() { Ok(()) } else { Err(why) });
-        if let Some(value) = value {
-            slice.fill(value);
-        }
-        assert_eq!(ranges.bytes(), model.iter().filter(|byte| **byte).count() as u64);
-        let prefix = model.iter().take_while(|byte| **byte).count() as u64;
-        assert_eq!(ranges.prefix(), prefix);
-        assert!(!ranges.covers(prefix + 1));
-        checked_spans(&ranges);
-    }
-}
-
-fn slice_of(model: &mut [bool; MODEL_BYTES], span: Span) -> &mut [bool] {
-    let at = |at: u64| usize::try_from(at).unwrap_or(MODEL_BYTES);
-    model.get_mut(at(span.start)..at(span.end)).unwrap_or_default()
-}
-
-fn checked_spans(ranges: &Ranges) {
-    let spans = ranges.spans();
-    assert!(spans.len() <= RANGES_MAX);
-    assert!(spans.iter().all(|span| !span.is_empty()));
-    assert!(spans.windows(2).all(|pair| pair[0].end < pair[1].start), "touching or unsorted");
-    let backwards = spans.iter().rev().copied();
-    assert_eq!(Ranges::of_spans(backwards).as_ref(), Ok(ranges), "a record reads back otherwise");
-    let total = spans.last().map_or(0, |span| span.end);
-    assert_eq!(ranges.holes(total).count(), spans.len() - usize::from(ranges.prefix() > 0));
 }
 
 /// Answers: a byte each for the dialect, what is refused, and the facts.
@@ -354,11 +302,6 @@ const REFUSALS: [Refusal; 31] = [
     Refusal::Unavailable { retry_after_s: u32::MAX },
     Refusal::Failed,
 ];
-
-/// Starts are a byte, lengths less than 32.
-const MODEL_BYTES: usize = 255 + 32;
-
-const OPERATIONS_MAX: usize = 300;
 
 #[cfg(test)]
 mod tests;

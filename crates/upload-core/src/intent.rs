@@ -14,7 +14,6 @@ use crate::checksum::Checksum;
 use crate::dialect::{Dialect, Interop};
 use crate::fields;
 use crate::metadata::Metadata;
-use crate::ranges::Span;
 use crate::refusal::{Refusal, Refused};
 
 mod rufh;
@@ -112,6 +111,15 @@ pub struct Segment {
     pub checks: Checks,
 }
 
+/// Bytes `start..end` of a whole; never empty in what was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first byte.
+    pub start: u64,
+    /// One behind the last byte.
+    pub end: u64,
+}
+
 /// The content of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
@@ -157,6 +165,14 @@ pub enum Concat {
     /// The whole of these uploads, by their addresses as sent, in this order; 1 to
     /// [`CONCAT_PARTS_MAX`].
     Final(Vec<Vec<u8>>),
+}
+
+impl Span {
+    /// How many bytes it has; none when it ends before it starts.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
 }
 
 /// Reads a head. `None` when it speaks no dialect of uploads, or (elsewhere) none that makes it

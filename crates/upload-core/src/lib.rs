@@ -17,16 +17,14 @@ pub mod fuzz;
 pub mod intent;
 pub mod limits;
 pub mod metadata;
-pub mod ranges;
 pub mod refusal;
 
 pub use answer::{Answer, Facts, Interim, Problem, ProblemKind};
 pub use checksum::{Checksum, ChecksumKind};
 pub use dialect::{Dialect, Interop};
 pub use intent::{
-    Append, Checks, Concat, Content, Create, End, Intent, Place, Segment, Spoken, read,
+    Append, Checks, Concat, Content, Create, End, Intent, Place, Segment, Span, Spoken, read,
 };
 pub use limits::Limits;
 pub use metadata::Metadata;
-pub use ranges::{Ranges, RangesError, Span};
 pub use refusal::{Refusal, Refused};

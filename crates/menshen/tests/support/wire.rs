@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
+use menshen_sys::SlotState;
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::live::{Live, command, folder, wait_for};
 
 /// An answer, taken apart.
@@ -269,6 +272,17 @@ pub(crate) fn spooled(live: &Live) -> Vec<String> {
 /// Waits until the spool holds so many files.
 pub(crate) fn wait_spooled(live: &Live, count: usize) {
     wait_for(&format!("{count} files in the spool"), || spooled(live).len() == count);
+}
+
+/// Ends a worker at once, as the kernel may, and waits until there is another in its place.
+pub(crate) fn kill_worker(live: &Live) {
+    let slot = live.workers(SlotState::Ready)[0];
+    let (index, pid) = (slot.index(), slot.pid());
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
+    wait_for("another worker", || {
+        let slots = live.workers(SlotState::Ready);
+        slots.iter().any(|slot| slot.index() == index && slot.pid() != pid)
+    });
 }
 
 /// The first access-log line with this in it; lines are written about once a second.

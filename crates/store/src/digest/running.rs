@@ -1,57 +1,67 @@
 //! Digests on their way.
 
-use aws_lc_rs::digest::{Context, SHA256, SHA512};
+use aws_lc_rs::digest::{self, Context};
 use md5::{Digest as _, Md5};
-use sha1::Sha1;
 
 use super::{Algorithm, Promise};
 
-/// The digests of some promises, fed with the whole.
-pub(crate) struct Running(Vec<(Promise, Hasher)>);
+/// The digests of some promises, fed with what they are of: the whole, or the content of one
+/// request. Nothing promised costs nothing.
+#[derive(Default)]
+pub struct Running(Vec<(Promise, Hasher)>);
 
 enum Hasher {
     Crc32(crc32fast::Hasher),
     Md5(Md5),
-    Sha1(Sha1),
-    Sha2(Box<Context>),
+    Library(Box<Context>),
 }
 
 impl Running {
     /// Those of `promises`.
-    pub(crate) fn of(promises: &[Promise]) -> Self {
-        let start = |promise: &Promise| {
-            let hasher = match promise.algorithm {
-                Algorithm::Crc32 => Hasher::Crc32(crc32fast::Hasher::new()),
-                Algorithm::Md5 => Hasher::Md5(Md5::new()),
-                Algorithm::Sha1 => Hasher::Sha1(Sha1::new()),
-                Algorithm::Sha256 => Hasher::Sha2(Box::new(Context::new(&SHA256))),
-                Algorithm::Sha512 => Hasher::Sha2(Box::new(Context::new(&SHA512))),
-            };
-            (promise.clone(), hasher)
-        };
+    #[must_use]
+    pub fn of(promises: &[Promise]) -> Self {
+        let start = |promise: &Promise| (promise.clone(), Hasher::of(promise.algorithm));
         Self(promises.iter().map(start).collect())
     }
 
-    /// More of the whole.
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
+    /// Whether anything was promised.
+    #[must_use]
+    pub const fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// More bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
         for (_, hasher) in &mut self.0 {
             match hasher {
                 Hasher::Crc32(hasher) => hasher.update(bytes),
                 Hasher::Md5(hasher) => hasher.update(bytes),
-                Hasher::Sha1(hasher) => hasher.update(bytes),
-                Hasher::Sha2(context) => context.update(bytes),
+                Hasher::Library(context) => context.update(bytes),
             }
         }
     }
 
     /// Whether all promises are kept.
-    pub(crate) fn kept(self) -> bool {
+    #[must_use]
+    pub fn kept(self) -> bool {
         self.0.into_iter().all(|(promise, hasher)| match hasher {
             Hasher::Crc32(hasher) => promise.value == hasher.finalize().to_be_bytes(),
             Hasher::Md5(hasher) => promise.value == hasher.finalize().as_slice(),
-            Hasher::Sha1(hasher) => promise.value == hasher.finalize().as_slice(),
-            Hasher::Sha2(context) => promise.value == context.finish().as_ref(),
+            Hasher::Library(context) => promise.value == context.finish().as_ref(),
         })
+    }
+}
+
+impl Hasher {
+    fn of(algorithm: Algorithm) -> Self {
+        let library = |algorithm| Self::Library(Box::new(Context::new(algorithm)));
+        match algorithm {
+            Algorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
+            Algorithm::Md5 => Self::Md5(Md5::new()),
+            Algorithm::Sha1 => library(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+            Algorithm::Sha256 => library(&digest::SHA256),
+            Algorithm::Sha512 => library(&digest::SHA512),
+        }
     }
 }
 

@@ -26,9 +26,9 @@ pub(super) fn answer(dialect: Dialect, refusal: Refusal, facts: &Facts<'_>) -> A
         Dialect::Rufh(interop) => rufh_state(interop.rules(), refusal, facts, &mut answer),
         Dialect::Tus if active => answer.fields.push(("upload-offset", decimal(facts.offset))),
         Dialect::Segments if active => {
-            let ranges = facts.ranges.zip(facts.length);
-            let field = ranges.map(|(ranges, length)| ranges.field(length));
-            answer.fields.extend(field.map(|field| ("range", field)));
+            let known = facts.spans.zip(facts.length);
+            let field = known.map(|(spans, length)| ("range", super::ranges(spans, length)));
+            answer.fields.extend(field);
         }
         Dialect::Tus | Dialect::Segments => {}
     }

@@ -4,7 +4,6 @@ use alloc::string::{String, ToString};
 
 use super::*;
 use crate::dialect::Interop;
-use crate::ranges::Span;
 
 /// The value of a field.
 pub(super) fn field<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
@@ -24,8 +23,7 @@ pub(super) fn lines(answer: &Answer) -> String {
 /// upload-protocol.md §2.4 and appendix A: 201 with the ranges, in field and content.
 #[test]
 fn a_segment() {
-    let ranges = Ranges::of_spans([Span { start: 0, end: 51201 }]).unwrap();
-    let facts = Facts { ranges: Some(&ranges), length: Some(511_920), ..Facts::default() };
+    let facts = Facts { spans: Some(&[(0, 51201)]), length: Some(511_920), ..Facts::default() };
     for answer in [Dialect::Segments.created(&facts), Dialect::Segments.appended(&facts)] {
         assert_eq!(lines(&answer), "201|range: 0-51200/511920");
         assert_eq!(answer.content(), Some(("text/plain", b"0-51200/511920\n".to_vec())));
@@ -35,6 +33,13 @@ fn a_segment() {
     assert_eq!((lines(&answer).as_str(), answer.content()), ("200", None));
     assert_eq!(Dialect::Segments.finished(&whole), []);
     assert_eq!(Dialect::Segments.interim(Interim::Created, &facts), None);
+}
+
+/// upload-protocol.md §2.4: first and last bytes, runs with commas between.
+#[test]
+fn ranges_have_first_and_last_bytes() {
+    assert_eq!(ranges(&[(0, 4), (8, 9)], 20), b"0-3/20,8-8/20");
+    assert_eq!(ranges(&[], 20), b"");
 }
 
 /// RUFH §4.1.4: `Accept-Patch` with the full type, and limits, also when there are none (draft

@@ -5,10 +5,9 @@
 
 use menshen_web_core::head::{Headers, Method, content_length};
 
-use super::{Ask, Intent, Place, SESSION_BYTES_MAX, Segment};
+use super::{Ask, Intent, Place, SESSION_BYTES_MAX, Segment, Span};
 use crate::fields;
 use crate::limits::LENGTH_MAX;
-use crate::ranges::Span;
 use crate::refusal::Refusal;
 
 /// What the request wants; `None` when it is none of uploads.

@@ -12,11 +12,11 @@ use std::rc::Rc;
 
 use menshen_base::Counter;
 use menshen_net::clock;
-use menshen_store::{Destination, Error, Push, Record, Store, Writer};
+use menshen_store::{Destination, Error, Push, Record, Running, Store, Writer};
 use menshen_upload_core::{Checks, Dialect, End, Interim, Limits, Refusal};
 use menshen_web_core::fields::Wanted;
 
-use super::checks::Checking;
+use super::checks;
 use super::deliver::Delivered;
 use super::reply::{Known, fault_of, of_store, refused, sent};
 use super::request::RequestHead;
@@ -58,7 +58,7 @@ pub(crate) struct Appending {
     record: Record,
     creates: bool,
     end: End,
-    checking: Checking,
+    checking: Running,
     /// Where a segment ends; it is kept whole or not at all.
     segment_end: Option<u64>,
     /// Where this request began.
@@ -105,7 +105,7 @@ impl Appending {
             record,
             creates: opened.creates,
             end: opened.end,
-            checking: Checking::new(&opened.checks),
+            checking: Running::of(&checks::of_content(&opened.checks)),
             segment_end: None,
             base,
             taken: 0,
@@ -202,7 +202,7 @@ impl Appending {
                 return self.cut(door, Cut::Fault(fault)).await;
             }
         }
-        if self.checking.any() && !self.checking.hold() {
+        if !std::mem::take(&mut self.checking).kept() {
             self.refusal = Some(Refusal::Checksum);
             return self.cut(door, Cut::Fault(Fault::Digest)).await;
         }

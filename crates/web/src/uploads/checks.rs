@@ -1,84 +1,35 @@
-//! Digests of the content of one request (`Upload-Checksum`, `Content-Digest`), made as it comes.
+//! What a client promised of its bytes, as promises that the store can check: of the whole
+//! (`Repr-Digest`), and of the content of one request (`Upload-Checksum`, `Content-Digest`).
 //!
-//! Nothing promised costs nothing. How it fails: the bytes are not what was promised; then none of
-//! that request's are kept.
+//! How it fails: the bytes are not what was promised; then none of that request's are kept.
 
-use aws_lc_rs::digest::{self, Context};
-use md5::{Digest as _, Md5};
-use menshen_upload_core::{Checks, ChecksumKind};
+use menshen_store::{Algorithm, Promise};
+use menshen_upload_core::{Checks, Checksum, ChecksumKind};
+use menshen_web_core::fields::Digests;
 
-/// Digests under way.
-pub(super) struct Checking {
-    running: Vec<Running>,
+/// Of the content of one request.
+pub(super) fn of_content(checks: &Checks) -> Vec<Promise> {
+    let mut promises = of_digests(&checks.content);
+    promises.extend(checks.checksum.as_ref().map(of_checksum));
+    promises
 }
 
-struct Running {
-    state: State,
-    promised: Vec<u8>,
+/// Those of a field of RFC 9530.
+pub(super) fn of_digests(digests: &Digests) -> Vec<Promise> {
+    let one = |algorithm, value: &[u8]| Promise { algorithm, value: value.to_vec() };
+    let sha256 = digests.sha256.map(|value| one(Algorithm::Sha256, &value));
+    let sha512 = digests.sha512.map(|value| one(Algorithm::Sha512, &value));
+    sha256.into_iter().chain(sha512).collect()
 }
 
-enum State {
-    Context(Box<Context>),
-    Md5(Box<Md5>),
-    Crc32(crc32fast::Hasher),
-}
-
-impl Checking {
-    /// For what is promised of one content.
-    pub(super) fn new(checks: &Checks) -> Self {
-        let mut running = Vec::new();
-        let mut add = |state, promised: &[u8]| {
-            running.push(Running { state, promised: promised.to_vec() });
-        };
-        let context = |algorithm| State::Context(Box::new(Context::new(algorithm)));
-        if let Some(checksum) = &checks.checksum {
-            let state = match checksum.kind {
-                ChecksumKind::Crc32 => State::Crc32(crc32fast::Hasher::new()),
-                ChecksumKind::Md5 => State::Md5(Box::default()),
-                ChecksumKind::Sha1 => context(&digest::SHA1_FOR_LEGACY_USE_ONLY),
-                ChecksumKind::Sha256 => context(&digest::SHA256),
-            };
-            add(state, &checksum.bytes);
-        }
-        if let Some(sha256) = &checks.content.sha256 {
-            add(context(&digest::SHA256), sha256);
-        }
-        if let Some(sha512) = &checks.content.sha512 {
-            add(context(&digest::SHA512), sha512);
-        }
-        Self { running }
-    }
-
-    /// Whether anything was promised.
-    pub(super) const fn any(&self) -> bool {
-        !self.running.is_empty()
-    }
-
-    /// Takes bytes.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        for one in &mut self.running {
-            match &mut one.state {
-                State::Context(context) => context.update(bytes),
-                State::Md5(md5) => md5.update(bytes),
-                State::Crc32(crc) => crc.update(bytes),
-            }
-        }
-    }
-
-    /// Whether all is as promised.
-    pub(super) fn hold(&mut self) -> bool {
-        self.running.drain(..).all(|Running { state, promised }| match state {
-            State::Context(context) => context.finish().as_ref() == promised,
-            State::Md5(md5) => md5.finalize().as_slice() == promised,
-            State::Crc32(crc) => crc.finalize().to_be_bytes() == *promised,
-        })
-    }
-}
-
-impl std::fmt::Debug for Checking {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Checking").field(&self.running.len()).finish()
-    }
+fn of_checksum(checksum: &Checksum) -> Promise {
+    let algorithm = match checksum.kind {
+        ChecksumKind::Crc32 => Algorithm::Crc32,
+        ChecksumKind::Md5 => Algorithm::Md5,
+        ChecksumKind::Sha1 => Algorithm::Sha1,
+        ChecksumKind::Sha256 => Algorithm::Sha256,
+    };
+    Promise { algorithm, value: checksum.bytes.clone() }
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ impl Body {
 }
 
 /// Reads a whole upload, piece by piece; blocks.
-fn each_piece(
+pub(super) fn each_piece(
     whole: &Whole,
     mut take: impl FnMut(&[u8]) -> Result<(), Fault>,
 ) -> Result<(), Fault> {

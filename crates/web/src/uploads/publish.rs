@@ -8,15 +8,14 @@
 //! How it fails: the conditions do not hold any more, a folder is in the way, the disk is full.
 //! Then the upload is as whole as before.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use menshen_store::{Aim, Destination, Error, Record, Replace, Whole};
 use menshen_web_core::fields::{Algorithm, write_digest};
 use rustix::fs::{Mode, fchmod, fstat};
-use rustix::io::Errno;
 
+use super::held::each_piece;
 use super::said::{Said, Terms};
 use crate::door::Shared;
 use crate::fault::Fault;
@@ -160,19 +159,10 @@ fn hashed(whole: &Whole, algorithm: Algorithm) -> Result<Vec<u8>, Fault> {
         Algorithm::Sha256 => &digest::SHA256,
         Algorithm::Sha512 => &digest::SHA512,
     });
-    let file: Arc<OwnedFd> = whole.file();
-    let (mut piece, mut at) = (vec![0; PIECE_BYTES], 0);
-    while at < whole.size() {
-        match rustix::io::pread(&*file, &mut piece, at) {
-            Ok(0) => return Err(Fault::Storage),
-            Ok(n) => {
-                context.update(piece.get(..n).unwrap_or_default());
-                at += n as u64;
-            }
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(Fault::from_errno(error)),
-        }
-    }
+    each_piece(whole, |bytes| {
+        context.update(bytes);
+        Ok(())
+    })?;
     let mut line = Vec::new();
     write_digest(algorithm, context.finish().as_ref(), &mut line);
     Ok(line)
@@ -203,5 +193,3 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Fault> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Fault::Storage))
 }
-
-const PIECE_BYTES: usize = 256 << 10;

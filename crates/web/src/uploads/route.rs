@@ -5,11 +5,10 @@
 //! same owner. Nothing is read from a disk here but what PUT looks at as well.
 
 use menshen_net::clock;
-use menshen_store::{Algorithm, Destination, Id, Order, Promise, Record};
+use menshen_store::{Destination, Id, Order, Record};
 use menshen_upload_core::{
     Concat, Content, Create, Dialect, End, Intent, Place, Refusal, Refused, Spoken, read,
 };
-use menshen_web_core::fields::Digests;
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::target::{SafePath, decode_path, encode_path, split};
 
@@ -18,7 +17,7 @@ use super::landing::Landing;
 use super::reply::{Known, refused, sent};
 use super::request::RequestHead;
 use super::said::{Said, Terms};
-use super::{Scope, owner};
+use super::{Scope, checks, owner};
 use crate::ask::Ask;
 use crate::auth::{Grant, Reach};
 use crate::door::Door;
@@ -253,7 +252,7 @@ impl Door {
         record.length = whole_length(create);
         record.largest = (most > 0).then_some(most);
         record.order = Order::Stream;
-        record.promises = promises(&create.checks.whole);
+        record.promises = checks::of_digests(&create.checks.whole);
         record
     }
 
@@ -331,13 +330,6 @@ fn speaks(ask: &Ask<'_>) -> bool {
         found |= name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"upload-"));
     });
     found && !ask.interest.has(Interest::CONTENT_RANGE)
-}
-
-fn promises(digests: &Digests) -> Vec<Promise> {
-    let one = |algorithm, value: &[u8]| Promise { algorithm, value: value.to_vec() };
-    let sha256 = digests.sha256.map(|value| one(Algorithm::Sha256, &value));
-    let sha512 = digests.sha512.map(|value| one(Algorithm::Sha512, &value));
-    sha256.into_iter().chain(sha512).collect()
 }
 
 /// The host without its port, in lower case.

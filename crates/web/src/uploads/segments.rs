@@ -12,9 +12,7 @@ use std::rc::Rc;
 use menshen_base::Counter;
 use menshen_net::clock;
 use menshen_store::{Error, Id, Order, Record};
-use menshen_upload_core::{
-    Concat, Content, Create, Dialect, End, Metadata, Ranges, Refusal, Segment, Span,
-};
+use menshen_upload_core::{Concat, Content, Create, Dialect, End, Metadata, Refusal, Segment};
 use menshen_web_core::target::{decode_path, encode_path};
 
 use super::Scope;
@@ -157,10 +155,8 @@ impl Way {
 
 /// What is there, as the dialect tells it.
 pub(super) fn ranges_told(record: &Record, way: &Way) -> Reply {
-    let spans = record.spans.as_slice().iter();
-    let ranges = Ranges::of_spans(spans.map(|&(start, end)| Span { start, end }));
     let known = Known::of(record, way.limits);
-    let ranges = ranges.unwrap_or_default();
-    let facts = menshen_upload_core::Facts { ranges: Some(&ranges), ..known.facts() };
+    let spans = Some(record.spans.as_slice());
+    let facts = menshen_upload_core::Facts { spans, ..known.facts() };
     sent(way.dialect.appended(&facts))
 }

@@ -6,7 +6,6 @@ use crate::answer::Facts;
 use crate::dialect::Interop;
 use crate::intent::Place;
 use crate::limits::Limits;
-use crate::ranges::{Ranges, Span};
 
 const V8: Dialect = Dialect::Rufh(Interop::V8);
 
@@ -195,8 +194,7 @@ fn statuses_that_need_a_field() {
 /// upload-protocol.md §2.1: an error for two at once; what is there helps the client.
 #[test]
 fn segments_that_overlap_or_scatter() {
-    let ranges = Ranges::of_spans([Span { start: 0, end: 4 }]).unwrap();
-    let facts = Facts { ranges: Some(&ranges), length: Some(9), url: "/u/1", ..Facts::default() };
+    let facts = Facts { spans: Some(&[(0, 4)]), length: Some(9), url: "/u/1", ..Facts::default() };
     for refusal in [Refusal::Overlap, Refusal::Scattered] {
         assert_eq!(lines(&Dialect::Segments.refused(refusal, &facts)), "409|range: 0-3/9");
     }

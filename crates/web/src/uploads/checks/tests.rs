@@ -1,7 +1,6 @@
 //! Tests of `checks`.
 
-use menshen_upload_core::Checksum;
-use menshen_web_core::fields::Digests;
+use menshen_store::Running;
 
 use super::*;
 
@@ -20,21 +19,21 @@ fn what_is_promised_is_compared() {
         (ChecksumKind::Sha256, "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9"),
     ];
     for (kind, digest) in known {
-        let checks =
-            |bytes| Checks { checksum: Some(Checksum { kind, bytes }), ..Checks::default() };
-        let mut checking = Checking::new(&checks(hex(digest)));
-        assert!(checking.any());
-        checking.update(b"hello ");
-        checking.update(b"world");
-        assert!(checking.hold(), "{kind:?}");
-        let mut wrong = Checking::new(&checks(hex(digest)));
+        let checksum = Some(Checksum { kind, bytes: hex(digest) });
+        let promises = of_content(&Checks { checksum, ..Checks::default() });
+        let mut running = Running::of(&promises);
+        assert!(running.any());
+        running.update(b"hello ");
+        running.update(b"world");
+        assert!(running.kept(), "{kind:?}");
+        let mut wrong = Running::of(&promises);
         wrong.update(b"hello worlD");
-        assert!(!wrong.hold(), "{kind:?}");
+        assert!(!wrong.kept(), "{kind:?}");
     }
     let sha256 = hex(known[3].1).try_into().ok();
     let content = Digests { sha256, ..Digests::default() };
-    let mut checking = Checking::new(&Checks { content, ..Checks::default() });
-    checking.update(b"hello world");
-    assert!(checking.hold());
-    assert!(!Checking::new(&Checks::default()).any());
+    let mut running = Running::of(&of_content(&Checks { content, ..Checks::default() }));
+    running.update(b"hello world");
+    assert!(running.kept());
+    assert!(!Running::of(&of_content(&Checks::default())).any());
 }

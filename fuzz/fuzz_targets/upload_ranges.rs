@@ -1,4 +1,0 @@
-//! Fuzz target `upload-ranges`: see `menshen_upload_core::fuzz`.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| menshen_upload_core::fuzz::ranges(data));
