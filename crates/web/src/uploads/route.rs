@@ -64,7 +64,7 @@ impl Door {
         let open = self.authority.public(path.as_str().as_bytes(), Reach::Itself);
         let owner = caller.owner.filter(|_| open != Some(Grant::Write));
         let id = Id::random().map_err(|_| Fault::Storage)?;
-        let mut record = self.record(id, &create, owner, &Scope::Files);
+        let mut record = self.record(ask, id, &create, owner, &Scope::Files);
         record.dialect = dialect.word().into();
         record.destination = self.file_destination(ask, path)?;
         let mut said = Said::new(&Scope::Files, &create.metadata, &create.concat);
@@ -113,7 +113,7 @@ impl Door {
         let scope = Scope::Site(host_of(ask));
         let caller = self.caller(ask, &scope);
         let id = Id::random().map_err(|_| Fault::Storage)?;
-        let mut record = self.record(id, &create, caller.owner, &scope);
+        let mut record = self.record(ask, id, &create, caller.owner, &scope);
         if own > 0 {
             record.largest = Some(own);
         }
@@ -218,7 +218,7 @@ impl Door {
                 (caller.owner, self.file_destination(ask, &path)?)
             }
         };
-        let mut record = self.record(id, &create, owner, &scope);
+        let mut record = self.record(ask, id, &create, owner, &scope);
         record.dialect = dialect.word().into();
         record.destination = match create.concat {
             Concat::Partial => Destination::Part,
@@ -242,6 +242,7 @@ impl Door {
 
     pub(super) fn record(
         &self,
+        ask: &Ask<'_>,
         id: Id,
         create: &Create,
         owner: Option<owner::Owner>,
@@ -250,6 +251,10 @@ impl Door {
         let mut record = Record::new(id, clock::unix_s(), self.uploads.first_expiry(scope));
         let most = self.limits.upload_bytes_max;
         record.owner = owner;
+        // A cookie is made by whoever likes.
+        if owner.is_none() || *scope != Scope::Files {
+            record.source = owner::source_of(ask.peer);
+        }
         record.length = whole_length(create);
         record.largest = (most > 0).then_some(most);
         record.order = Order::Stream;

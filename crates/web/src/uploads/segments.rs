@@ -74,7 +74,7 @@ impl Door {
         {
             return Err(Stop::Refusal(*refusal));
         }
-        let mut record = self.record(id, &create, caller.owner, &Scope::Files);
+        let mut record = self.record(ask, id, &create, caller.owner, &Scope::Files);
         record.order = Order::Segments;
         record.dialect = Dialect::Segments.word().into();
         record.destination = self.file_destination(ask, &path)?;
