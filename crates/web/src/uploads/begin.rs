@@ -112,7 +112,8 @@ impl Errand {
             Err(fault) => return Begun::Reply(Reply::fault(fault, wanted)),
         };
         let Self { scope, dialect, caller, what, limits, base, cookie, .. } = *self;
-        let way = Way { scope, dialect, wanted, limits, store, base, credentials: None };
+        let keep_s = door.uploads.keep_s();
+        let way = Way { scope, dialect, wanted, limits, store, base, credentials: None, keep_s };
         let begun = match what {
             What::List => way.list(&caller).await,
             What::State(id) => way.state(&caller, &id).await,
