@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use menshen_base::Counter;
 use menshen_net::clock;
-use menshen_store::{Destination, Error, Id, Record, Stage, Start};
+use menshen_store::{Destination, Error, Id, Order, Record, Stage, Start};
 use menshen_upload_core::{
     Append, Concat, Content, Create, Dialect, End, Interim, Limits, Refusal, Segment,
 };
@@ -355,7 +355,9 @@ impl Way {
         let found = self.store.look(id).await;
         let mine = found.and_then(|record| {
             let mine = record.owner.is_none() || record.owner == caller.owner;
-            let here = Said::of(&record).is_of(&self.scope);
+            // The id of segments is made of what others can know: who nobody owns has no address.
+            let named = record.order == Order::Stream || record.owner.is_some();
+            let here = named && Said::of(&record).is_of(&self.scope);
             if mine && here { Ok(record) } else { Err(Error::Gone) }
         });
         match mine {
