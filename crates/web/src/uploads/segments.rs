@@ -120,6 +120,8 @@ impl Way {
             Some(found) if found.length != Some(segment.total) || found.owner != record.owner => {
                 return refuse(Refusal::Length);
             }
+            // The session of another file: to say that it is there would lose this one.
+            Some(found) if names_other(&found, &record) => return refuse(Refusal::Overlap),
             Some(found) if found.is_complete() => {
                 return Ok(Begun::Reply(self.delivered(door, found, Delivered::Appended).await));
             }
@@ -150,6 +152,12 @@ impl Way {
             Err(error) => refuse(of_store(&error)),
         }
     }
+}
+
+/// Whether `asked` has a file name, and not that of `found`; only one segment need have it.
+fn names_other(found: &Record, asked: &Record) -> bool {
+    let (found, asked) = (Said::of(found), Said::of(asked));
+    !asked.name.is_empty() && !found.name.is_empty() && asked.name != found.name
 }
 
 /// What is there, as the dialect tells it.
