@@ -218,9 +218,6 @@ impl Door {
         if path.is_dir() {
             return Err(Fault::IsDirectory.into());
         }
-        if let Some(plan) = self.resumable_put(ask, path)? {
-            return Ok(plan);
-        }
         if ask.interest.has(Interest::CONTENT_RANGE) {
             // RFC 9110 §14.4: storing a part as if it were the whole would lose data.
             return Err(Fault::BadRequest("partial PUT (Content-Range) is not supported").into());
@@ -233,6 +230,9 @@ impl Door {
                 ask.wanted(),
             )
             .into());
+        }
+        if let Some(plan) = self.resumable_put(ask, path)? {
+            return Ok(plan);
         }
         let expect = self.expectation(ask, path, Existing::File)?;
         let mut promised = Digests::default();
