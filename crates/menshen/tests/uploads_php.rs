@@ -135,8 +135,8 @@ fn credentials_are_never_kept_and_owners_are_apart() {
     assert!(done.text().contains("Bearer very-secret"), "{}\n{}", done.head, done.text());
 
     // Whose cookie was there at the creation, and nobody else.
-    let mine = "Cookie: menshen-uploads=0123456789abcdef0123456789abcdef";
-    let other = "Cookie: menshen-uploads=fedcba9876543210fedcba9876543210";
+    let mine = "Cookie: __Host-menshen-uploads=0123456789abcdef0123456789abcdef";
+    let other = "Cookie: __Host-menshen-uploads=fedcba9876543210fedcba9876543210";
     let made = ask(site.live.plain, "POST", PLACE, &[TUS, "Upload-Length: 3", mine], b"");
     assert_eq!(made.status, 201, "{}", made.head);
     let at = made.location();

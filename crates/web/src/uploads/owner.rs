@@ -74,7 +74,8 @@ fn digest_of(parts: &[&[u8]]) -> Owner {
     owner
 }
 
-const COOKIE: &str = "menshen-uploads";
+/// The prefix keeps other hosts of the domain from setting one they know.
+const COOKIE: &str = "__Host-menshen-uploads";
 const COOKIE_RULES: &str = "Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax";
 const COOKIE_BYTES: usize = 16;
 
