@@ -68,6 +68,8 @@ pub(super) enum What {
 pub(super) struct Creation {
     pub(super) record: Record,
     pub(super) create: Create,
+    /// Those of this request, where an application will ask for them.
+    pub(super) credentials: Option<Vec<u8>>,
 }
 
 /// What comes of it.
@@ -117,7 +119,10 @@ impl Errand {
         let begun = match what {
             What::List => way.list(&caller).await,
             What::State(id) => way.state(&caller, &id).await,
-            What::Create(creation) => way.create(door, *creation).await,
+            What::Create(mut creation) => {
+                let credentials = creation.credentials.take();
+                Way { credentials, ..way }.create(door, *creation).await
+            }
             What::Append(id, append, credentials) => {
                 Way { credentials, ..way }.append(door, &caller, &id, *append).await
             }
@@ -162,7 +167,7 @@ impl Way {
     }
 
     async fn create(self, door: &Rc<Door>, creation: Creation) -> Result<Begun, Reply> {
-        let Creation { record, create } = creation;
+        let Creation { record, create, .. } = creation;
         let length = record.length;
         if let Concat::Final(parts) = &create.concat {
             return self.concat(door, parts, record).await.map(Begun::Reply);

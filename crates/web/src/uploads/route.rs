@@ -71,7 +71,7 @@ impl Door {
         (said.upgraded, said.name) = (true, path.name().to_owned());
         said.wants(create.checks.want);
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create }));
+        let what = What::Create(Box::new(Creation { record, create, credentials: None }));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
 
@@ -124,7 +124,9 @@ impl Door {
         let mut said = Said::new(&scope, &create.metadata, &create.concat);
         said.upgraded = true;
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create }));
+        // The same request may make it whole.
+        let credentials = ask.headers.get("authorization").map(<[u8]>::to_vec);
+        let what = What::Create(Box::new(Creation { record, create, credentials }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 
@@ -225,7 +227,7 @@ impl Door {
             _ => destination,
         };
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create }));
+        let what = What::Create(Box::new(Creation { record, create, credentials: None }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 
