@@ -143,6 +143,7 @@ fn bench() -> Result<(), String> {
         "explain-cert",
         "explain-oom",
         "explain-tunnel",
+        "resumable",
         "sql",
     ] {
         cargo(&["xtask", "bench", name, "--short", "--out", &out])?;

@@ -240,4 +240,18 @@ counters! {
     LimitUploadsPerOwner Counter "limit_uploads_per_owner_total"
         "hits of uploads.uploads_per_owner_max";
     LimitAppendBytes Counter "limit_append_bytes_total" "hits of uploads.append_bytes_max";
+    LinksTaken Counter "links_taken_total" "requests that a signed link opened the way for";
+    LinksRefused Counter "links_refused_total"
+        "requests with a signed link that is not valid, or not for them";
+    LinksExpired Counter "links_expired_total"
+        "requests with a signed link whose time, count or budget is used up";
+    LimitLinksCounted Counter "limit_links_counted_total" "hits of links.counted_max";
+    HooksDelivered Counter "hook_events_delivered_total" "events that receivers of hooks took";
+    HooksRetried Counter "hook_deliveries_failed_total"
+        "deliveries to hooks that failed and are tried again";
+    HooksWaiting Gauge "hook_events_waiting" "events that wait for their receivers now";
+    HooksAside Gauge "hook_events_set_aside" "events that were given up and are kept";
+    LimitHookAttempts Counter "limit_hook_attempts_total"
+        "events set aside by limits.hook_attempts_max";
+    LimitHookHours Counter "limit_hook_hours_total" "events set aside by limits.hook_hours_max";
 }

@@ -27,10 +27,10 @@ pub use keeper::Secret;
 pub use model::{
     Access, AccessLog, Acme, AcmeChallenge, AcmeDirectory, Admin, Bounds, CacheType, Children,
     Config, Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable,
-    Fields, Guard, Limits, Links, Mount, Mppe, NameValue, Network, Php, PhpAddress, PhpBackend,
-    PlainMode, Pptp, Protect, ProtectBy, PublicPath, QueryPiece, Redirect, Rule, Site, Sql,
-    SqlAddress, SqlTransactions, Threshold, Tls, Try, Tunnel, Uploads, UpstreamTls, Web,
-    WithoutBinlog,
+    Fields, Guard, Hook, HookEvent, Limits, Links, Mount, Mppe, NameValue, Network, Php,
+    PhpAddress, PhpBackend, PlainMode, Pptp, Protect, ProtectBy, PublicPath, QueryPiece, Redirect,
+    Rule, SignedLinks, Site, Sql, SqlAddress, SqlTransactions, Threshold, Tls, Try, Tunnel,
+    Uploads, UpstreamTls, Web, WithoutBinlog,
 };
 pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
 pub use problem::Problem;
@@ -40,8 +40,8 @@ pub use sql::{SqlListener, SqlPair, SqlSpec};
 pub use tunnel::{TunnelListener, TunnelSpec};
 pub use watch::WatchSpec;
 pub use worker::{
-    ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec, Secrets, Shelf, ShelfPair,
-    SiteSpec, WorkerSpec,
+    HookSpec, LinkKeySpec, LinkSpec, ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec,
+    Secrets, Shelf, ShelfPair, SiteSpec, WorkerSpec,
 };
 
 /// A configuration file, read and rendered.

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod guard;
+mod hook;
+mod links;
 mod site;
 mod sql;
 mod tunnel;
 mod uploads;
 
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
+pub use hook::{Hook, HookEvent};
+pub use links::SignedLinks;
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
@@ -34,6 +38,8 @@ pub struct Config {
     pub web: Web,
     /// Uploads that go on after a cut.
     pub uploads: Uploads,
+    /// Signed links.
+    pub links: SignedLinks,
     /// Sites, in the order of the file.
     pub sites: Vec<Site>,
     /// PHP as a whole.
@@ -235,6 +241,8 @@ pub struct Limits {
     pub php_answer_spool_bytes_max: u64,
     pub php_stderr_bytes_max: u32,
     pub acme_hook_seconds_max: u32,
+    pub hook_attempts_max: u32,
+    pub hook_hours_max: u32,
 }
 
 impl Default for Config {
@@ -245,6 +253,7 @@ impl Default for Config {
             workers: 0,
             web: Web::default(),
             uploads: Uploads::default(),
+            links: SignedLinks::default(),
             sites: Vec::new(),
             php: Php::default(),
             sql: Sql::default(),
@@ -330,6 +339,8 @@ impl Default for Limits {
             php_answer_spool_bytes_max: 0,
             php_stderr_bytes_max: 16 * 1024,
             acme_hook_seconds_max: 120,
+            hook_attempts_max: 1000,
+            hook_hours_max: 72,
         }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) mod address;
 mod contradiction;
 pub(crate) mod guard;
 pub(crate) mod headers;
+pub(crate) mod hook;
+pub(crate) mod links;
 pub(crate) mod pool;
 mod reader;
 pub(crate) mod size;

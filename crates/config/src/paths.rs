@@ -47,12 +47,15 @@ pub fn resolve(config: &mut Config, base: &Path) {
         .chain([&mut sql.control_password_file])
         .chain([&mut tunnel.users, &mut tunnel.accounting])
         .chain(acme.directories.iter_mut().flat_map(|one| [&mut one.eab_key, &mut one.roots]));
+    let hooks = config.uploads.hooks.iter_mut();
+    let files = files.chain(hooks.flat_map(|one| [&mut one.secret, &mut one.roots]));
     for path in files.flatten().chain(&mut config.tls.from) {
         *path = joined(base, path);
     }
     if let AccessLog::File(path) = &mut config.web.access_log {
         *path = joined(&config.state, path);
     }
+    config.links.keys = joined(&config.state, &config.links.keys);
     config.php.folder = joined(&config.state, &config.php.folder);
     config.guard.recorder = joined(&config.state, &config.guard.recorder);
     for path in config.guard.protect.iter_mut().filter_map(|one| one.pid_file.as_mut()) {
@@ -119,6 +122,8 @@ pub fn secrets(config: &Config) -> impl Iterator<Item = Secret<'_>> {
         ("tunnel.accounting", "the accounting of the tunnel door", &tunnel.accounting),
     ];
     let plain = plain.into_iter().map(|(key, what, path)| (key, 0, 0, what, path.as_deref()));
+    let keys = Some(config.links.keys.as_path());
+    let plain = plain.chain([("links.keys", 0, 0, "the file of keys of links", keys)]);
     let from = config.tls.from.iter().zip(1..).map(|(path, entry)| {
         ("tls.from", 0, entry, "a place of certificates and keys", Some(path.as_path()))
     });
@@ -129,9 +134,14 @@ pub fn secrets(config: &Config) -> impl Iterator<Item = Secret<'_>> {
         ]
         .map(|(key, what, path)| (key, element, 0, what, path.as_deref()))
     });
-    plain.chain(from).chain(directories).filter_map(|(key, element, entry, what, path)| {
-        path.map(|path| Secret { key, element, entry, what, path })
-    })
+    let hooks = config.uploads.hooks.iter().zip(1..).map(|(hook, element)| {
+        ("uploads.hook.secret", element, 0, "the secret of a hook", hook.secret.as_deref())
+    });
+    plain.chain(from).chain(directories).chain(hooks).filter_map(
+        |(key, element, entry, what, path)| {
+            path.map(|path| Secret { key, element, entry, what, path })
+        },
+    )
 }
 
 /// The first of [`secrets`] that lies in a folder that is served, with that folder. Asked once

@@ -15,7 +15,9 @@ use crate::parse::Refusal;
 
 mod acme;
 mod guard;
+mod hook;
 mod limits;
+mod links;
 mod php;
 mod repeated;
 mod server;
@@ -237,6 +239,11 @@ pub(crate) const SECTIONS: &[Section] = &[
         name: "uploads",
         help: "uploads that go on after a cut, whatever cut them",
         rows: uploads::UPLOADS,
+    },
+    Section {
+        name: "links",
+        help: "signed links of the file service, as `menshen link` makes them",
+        rows: links::LINKS,
     },
     Section { name: "tls", help: "certificates", rows: server::TLS },
     Section { name: "acme", help: "how the certificates of `tls.acme` are got", rows: acme::ACME },

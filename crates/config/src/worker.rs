@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::keeper::Secret;
 use crate::model::{Config, PhpAddress};
 
 /// Everything one worker needs; JSON on the pipe, written once, then the pipe is closed.
@@ -62,6 +63,39 @@ pub struct WorkerSpec {
     pub tunnel_socket: Option<PathBuf>,
     /// Keys of this door.
     pub secrets: Secrets,
+    /// Signed links; none where they are off or no file service is there.
+    #[serde(default)]
+    pub links: Option<LinkSpec>,
+    /// One per `[[uploads.hook]]`, in the order of the configuration.
+    #[serde(default)]
+    pub hooks: Vec<HookSpec>,
+}
+
+/// What a worker needs to take signed links.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LinkSpec {
+    /// Every key that verifies.
+    pub keys: Vec<LinkKeySpec>,
+    /// Folder for what is known of counted links, `O_DIRECTORY`, the workers' own.
+    pub folder_fd: i32,
+}
+
+/// One key of signed links; `Debug` does not show it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct LinkKeySpec {
+    /// Its name in links.
+    pub id: [u8; 4],
+    /// The key itself.
+    pub secret: [u8; 32],
+}
+
+/// Files that one hook names; `Debug` shows no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookSpec {
+    /// What its bodies are signed with.
+    pub secret: Option<Secret>,
+    /// PEM roots of its receiver.
+    pub roots_pem: Option<String>,
 }
 
 /// All certificates of a door; JSON in a bulletin.
@@ -179,6 +213,12 @@ impl fmt::Debug for Shelf {
 impl fmt::Debug for ShelfPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ShelfPair").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LinkKeySpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkKeySpec(…)")
     }
 }
 

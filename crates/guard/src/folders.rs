@@ -181,7 +181,8 @@ fn read_pid(mut file: &File) -> Option<u32> {
     std::str::from_utf8(&text[..count]).ok()?.trim().parse().ok()
 }
 
-fn failed(action: &'static str, path: &Path, source: io::Error) -> GuardError {
+/// A failing file or folder.
+pub(crate) fn failed(action: &'static str, path: &Path, source: io::Error) -> GuardError {
     GuardError::LocalFile { action, path: path.to_owned(), source }
 }
 

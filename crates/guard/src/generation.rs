@@ -5,18 +5,19 @@ use std::os::fd::OwnedFd;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use menshen_base::{Finding, Severity};
-use menshen_config::Config;
+use menshen_config::{Config, HookSpec};
 use menshen_sys::scoreboard::SLOTS_MAX;
 
 use crate::account::{self, Account};
 use crate::error::GuardError;
 use crate::keeper::{self, Store};
+use crate::links::Links;
 use crate::php::{Estate, Php};
 use crate::shelf::Contents;
 use crate::sites::{self, SiteFolders};
 use crate::sockets::{Door, open_doors};
 use crate::worker::Role;
-use crate::{folders, sql, tunnel};
+use crate::{folders, hooks, sql, tunnel};
 
 /// One configuration with its sockets, files and keys.
 pub(crate) struct Generation {
@@ -33,12 +34,16 @@ pub(crate) struct Generation {
     /// One per site of the configuration.
     pub(crate) sites: Vec<SiteFolders>,
     pub(crate) php: Php,
+    /// Signed links, where there are any.
+    pub(crate) links: Option<Links>,
     pub(crate) access_log: Option<OwnedFd>,
     pub(crate) account: Option<Account>,
     /// What belongs on the shelf; taken when it takes over.
     pub(crate) certificates: Contents,
     /// What the keeper is to do.
     pub(crate) keeping: Option<keeper::Plan>,
+    /// What hooks name, read.
+    pub(crate) hooks: Vec<HookSpec>,
     /// Open questions of this configuration.
     pub(crate) findings: Vec<Finding>,
 }
@@ -80,9 +85,11 @@ impl Generation {
         let open = |site| SiteFolders::open(site, account.as_ref());
         let sites = config.sites.iter().map(open).collect::<Result<_, _>>()?;
         findings.extend(sites::look(&config, account.as_ref()));
+        let links = Links::prepare(&config, account.as_ref())?;
         let access_log = folders::open_access_log(&config.web.access_log)?;
         let php = estate.prepare(&config, account.as_ref(), Instant::now())?;
         findings.extend(php.look(account.as_ref()));
+        let hooks = hooks::read(&config, &mut findings)?;
         // Last, since only this step shows outside.
         let (doors, about_doors) = open_doors(&config, workers, current.doors, current.serving)?;
         findings.extend(about_doors);
@@ -102,10 +109,12 @@ impl Generation {
             root,
             sites,
             php,
+            links,
             access_log,
             account,
             certificates,
             keeping,
+            hooks,
             findings,
         })
     }

@@ -18,6 +18,7 @@ use rustix::process::{Pid, Signal, WaitStatus, kill_process};
 
 use crate::companion::handed_over;
 use crate::generation::Generation;
+use crate::links::Links;
 use crate::posture::Shared;
 use crate::{notify, sql, tunnel};
 
@@ -103,6 +104,7 @@ impl Worker {
         let challenges = generation.keeping.is_some().then_some(lent.challenges);
         keep.extend(challenges);
         keep.extend(generation.access_log.as_ref().map(AsFd::as_fd));
+        keep.extend(generation.links.as_ref().map(|links| links.folder.as_fd()));
         let mut listeners = Vec::new();
         for door in &generation.doors {
             for socket in door.sockets_of(index, generation.workers) {
@@ -139,6 +141,8 @@ impl Worker {
                 token_digest: home.token.digest(),
                 cookie_key: home.token.cookie_key(),
             },
+            links: generation.links.as_ref().map(Links::spec),
+            hooks: generation.hooks.clone(),
         };
         let spec = handed_over("worker", &spec)?;
         let place = Place { role: Role::Web, index, generation: generation.number, number, slot };

@@ -11,6 +11,7 @@ mod cert;
 mod drill;
 mod explain;
 mod guard;
+mod link;
 mod oom;
 mod port;
 mod process;
@@ -24,6 +25,9 @@ pub(crate) use cert::{
 pub(crate) use drill::{DrillCommand, OomDrillArguments};
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 pub(crate) use guard::GuardArguments;
+pub(crate) use link::{
+    KeyCommand, LinkArguments, LinkCommand, MakeArguments, MethodWord, ShowArguments,
+};
 pub(crate) use oom::OomArguments;
 pub(crate) use port::PortArguments;
 pub(crate) use process::{SilenceArguments, StoppedArguments};
@@ -52,6 +56,7 @@ pub(crate) enum Command {
     /// Order certificates, install what comes back, and trust the development CA
     #[command(subcommand)]
     Cert(CertCommand),
+    Link(Box<LinkArguments>),
     /// Say why something is as it is: out-of-memory nights, ports, silent and stopped programs,
     /// certificates, handshakes, pages, tunnels, uploads to PHP, statements the cache does not
     /// answer

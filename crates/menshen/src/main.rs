@@ -7,6 +7,7 @@ mod drill;
 mod explain;
 mod guard;
 mod keeper;
+mod link;
 mod out;
 mod reload;
 mod run;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             ExplainCommand::Upload(arguments) => explain::upload(arguments),
         },
         Command::Cert(command) => cert::run(command),
+        Command::Link(arguments) => link::run(*arguments),
         Command::Tunnel(command) => tunnel::run(command),
         Command::Drill(DrillCommand::Oom(arguments)) => drill::oom(&arguments),
         Command::DrillHog(arguments) => drill::hog(&arguments),

@@ -17,6 +17,7 @@ mod error;
 mod id;
 mod octets;
 mod record;
+pub mod s3;
 mod spans;
 mod store;
 mod whole;

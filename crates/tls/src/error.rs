@@ -86,6 +86,16 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The keys of signed links cannot be used, or not changed like that.
+    #[error("the keys of signed links in {} are not usable", path.display())]
+    LocalLinkKeys {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; 0: it is about the file as a whole.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A file or folder of the state folder failed.
     #[error("cannot {action} {}", path.display())]
     LocalFile {
@@ -124,6 +134,8 @@ impl TlsError {
             Self::ConfigName { reason, .. }
             | Self::ConfigPem { reason, .. }
             | Self::LocalToken { reason, .. } => Some((*reason).to_owned()),
+            Self::LocalLinkKeys { line: 0, reason, .. } => Some((*reason).to_owned()),
+            Self::LocalLinkKeys { line, reason, .. } => Some(format!("line {line}: {reason}")),
             Self::ConfigKeyMismatch { matches_certificate: Some(place) } => Some(format!(
                 "the key belongs to certificate {place} of the chain, not to the first"
             )),
@@ -165,6 +177,11 @@ impl TlsError {
             Self::LocalToken { path, .. } => {
                 Some(format!("Delete {} and a new token is made.", path.display()))
             }
+            Self::LocalLinkKeys { .. } => Some(
+                "`menshen link key list` shows the keys; without the file a new one is made, and \
+                 every link made before ends."
+                    .to_owned(),
+            ),
             Self::LocalClock => Some("Set the clock.".to_owned()),
             _ => None,
         }

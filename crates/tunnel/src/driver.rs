@@ -79,6 +79,11 @@ pub trait Users {
     /// What is known about a user: `account` is the name without a leading `DOMAIN\`.
     fn known(&mut self, method: Method, account: &[u8]) -> Known;
 
+    /// The proof holds for which [`Self::known`] was asked last; `user` is the name that came with
+    /// it, a leading `DOMAIN\` included. Nothing is waited for between the two, so that no other
+    /// session asks meanwhile. Whether somebody stands between is not known yet.
+    fn proved(&mut self, user: &[u8]);
+
     /// Addresses for a user who was let in, by the name that came with the proof that holds, a
     /// leading `DOMAIN\` included; a network without any ends the session. `None`: the session's
     /// own settings have them, or it asks for some.
@@ -93,6 +98,8 @@ impl Users for Nobody {
     fn known(&mut self, _: Method, _: &[u8]) -> Known {
         Known::Nobody
     }
+
+    fn proved(&mut self, _: &[u8]) {}
 
     fn network(&mut self, _: &[u8]) -> Option<ppp::Network> {
         None

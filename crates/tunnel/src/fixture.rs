@@ -248,6 +248,8 @@ impl Users for OneUser {
         if account == b"user" { Known::Password(Secret::new(self.0)) } else { Known::Nobody }
     }
 
+    fn proved(&mut self, _: &[u8]) {}
+
     fn network(&mut self, _: &[u8]) -> Option<Network> {
         let (local, peer) = ([10, 78, 0, 1].into(), [10, 78, 0, 2].into());
         let ipv4 = Some(AddressPlan::Give { local, peer });

@@ -15,9 +15,11 @@ pub use application::{cgi, fastcgi, form_rewrite, script};
 #[cfg(test)]
 pub(crate) use content::Form;
 pub use content::{conditional, fields, multipart, range};
+pub use link::link;
 
 mod application;
 mod content;
+mod link;
 
 /// One fuzz target: checks the invariants on any bytes.
 pub type Target = fn(&[u8]);
@@ -35,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("cgi", cgi),
     ("script", script),
     ("form_rewrite", form_rewrite),
+    ("link", link),
 ];
 
 /// Heads: the verdict does not depend on chunking, limits hold, framing is unambiguous.

@@ -16,6 +16,7 @@ pub mod fields;
 pub mod fuzz;
 pub mod glob;
 pub mod head;
+pub mod link;
 pub mod multipart;
 pub mod range;
 pub mod response;

@@ -1,4 +1,4 @@
-//! Who may do what: the owner token, a session made from it, or a public path.
+//! Who may do what: the owner token, a session made from it, a signed link, or a public path.
 //!
 //! A wrong token costs the client's network one of a small number of tries a minute; the right one
 //! is compared in constant time. A session cookie alone never changes anything unless the browser
@@ -15,8 +15,11 @@ use menshen_tls::session::{self, Verdict};
 use menshen_tls::token::token_matches;
 use menshen_web_core::fields::{basic_password, bearer, cookie};
 use menshen_web_core::head::Interest;
+use menshen_web_core::link::{Claims, Deed, Use};
+use menshen_web_core::target::SafePath;
 
 use crate::ask::Ask;
+use crate::links::{LinkRefusal, Links};
 
 /// The keys and rules of one worker.
 #[derive(Debug)]
@@ -24,6 +27,7 @@ pub(crate) struct Authority {
     token_digest: [u8; 32],
     cookie_key: [u8; 32],
     public: Vec<PublicPath>,
+    links: Links,
     session_seconds: u64,
     failures: RefCell<Tries>,
 }
@@ -61,6 +65,7 @@ impl Authority {
     pub(crate) fn new(
         secrets: &menshen_config::Secrets,
         public: Vec<PublicPath>,
+        links: Links,
         session_seconds: u32,
         failures_per_minute: u32,
     ) -> Self {
@@ -68,6 +73,7 @@ impl Authority {
             token_digest: secrets.token_digest,
             cookie_key: secrets.cookie_key,
             public,
+            links,
             session_seconds: u64::from(session_seconds),
             failures: RefCell::new(Tries::new(failures_per_minute)),
         }
@@ -111,6 +117,24 @@ impl Authority {
     /// Whether the request comes from the owner, by token or session.
     pub(crate) fn owner(&self, ask: &Ask<'_>, now_unix: u64) -> Result<(), Refusal> {
         self.credentials(ask, now_unix).map(|_| ())
+    }
+
+    /// What a signed link allows, if it allows `deed` on `path` from `peer`: nothing else, and no
+    /// session comes of it. The caller takes its use before anything moves, where it is counted.
+    pub(crate) fn by_link(
+        &self,
+        link: &[u8],
+        deed: Deed,
+        path: &SafePath<'_>,
+        peer: IpAddr,
+        now_unix: u64,
+    ) -> Result<Claims, LinkRefusal> {
+        self.links.judge(link, &Use { deed, path, address: peer, now: now_unix })
+    }
+
+    /// Signed links of this worker.
+    pub(crate) const fn links(&self) -> &Links {
+        &self.links
     }
 
     /// Whether the owner token is shown; used to begin a session.

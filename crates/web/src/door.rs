@@ -21,6 +21,7 @@ use crate::auth::Authority;
 use crate::challenges::Challenges;
 use crate::fault::Fault;
 use crate::files::Files;
+use crate::hooks::Hooks;
 use crate::log::Log;
 use crate::notes::Notes;
 use crate::php::Pool;
@@ -72,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) board: Scoreboard,
     pub(crate) durable: bool,
     pub(crate) entries_max: usize,
+    /// Who is told of uploads; `None`: nobody.
+    pub(crate) hooks: Option<Hooks>,
 }
 
 /// A transfer shown by `menshen status` while it lasts.

@@ -25,6 +25,7 @@ use crate::ask::{Ask, Wire};
 use crate::auth::Authority;
 use crate::door::{Door, Shared};
 use crate::files::Files;
+use crate::links::Links;
 use crate::log::Log;
 use crate::notes::Notes;
 use crate::php::body::FormFacts;
@@ -383,8 +384,15 @@ fn door(config: &Config, specs: &[SiteSpec], root_fd: i32) -> io::Result<Door> {
         date: <_>::default(),
         boundaries: <_>::default(),
         window_budget: Cell::new(0),
-        authority: Authority::new(&nothing, Vec::new(), 1, 1),
-        shared: Arc::new(Shared { root, spool, board, durable: false, entries_max: 0 }),
+        authority: Authority::new(&nothing, Vec::new(), Links::default(), 1, 1),
+        shared: Arc::new(Shared {
+            root,
+            spool,
+            board,
+            durable: false,
+            entries_max: 0,
+            hooks: None,
+        }),
         limits,
         slot,
     })

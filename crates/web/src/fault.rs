@@ -48,6 +48,9 @@ pub(crate) enum Fault {
     /// A form names an upload that it cannot have.
     #[error("{0}")]
     Named(&'static str),
+    /// More than was left of a signed link.
+    #[error("this link takes no more than it has")]
+    LinkSpent,
     // This server's.
     #[error("no space left for the file")]
     Full,
@@ -77,7 +80,7 @@ impl Fault {
             Self::IsDirectory | Self::NotDirectory | Self::NotEmpty => 409,
             Self::OtherFileSystem | Self::Fenced | Self::Named(_) => 409,
             Self::Form(error) if !error.is_limit() => 400,
-            Self::TooLarge | Self::FieldsTooLarge | Self::Form(_) => 413,
+            Self::TooLarge | Self::FieldsTooLarge | Self::LinkSpent | Self::Form(_) => 413,
             Self::HeaderTooLarge => 431,
             Self::Full => 507,
             Self::Busy | Self::NoTunnel | Self::Shed { .. } | Self::Unavailable { .. } => 503,

@@ -300,6 +300,8 @@ impl FileEntry {
                 push(&mut lines, "cache-control", CACHE_CONTROL.as_bytes());
                 push(&mut lines, "content-security-policy", b"sandbox; default-src 'none'");
                 push(&mut lines, "cross-origin-resource-policy", b"same-origin");
+                // The address may hold a signed link.
+                push(&mut lines, "referrer-policy", b"no-referrer");
             }
             Dress::Site(extra) | Dress::Encoded { extra, .. } => {
                 for (field, value) in own {

@@ -66,10 +66,11 @@ impl Fixture {
         let slot = board.slot(0);
         let root = Arc::new(open_root(&dir.path().join("files")));
         let spool = Spool::open(Arc::clone(&root), "cafe", true);
-        let shared = Shared { root, spool, board, durable: true, entries_max: 100 };
+        let shared = Shared { root, spool, board, durable: true, entries_max: 100, hooks: None };
         let authority = Authority::new(
             &secrets(),
             public,
+            links(dir.path()),
             limits.session_seconds_max,
             limits.auth_failures_per_minute_max,
         );
@@ -194,6 +195,21 @@ fn open_sites(folder: &Path, mut sites: Vec<model::Site>, files: &Files) -> Site
     let config = Config { sites, ..Config::default() };
     Sites::new(&config, &specs, files).unwrap()
 }
+
+/// One key of signed links, and a folder below `folder` to count in.
+fn links(folder: &Path) -> crate::links::Links {
+    let path = folder.join("links");
+    std::fs::create_dir(&path).unwrap();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let desk = open(&path, flags, Mode::empty()).unwrap();
+    let keys = vec![menshen_config::LinkKeySpec { id: LINK_KEY.id, secret: *LINK_KEY.expose() }];
+    let spec = menshen_config::LinkSpec { keys, folder_fd: -1 };
+    crate::links::Links::new(Some(&spec), Some(desk), 3)
+}
+
+/// The key of signed links of every test.
+pub(crate) const LINK_KEY: menshen_tls::LinkKey =
+    menshen_tls::LinkKey::from_secret([0xa1, 0xb2, 0xc3, 0xd4], [9; 32]);
 
 /// Keys of every test.
 pub(crate) fn secrets() -> Secrets {

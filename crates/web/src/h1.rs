@@ -12,6 +12,7 @@
 //! what follows has no known meaning. A body refused half-way is answered at once; then the rest
 //! is read and forgotten for a moment, so that the client sees the answer and not a reset.
 
+mod link;
 mod php;
 mod receive;
 mod send;
@@ -367,6 +368,7 @@ impl Session {
             // Boxed: few connections are with PHP at a time, and all would be as large.
             Plan::Php(call) => Box::pin(self.call(call, &mut ways)).await,
             Plan::Upload(errand) => Box::pin(self.upload(errand, &mut ways)).await,
+            Plan::Linked(linked) => Box::pin(self.linked(linked, &mut ways)).await,
             Plan::Tick => self.answer(Reply::fault(Fault::Busy, Wanted::Either), &mut ways).await,
         };
         door.slot.sub(Counter::RequestsOpen, 1);

@@ -6,6 +6,8 @@ use menshen_web_core::fields::{Lang, Wanted};
 use crate::auth::Grant;
 use crate::door::Shared;
 use crate::fault::Fault;
+use crate::hooks::settle;
+use crate::links::page;
 use crate::listing::Listing;
 use crate::page::Page;
 use crate::reply::{Body, Reply};
@@ -15,11 +17,35 @@ use crate::tunnel::Question;
 /// One piece of such work.
 #[derive(Debug)]
 pub(crate) enum Job {
-    ListJson { path: String, grant: Grant },
-    ListPage { path: String, grant: Grant, lang: Lang },
-    Remove { path: String, expect: Expect },
-    Rename { from: String, expect: Expect, to: String, replace: Replace },
-    MakeFolder { path: String },
+    ListJson {
+        path: String,
+        grant: Grant,
+    },
+    ListPage {
+        path: String,
+        grant: Grant,
+        lang: Lang,
+    },
+    /// For somebody with a signed link for the folder `top`.
+    ListShared {
+        path: String,
+        top: String,
+        link: String,
+        lang: Lang,
+    },
+    Remove {
+        path: String,
+        expect: Expect,
+    },
+    Rename {
+        from: String,
+        expect: Expect,
+        to: String,
+        replace: Replace,
+    },
+    MakeFolder {
+        path: String,
+    },
     GreCounts(Question),
 }
 
@@ -47,8 +73,22 @@ impl Job {
                 let rows = listing.rows();
                 Ok(Page { lang, path: &path, rows: &rows, state: "open", access }.reply())
             }
+            Self::ListShared { path, top, link, lang } => {
+                let listing =
+                    Listing::read(&shared.root, &path, word(Grant::Read), shared.entries_max)?;
+                let rows = listing.rows_for(&link);
+                // What lies above the link's folder is nobody's business.
+                let above = top.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
+                let title = path.get(above..).unwrap_or(&path);
+                let title = if title.is_empty() { "/" } else { title };
+                let top = path == top;
+                Ok(page::Shared { lang, title, top, rows: &rows, link: &link }.reply())
+            }
             Self::Remove { path, expect } => {
-                shared.root.remove(path.as_bytes(), &expect, durable)?;
+                let promise = shared.will_go(path.as_bytes())?;
+                let removed = shared.root.remove(path.as_bytes(), &expect, durable);
+                settle(promise, &removed);
+                removed?;
                 shared.board.bump_path(path.as_bytes());
                 Ok(Reply::new(204))
             }

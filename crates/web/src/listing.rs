@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::fault::Fault;
 use crate::files::etag_of;
+use crate::links::page;
 use crate::root::{Kind, Root, kind_of};
 use menshen_base::calendar::rfc3339;
 
@@ -95,19 +96,34 @@ impl Listing {
 
     /// As table rows, for a browser without scripts.
     pub(crate) fn rows(&self) -> String {
+        self.rows_with("", |bytes| bytes.to_string(), str::to_owned)
+    }
+
+    /// The same for somebody with a signed link, which every address has to carry along.
+    pub(crate) fn rows_for(&self, link: &str) -> String {
+        let minute = |time: &str| time.get(..16).unwrap_or(time).replace('T', " ");
+        self.rows_with(&format!("?menshen-link={link}"), page::shown, minute)
+    }
+
+    fn rows_with(
+        &self,
+        query: &str,
+        size_of: impl Fn(u64) -> String,
+        time_of: impl Fn(&str) -> String,
+    ) -> String {
         let mut out = String::new();
         for entry in &self.entries {
             let slash = if entry.kind == "directory" { "/" } else { "" };
             let mut link = Vec::new();
             encode_path(entry.name.as_bytes(), &mut link);
             let link = String::from_utf8(link).unwrap_or_default();
-            let size = entry.size.map(|n| n.to_string()).unwrap_or_default();
+            let size = entry.size.map(&size_of).unwrap_or_default();
             let _ = write!(
                 out,
-                "<tr><td><a href=\"./{link}{slash}\">{}{slash}</a></td>\
+                "<tr><td><a href=\"./{link}{slash}{query}\">{}{slash}</a></td>\
                  <td>{size}</td><td>{}</td></tr>",
                 html(&entry.name),
-                entry.modified,
+                time_of(&entry.modified),
             );
         }
         out

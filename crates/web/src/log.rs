@@ -18,6 +18,8 @@ use rustix::fs::{FileType, Stat, fstat};
 
 use menshen_base::calendar::rfc3339;
 
+use crate::links::redacted;
+
 /// Where lines go.
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -155,7 +157,7 @@ impl Log {
         let seconds = seconds.strip_suffix('Z').unwrap_or(&seconds);
         let Times { handshake, head, body, store, send } = line.times;
         let mut request = String::new();
-        escape(line.request, &mut request);
+        escape(&redacted(line.request), &mut request);
         let text = format!(
             "{seconds}.{:03}Z {} {} {} \"{request}\" {} in={} out={} \
              ms={handshake}/{head}/{body}/{store}/{send} end={}\n",

@@ -123,6 +123,8 @@ parts! {
     "page.css" "text/css; charset=utf-8";
     "page.js" "text/javascript; charset=utf-8";
     "dialogs.js" "text/javascript; charset=utf-8";
+    "drop.css" "text/css; charset=utf-8";
+    "drop.js" "text/javascript; charset=utf-8";
     "door.js" "text/javascript; charset=utf-8";
     "listing.js" "text/javascript; charset=utf-8";
     "panel.js" "text/javascript; charset=utf-8";
@@ -140,9 +142,10 @@ static FORMS: Part = Part {
     etag: OnceLock::new(),
 };
 
-const PART_COUNT: usize = 10;
+const PART_COUNT: usize = 12;
 const TEMPLATE: &str = include_str!("../page/index.html");
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+/// What such a page may do.
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'";
 

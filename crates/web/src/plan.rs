@@ -5,6 +5,7 @@
 //! which names exist.
 
 mod file;
+mod link;
 mod zip;
 
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ use crate::door::Door;
 use crate::fault::Fault;
 use crate::files::{Found, etag_of};
 use crate::job::Job;
+use crate::links::{Linked, link_of};
 use crate::page::{self, Page};
 use crate::php::call::Call;
 use crate::reply::Reply;
@@ -53,6 +55,8 @@ pub(crate) enum Plan {
     Job(Box<Job>, Wanted),
     /// Something about an upload that can be resumed.
     Upload(Box<Errand>),
+    /// What a signed link opened the way for.
+    Linked(Box<Linked>),
     /// Look through a folder, then send it as a zip file.
     Zip(Box<Question>),
 }
@@ -99,7 +103,7 @@ impl Door {
     }
 
     fn route(&self, ask: &Ask<'_>, patience: Patience) -> Result<Plan, Stop> {
-        let (raw, _query) = split(ask.target);
+        let (raw, query) = split(ask.target);
         if matches!(ask.method, Method::Connect | Method::Trace | Method::Patch | Method::Other) {
             return Err(not_allowed(ask, ALLOWED));
         }
@@ -117,6 +121,9 @@ impl Door {
                 other => Fault::BadPath(other.reason()),
             }
         })?;
+        if let Some(link) = link_of(query) {
+            return self.by_link(ask, &path, link, patience);
+        }
         match ask.method {
             Method::Get | Method::Head => self.get(ask, &path, patience),
             Method::Put => self.put(ask, &path),
@@ -138,6 +145,9 @@ impl Door {
     fn own(&self, ask: &Ask<'_>, name: &[u8]) -> Result<Plan, Stop> {
         if let Some(part) = name.strip_prefix(b"page/").and_then(page::part) {
             return Ok(static_part(ask, part));
+        }
+        if let Some(rest) = name.strip_prefix(b"drop/") {
+            return self.drop_box(ask, rest);
         }
         if name != b"session" {
             return Err(Fault::NotFound.into());
@@ -215,6 +225,23 @@ impl Door {
     fn put(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
         self.may_write(ask, path, Reach::Itself)?;
         self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
+        self.check_content(ask, path)?;
+        if let Some(plan) = self.resumable_put(ask, path)? {
+            return Ok(plan);
+        }
+        self.receive_put(ask, path)
+    }
+
+    /// A PUT of whoever may.
+    fn receive_put(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
+        self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
+        self.check_content(ask, path)?;
+        let expect = self.expectation(ask, path, Existing::File)?;
+        Ok(Plan::Receive(Sink::Put(self.begin_put(ask, path, expect)?)))
+    }
+
+    /// Whether the content of a PUT is one that can be stored.
+    fn check_content(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<(), Stop> {
         if path.is_dir() {
             return Err(Fault::IsDirectory.into());
         }
@@ -231,10 +258,15 @@ impl Door {
             )
             .into());
         }
-        if let Some(plan) = self.resumable_put(ask, path)? {
-            return Ok(plan);
-        }
-        let expect = self.expectation(ask, path, Existing::File)?;
+        Ok(())
+    }
+
+    fn begin_put(
+        &self,
+        ask: &Ask<'_>,
+        path: &SafePath<'_>,
+        expect: Expect,
+    ) -> Result<Box<Put>, Stop> {
         let mut promised = Digests::default();
         let mut broken = false;
         for name in ["repr-digest", "content-digest"] {
@@ -249,8 +281,7 @@ impl Door {
         let upload = spool
             .begin(path.as_str().as_bytes(), ask.length, largest, promised, wants)
             .inspect_err(|&fault| self.count_fault(fault))?;
-        let put = Put { upload, expect, wanted: ask.wanted() };
-        Ok(Plan::Receive(Sink::Put(Box::new(put))))
+        Ok(Box::new(Put { upload, expect, wanted: ask.wanted() }))
     }
 
     fn post(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
@@ -259,6 +290,11 @@ impl Door {
         if !path.is_dir() {
             return Err(not_allowed(ask, ALLOWED_FILE));
         }
+        Ok(Plan::Receive(Sink::Form(self.receive_form(ask, path)?)))
+    }
+
+    /// A form with files for the folder `path`.
+    fn receive_form(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Box<Form>, Stop> {
         let kind = ask.headers.get("content-type").unwrap_or_default();
         let essence = kind.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
         if !essence.eq_ignore_ascii_case(b"multipart/form-data") {
@@ -282,7 +318,7 @@ impl Door {
             current: None,
             done: Vec::new(),
         };
-        Ok(Plan::Receive(Sink::Form(Box::new(form))))
+        Ok(Box::new(form))
     }
 
     fn delete(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::door::{Door, Shared};
 use crate::fault::Fault;
 use crate::files::etag_of;
+use crate::links::sink::LinkSink;
 use crate::php::body::Ahead;
 use crate::php::call::Call;
 use crate::php::intake::{Flush, Intake};
@@ -31,6 +32,8 @@ use crate::uploads::{Appending, Held, Namer};
 pub(crate) enum Sink {
     Put(Box<Put>),
     Form(Box<Form>),
+    /// By a signed link.
+    Link(Box<LinkSink>),
     /// A request for PHP.
     Php(Box<ForPhp>),
     /// An upload that can be resumed.
@@ -117,6 +120,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.write(bytes),
             Self::Form(form) => form.take(bytes),
+            Self::Link(link) => link.take(bytes),
             Self::Php(php) => php.intake.take(bytes),
             Self::Upload(appending) => appending.take(bytes),
             Self::Discard(left) => {
@@ -134,12 +138,13 @@ impl Sink {
     /// Waits for the destination; fields of an interim answer about it.
     pub(crate) async fn settle(&mut self) -> Result<Option<Fields>, Fault> {
         match self {
-            Self::Upload(appending) => appending.settle().await,
+            Self::Upload(appending) => Box::pin(appending.settle()).await,
             _ => Ok(None),
         }
     }
 
-    /// The body is whole: checks, stores, answers. Waits for the disk on a blocking thread.
+    /// The body is whole: checks, stores, answers. Waits for the disk on a blocking thread. What
+    /// few requests need is boxed: every connection is as large as the largest of its ways.
     pub(crate) async fn finish(self, door: &Rc<Door>) -> Result<Finished, (Fault, Wanted)> {
         match self {
             Self::Put(put) => {
@@ -154,20 +159,21 @@ impl Sink {
             }
             Self::Form(form) => {
                 let wanted = form.wanted;
-                let stored = form.store(door).await;
+                let stored = Box::pin(form.store(door)).await;
                 stored.map(Finished::Reply).map_err(|fault| (fault, wanted))
             }
+            Self::Link(link) => Box::pin(link.finish(door)).await,
             Self::Php(php) => {
                 let ForPhp { intake, mut call } = *php;
                 let flush = if door.shared.durable { Flush::Yes } else { Flush::No };
                 let body = intake.finish(flush).await.map_err(|fault| (fault, call.wanted))?;
-                let put = door.put_held(body, call.namer.as_ref()).await;
+                let put = Box::pin(door.put_held(body, call.namer.as_ref())).await;
                 let (body, held) = put.map_err(|fault| (fault, call.wanted))?;
                 call.held = held;
                 call.body = Some(body);
                 Ok(Finished::Call(call))
             }
-            Self::Upload(appending) => Ok(Finished::Reply(appending.finish(door).await)),
+            Self::Upload(appending) => Ok(Finished::Reply(Box::pin(appending.finish(door)).await)),
             Self::Discard(_) => Ok(Finished::Reply(Reply::new(204))),
         }
     }
@@ -176,9 +182,9 @@ impl Sink {
     /// answer, where the destination has one of its own.
     pub(crate) async fn cut(self, door: &Rc<Door>, why: Cut) -> Option<Reply> {
         match self {
-            Self::Upload(appending) => Some(appending.cut(door, why).await),
+            Self::Upload(appending) => Some(Box::pin(appending.cut(door, why)).await),
             Self::Discard(_) => None,
-            Self::Put(_) | Self::Form(_) | Self::Php(_) => {
+            Self::Put(_) | Self::Form(_) | Self::Link(_) | Self::Php(_) => {
                 door.slot.add(Counter::UploadsAborted, 1);
                 None
             }
@@ -190,6 +196,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.path(),
             Self::Form(form) => form.folder.as_bytes(),
+            Self::Link(link) => link.path(),
             Self::Php(php) => &php.call.script.name,
             Self::Upload(appending) => appending.path(),
             Self::Discard(_) => b"",
@@ -201,6 +208,7 @@ impl Sink {
         match self {
             Self::Put(put) => put.wanted,
             Self::Form(form) => form.wanted,
+            Self::Link(link) => link.wanted(),
             Self::Php(php) => php.call.wanted,
             Self::Upload(appending) => appending.wanted(),
             Self::Discard(_) => Wanted::Either,
@@ -209,7 +217,8 @@ impl Sink {
 }
 
 impl Form {
-    fn take(&mut self, mut input: &[u8]) -> Result<(), Fault> {
+    /// Takes bytes of the body.
+    pub(crate) fn take(&mut self, mut input: &[u8]) -> Result<(), Fault> {
         loop {
             let step = self.parser.feed(input).map_err(Fault::Form)?;
             let consumed = step.consumed;
@@ -280,6 +289,16 @@ impl Form {
 }
 
 impl Current {
+    /// Where it lands.
+    pub(crate) fn path(&self) -> &[u8] {
+        self.upload.path()
+    }
+
+    /// Of a form that may name no uploads.
+    pub(crate) fn into_upload(self) -> Upload {
+        self.upload
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let Some(begun) = &mut self.naming else { return self.upload.write(bytes) };
         if begun.len() + bytes.len() <= ID_CHARS {
@@ -337,7 +356,9 @@ async fn publish(
         let mut all = Vec::with_capacity(uploads.len());
         for (upload, expect) in uploads {
             let path = upload.path().to_vec();
-            let published = shared.spool.publish(upload, &expect);
+            let published = shared.spool.publish_told(upload, &expect, |stat, digest| {
+                shared.will_stand(&path, stat, digest, None)
+            });
             // Also after a fault: it may have come behind the rename.
             shared.board.bump_path(&path);
             all.push((path, published?));

@@ -9,12 +9,15 @@
 //! untouched); kill -9 (leftover spool file, collected by name: instance and process id); power
 //! loss between rename and the folder's flush (either old or new, never acknowledged).
 
+mod unique;
+
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_lc_rs::digest;
+use menshen_hooks::Promise;
 use menshen_web_core::fields::{Algorithm, Digests, write_digest};
 use rustix::fs::{
     AtFlags, FallocateFlags, Mode, OFlags, RenameFlags, Stat, fallocate, fdatasync, fstat, fstatfs,
@@ -23,6 +26,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::fault::Fault;
+use crate::hooks::settle;
 use crate::root::{Expect, Kind, Lock, Mount, Root, Seen, kind_of, own_folder};
 
 /// The spool of one worker.
@@ -150,23 +154,49 @@ impl Spool {
         Ok(Upload { file, place, path, written, expected, reserve, largest, digests, digest })
     }
 
+    /// [`Self::publish_told`], and nobody is told.
+    #[cfg(test)]
+    pub(crate) fn publish(&self, upload: Upload, expect: &Expect) -> Result<Published, Fault> {
+        self.publish_told(upload, expect, |_, _| Ok(None))
+    }
+
     /// Checks, flushes and renames; blocks on the disk, so it runs on a blocking thread when
-    /// `durable`.
-    pub(crate) fn publish(&self, mut upload: Upload, expect: &Expect) -> Result<Published, Fault> {
+    /// `durable`. What `promise` makes of the file is settled with its name.
+    pub(crate) fn publish_told(
+        &self,
+        mut upload: Upload,
+        expect: &Expect,
+        promise: impl FnOnce(&Stat, Option<&[u8]>) -> Result<Option<Promise>, Fault>,
+    ) -> Result<Published, Fault> {
         let file = upload.whole()?;
         if self.durable {
             fdatasync(&file).map_err(Fault::from_errno)?;
         }
-        let (folder, name) = self.root.parent_made(&upload.path, self.durable)?;
+        let path = std::mem::take(&mut upload.path);
+        let (folder, name) = self.root.parent_made(&path, self.durable)?;
+        let stat = fstat(&file).map_err(Fault::from_errno)?;
+        let promise = promise(&stat, upload.digest.as_deref())?;
+        let published = self.name(upload, &file, (&folder, name), expect);
+        settle(promise, &published);
+        published
+    }
+
+    fn name(
+        &self,
+        mut upload: Upload,
+        file: &OwnedFd,
+        (folder, name): (&OwnedFd, &[u8]),
+        expect: &Expect,
+    ) -> Result<Published, Fault> {
         let replaced = {
-            let _lock = Lock::take(&folder)?;
-            take_name(&upload.place, &folder, name, expect)?
+            let _lock = Lock::take(folder)?;
+            take_name(&upload.place, folder, name, expect)?
         };
         upload.place.kept = true;
         if self.durable {
-            fsync(&folder).map_err(Fault::from_errno)?;
+            fsync(folder).map_err(Fault::from_errno)?;
         }
-        let stat = fstat(&file).map_err(Fault::from_errno)?;
+        let stat = fstat(file).map_err(Fault::from_errno)?;
         Ok(Published { stat, replaced, digest: upload.digest.take() })
     }
 

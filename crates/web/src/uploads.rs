@@ -23,6 +23,7 @@ mod request;
 mod route;
 mod said;
 mod segments;
+mod told;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -40,6 +41,7 @@ use crate::root::own_folder;
 pub(crate) use append::Appending;
 pub(crate) use begin::{Begun, Errand};
 pub(crate) use held::{Held, Namer};
+pub(crate) use owner::word as owner_word;
 pub(crate) use route::host_of;
 
 /// The stores of a worker and what they are held to.

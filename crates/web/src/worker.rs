@@ -34,6 +34,8 @@ use crate::failures::Failures;
 use crate::files::Files;
 use crate::h1::{Mode, Session};
 use crate::h2;
+use crate::hooks::Hooks;
+use crate::links::Links;
 use crate::log::Log;
 use crate::notes::Notes;
 use crate::php::Pool;
@@ -86,6 +88,7 @@ struct Inherited {
     challenges: Option<OwnedFd>,
     failures: Option<OwnedFd>,
     posture: Option<PostureView>,
+    links: Option<OwnedFd>,
 }
 
 impl Inherited {
@@ -93,7 +96,9 @@ impl Inherited {
         let take = |fd: i32, what| inherit::adopt(fd).map_err(fail(what));
         let take_some = |fd: Option<i32>, what| fd.map(|fd| take(fd, what)).transpose();
         let board = take(spec.scoreboard_fd, "take over the scoreboard")?;
+        let links = spec.links.as_ref().map(|links| links.folder_fd);
         Ok(Self {
+            links: take_some(links, "take over the folder of links")?,
             listening: listeners(spec).map_err(fail("take over a socket"))?,
             root: take(spec.root_fd, "take over the served folder")?,
             board: Scoreboard::from_file(board).map_err(fail("map the scoreboard"))?,
@@ -131,19 +136,16 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
 
     let limits = spec.config.limits.clone();
     let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let hooks = Hooks::new(&spec.config, &spec.hooks, &spec.pools, &root);
     let shared = Arc::new(Shared {
         root,
         spool,
         board,
         durable: spec.config.web.durable,
         entries_max: size(limits.listing_entries_max),
+        hooks,
     });
-    let authority = Authority::new(
-        &spec.secrets,
-        spec.config.web.public.clone(),
-        limits.session_seconds_max,
-        limits.auth_failures_per_minute_max,
-    );
+    let authority = authority(&spec, inherited.links);
     let gate = gate(&limits, &spec.pools, descriptors);
     let files = Files::new(board, slot, size(limits.descriptors_max));
     let sites = Sites::new(&spec.config, &spec.sites, &files).map_err(fail("open the sites"))?;
@@ -221,11 +223,17 @@ async fn serve(
             }
         }
     }
+    let delivering = tokio::task::spawn_local(Rc::clone(&door).deliver_hooks());
     door.slot.set_state(SlotState::Ready);
     ready.write_all(b"+")?;
 
     terminate.recv().await;
     door.slot.set_state(SlotState::Draining);
+    // The next generation knows what is configured now; what is under way is delivered again.
+    delivering.abort();
+    for gauge in [Counter::HooksWaiting, Counter::HooksAside] {
+        door.slot.set(gauge, 0);
+    }
     for (task, listener, role) in loops {
         task.abort();
         // What the kernel has accepted for this socket is ours to serve.
@@ -376,6 +384,9 @@ async fn housekeeping(acceptor: Rc<Acceptor>) {
         if ticks.is_multiple_of(REORDER_TICKS) {
             acceptor.certificates.reorder();
         }
+        if acceptor.first && ticks % LINKS_TICKS == 1 {
+            door.authority.links().collect();
+        }
     }
 }
 
@@ -407,6 +418,18 @@ fn count_breach(door: &Door, breach: Breach) {
         Breach::Drain => return,
     };
     door.slot.add(counter, 1);
+}
+
+/// Who may do what; `links` is the folder where uses of signed links are counted.
+fn authority(spec: &WorkerSpec, links: Option<OwnedFd>) -> Authority {
+    let limits = &spec.config.limits;
+    Authority::new(
+        &spec.secrets,
+        spec.config.web.public.clone(),
+        Links::new(spec.links.as_ref(), links, spec.config.links.counted_max),
+        limits.session_seconds_max,
+        limits.auth_failures_per_minute_max,
+    )
 }
 
 fn certificates(
@@ -504,6 +527,7 @@ const CUT_MS: u64 = 1000;
 const DRAIN_IDLE_MS: u64 = 1000;
 const DRAIN_LOOK_MS: u64 = 20;
 const IDLE_FILE_TICKS: u32 = 10;
+const LINKS_TICKS: u32 = 3600;
 const LOG_FLUSH_MS: u64 = 1000;
 /// A minute: certificates begin and expire by the second, but nobody counts on the very second.
 const REORDER_TICKS: u32 = 60;

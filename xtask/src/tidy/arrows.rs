@@ -78,13 +78,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sys", &["base"]),
     ("net", &["base", "sys"]),
     ("tls", &["base", "sys"]),
-    ("store", &["base"]),
+    ("store", &["base", "s3"]),
+    ("hooks", &["tls"]),
     // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
     ("web", WEB),
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
     ("tunnel", &["base", "tunnel-core", "net", "sys", "config", "tls"]),
     ("guard", &["base", "guard-core", "net", "sys", "config", "tls"]),
     ("keeper", &["base", "sys", "config", "tls"]),
+    ("s3", &["tls"]),
     ("process", &["base", "guard-core", "sys"]),
     ("watch", &["base", "guard-core", "process", "sys", "config"]),
     ("run", &["base", "guard-core", "process", "sys"]),
@@ -113,6 +115,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "guard-core",
             "sql-core",
             "tunnel-core",
+            // Of `web-core` only the codec of signed links, which `menshen link` makes.
+            "web-core",
         ],
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
@@ -122,15 +126,25 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What the web door may use.
-const WEB: &[&str] =
-    &["base", "web-core", "upload-core", "tunnel-core", "net", "store", "sys", "config", "tls"];
+const WEB: &[&str] = &[
+    "base",
+    "web-core",
+    "upload-core",
+    "tunnel-core",
+    "net",
+    "store",
+    "hooks",
+    "sys",
+    "config",
+    "tls",
+];
 
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "store", "web", "sql", "tunnel", "keeper", "explain"]),
+    ("tokio", &["net", "store", "hooks", "web", "sql", "tunnel", "keeper", "explain", "s3"]),
     ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
     ("instant-acme", &["keeper"]),
-    ("hyper", &["keeper", "explain"]),
+    ("hyper", &["keeper", "explain", "hooks", "s3"]),
     ("h2", &["net", "web"]),
     ("clap", &["menshen"]),
     ("object", &["process"]),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Hook;
+
 /// Uploads that go on after a cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uploads {
@@ -17,6 +19,8 @@ pub struct Uploads {
     pub uploads_per_owner_max: u32,
     /// Bytes of one appending request; 0: no limit.
     pub append_bytes_max: u64,
+    /// Who is told of them, and of files that came and went.
+    pub hooks: Vec<Hook>,
 }
 
 impl Default for Uploads {
@@ -28,6 +32,7 @@ impl Default for Uploads {
             unfinished_bytes_max: 0,
             uploads_per_owner_max: 1000,
             append_bytes_max: 0,
+            hooks: Vec::new(),
         }
     }
 }

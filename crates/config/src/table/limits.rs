@@ -522,6 +522,38 @@ pub(super) const ROWS: &[Row] = &[
         counter: Some(Counter::LimitAcmeHook),
         tried: &[],
     },
+    Row {
+        name: "limits.hook_attempts_max",
+        kind: Kind::Number(Number {
+            min: 1,
+            max: 1_000_000,
+            zero: None,
+            unit: Unit::Count("attempts"),
+            place: NumberPlace::Small(|config| &mut config.limits.hook_attempts_max),
+        }),
+        default: "1000",
+        example: "20",
+        help: "attempts to deliver an event to a hook before it is set aside",
+        detail: "",
+        counter: Some(Counter::LimitHookAttempts),
+        tried: &["hooks_http_retry"],
+    },
+    Row {
+        name: "limits.hook_hours_max",
+        kind: Kind::Number(Number {
+            min: 1,
+            max: 8760,
+            zero: None,
+            unit: Unit::Count("hours"),
+            place: NumberPlace::Small(|config| &mut config.limits.hook_hours_max),
+        }),
+        default: "72",
+        example: "240",
+        help: "age of an event beyond which a failed delivery is the last",
+        detail: "",
+        counter: Some(Counter::LimitHookHours),
+        tried: &[],
+    },
 ];
 
 const KIB: u64 = 1 << 10;

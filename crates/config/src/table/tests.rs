@@ -20,7 +20,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     let outer = table.name.rsplit_once('.').map_or("", |(outer, _)| outer);
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" | "acme" | "guard" | "sql" => {}
+        "" | "web" | "php" | "acme" | "guard" | "sql" | "uploads" => {}
         "tunnel" => text.push_str("[tunnel]\nusers = \"u\"\n"),
         other => panic!("{other} is new"),
     }
@@ -94,6 +94,7 @@ fn leaves(config: &Config) -> BTreeMap<String, Vec<Value>> {
                         ("", "sites") => "site",
                         ("php", "pools") => "pool",
                         ("acme", "directories") => "directory",
+                        ("uploads", "hooks") => "hook",
                         ("site", "tries") => "try",
                         ("site", "mounts") => "mount",
                         ("site", "rules") => "rule",
@@ -137,6 +138,7 @@ fn config(text: &str) -> Config {
 fn every_field_has_a_row_and_every_row_a_field() {
     let full = config(
         "[[web.public]]\npath = \"/a/\"\n[[acme.directory]]\nurl = \"https://a\"\n\
+         [[uploads.hook]]\nurl = \"http://a\"\n\
          [[php.pool]]\naddress = \"127.0.0.1:1\"\n\
          [[guard.protect]]\nname = \"a\"\ncommand = \"a\"\n[[site]]\n\
          php = \"managed\"\n[[site.mount]]\npath = \"/a/\"\nroot = \"a\"\n[[site.rule]]\n\

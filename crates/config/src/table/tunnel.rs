@@ -139,7 +139,8 @@ pub(super) const TUNNEL: &[Row] = &[
         example: "3",
         help: "wrong passwords in a row from one address; twice as many for one name",
         detail: "Beyond it even the right one is refused. One more is allowed every ten seconds \
-                 from the address, every minute for the name.",
+                 from the address, every minute for the name. A right one never counts, however \
+                 many come at once.",
         counter: Some(Counter::LimitTunnelGuesses),
         tried: &[
             "auth_failures_per_minute_max",

@@ -2,6 +2,7 @@
 
 use menshen_base::Counter;
 
+use super::hook::HOOKS;
 use super::{Kind, Number, NumberPlace, Row, Unit};
 
 /// Keys of `[uploads]`.
@@ -99,5 +100,15 @@ pub(super) const UPLOADS: &[Row] = &[
                  limit of a proxy in front.",
         counter: Some(Counter::LimitAppendBytes),
         tried: &["chunk_size", "max_append_size", "client_max_body_size"],
+    },
+    Row {
+        name: "uploads.hook",
+        kind: Kind::Tables(&HOOKS),
+        default: "[]",
+        example: "[{ url = \"https://app.example/hooks/files\" }]",
+        help: "who is told of uploads, and of files that came and went",
+        detail: "",
+        counter: None,
+        tried: &["hooks", "webhook", "webhooks", "notify", "hooks_http"],
     },
 ];

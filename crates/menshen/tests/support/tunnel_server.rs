@@ -128,6 +128,8 @@ impl Users for Anna {
         if account == b"anna" { Known::Password(Secret::new(b"geheim")) } else { Known::Nobody }
     }
 
+    fn proved(&mut self, _: &[u8]) {}
+
     fn network(&mut self, _: &[u8]) -> Option<Network> {
         let ipv4 = Some(AddressPlan::Give { local: INNER, peer: CLIENT });
         let name_servers = NameServers { dns: [Some(INNER), None], ..NameServers::default() };

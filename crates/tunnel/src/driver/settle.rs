@@ -92,6 +92,7 @@ impl<C: Carrier, D: Device, U: Users> Driver<C, D, U> {
                 self.session.verified(now, &known);
             }
             ppp::Event::Authenticated { method, user, keys } => {
+                self.users.proved(&user);
                 self.current.method = Some(method);
                 self.carrier.authenticated(now, keys.as_ref());
                 // sstp-client sends its binding only once it has addresses, where there are no

@@ -144,6 +144,8 @@ impl Users for Noted {
         Known::Password(Secret::new(b"secret"))
     }
 
+    fn proved(&mut self, _: &[u8]) {}
+
     fn network(&mut self, user: &[u8]) -> Option<ppp::Network> {
         self.0.borrow_mut().push(user.to_vec());
         OneUser(b"").network(user)

@@ -1,9 +1,11 @@
 //! How often a password may be tried: for each source address and for each name.
 //!
 //! Every attempt is counted before its proof is looked at, and taken back when it was right, so
-//! that many at once are no more than many in a row. A user who came in from an address is not kept
-//! out there by strangers who guess at his name elsewhere. Tables are bounded: whoever waits least
-//! is forgotten first.
+//! that many at once are no more than many in a row. It must be taken back as soon as the proof is
+//! known to hold, before any other attempt is allowed: what a right one still waits for then (a
+//! crypto binding, an address) is no guess, and many right ones at once never count. A user who
+//! came in from an address is not kept out there by strangers who guess at his name elsewhere.
+//! Tables are bounded: whoever waits least is forgotten first.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -57,19 +59,26 @@ impl Guesses {
         } else if self.names.allow(now, Box::from(name)) {
             Allowed::Counted
         } else {
+            // What is not looked at was not tried from there either.
+            self.sources.take_back(&source);
             Allowed::No
         }
     }
 
     /// One that was allowed so was right: what was counted of it is taken back, and no more.
-    pub(super) fn right(&mut self, now: Moment, source: IpAddr, name: &str, allowed: Allowed) {
-        let source = network(source);
+    pub(super) fn right(&mut self, source: IpAddr, name: &str, allowed: Allowed) {
         if allowed != Allowed::No {
-            self.sources.take_back(&source);
+            self.sources.take_back(&network(source));
         }
         if allowed == Allowed::Counted {
             self.names.take_back(name);
         }
+    }
+
+    /// Who was right is sure to be there himself: he is at home at this source from now on. A
+    /// proof alone does not say so, somebody else may have passed it on.
+    pub(super) fn came_in(&mut self, now: Moment, source: IpAddr, name: &str) {
+        let source = network(source);
         if self.proven.len() >= ENTRIES_MAX {
             let oldest = self.proven.iter().min_by_key(|(_, at)| **at).map(|(who, _)| who.clone());
             oldest.and_then(|who| self.proven.remove(&who));
@@ -177,7 +186,8 @@ mod tests {
     fn a_name_is_bounded_over_all_sources_but_not_for_its_user_at_home() {
         let mut guesses = Guesses::new(100, 2);
         let first = guesses.allow(at(0), source(1), "anna");
-        guesses.right(at(0), source(1), "anna", first);
+        guesses.right(source(1), "anna", first);
+        guesses.came_in(at(0), source(1), "anna");
         for last in [2, 3] {
             assert!(guesses.is_allowed(at(1), source(last), "anna"));
         }
@@ -191,13 +201,46 @@ mod tests {
     fn who_is_at_home_forgives_nothing_that_was_tried_elsewhere() {
         let mut guesses = Guesses::new(100, 2);
         let first = guesses.allow(at(0), source(1), "anna");
-        guesses.right(at(0), source(1), "anna", first);
+        guesses.right(source(1), "anna", first);
+        guesses.came_in(at(0), source(1), "anna");
         assert!(guesses.is_allowed(at(1), source(2), "anna"));
         assert!(guesses.is_allowed(at(1), source(2), "anna"));
         let again = guesses.allow(at(1), source(1), "anna");
         assert_eq!(again, Allowed::AtHome);
-        guesses.right(at(1), source(1), "anna", again);
+        guesses.right(source(1), "anna", again);
         assert!(!guesses.is_allowed(at(1), source(2), "anna"));
+    }
+
+    #[test]
+    fn right_ones_between_wrong_ones_buy_none() {
+        let mut guesses = Guesses::new(3, 100);
+        let looked_at = (0..40).filter(|number| {
+            let own = guesses.allow(at(5), source(1), "mallory");
+            guesses.right(source(1), "mallory", own);
+            guesses.is_allowed(at(5), source(1), &number.to_string())
+        });
+        assert_eq!(looked_at.count(), 3);
+    }
+
+    #[test]
+    fn a_name_that_is_guessed_at_shuts_nobody_else_out() {
+        let mut guesses = Guesses::new(3, 1);
+        assert!(guesses.is_allowed(at(5), source(1), "anna"));
+        for _ in 0..40 {
+            assert!(!guesses.is_allowed(at(5), source(2), "anna"));
+        }
+        for name in ["bob", "carol", "dave"] {
+            assert!(guesses.is_allowed(at(5), source(2), name));
+        }
+        assert!(!guesses.is_allowed(at(5), source(2), "erin"));
+    }
+
+    #[test]
+    fn a_proof_alone_makes_nobody_at_home() {
+        let mut guesses = Guesses::new(100, 2);
+        let passed_on = guesses.allow(at(0), source(9), "anna");
+        guesses.right(source(9), "anna", passed_on);
+        assert_eq!(guesses.allow(at(0), source(9), "anna"), Allowed::Counted);
     }
 
     #[test]
@@ -206,7 +249,7 @@ mod tests {
         for second in 0..50 {
             let allowed = guesses.allow(at(second), source(1), "anna");
             assert_ne!(allowed, Allowed::No);
-            guesses.right(at(second), source(1), "anna", allowed);
+            guesses.right(source(1), "anna", allowed);
         }
     }
 
@@ -216,7 +259,8 @@ mod tests {
         for number in 0..3 * u32::try_from(ENTRIES_MAX).unwrap() {
             let source = std::net::Ipv4Addr::from_bits(number).into();
             let allowed = guesses.allow(at(1), source, &number.to_string());
-            guesses.right(at(1), source, &number.to_string(), allowed);
+            guesses.right(source, &number.to_string(), allowed);
+            guesses.came_in(at(1), source, &number.to_string());
         }
         assert_eq!(guesses.proven.len(), ENTRIES_MAX);
         assert!(guesses.sources.until.len() <= ENTRIES_MAX);

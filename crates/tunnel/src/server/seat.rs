@@ -41,7 +41,7 @@ pub(super) struct Seat {
     pub(super) spoofed: Cell<u64>,
     pub(super) over_rate: Cell<u64>,
     pub(super) status: RefCell<Option<watch::Receiver<Status>>>,
-    /// How the last proof was counted.
+    /// How the last proof was counted, until it is known to hold.
     pub(super) allowed: Cell<Allowed>,
     why: Cell<Option<Why>>,
     waker: RefCell<Option<Waker>>,

@@ -72,6 +72,10 @@ impl Users for Guest {
         self.door.known(&self.seat, &String::from_utf8_lossy(account))
     }
 
+    fn proved(&mut self, user: &[u8]) {
+        self.door.proved(&self.seat, &String::from_utf8_lossy(account(user)));
+    }
+
     fn network(&mut self, user: &[u8]) -> Option<Network> {
         // Names that were tried before or since are nobody's here.
         let name = String::from_utf8_lossy(account(user));

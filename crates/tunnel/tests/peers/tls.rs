@@ -138,6 +138,8 @@ impl Users for TestUser {
         Known::Nobody
     }
 
+    fn proved(&mut self, _: &[u8]) {}
+
     fn network(&mut self, _: &[u8]) -> Option<Network> {
         let (local, peer) = ([10, 79, 0, 1].into(), [10, 79, 0, 100].into());
         let ipv4 = Some(AddressPlan::Give { local, peer });

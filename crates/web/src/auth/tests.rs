@@ -13,7 +13,7 @@ fn public(rules: &[(&str, Access)]) -> Vec<PublicPath> {
 }
 
 fn authority(rules: &[(&str, Access)]) -> Authority {
-    Authority::new(&secrets(), public(rules), 3600, 3)
+    Authority::new(&secrets(), public(rules), Links::default(), 3600, 3)
 }
 
 fn cookie_of(authority: &Authority, now: u64) -> String {
@@ -158,7 +158,7 @@ fn a_session_ends_when_its_time_is_over_and_with_its_key() {
     assert!(!judge(&authority, NOW + 3600));
     let mut changed = secrets();
     changed.cookie_key[0] ^= 1;
-    assert!(!judge(&Authority::new(&changed, Vec::new(), 3600, 3), NOW));
+    assert!(!judge(&Authority::new(&changed, Vec::new(), Links::default(), 3600, 3), NOW));
 }
 
 #[test]

@@ -81,7 +81,8 @@ impl Session {
             write_file_head(&self.door, file, status, range, *ways, &mut bytes);
             let transfer = self.door.transfer(TransferKind::Download, Some(length), file.path());
             let sent = self.send_stretch(&bytes, file, range, &transfer).await;
-            return self.outcome(status, sent.map(|()| transfer.done()));
+            let outcome = self.outcome(status, sent.map(|()| 0));
+            return Outcome { bytes_out: transfer.done(), ..outcome };
         };
         if let Ok(bytes) = sent {
             self.door.slot.add(Counter::BytesOut, bytes);
@@ -125,7 +126,8 @@ impl Session {
         if sent.is_ok() {
             sent = self.send_all(&bytes).await;
         }
-        self.outcome(206, sent.map(|()| transfer.done()))
+        let outcome = self.outcome(206, sent.map(|()| 0));
+        Outcome { bytes_out: transfer.done(), ..outcome }
     }
 
     /// Head and body in one buffer and one call.

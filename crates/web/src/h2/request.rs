@@ -64,7 +64,8 @@ pub(super) async fn serve(
         Plan::Zip(question) => Box::pin(stream.answer_zip(question)).await,
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Php(call) => stream.call(call).await,
-        Plan::Upload(errand) => stream.upload(errand, length, expects).await,
+        Plan::Upload(errand) => Box::pin(stream.upload(errand, length, expects)).await,
+        Plan::Linked(linked) => Box::pin(stream.linked(linked, length, expects)).await,
         Plan::Tick => stream.answer(Reply::fault(Fault::Busy, Wanted::Either)).await,
     };
     let door = &shared.door;
@@ -253,7 +254,7 @@ impl Exchange<'_> {
         };
         let transfer = self.shared.door.transfer(TransferKind::Download, Some(length), file.path());
         let sent = self.send_stretch(&mut send, file, range, Last::Yes, &transfer).await;
-        outcome(status, sent.map(|()| transfer.done()))
+        Outcome { bytes_out: transfer.done(), ..outcome(status, sent.map(|()| 0)) }
     }
 
     async fn answer_ranges(&mut self, file: &FileEntry, ranges: &[ByteRange]) -> Outcome {
@@ -275,17 +276,17 @@ impl Exchange<'_> {
             let mut head = Vec::new();
             frame.part_head(index, &mut head);
             if let Err(end) = self.send(&mut send, head.into(), Last::No).await {
-                return outcome(206, Err(end));
+                return Outcome { bytes_out: transfer.done(), ..outcome(206, Err(end)) };
             }
             let sent = self.send_stretch(&mut send, file, *range, Last::No, &transfer).await;
             if let Err(end) = sent {
-                return outcome(206, Err(end));
+                return Outcome { bytes_out: transfer.done(), ..outcome(206, Err(end)) };
             }
         }
         let mut closing = Vec::new();
         frame.closing(&mut closing);
         let sent = self.send(&mut send, closing.into(), Last::Yes).await;
-        outcome(206, sent.map(|()| transfer.done()))
+        Outcome { bytes_out: transfer.done(), ..outcome(206, sent.map(|()| 0)) }
     }
 
     pub(super) async fn receive(

@@ -21,7 +21,9 @@ fn referenced() -> BTreeSet<String> {
             names.insert(rest[..end].to_owned());
         }
     };
-    add(TEMPLATE, "\"/.menshen/page/");
+    for template in [TEMPLATE, include_str!("../../page/drop.html")] {
+        add(template, "\"/.menshen/page/");
+    }
     for part in &PARTS {
         if let Ok(text) = std::str::from_utf8(part.bytes) {
             add(text, "from \"./");
@@ -42,7 +44,9 @@ fn every_part_is_referenced_and_every_reference_is_a_part() {
 fn every_file_of_the_page_is_compiled_in() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/page");
     let mut files: BTreeSet<String> = crate::fixture::names(folder.as_ref()).into_iter().collect();
-    assert!(files.remove("index.html"));
+    for template in ["index.html", "drop.html", "shared.html"] {
+        assert!(files.remove(template), "{template}");
+    }
     let parts: BTreeSet<String> = PARTS.iter().map(|part| part.name.to_owned()).collect();
     assert_eq!(files, parts);
 }

@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use menshen_base::Counter;
+use menshen_hooks::Kind;
 use menshen_net::clock;
 use menshen_store::{Destination, Error, Id, Order, Record, Stage, Start};
 use menshen_upload_core::{
@@ -23,6 +24,7 @@ use super::said::Said;
 use super::{PLACE, Scope};
 use crate::auth::Refusal as AuthRefusal;
 use crate::door::Door;
+use crate::hooks::keep;
 use crate::reply::{Body, Reply};
 use crate::sink::{Fields, Sink};
 
@@ -127,7 +129,7 @@ impl Errand {
                 Way { credentials, ..way }.append(door, &caller, &id, *append).await
             }
             What::Look(id) => way.look(door, &caller, &id).await,
-            What::Cancel(id) => way.cancel(&caller, &id).await,
+            What::Cancel(id) => way.cancel(door, &caller, &id).await,
             What::Segment(made) => way.segment(door, made.0, made.1).await,
         };
         match (begun.unwrap_or_else(Begun::Reply), cookie) {
@@ -176,6 +178,7 @@ impl Way {
             count(door, &error);
             self.failed(&error)
         })?;
+        self.created(door, &record).await?;
         door.slot.add(Counter::ResumableCreated, 1);
         let known = Known::of(&record, self.limits).based(&self.base);
         let ends = match create.end {
@@ -226,6 +229,7 @@ impl Way {
         door.slot.add(Counter::ResumableCreated, 1);
         let record = whole.record().clone();
         drop(whole);
+        self.created(door, &record).await?;
         debug_assert_eq!(record.id, id);
         Ok(self.delivered(door, record, Delivered::Created).await)
     }
@@ -348,9 +352,15 @@ impl Way {
         Ok(Begun::Reply(sent(self.dialect.looked(&known.facts()))))
     }
 
-    async fn cancel(self, caller: &Caller, id: &Id) -> Result<Begun, Reply> {
-        self.mine(caller, id).await?;
+    async fn cancel(self, door: &Rc<Door>, caller: &Caller, id: &Id) -> Result<Begun, Reply> {
+        let record = self.mine(caller, id).await?;
+        // What is answered is a file by now, or with its application.
+        let promise = match record.stage {
+            Stage::Answered(_) => None,
+            _ => self.promise(door, Kind::Deleted, &record).await?,
+        };
         self.store.remove(id).await.map_err(|error| self.failed(&error))?;
+        keep(promise).await;
         Ok(Begun::Reply(sent(self.dialect.cancelled())))
     }
 

@@ -12,6 +12,7 @@
 use std::rc::Rc;
 
 use menshen_base::{Counter, EndReason};
+use menshen_hooks::Kind;
 use menshen_net::clock;
 use menshen_store::{Aim, Begun, Destination, Error, Outcome, Record, Stored, Whole};
 use menshen_upload_core::{Dialect, Refusal};
@@ -26,6 +27,7 @@ use super::said::Said;
 use crate::auth::{Grant, Reach};
 use crate::door::Door;
 use crate::fault::Fault;
+use crate::hooks::keep;
 use crate::log::{Line, PhpNote, Times};
 use crate::php::intake::Flush;
 use crate::plan::Patience;
@@ -145,7 +147,7 @@ impl Way {
                 let (way, door) = (self.clone_way(), Rc::clone(door));
                 let (record, credentials) = (record.clone(), self.credentials.clone());
                 tokio::task::spawn_local(async move {
-                    let made = way.php(&door, &record, whole, credentials).await;
+                    let made = way.php_told(&door, &record, whole, credentials).await;
                     let told = match made {
                         Ok(answered) => way.keep(&door, &record, attempt, &answered).await,
                         Err(reply) => {
@@ -170,6 +172,22 @@ impl Way {
             }
             Err(error) => Err(self.failed(&error)),
         }
+    }
+
+    /// [`Self::php`], and hooks are told when it went well.
+    async fn php_told(
+        &self,
+        door: &Rc<Door>,
+        record: &Record,
+        whole: Whole,
+        credentials: Option<Vec<u8>>,
+    ) -> Result<Answered, Box<Reply>> {
+        let promise = self.promise(door, Kind::Finished, record).await.map_err(Box::new)?;
+        let answered = self.php(door, record, whole, credentials).await?;
+        if answered.status < 400 {
+            keep(promise).await;
+        }
+        Ok(answered)
     }
 
     /// One request to PHP. `Err`: it surely was not run.
@@ -249,7 +267,7 @@ impl Way {
         }
     }
 
-    fn fault(&self, door: &Door, fault: Fault) -> Reply {
+    pub(super) fn fault(&self, door: &Door, fault: Fault) -> Reply {
         door.count_fault(fault);
         match fault {
             Fault::Full => {

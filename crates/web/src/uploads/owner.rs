@@ -21,6 +21,18 @@ pub(super) fn of_token() -> Owner {
     digest_of(&[b"menshen token"])
 }
 
+/// Who that is, in a word that gives nothing away.
+pub(crate) fn word(owner: Option<&Owner>) -> String {
+    match owner {
+        None => "anyone".into(),
+        Some(owner) if *owner == of_token() => "token".into(),
+        Some(owner) => {
+            let shown = digest_of(&[b"menshen owner's word", owner]);
+            format!("browser-{}", hex(shown.get(..WORD_BYTES).unwrap_or_default()))
+        }
+    }
+}
+
 /// The owner by the cookie of a site; `None` without one.
 pub(crate) fn of_cookie(ask: &Ask<'_>) -> Option<Owner> {
     if !ask.interest.has(Interest::COOKIE) {
@@ -78,6 +90,7 @@ fn digest_of(parts: &[&[u8]]) -> Owner {
 const COOKIE: &str = "__Host-menshen-uploads";
 const COOKIE_RULES: &str = "Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax";
 const COOKIE_BYTES: usize = 16;
+const WORD_BYTES: usize = 8;
 
 #[cfg(test)]
 mod tests;

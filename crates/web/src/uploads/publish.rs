@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use super::said::{Said, Terms};
 use crate::door::Shared;
 use crate::fault::Fault;
+use crate::hooks::settle;
 use crate::reply::Reply;
 use crate::root::{Expect, Lock, Mount};
 use crate::sink::put_reply;
@@ -34,6 +35,7 @@ pub(super) struct Plan {
     want: Option<Algorithm>,
     umask: Mode,
     size: u64,
+    record: Record,
 }
 
 /// How.
@@ -54,6 +56,7 @@ impl Plan {
             want: Said::of(record).want(),
             umask,
             size: record.offset,
+            record: record.clone(),
         }
     }
 }
@@ -89,11 +92,20 @@ pub(super) async fn publish(plan: Plan, prepared: Prepared, whole: Whole) -> Res
         let Plan { shared, path, expect, want, .. } = &plan;
         let digest = want.map(|algorithm| hashed(&whole, algorithm)).transpose()?;
         let published = match prepared {
-            Prepared::Move => moved(&plan, &whole),
+            Prepared::Move => {
+                let stat = fstat(&*whole.file()).map_err(Fault::from_errno)?;
+                let promise =
+                    shared.will_stand(path, &stat, digest.as_deref(), Some(&plan.record))?;
+                let moved = moved(&plan, &whole);
+                settle(promise, &moved);
+                moved
+            }
             Prepared::Copy(mut upload, _) => {
                 upload
                     .fill(plan.size, |file| whole.copy_to(file).map_err(|error| fault(&error)))?;
-                shared.spool.publish(*upload, expect)
+                shared.spool.publish_told(*upload, expect, |stat, _| {
+                    shared.will_stand(path, stat, digest.as_deref(), Some(&plan.record))
+                })
             }
         };
         // Also after a fault: it may have come behind the rename.

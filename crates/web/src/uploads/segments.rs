@@ -129,8 +129,11 @@ impl Way {
                 return Ok(Begun::Reply(ranges_told(&found, &self)));
             }
             Some(_) => {}
-            None => match self.store.create(record).await {
-                Ok(_) => door.slot.add(Counter::ResumableCreated, 1),
+            None => match self.store.create(record.clone()).await {
+                Ok(_) => {
+                    self.created(door, &record).await?;
+                    door.slot.add(Counter::ResumableCreated, 1);
+                }
                 // Another segment was first.
                 Err(Error::Exists) => {}
                 Err(error) => {

@@ -139,7 +139,6 @@ pub(super) fn read(line: &str) -> Option<(u32, u32)> {
 
 /// In place of the head of `[tunnel]`.
 const SSTP_TABLE: &str = "[limits]\nconnections_per_address_max = 2000\n\n[tunnel]\n\
-                          addresses = \"10.77.0.0/16\"\nsessions_per_user_max = 2000\n\
-                          guesses_max = 64\n";
+                          addresses = \"10.77.0.0/16\"\nsessions_per_user_max = 2000\n";
 const SESSIONS: u32 = 1000;
 const PATIENCE: Duration = Duration::from_secs(180);
