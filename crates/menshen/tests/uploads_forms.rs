@@ -32,8 +32,8 @@ const BYTES: &str = "Content-Type: application/offset+octet-stream";
 const NAMING: &str = "application/vnd.menshen.upload";
 /// `filetype video/mp4`.
 const METADATA: &str = "Upload-Metadata: held,filetype dmlkZW8vbXA0";
-const MINE: &str = "Cookie: menshen-uploads=0123456789abcdef0123456789abcdef";
-const OTHER: &str = "Cookie: menshen-uploads=fedcba9876543210fedcba9876543210";
+const MINE: &str = "Cookie: __Host-menshen-uploads=0123456789abcdef0123456789abcdef";
+const OTHER: &str = "Cookie: __Host-menshen-uploads=fedcba9876543210fedcba9876543210";
 
 /// Says what came, and counts how often it ran.
 const DUMP: &str = r#"<?php

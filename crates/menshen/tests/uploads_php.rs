@@ -132,9 +132,14 @@ fn credentials_are_never_kept_and_owners_are_apart() {
     let done = patch(&site, &at, 50_000, &[secret], &body[50_000..]);
     assert!(done.text().contains("Bearer very-secret"), "{}\n{}", done.head, done.text());
 
+    // One request that is whole needs no other.
+    let fields = ["Upload-Complete: ?1", secret];
+    let done = ask(site.live.plain, "POST", "/up.php", &fields, &body);
+    assert!(done.text().contains("Bearer very-secret"), "{}\n{}", done.head, done.text());
+
     // Whose cookie was there at the creation, and nobody else.
-    let mine = "Cookie: menshen-uploads=0123456789abcdef0123456789abcdef";
-    let other = "Cookie: menshen-uploads=fedcba9876543210fedcba9876543210";
+    let mine = "Cookie: __Host-menshen-uploads=0123456789abcdef0123456789abcdef";
+    let other = "Cookie: __Host-menshen-uploads=fedcba9876543210fedcba9876543210";
     let made = ask(site.live.plain, "POST", PLACE, &[TUS, "Upload-Length: 3", mine], b"");
     assert_eq!(made.status, 201, "{}", made.head);
     let at = made.location();

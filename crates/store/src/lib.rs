@@ -47,6 +47,6 @@ pub use record::{
     Destination, HEAD_BYTES_MAX, METADATA_BYTES_MAX, Order, PATH_BYTES_MAX, PROMISES_MAX, Record,
 };
 pub use spans::{SPANS_MAX, Spans};
-pub use store::{Limits, Store};
+pub use store::{ANSWERED_TIMES, Limits, Store};
 pub use whole::{Replace, Whole};
 pub use writer::{Push, Start, Writer};

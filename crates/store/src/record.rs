@@ -12,6 +12,10 @@ pub struct Record {
     /// A digest of who may go on with it; nobody in particular when `None`.
     #[serde(with = "owner")]
     pub owner: Option<[u8; 32]>,
+    /// Where a stranger who made it came from, in the caller's numbers; 0: no stranger. Each source
+    /// has a share of the room, and blocks are reserved for none of their promises.
+    #[serde(default)]
+    pub source: u64,
     /// The word for the dialect it was created in; at most 32 bytes.
     pub dialect: String,
     /// Unix seconds.
@@ -92,6 +96,7 @@ impl Record {
         Self {
             id,
             owner: None,
+            source: 0,
             dialect: String::new(),
             created,
             expires,

@@ -22,6 +22,9 @@ pub struct Limits {
     pub uploads_max: usize,
     /// The same of one owner.
     pub uploads_per_owner_max: usize,
+    /// The same of one source, whoever they say they are; of answered ones
+    /// [`ANSWERED_TIMES`] as many.
+    pub uploads_per_source_max: usize,
     /// Bytes of unfinished uploads: their lengths, or what has come while that is not known.
     pub unfinished_bytes_max: u64,
     /// Bytes of the file system that uploads leave free.
@@ -177,8 +180,12 @@ impl Default for Limits {
         Self {
             uploads_max: 10_000,
             uploads_per_owner_max: 100,
+            uploads_per_source_max: 100,
             unfinished_bytes_max: 1 << 40,
             keep_free_bytes: 256 << 20,
         }
     }
 }
+
+/// How many kept answers a source may have for each upload it may have.
+pub const ANSWERED_TIMES: usize = 10;

@@ -224,11 +224,10 @@ impl Door {
 
     fn put(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
         self.may_write(ask, path, Reach::Itself)?;
-        if !path.is_dir() {
-            self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
-            if let Some(plan) = self.resumable_put(ask, path)? {
-                return Ok(plan);
-            }
+        self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
+        self.check_content(ask, path)?;
+        if let Some(plan) = self.resumable_put(ask, path)? {
+            return Ok(plan);
         }
         self.receive_put(ask, path)
     }

@@ -74,6 +74,8 @@ impl Uploads {
             uploads_max: UPLOADS_MAX,
             uploads_per_owner_max: usize::try_from(self.settings.uploads_per_owner_max)
                 .unwrap_or(usize::MAX),
+            uploads_per_source_max: usize::try_from(self.settings.uploads_per_owner_max)
+                .unwrap_or(usize::MAX),
             unfinished_bytes_max: if most == 0 { u64::MAX } else { most },
             keep_free_bytes: KEEP_FREE_BYTES,
         }
@@ -90,7 +92,12 @@ impl Uploads {
 
     /// When an upload that was written to now expires, unix seconds.
     fn expiry(&self) -> u64 {
-        clock::unix_s() + u64::from(self.settings.unfinished_hours) * HOUR_S
+        clock::unix_s() + self.keep_s()
+    }
+
+    /// How long an upload waits for more, seconds.
+    fn keep_s(&self) -> u64 {
+        u64::from(self.settings.unfinished_hours) * HOUR_S
     }
 }
 

@@ -78,7 +78,9 @@ pub(super) const UPLOADS: &[Row] = &[
         default: "1000",
         example: "20",
         help: "unfinished uploads of one owner",
-        detail: "On a site the owner is a browser, by its cookie. All owners together have 10,000.",
+        detail: "On a site the owner is a browser, by its cookie. Strangers of one address have no \
+                 more either, and ten times as many finished ones. All owners together have \
+                 10,000.",
         counter: Some(Counter::LimitUploadsPerOwner),
         tried: &["uploads_max", "max_uploads"],
     },

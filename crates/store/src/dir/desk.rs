@@ -399,7 +399,11 @@ impl Desk {
         if end <= self.reserved {
             return Ok(());
         }
-        let step = if self.bound() == u64::MAX { RESERVE_STEP } else { RESERVE_STEP_KNOWN };
+        let step = match (self.record.source, self.bound()) {
+            (1.., _) => RESERVE_STEP_STRANGER,
+            (0, u64::MAX) => RESERVE_STEP,
+            (0, _) => RESERVE_STEP_KNOWN,
+        };
         let until = end.saturating_add(step).min(self.bound());
         if self.pair.folder.bytes_free() < (end - self.position).saturating_add(self.keep_free) {
             return Err(Error::Full);
@@ -448,6 +452,8 @@ fn may_claim(record: &Record, claim: Claim) -> Result<(), Error> {
 /// Larger pieces are flushed before their record: they would take long to read after a loss of
 /// power.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
+/// What is reserved for strangers whether or not it comes.
+const RESERVE_STEP_STRANGER: u64 = 1 << 20;
 const RESERVE_STEP: u64 = 16 << 20;
 const WRITE_OUT_BYTES: u64 = 1 << 20;
 const RESERVE_STEP_KNOWN: u64 = 1 << 30;

@@ -112,7 +112,9 @@ impl Inner {
     }
 
     fn reserve(pair: &Pair, record: &Record) -> Result<(), Error> {
-        let first = record.length.unwrap_or(0).min(RESERVE_FIRST);
+        // A stranger pays for room with bytes.
+        let promised = record.length.filter(|_| record.source == 0);
+        let first = promised.unwrap_or(0).min(RESERVE_FIRST);
         if first >= RESERVE_MIN {
             pair.data()?.reserve(0, first).map_err(Error::from_errno)?;
         }

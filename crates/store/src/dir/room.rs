@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 use super::Inner;
 use super::disk::{File, Folder};
 use super::pair::{Pair, RECORD, id_of};
-use crate::{Error, Id, Record, Stage};
+use crate::{ANSWERED_TIMES, Error, Id, Record, Stage};
 
-/// Uploads that are done with: their names are not read again.
-pub(crate) type Done = HashSet<Id>;
+/// Uploads that are done with, and where they came from: their records are not read again.
+pub(crate) type Done = HashMap<Id, u64>;
 
 impl Inner {
     /// Whether the limits let this upload be made.
     pub(crate) fn check_room(&self, record: &Record) -> Result<(), Error> {
-        let books = self.books()?;
+        let (books, answered) = self.books(record.source)?;
         let limits = &self.limits;
         let of_owner = books.values().filter(|one| one.owner == record.owner).count();
         if books.len() >= limits.uploads_max {
@@ -28,6 +28,13 @@ impl Inner {
         }
         if record.owner.is_some() && of_owner >= limits.uploads_per_owner_max {
             return Err(Error::TooMany { limit: "uploads_per_owner_max" });
+        }
+        if record.source != 0 {
+            let of_source = books.values().filter(|one| one.source == record.source).count();
+            let most = limits.uploads_per_source_max;
+            if of_source >= most || answered >= most.saturating_mul(ANSWERED_TIMES) {
+                return Err(Error::TooMany { limit: "uploads_per_source_max" });
+            }
         }
         let needed = record.length.unwrap_or(0);
         let taken = books.values().fold(0, |sum: u64, one| sum.saturating_add(one.bytes));
@@ -43,37 +50,38 @@ impl Inner {
         Ok(())
     }
 
-    fn books(&self) -> Result<HashMap<Id, Line>, Error> {
+    /// The open uploads, and how many answered ones of `source` there are.
+    fn books(&self, source: u64) -> Result<(HashMap<Id, Line>, usize), Error> {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         let names = self.folder.names().map_err(Error::from_errno)?;
         let ids: HashSet<Id> = names.iter().filter_map(|name| id_of(name, RECORD)).collect();
-        done.retain(|id| ids.contains(id));
+        done.retain(|id, _| ids.contains(id));
         let mut books = HashMap::new();
         for id in ids {
-            if done.contains(&id) {
+            if done.contains_key(&id) {
                 continue;
             }
             match self.line(id) {
-                Some(line) => drop(books.insert(id, line)),
-                None => drop(done.insert(id)),
+                Line { answered: true, source, .. } => drop(done.insert(id, source)),
+                line => drop(books.insert(id, line)),
             }
         }
-        Ok(books)
+        let answered = done.values().filter(|&&of| of == source).count();
+        Ok((books, answered))
     }
 
-    /// What an upload counts; `None` when it never will again.
-    fn line(&self, id: Id) -> Option<Line> {
+    /// What an upload counts.
+    fn line(&self, id: Id) -> Line {
         // One that cannot be read counts as one of nobody's.
-        let unread = Some(Line { owner: None, bytes: 0 });
+        let unread = Line { owner: None, source: 0, bytes: 0, answered: false };
         let Ok(pair) = Pair::open(&self.folder, id) else { return unread };
         let slots = [0, 1].map(|number| pair.read_slot(number).ok().flatten());
         let newest = slots.into_iter().flatten().max_by_key(|slot| slot.number);
         let Some(record) = newest.map(|slot| slot.record) else { return unread };
-        if matches!(record.stage, Stage::Answered(_)) {
-            return None;
-        }
         let there = pair.data.as_ref().map_or(0, |data| data.size().unwrap_or(0));
-        Some(Line { owner: record.owner, bytes: record.length.unwrap_or(0).max(there) })
+        let bytes = record.length.unwrap_or(0).max(there);
+        let answered = matches!(record.stage, Stage::Answered(_));
+        Line { owner: record.owner, source: record.source, bytes, answered }
     }
 }
 
@@ -81,8 +89,11 @@ impl Inner {
 #[derive(Debug)]
 struct Line {
     owner: Option<[u8; 32]>,
+    source: u64,
     /// All there will be, as far as that is known.
     bytes: u64,
+    /// It will never change again.
+    answered: bool,
 }
 
 /// The folder's lock, waited for as long as a creation may take.

@@ -121,7 +121,6 @@ impl Session {
                 && let Some(fields) = sink.settle().await.map_err(Broken::Fault)?
             {
                 self.tell(&fields, ways.version).await.map_err(|_| Broken::Gone)?;
-                self.watched.enter_paced(Phase::Body, self.door.pace());
             }
             turn.moved(received).await;
         }

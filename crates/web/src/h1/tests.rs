@@ -86,6 +86,30 @@ fn a_head_answer_has_the_fields_of_the_whole_one_and_no_body() {
 }
 
 #[test]
+fn who_is_told_of_progress_is_judged_as_before() {
+    let made = Fixture::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (socket, peer) = listener.accept().unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let socket = Rc::new(TcpStream::from_std(socket).unwrap());
+        let watched = made.door.watch.add(Rc::clone(&socket));
+        let stream = Stream::new(socket, None);
+        let door = Rc::clone(&made.door);
+        let mut session = Session::new(door, stream, Rc::clone(&watched), peer, Mode::Serve, -1);
+        watched.enter_paced(Phase::Body, made.door.pace());
+        let fields = [("upload-offset", b"7".to_vec())];
+        session.tell(&fields, Version::Http11).await.unwrap();
+        assert_eq!(watched.phase(), Phase::Body, "no new time of grace");
+    });
+    let mut told = String::new();
+    client.read_to_string(&mut told).unwrap();
+    assert!(told.starts_with("HTTP/1.1 104 ") && told.contains("upload-offset: 7"), "{told}");
+}
+
+#[test]
 fn answers_without_a_body_announce_no_length() {
     let made = Fixture::new();
     made.file("file", "0123456789");

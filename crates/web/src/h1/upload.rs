@@ -24,6 +24,7 @@ impl Session {
             Begun::Reply(reply) => self.answer(reply, ways).await,
             Begun::Receive(sink, interim) => {
                 if let Some(fields) = interim {
+                    self.watched.enter_paced(Phase::Send, self.door.pace());
                     // A client that is gone is noticed when its body is read.
                     let _ = self.tell(&fields, ways.version).await;
                 }
@@ -34,7 +35,8 @@ impl Session {
         outcome
     }
 
-    /// Sends an interim answer with these fields.
+    /// Sends an interim answer with these fields. The phase stays what it is: between two pieces of
+    /// a body, a new one would begin the time of grace anew for each, and no body were too slow.
     pub(super) async fn tell(
         &mut self,
         fields: &[(&'static str, Vec<u8>)],
@@ -50,7 +52,6 @@ impl Session {
             head = head.push(name, value);
         }
         head.finish();
-        self.watched.enter_paced(Phase::Send, self.door.pace());
         self.send_all(&bytes).await
     }
 }

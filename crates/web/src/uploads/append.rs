@@ -39,6 +39,8 @@ pub(super) struct Way {
     pub(super) base: String,
     /// `Authorization` of this request.
     pub(super) credentials: Option<Vec<u8>>,
+    /// How long what was written to waits for more, seconds.
+    pub(super) keep_s: u64,
 }
 
 /// What the request says of its content.
@@ -86,6 +88,18 @@ impl Way {
             store: self.store.clone(),
             base: self.base.clone(),
             credentials: None,
+            keep_s: self.keep_s,
+        }
+    }
+
+    /// An upload that was written to is kept for its time from now. Not after every small piece:
+    /// its record would be written once more.
+    async fn prolong(&self, record: &mut Record) {
+        let expires = clock::unix_s() + self.keep_s;
+        if expires.saturating_sub(record.expires) > HOUR_S / 4
+            && self.store.expire_at(&record.id, expires).await.is_ok()
+        {
+            record.expires = expires;
         }
     }
 }
@@ -189,6 +203,8 @@ impl Appending {
         if whole {
             return Ok(None);
         }
+        // Whoever comes back must find what was told, however long this request takes.
+        self.way.prolong(&mut self.record).await;
         let mut known = Known::of(&self.record, self.way.limits);
         known.offset = self.flushed;
         let told = self.way.dialect.interim(Interim::Progress, &known.facts());
@@ -229,7 +245,7 @@ impl Appending {
             match writer.flush().await {
                 Ok(offset) => {
                     drop(writer);
-                    self.told(door, offset).await
+                    self.told(offset).await
                 }
                 Err(error) => {
                     self.writer = Some(writer);
@@ -262,6 +278,10 @@ impl Appending {
                 // Where it cannot be made durable, the older offset holds.
                 let _ = writer.flush().await;
                 door.slot.add(Counter::ResumableCut, 1);
+                if writer.durable() > self.record.offset {
+                    self.way.prolong(&mut self.record).await;
+                    known = Known::of(&self.record, self.way.limits);
+                }
             }
             known.offset = writer.durable();
         }
@@ -290,16 +310,10 @@ impl Appending {
     }
 
     /// Bytes are durable, more will come.
-    async fn told(self, door: &Rc<Door>, offset: u64) -> Reply {
+    async fn told(self, offset: u64) -> Reply {
         let Self { way, mut record, creates, .. } = self;
         record.offset = offset;
-        let expires = door.uploads.expiry();
-        // Not for every small piece: the record would be written once more.
-        if expires.saturating_sub(record.expires) > HOUR_S / 4
-            && way.store.expire_at(&record.id, expires).await.is_ok()
-        {
-            record.expires = expires;
-        }
+        way.prolong(&mut record).await;
         let known = Known::of(&record, way.limits);
         let facts = known.facts();
         sent(if creates { way.dialect.created(&facts) } else { way.dialect.appended(&facts) })
@@ -311,8 +325,12 @@ impl Appending {
         match writer.complete().await {
             Ok(whole) => {
                 door.slot.add(Counter::ResumableDone, 1);
-                let record = whole.record().clone();
+                let mut record = whole.record().clone();
                 drop(whole);
+                if matches!(record.destination, Destination::Held | Destination::Part) {
+                    // It waits for somebody to name it.
+                    self.way.prolong(&mut record).await;
+                }
                 let what = if self.creates { Delivered::Created } else { Delivered::Appended };
                 self.way.delivered(door, record, what).await
             }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use menshen_base::Counter;
 use menshen_hooks::Kind;
 use menshen_net::clock;
-use menshen_store::{Destination, Error, Id, Record, Stage, Start};
+use menshen_store::{Destination, Error, Id, Order, Record, Stage, Start};
 use menshen_upload_core::{
     Append, Concat, Content, Create, Dialect, End, Interim, Limits, Refusal, Segment,
 };
@@ -70,6 +70,8 @@ pub(super) enum What {
 pub(super) struct Creation {
     pub(super) record: Record,
     pub(super) create: Create,
+    /// Those of this request, where an application will ask for them.
+    pub(super) credentials: Option<Vec<u8>>,
 }
 
 /// What comes of it.
@@ -114,11 +116,15 @@ impl Errand {
             Err(fault) => return Begun::Reply(Reply::fault(fault, wanted)),
         };
         let Self { scope, dialect, caller, what, limits, base, cookie, .. } = *self;
-        let way = Way { scope, dialect, wanted, limits, store, base, credentials: None };
+        let keep_s = door.uploads.keep_s();
+        let way = Way { scope, dialect, wanted, limits, store, base, credentials: None, keep_s };
         let begun = match what {
             What::List => way.list(&caller).await,
             What::State(id) => way.state(&caller, &id).await,
-            What::Create(creation) => way.create(door, *creation).await,
+            What::Create(mut creation) => {
+                let credentials = creation.credentials.take();
+                Way { credentials, ..way }.create(door, *creation).await
+            }
             What::Append(id, append, credentials) => {
                 Way { credentials, ..way }.append(door, &caller, &id, *append).await
             }
@@ -163,7 +169,7 @@ impl Way {
     }
 
     async fn create(self, door: &Rc<Door>, creation: Creation) -> Result<Begun, Reply> {
-        let Creation { record, create } = creation;
+        let Creation { record, create, .. } = creation;
         let length = record.length;
         if let Concat::Final(parts) = &create.concat {
             return self.concat(door, parts, record).await.map(Begun::Reply);
@@ -364,7 +370,9 @@ impl Way {
         let found = self.store.look(id).await;
         let mine = found.and_then(|record| {
             let mine = record.owner.is_none() || record.owner == caller.owner;
-            let here = Said::of(&record).is_of(&self.scope);
+            // The id of segments is made of what others can know: who nobody owns has no address.
+            let named = record.order == Order::Stream || record.owner.is_some();
+            let here = named && Said::of(&record).is_of(&self.scope);
             if mine && here { Ok(record) } else { Err(Error::Gone) }
         });
         match mine {

@@ -4,6 +4,8 @@
 //! session made from it. On a site it is a browser, known by a cookie of the door's own; without
 //! one, whoever knows the address. What a record keeps is a digest, never the cookie.
 
+use std::net::IpAddr;
+
 use aws_lc_rs::{digest, rand};
 use menshen_web_core::fields::cookie;
 use menshen_web_core::head::Interest;
@@ -59,6 +61,20 @@ pub(super) fn new_cookie(ask: &Ask<'_>) -> Option<Vec<u8>> {
     Some(format!("{COOKIE}={}; {COOKIE_RULES}", hex(&bytes)).into_bytes())
 }
 
+/// Where a stranger comes from, for limits: an address, or a network of IPv6 as one customer gets
+/// it. 0: from this machine, which is a proxy or a test.
+pub(super) fn source_of(peer: IpAddr) -> u64 {
+    match peer.to_canonical() {
+        peer if peer.is_loopback() => 0,
+        // No network of IPv6 begins so.
+        IpAddr::V4(address) => 0xffff << 48 | u64::from(address.to_bits()),
+        IpAddr::V6(address) => {
+            let network = address.segments().into_iter().take(4);
+            network.fold(0, |bits, part| bits << 16 | u64::from(part))
+        }
+    }
+}
+
 fn digest_of(parts: &[&[u8]]) -> Owner {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
@@ -70,7 +86,8 @@ fn digest_of(parts: &[&[u8]]) -> Owner {
     owner
 }
 
-const COOKIE: &str = "menshen-uploads";
+/// The prefix keeps other hosts of the domain from setting one they know.
+const COOKIE: &str = "__Host-menshen-uploads";
 const COOKIE_RULES: &str = "Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax";
 const COOKIE_BYTES: usize = 16;
 const WORD_BYTES: usize = 8;

@@ -63,14 +63,14 @@ impl Door {
         let open = self.authority.public(path.as_str().as_bytes(), Reach::Itself);
         let owner = caller.owner.filter(|_| open != Some(Grant::Write));
         let id = Id::random().map_err(|_| Fault::Storage)?;
-        let mut record = self.record(id, &create, owner, &Scope::Files);
+        let mut record = self.record(ask, id, &create, owner, &Scope::Files);
         record.dialect = dialect.word().into();
         record.destination = self.file_destination(ask, path)?;
         let mut said = Said::new(&Scope::Files, &create.metadata, &create.concat);
         (said.upgraded, said.name) = (true, path.name().to_owned());
         said.wants(create.checks.want);
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create }));
+        let what = What::Create(Box::new(Creation { record, create, credentials: None }));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
 
@@ -112,7 +112,7 @@ impl Door {
         let scope = Scope::Site(host_of(ask));
         let caller = self.caller(ask, &scope);
         let id = Id::random().map_err(|_| Fault::Storage)?;
-        let mut record = self.record(id, &create, caller.owner, &scope);
+        let mut record = self.record(ask, id, &create, caller.owner, &scope);
         if own > 0 {
             record.largest = Some(own);
         }
@@ -123,7 +123,9 @@ impl Door {
         let mut said = Said::new(&scope, &create.metadata, &create.concat);
         said.upgraded = true;
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create }));
+        // The same request may make it whole.
+        let credentials = ask.headers.get("authorization").map(<[u8]>::to_vec);
+        let what = What::Create(Box::new(Creation { record, create, credentials }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 
@@ -217,14 +219,14 @@ impl Door {
                 (caller.owner, self.file_destination(ask, &path)?)
             }
         };
-        let mut record = self.record(id, &create, owner, &scope);
+        let mut record = self.record(ask, id, &create, owner, &scope);
         record.dialect = dialect.word().into();
         record.destination = match create.concat {
             Concat::Partial => Destination::Part,
             _ => destination,
         };
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create }));
+        let what = What::Create(Box::new(Creation { record, create, credentials: None }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 
@@ -241,6 +243,7 @@ impl Door {
 
     pub(super) fn record(
         &self,
+        ask: &Ask<'_>,
         id: Id,
         create: &Create,
         owner: Option<owner::Owner>,
@@ -249,6 +252,10 @@ impl Door {
         let mut record = Record::new(id, clock::unix_s(), self.uploads.first_expiry(scope));
         let most = self.limits.upload_bytes_max;
         record.owner = owner;
+        // A cookie is made by whoever likes.
+        if owner.is_none() || *scope != Scope::Files {
+            record.source = owner::source_of(ask.peer);
+        }
         record.length = whole_length(create);
         record.largest = (most > 0).then_some(most);
         record.order = Order::Stream;

@@ -72,7 +72,7 @@ impl Door {
         {
             return Err(Stop::Refusal(*refusal));
         }
-        let mut record = self.record(id, &create, caller.owner, &Scope::Files);
+        let mut record = self.record(ask, id, &create, caller.owner, &Scope::Files);
         record.order = Order::Segments;
         record.dialect = Dialect::Segments.word().into();
         record.destination = self.file_destination(ask, &path)?;
@@ -118,6 +118,8 @@ impl Way {
             Some(found) if found.length != Some(segment.total) || found.owner != record.owner => {
                 return refuse(Refusal::Length);
             }
+            // The session of another file: to say that it is there would lose this one.
+            Some(found) if names_other(&found, &record) => return refuse(Refusal::Overlap),
             Some(found) if found.is_complete() => {
                 return Ok(Begun::Reply(self.delivered(door, found, Delivered::Appended).await));
             }
@@ -151,6 +153,12 @@ impl Way {
             Err(error) => refuse(of_store(&error)),
         }
     }
+}
+
+/// Whether `asked` has a file name, and not that of `found`; only one segment need have it.
+fn names_other(found: &Record, asked: &Record) -> bool {
+    let (found, asked) = (Said::of(found), Said::of(asked));
+    !asked.name.is_empty() && !found.name.is_empty() && asked.name != found.name
 }
 
 /// What is there, as the dialect tells it.

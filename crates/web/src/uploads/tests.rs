@@ -9,7 +9,7 @@ use crate::fixture::{Choices, Fixture, Lines, Mounted, TOKEN, names};
 use crate::plan::{Patience, Plan};
 use crate::reply::Reply;
 use crate::root::own_folder;
-use crate::sink::{Cut, Finished};
+use crate::sink::{Cut, Finished, Sink};
 
 const TUS: &str = "Tus-Resumable: 1.0.0";
 const TYPE: &str = "Content-Type: application/offset+octet-stream";
@@ -71,6 +71,28 @@ async fn patch(made: &Fixture, at: &str, offset: u64, body: &[u8]) -> Reply {
 
 async fn look(made: &Fixture, at: &str) -> Reply {
     ask(made, "HEAD", at, &[TUS, &owner()], b"").await
+}
+
+/// A request whose content is to come.
+async fn begun(made: &Fixture, at: &str, offset: u64, length: u64) -> Sink {
+    let (owner, offset) = (owner(), format!("Upload-Offset: {offset}"));
+    let lines = Lines::of(&[TUS, TYPE, &owner, &offset]);
+    let mut ask = lines.ask("PATCH", at);
+    ask.length = Some(length);
+    let Plan::Upload(errand) = made.door.plan(&ask, Patience::Spent) else { panic!("no upload") };
+    match errand.begin(&made.door).await {
+        Begun::Receive(sink, _) => sink,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Unix seconds at which an upload expires, as its client is told.
+async fn told_expiry(made: &Fixture, at: &str) -> u64 {
+    let told = look(made, at).await;
+    assert!(told.status < 300, "{told:?}");
+    let expires = field(&told, "upload-expires").unwrap();
+    let expires = menshen_web_core::response::parse_http_date(expires.as_bytes());
+    u64::try_from(expires.unwrap()).unwrap()
 }
 
 fn id(at: &str) -> Id {
@@ -137,6 +159,91 @@ fn what_has_expired_is_gone_and_is_collected() {
         assert_eq!(look(&made, &at).await.status, 404);
         let left = names(&made.path(FOLDER));
         assert!(!left.iter().any(|name| name.contains(id(&at).as_str())), "{left:?}");
+    });
+}
+
+#[test]
+fn what_was_written_to_is_kept_however_its_request_ends() {
+    let made = Fixture::new();
+    run(async {
+        let store = made.door.store(&Scope::Files).unwrap();
+        let soon = clock::unix_s() + 60;
+        let hours = u64::from(made.door.uploads.settings.unfinished_hours);
+        let late = clock::unix_s() + (hours - 1) * HOUR_S;
+        // While it runs, and when it is cut.
+        let at = create(&made, PLACE, &["Upload-Length: 9"]).await;
+        store.expire_at(&id(&at), soon).await.unwrap();
+        let mut sink = begun(&made, &at, 0, 9).await;
+        sink.take(b"abc").unwrap();
+        sink.settle().await.unwrap();
+        assert!(told_expiry(&made, &at).await > late);
+        store.expire_at(&id(&at), soon).await.unwrap();
+        drop(sink);
+        let mut sink = begun(&made, &at, 3, 6).await;
+        sink.take(b"def").unwrap();
+        sink.cut(&made.door, Cut::Ended).await.unwrap();
+        assert!(told_expiry(&made, &at).await > late);
+        // Nothing came: nothing changes.
+        store.expire_at(&id(&at), soon).await.unwrap();
+        begun(&made, &at, 6, 3).await.cut(&made.door, Cut::Ended).await.unwrap();
+        assert_eq!(told_expiry(&made, &at).await, soon);
+        // Whole, for a form that somebody fills in.
+        let lines = ["Upload-Length: 3", "Upload-Metadata: held"];
+        let at = create(&made, PLACE, &lines).await;
+        store.expire_at(&id(&at), soon).await.unwrap();
+        assert_eq!(patch(&made, &at, 0, b"abc").await.status, 204);
+        assert!(store.look(&id(&at)).await.unwrap().expires > late);
+    });
+}
+
+#[test]
+fn segments_of_strangers_have_no_address() {
+    let made = Fixture::with(Choices {
+        public: vec![PublicPath { path: "/drop/".into(), access: Access::Write }],
+        ..Choices::default()
+    });
+    run(async {
+        let lines = ["X-Session-ID: 1", "X-Content-Range: bytes 0-2/9"];
+        let target = format!("{PLACE}?folder=/drop&filename=f");
+        assert_eq!(ask(&made, "POST", &target, &lines, b"abc").await.status, 201);
+        // Made of words that others know.
+        let words: [&[u8]; 4] = [b"menshen segments", b"192.0.2.1", b"/drop/", b"1"];
+        let at = format!("{PLACE}{}", Id::derived(&words));
+        assert!(made.path(FOLDER).join(format!("{}.data", id(&at))).exists());
+        for method in ["HEAD", "GET", "DELETE"] {
+            let told = ask(&made, method, &at, &[TUS], b"").await;
+            assert_eq!(told.status, 401, "{method} {told:?}");
+        }
+        let lines = ["X-Session-ID: 1", "X-Content-Range: bytes 3-8/9"];
+        assert_eq!(ask(&made, "POST", &target, &lines, b"defghi").await.status, 200);
+        assert_eq!(std::fs::read(made.path("drop/f")).unwrap(), b"abcdefghi");
+    });
+}
+
+#[test]
+fn a_session_is_not_used_for_two_files() {
+    let made = Fixture::new();
+    run(async {
+        let owner = owner();
+        let send = async |name: &str, body: &[u8]| {
+            let lines = ["X-Session-ID: 1", "X-Content-Range: bytes 0-2/3", &owner];
+            ask(&made, "POST", &format!("{PLACE}?filename={name}"), &lines, body).await
+        };
+        assert_eq!(send("a", b"abc").await.status, 200);
+        let other = send("b", b"def").await;
+        assert!((400..500).contains(&other.status), "said to be there: {other:?}");
+        assert_eq!(send("a", b"abc").await.status, 200);
+    });
+}
+
+#[test]
+fn a_resumable_put_of_encoded_content_is_refused_as_any_other() {
+    let made = Fixture::new();
+    run(async {
+        let lines = [&*owner(), "Upload-Complete: ?1", "Content-Encoding: gzip"];
+        let refused = ask(&made, "PUT", "/f", &lines, b"abc").await;
+        assert_eq!(refused.status, 415, "{refused:?}");
+        assert!(!made.path("f").exists());
     });
 }
 
@@ -312,7 +419,7 @@ fn switched_off_there_is_nothing() {
         assert_eq!(ask(&made, "POST", PLACE, &lines, b"").await.status, 404);
         let lines = Lines::of(&[&owner(), "Upload-Complete: ?1"]);
         let plan = made.door.plan(&lines.ask("PUT", "/f"), Patience::Spent);
-        assert!(matches!(plan, Plan::Receive(crate::sink::Sink::Put(_))), "an ordinary PUT");
+        assert!(matches!(plan, Plan::Receive(Sink::Put(_))), "an ordinary PUT");
     });
     assert!(own_folder(made.root().nearest_folder(b"/").unwrap(), "x").is_ok());
     assert!(!made.path(FOLDER).exists());

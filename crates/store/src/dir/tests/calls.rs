@@ -132,7 +132,7 @@ fn limits_are_kept_and_named() {
         uploads_max: 3,
         uploads_per_owner_max: 2,
         unfinished_bytes_max: 10_000,
-        keep_free_bytes: 0,
+        ..limits()
     };
     let store = dir(folder.path(), few);
     run(async {
@@ -155,6 +155,60 @@ fn limits_are_kept_and_named() {
     let huge = Limits { keep_free_bytes: u64::MAX / 2, ..limits() };
     let store = dir(folder.path(), huge);
     assert_eq!(run(store.create(upload(9, Some(1)))).err(), Some(Error::Full));
+}
+
+#[test]
+fn strangers_share_by_where_they_come_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = dir(folder.path(), Limits { uploads_per_source_max: 2, ..limits() });
+    run(async {
+        let of = |number: u64, source: u64| {
+            // Each says they are somebody else.
+            let owner = Some([u8::try_from(number).unwrap(); 32]);
+            Record { owner, source, ..upload(number, None) }
+        };
+        let error = Some(Error::TooMany { limit: "uploads_per_source_max" });
+        drop(store.create(of(1, 5)).await.unwrap());
+        drop(store.create(of(2, 5)).await.unwrap());
+        assert_eq!(store.create(of(3, 5)).await.err(), error);
+        drop(store.create(of(3, 6)).await.unwrap());
+        drop(store.create(of(4, 0)).await.unwrap());
+        for number in [1, 2] {
+            store.remove(&id(number)).await.unwrap();
+        }
+        // What was answered is on the disk, too.
+        let most = u64::try_from(2 * crate::ANSWERED_TIMES).unwrap();
+        for number in 10..10 + most {
+            drop(store.create(of(number, 5)).await.unwrap().complete().await.unwrap());
+            store.answer(&id(number), 0, Stored::default()).await.unwrap();
+        }
+        assert_eq!(store.create(of(5, 5)).await.err(), error);
+        drop(store.create(of(5, 6)).await.unwrap());
+    });
+}
+
+#[test]
+fn promises_of_strangers_reserve_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = dir(folder.path(), limits());
+    let blocks = |number| {
+        use std::os::unix::fs::MetadataExt;
+        folder.path().join(format!("{}.data", id(number))).metadata().unwrap().blocks() * 512
+    };
+    run(async {
+        let length = 64 << 20;
+        let mut known = store.create(upload(1, Some(length))).await.unwrap();
+        let stranger = Record { source: 5, ..upload(2, Some(length)) };
+        let mut stranger = store.create(stranger).await.unwrap();
+        if blocks(1) < length {
+            eprintln!("SKIPPED: the file system of {:?} reserves no blocks", folder.path());
+            return;
+        }
+        assert!(blocks(2) < 1 << 20, "{}", blocks(2));
+        assert_eq!(known.push(b"a").unwrap(), Push::Taken);
+        assert_eq!(stranger.push(b"a").unwrap(), Push::Taken);
+        assert!(blocks(2) < 2 << 20, "{}", blocks(2));
+    });
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn a_browser_is_known_by_its_cookie_and_only_on_its_host() {
     assert_eq!(new_cookie(&ask), None, "it has one");
     let elsewhere = Ask { host: b"other.example", ..ask };
     assert_ne!(of_cookie(&elsewhere).unwrap(), owner);
-    let lines = Lines::of(&["Cookie: menshen-uploads=short"]);
+    let lines = Lines::of(&["Cookie: __Host-menshen-uploads=short"]);
     assert_eq!(of_cookie(&lines.ask("POST", "/")), None);
 }
 
@@ -28,4 +28,23 @@ fn programs_and_open_ways_get_no_cookie() {
     let mut ask = lines.ask("POST", "/");
     ask.wire.secure = false;
     assert_eq!(new_cookie(&ask), None);
+}
+
+#[test]
+fn other_hosts_of_the_domain_cannot_lend_a_cookie() {
+    let value = "0123456789abcdef0123456789abcdef";
+    let lines = Lines::of(&[&format!("Cookie: menshen-uploads={value}")]);
+    assert_eq!(of_cookie(&lines.ask("GET", "/")), None);
+    let lines = Lines::of(&[&format!("Cookie: __Host-menshen-uploads={value}")]);
+    assert!(of_cookie(&lines.ask("GET", "/")).is_some());
+}
+
+#[test]
+fn strangers_are_known_by_their_network() {
+    let of = |text: &str| source_of(text.parse().unwrap());
+    assert_eq!((of("127.0.0.1"), of("::1")), (0, 0));
+    assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
+    assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:2::2"));
+    assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
 }
