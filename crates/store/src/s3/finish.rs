@@ -3,16 +3,13 @@
 //! Everything here may be done twice, by two nodes, or after an answer that was lost: what the
 //! object's note says decides whether it is this upload's.
 
-use aws_lc_rs::digest::{Context, SHA256, SHA512};
-use md5::{Digest, Md5};
 use menshen_s3::Cause;
-use sha1::Sha1;
 
 use super::{
     Bytes, Condition, Content, Error, Held, Inner, Labels, PART_BYTES_MIN, PART_NUMBER_MAX,
     Replaced, S3Whole, Stage, State,
 };
-use crate::Algorithm;
+use crate::Running;
 
 impl State {
     /// Where the whole is in the end.
@@ -123,16 +120,11 @@ impl Inner {
         }
         let sorted = |error: menshen_s3::Error| self.ledger.sorted(&error);
         let mut object = self.ledger.client().get(key, None, None).await.map_err(sorted)?;
-        let mut hashes: Vec<_> =
-            state.record.promises.iter().map(|promise| Hash::new(promise.algorithm)).collect();
+        let mut running = Running::of(&state.record.promises);
         while let Some(bytes) = object.next().await.map_err(sorted)? {
-            hashes.iter_mut().for_each(|hash| hash.update(&bytes));
+            running.update(&bytes);
         }
-        let are_kept = hashes
-            .into_iter()
-            .zip(&state.record.promises)
-            .all(|(hash, promise)| hash.finish() == promise.value);
-        if are_kept { Ok(()) } else { Err(Error::Digest) }
+        if running.kept() { Ok(()) } else { Err(Error::Digest) }
     }
 
     /// Copies the finished object to its target, within the bucket.
@@ -190,44 +182,6 @@ fn labels<'a>(state: &'a State, id: &'a str) -> Labels<'a> {
     let target = state.target.as_ref();
     let content_type = target.and_then(|target| target.content_type.as_deref());
     Labels { content_type, note: Some(id) }
-}
-
-/// One digest that is being made.
-enum Hash {
-    Crc32(crc32fast::Hasher),
-    Md5(Md5),
-    Sha1(Sha1),
-    Sha2(Context),
-}
-
-impl Hash {
-    fn new(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
-            Algorithm::Md5 => Self::Md5(Md5::new()),
-            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
-            Algorithm::Sha256 => Self::Sha2(Context::new(&SHA256)),
-            Algorithm::Sha512 => Self::Sha2(Context::new(&SHA512)),
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Crc32(hash) => hash.update(bytes),
-            Self::Md5(hash) => hash.update(bytes),
-            Self::Sha1(hash) => hash.update(bytes),
-            Self::Sha2(hash) => hash.update(bytes),
-        }
-    }
-
-    fn finish(self) -> Vec<u8> {
-        match self {
-            Self::Crc32(hash) => hash.finalize().to_be_bytes().to_vec(),
-            Self::Md5(hash) => hash.finalize().to_vec(),
-            Self::Sha1(hash) => hash.finalize().to_vec(),
-            Self::Sha2(hash) => hash.finish().as_ref().to_vec(),
-        }
-    }
 }
 
 /// Bytes copied at a time within the bucket.
