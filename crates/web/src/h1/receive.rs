@@ -55,9 +55,11 @@ impl Session {
         let bytes_in = transfer.done();
         drop(transfer);
         if let Err(broken) = received {
+            // Asked first: the next phase forgets what ended this one.
+            let end = self.end_reason(Phase::Body);
             self.watched.enter(Phase::Store, 0);
             let told = sink.cut(&self.door, broken.cut()).await;
-            let mut outcome = self.answer_broken(broken, told, wanted, ways).await;
+            let mut outcome = self.answer_broken(broken, end, (told, wanted), ways).await;
             (outcome.bytes_in, outcome.body_ms) = (bytes_in, body_ms);
             return outcome;
         }
@@ -160,12 +162,13 @@ impl Session {
         Ok(done)
     }
 
-    /// `told`: the answer, where the destination has one of its own.
+    /// `end`: whose doing it is that nothing more came; `told`: the answer, where the destination
+    /// has one of its own.
     async fn answer_broken(
         &mut self,
         broken: Broken,
-        told: Option<Reply>,
-        wanted: Wanted,
+        end: EndReason,
+        (told, wanted): (Option<Reply>, Wanted),
         ways: &mut Ways,
     ) -> Outcome {
         let (reply, end) = match broken {
@@ -180,7 +183,6 @@ impl Session {
                 (reply, EndReason::new(Who::Client, Phase::Body))
             }
             Broken::Gone => {
-                let end = self.end_reason(Phase::Body);
                 if end.who == Who::Client {
                     // Nobody is there to read an answer.
                     let sent = Err(std::io::ErrorKind::BrokenPipe.into());
