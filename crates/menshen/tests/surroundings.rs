@@ -65,6 +65,8 @@ const KNOWN: &[&str] = &[
     "/.menshen-spool",
     "/access.log",
     "/.menshen/handshakes",
+    // What is known of counted links.
+    "/.menshen/links",
 ];
 
 /// What the descriptors of a process are; those of an undumpable one need root.

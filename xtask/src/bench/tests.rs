@@ -50,8 +50,8 @@ fn short_runs_are_one_round_and_a_host_is_a_word() {
             "explain-oom",
             "explain-tunnel",
             "sql",
-            "resumable",
             "startup",
+            "resumable",
             "tunnel"
         ]
     );
