@@ -153,7 +153,7 @@ fn credentials_are_never_kept_and_owners_are_apart() {
     assert_eq!(listed.text(), "{\"uploads\":[]}");
     let fields = [TUS, mine, "Content-Type: application/offset+octet-stream", "Upload-Offset: 0"];
     assert_eq!(ask(site.live.plain, "PATCH", at, &fields, b"abc").status, 204);
-    assert_eq!(runs(&site), 1, "held until a form names it");
+    assert_eq!(runs(&site), 2, "held until a form names it");
 }
 
 #[test]
