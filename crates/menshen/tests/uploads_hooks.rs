@@ -213,6 +213,8 @@ fn nothing_is_lost_while_the_receiver_is_down_and_menshen_dies() {
     let folder = std::mem::replace(&mut live.folder, tempfile::tempdir().unwrap());
     let command = live::command(folder.path(), &["serve"]);
     let live = Live::start_command(folder, command);
+    // The waits between tries grow, and go on where they were.
+    wait_for("the first event", || receiver.count() >= 1);
     wait_for("the events", || receiver.count() >= 4);
     wait_for("the gauge", || count(&live, Counter::HooksWaiting) == 0);
     let events = receiver.events();
