@@ -21,10 +21,9 @@ use std::time::{Duration, Instant};
 use counts::count;
 use live::{Live, wait_for};
 use menshen_base::Counter;
-use menshen_sys::SlotState;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
-use wire::{ask, pattern, put, request, stored};
+use wire::{ask, kill_worker, pattern, put, request, stored};
 
 const PLACE: &str = "/.menshen/uploads/";
 const TUS: &str = "Tus-Resumable: 1.0.0";
@@ -284,17 +283,6 @@ fn without_a_hook_nothing_is_written() {
     let left = std::fs::read_dir(stored(&live, ".menshen-hooks")).unwrap();
     let left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
     assert_eq!(left, ["deliverer"], "nobody wants to hear of it");
-}
-
-fn kill_worker(live: &Live) {
-    wait_for("a worker", || !live.workers(SlotState::Ready).is_empty());
-    let worker = live.workers(SlotState::Ready)[0].pid();
-    let pid = Pid::from_raw(i32::try_from(worker).unwrap()).unwrap();
-    kill_process(pid, Signal::KILL).unwrap();
-    wait_for("another worker", || {
-        let ready = live.workers(SlotState::Ready);
-        !ready.is_empty() && ready.iter().all(|slot| slot.pid() != worker)
-    });
 }
 
 fn try_put(address: SocketAddr, path: &str) -> bool {
