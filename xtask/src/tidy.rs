@@ -4,6 +4,7 @@
 //! tested on small trees. It must never change a file.
 
 mod arrows;
+mod gathered;
 mod links;
 mod lints;
 mod promises;
@@ -21,6 +22,7 @@ pub(crate) fn run() -> Result<ExitCode, String> {
     let packages = workspace::packages(&workspace::metadata(&tree.root)?)?;
     let mut problems = arrows::check(&packages);
     problems.extend(lints::check(&tree, &packages));
+    problems.extend(gathered::check(&tree));
     problems.extend(text::check(&tree));
     problems.extend(links::check(&tree));
     problems.extend(promises::check(&tree));
