@@ -14,6 +14,7 @@ mod collect;
 mod completeness;
 mod condense;
 mod headline;
+mod json;
 mod merge;
 mod moment;
 mod night;
@@ -25,6 +26,7 @@ mod rules;
 pub use amount::{duration, part_of, percent, short_path, size};
 pub use collect::{Collector, ENTRIES_MAX, KILLS_MAX};
 pub use completeness::Completeness;
+pub use json::json;
 pub use moment::Changed;
 pub use night::{
     Asker, Broken, Cgroup, Consumer, Counts, Entry, Killed, Kind, Memory, Moment, Night, Place,

@@ -13,11 +13,13 @@ pub mod live;
 pub mod methods;
 pub mod picture;
 mod report;
+mod stream;
 pub mod text;
 pub mod vantage;
 pub mod verdict;
 
 pub use report::{CallReport, Report};
+pub use stream::Stream;
 
 use serde::Serialize;
 

@@ -11,7 +11,6 @@
 mod family;
 mod input;
 mod journal;
-mod json;
 mod packed;
 pub mod picture;
 mod pump;
@@ -23,7 +22,6 @@ use std::io;
 pub use menshen_explain_core::oom::{Night, Recorded, Report};
 
 pub use self::input::{Input, Opened, open};
-pub use self::json::json;
 pub use self::pump::{Progress, read};
 pub use self::text::text;
 
@@ -46,6 +44,12 @@ impl Story {
             && self.night.kills_left_out == 0
             && self.report.findings.is_empty()
     }
+}
+
+/// The story as JSON, with a line end.
+#[must_use]
+pub fn json(story: &Story) -> String {
+    menshen_explain_core::oom::json(&story.night, &story.report, story.recorded.as_ref())
 }
 
 /// Why there is no story.

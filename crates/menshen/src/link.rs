@@ -19,7 +19,6 @@ use menshen_guard::load;
 use menshen_tls::link_keys::random_link_id;
 use menshen_tls::{LinkKey, LinkKeys, TlsError};
 use menshen_web_core::link::{ClaimError, Claims, Deed, KeyId, LinkId};
-use menshen_web_core::target::encode_path;
 use serde::Serialize;
 
 use crate::cli::{LinkArguments, LinkCommand, MakeArguments, MethodWord, Place};
@@ -88,7 +87,7 @@ fn make(arguments: &MakeArguments) -> Result<ExitCode, Refused> {
         Some(base) => (base.clone(), None),
         None => base::of(&config)?,
     };
-    let url = url(&base, &claims, &token);
+    let url = claims.url(&base, &token);
     if arguments.json {
         let made = Made { url: &url, said: said(&claims, KeyId(key.id)) };
         let text = serde_json::to_string_pretty(&made).unwrap_or_default() + "\n";
@@ -140,15 +139,6 @@ fn claims(arguments: &MakeArguments, config: &Config) -> Result<Claims, Refused>
         networks: arguments.addresses.clone(),
         id: id.map(LinkId),
     })
-}
-
-fn url(base: &str, claims: &Claims, token: &str) -> String {
-    if claims.deed == Deed::Drop {
-        return format!("{base}/.menshen/drop/{token}/");
-    }
-    let mut path = Vec::new();
-    encode_path(claims.path.as_bytes(), &mut path);
-    format!("{base}{}?menshen-link={token}", String::from_utf8_lossy(&path))
 }
 
 /// What a link says, a line for each claim.

@@ -1,16 +1,17 @@
 //! Keys of signed links: a file of several, each with a name and the time it was made.
 //!
-//! One line for each key: eight hexadecimal digits, Unix seconds, 32 random bytes in base64url.
-//! The newest signs, all verify; taking a line away ends every link of that key. The file is 0600
-//! and refused when others can reach it; it is written whole or not at all, under the lock of its
-//! folder, so two commands at once lose no key. Key material never gets into `Debug` or an error.
+//! Its text is read and written by [`menshen_web_core::link::keys`]. The newest signs, all verify;
+//! taking a line away ends every link of that key. The file is 0600 and refused when others can
+//! reach it; it is written whole or not at all, under the lock of its folder, so two commands at
+//! once lose no key. Key material never gets into `Debug` or an error.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::{hmac, rand};
+use menshen_web_core::link::KeyId;
+use menshen_web_core::link::keys::{self, KEYS_MAX, KeyLine};
 
-use crate::base64url;
 use crate::error::TlsError;
 use crate::state_folder::{Privacy, StateFolder};
 
@@ -168,6 +169,10 @@ impl LinkKey {
         &self.secret
     }
 
+    fn line(&self) -> KeyLine {
+        KeyLine { id: KeyId(self.id), created_unix: self.created_unix, secret: self.secret }
+    }
+
     /// A random one that has another name than `others`.
     fn new(now_unix: u64, others: &[Self]) -> Result<Self, TlsError> {
         // A clock that was set back must not make the new key an old one.
@@ -181,6 +186,12 @@ impl LinkKey {
                 return Ok(Self { id, created_unix, secret });
             }
         }
+    }
+}
+
+impl From<KeyLine> for LinkKey {
+    fn from(line: KeyLine) -> Self {
+        Self { id: line.id.0, created_unix: line.created_unix, secret: line.secret }
     }
 }
 
@@ -220,35 +231,13 @@ impl KeyFile {
     fn read(&self) -> Result<Option<LinkKeys>, TlsError> {
         let Some(bytes) = self.folder.read(&self.name, Privacy::Secret)? else { return Ok(None) };
         let text = str::from_utf8(&bytes).map_err(|_| self.broken(0, "it is not text"))?;
-        let mut keys: Vec<LinkKey> = Vec::new();
-        for (line, number) in text.lines().zip(1..) {
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let broken = |reason| self.broken(number, reason);
-            let key = parse(line).ok_or_else(|| broken("it is not a name, a time and a key"))?;
-            if keys.iter().any(|other| other.id == key.id) {
-                return Err(broken("another key has the same name"));
-            }
-            if keys.len() >= KEYS_MAX {
-                return Err(broken("it is one key too many"));
-            }
-            keys.push(key);
-        }
-        // In a stable order, so that of two of one second the later line is the newer.
-        keys.sort_by_key(|key| key.created_unix);
-        if keys.is_empty() {
-            return Err(self.broken(0, "it holds no key"));
-        }
-        Ok(Some(LinkKeys { keys }))
+        let keys = keys::read(text).map_err(|error| self.broken(error.line, error.reason))?;
+        Ok(Some(LinkKeys { keys: keys.into_iter().map(LinkKey::from).collect() }))
     }
 
     fn write(&self, keys: &LinkKeys) -> Result<(), TlsError> {
-        let mut text = HEAD.to_owned();
-        for key in &keys.keys {
-            let (id, secret) = (u32::from_be_bytes(key.id), base64url::encode(&key.secret));
-            text.push_str(&format!("{id:08x} {} {secret}\n", key.created_unix));
-        }
+        let lines: Vec<KeyLine> = keys.keys.iter().map(LinkKey::line).collect();
+        let text = keys::write(&lines);
         self.folder.write(&[(&self.name, Privacy::Secret, text)])
     }
 
@@ -256,22 +245,6 @@ impl KeyFile {
         TlsError::LocalLinkKeys { path: self.path.clone(), line, reason }
     }
 }
-
-fn parse(line: &str) -> Option<LinkKey> {
-    let mut words = line.split_ascii_whitespace();
-    let (id, created, secret) = (words.next()?, words.next()?, words.next()?);
-    if words.next().is_some() || id.len() != 8 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let id = u32::from_str_radix(id, 16).ok()?.to_be_bytes();
-    let created_unix = created.parse().ok()?;
-    Some(LinkKey { id, created_unix, secret: base64url::decode_32(secret.as_bytes())? })
-}
-
-const HEAD: &str = "# Keys of signed links: name, time (Unix seconds), key. The newest signs, all \
-                    verify.\n# Whoever reads this file can make links; `menshen link key` changes \
-                    it.\n";
-const KEYS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ use core::net::IpAddr;
 
 use crate::target::{SafePath, decode_path, encode_path};
 
+pub mod keys;
 mod network;
 pub mod tally;
 mod text;
@@ -180,6 +181,18 @@ impl Claims {
         Ok(())
     }
 
+    /// The address of a link with the text `link`, below `base`: scheme, host and port without a
+    /// `/` at the end.
+    #[must_use]
+    pub fn url(&self, base: &str, link: &str) -> String {
+        if self.deed == Deed::Drop {
+            return alloc::format!("{base}/.menshen/drop/{link}/");
+        }
+        let mut path = Vec::new();
+        encode_path(self.path.as_bytes(), &mut path);
+        alloc::format!("{base}{}?menshen-link={link}", String::from_utf8_lossy(&path))
+    }
+
     /// Whether its uses have to be remembered.
     #[must_use]
     pub const fn is_counted(&self) -> bool {
@@ -276,6 +289,33 @@ impl Sealed {
     }
 }
 
+impl LinkError {
+    /// One sentence, lower case, without period.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Malformed => "it is not the text of a link; was it cut off?",
+            Self::Version => "a newer menshen made it",
+            Self::Forged => "it was changed, or signed with another key of the same name",
+            Self::Claim => "it says something that this menshen does not know",
+        }
+    }
+}
+
+impl Denied {
+    /// One sentence, lower case, without period.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Deed => "it is for another method",
+            Self::Path => "it is for another path",
+            Self::Early => "it is not good yet",
+            Self::Expired => "it has expired",
+            Self::Address => "it is not good from that address",
+        }
+    }
+}
+
 impl Deed {
     /// The word people use.
     #[must_use]
@@ -332,6 +372,20 @@ fn hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Whether `path` is one that a request can name once it is decoded.
+/// The text of the link in an address, and the target of the address; a text that is no address is
+/// taken for the link.
+#[must_use]
+pub fn find(given: &str) -> (&str, Option<&str>) {
+    let path = given.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    if let Some((_, after)) = given.split_once("menshen-link=") {
+        return (after.split(['&', '#']).next().unwrap_or(after), path);
+    }
+    if let Some((_, after)) = given.split_once("/.menshen/drop/") {
+        return (after.split(['/', '?', '#']).next().unwrap_or(after), None);
+    }
+    (given, None)
+}
+
 fn is_safe(path: &str) -> bool {
     let mut link = Vec::with_capacity(path.len());
     encode_path(path.as_bytes(), &mut link);

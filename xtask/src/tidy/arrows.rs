@@ -77,7 +77,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("explain-core", &["base", "web-core", "sql-core", "tunnel-core", "guard-core"]),
     ("sys", &["base"]),
     ("net", &["base", "sys"]),
-    ("tls", &["base", "sys"]),
+    // Of `web-core` only the text of the file of keys that sign links.
+    ("tls", &["base", "sys", "web-core"]),
     ("store", &["base", "s3"]),
     ("hooks", &["tls"]),
     // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.

@@ -1,18 +1,18 @@
 //! The story as JSON. Names of fields and codes stay as they are; names of programs are plain
 //! strings, with what was no text in them as `\xNN`.
 
+use alloc::string::String;
+
 use menshen_base::Finding;
-use menshen_explain_core::oom::{
-    Broken, Completeness, Counts, Entry, Killed, Recorded, Shortage, Source,
-};
 use serde::Serialize;
 
-use super::Story;
+use super::{
+    Broken, Completeness, Counts, Entry, Killed, Night, Recorded, Report, Shortage, Source,
+};
 
-/// The story as JSON, with a line end.
+/// The night as JSON, with a line end.
 #[must_use]
-pub fn json(story: &Story) -> String {
-    let Story { night, report, recorded } = story;
+pub fn json(night: &Night, report: &Report, recorded: Option<&Recorded>) -> String {
     let whole = Whole {
         headline: &report.headline,
         complete: report.completeness.complete,
@@ -25,7 +25,7 @@ pub fn json(story: &Story) -> String {
         counts: &night.counts,
         sources: &night.sources,
         broken: &night.broken,
-        recorder: recorded.as_ref(),
+        recorder: recorded,
     };
     // Strings and numbers only: nothing in it can fail to become JSON.
     serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"

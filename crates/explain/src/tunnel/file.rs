@@ -3,10 +3,7 @@
 
 use std::io::{self, Read};
 
-use menshen_base::{Finding, Severity};
-use menshen_explain_core::capture::{CaptureError, Item, Reader};
-use menshen_explain_core::tunnel::Report;
-use menshen_explain_core::tunnel::capture::Finder;
+use menshen_explain_core::tunnel::Stream;
 
 use super::{Told, TunnelError};
 use crate::certificate::shown;
@@ -30,43 +27,25 @@ pub fn from_capture(
     mut from: impl Read,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Told, TunnelError> {
-    let (mut reader, mut finder) = (Reader::new(), Finder::new());
+    let mut stream = Stream::default();
     let mut buffer = vec![0; READ_BYTES];
     let mut bytes = 0;
-    let damage = loop {
+    while !stream.is_damaged() {
         let count = match from.read(&mut buffer) {
-            Ok(0) => break None,
+            Ok(0) => break,
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) if bytes == 0 => return Err(TunnelError::Read(error)),
-            Err(error) => break Some(error.to_string()),
-        };
-        let taken = reader.push(buffer.get(..count).unwrap_or_default(), |item| {
-            if let Item::Packet(packet) = item {
-                finder.take(&packet);
+            Err(error) => {
+                stream.broke(error.to_string());
+                break;
             }
-        });
-        match taken {
-            Ok(()) => {}
-            Err(error @ CaptureError::NotACapture) => return Err(error.into()),
-            Err(error) => break Some(error.to_string()),
-        }
+        };
+        stream.push(buffer.get(..count).unwrap_or_default())?;
         bytes += count as u64;
         progress(Progress { bytes });
-    };
-    if reader.offset() == 0 {
-        return Err(CaptureError::NotACapture.into());
     }
-    let (mut findings, name) = (Vec::new(), shown(name));
-    if let Some(why) = damage {
-        let claim = "the capture is damaged; what comes after is not read";
-        let found = Finding::new("capture-damaged", Severity::Warning, name, claim);
-        findings.push(found.evidence("reading", "capture", why));
-    } else if !reader.is_complete() {
-        let claim = "the capture ends within a packet: it was cut off, or is still being written";
-        findings.push(Finding::new("capture-cut-off", Severity::Note, name, claim));
-    }
-    let report = Report::new(finder.finish());
+    let (report, findings) = stream.finish(&shown(name))?;
     Ok(Told { report, findings, verdict: None, live: None })
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use menshen_config::Config;
 use menshen_tls::LinkKeys;
 use menshen_web_core::link::tally::Tally;
-use menshen_web_core::link::{Claims, Deed, KeyId, LinkError, Sealed, TEXT_BYTES_MAX};
+use menshen_web_core::link::{Claims, Deed, KeyId, Sealed, TEXT_BYTES_MAX, find};
 use menshen_web_core::target::{decode_path, split};
 use serde::Serialize;
 
@@ -36,11 +36,11 @@ struct Used {
 pub(super) fn run(arguments: &ShowArguments) -> Result<ExitCode, Refused> {
     let config = config(&arguments.place)?;
     let given = given(&arguments.link)?;
-    let (link, path) = parts(given.trim());
+    let (link, path) = find(given.trim());
     let keys = LinkKeys::read(&config.links.keys).map_err(|error| failed(&error))?;
     let sealed = match Sealed::read(link.as_bytes()) {
         Ok(sealed) => sealed,
-        Err(error) => return Ok(tell(arguments.json, None, None, Some(reason_of(error)))),
+        Err(error) => return Ok(tell(arguments.json, None, None, Some(error.words()))),
     };
     let key = keys.as_ref().and_then(|keys| keys.find(sealed.key().0));
     let Some(key) = key else {
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<ExitCode, Refused> {
     };
     let claims = match sealed.verify(|bytes| key.sign(bytes)) {
         Ok(claims) => claims,
-        Err(error) => return Ok(tell(arguments.json, None, None, Some(reason_of(error)))),
+        Err(error) => return Ok(tell(arguments.json, None, None, Some(error.words()))),
     };
     let used = used(&claims, &config);
     let mut reason = judged(&claims, used).or_else(|| elsewhere(&claims, path));
@@ -99,18 +99,6 @@ fn given(argument: &str) -> Result<String, Refused> {
     if text.trim().is_empty() { Err(usage("no link was given", "")) } else { Ok(text) }
 }
 
-/// The text of the link, and the path of the address it stood in.
-fn parts(given: &str) -> (&str, Option<&str>) {
-    let path = given.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
-    if let Some((_, after)) = given.split_once("menshen-link=") {
-        return (after.split(['&', '#']).next().unwrap_or(after), path);
-    }
-    if let Some((_, after)) = given.split_once("/.menshen/drop/") {
-        return (after.split(['/', '?', '#']).next().unwrap_or(after), None);
-    }
-    (given, None)
-}
-
 /// How much was used, as far as this user may read it.
 fn used(claims: &Claims, config: &Config) -> Option<Used> {
     let record = std::fs::read(tally_path(&config.state, claims.id?)).unwrap_or_default();
@@ -141,33 +129,4 @@ fn elsewhere(claims: &Claims, target: Option<&str>) -> Option<&'static str> {
     let (raw, _) = split(target?.as_bytes());
     let fits = claims.deed != Deed::Drop && decode_path(raw).is_ok_and(|path| claims.covers(&path));
     if fits { None } else { Some("the address it stands in is not one it is for") }
-}
-
-const fn reason_of(error: LinkError) -> &'static str {
-    match error {
-        LinkError::Malformed => "it is not the text of a link; was it cut off?",
-        LinkError::Version => "a newer menshen made it",
-        LinkError::Forged => "it was changed, or signed with another key of the same name",
-        LinkError::Claim => "it says something that this menshen does not know",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    //! Where the text of a link stands.
-    use super::parts;
-
-    #[test]
-    fn links_are_found_in_addresses() {
-        for (given, link, path) in [
-            ("AQx", "AQx", None),
-            ("https://a/b%20c?menshen-link=AQx", "AQx", Some("/b%20c?menshen-link=AQx")),
-            ("https://a:1/?x=1&menshen-link=AQx&y", "AQx", Some("/?x=1&menshen-link=AQx&y")),
-            ("/b?menshen-link=AQx#z", "AQx", None),
-            ("https://a/.menshen/drop/AQx/", "AQx", None),
-            ("https://a/.menshen/drop/AQx/f.txt", "AQx", None),
-        ] {
-            assert_eq!(parts(given), (link, path), "{given}");
-        }
-    }
 }

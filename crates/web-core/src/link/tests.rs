@@ -308,3 +308,17 @@ proptest! {
         let _ = signed_payload(payload);
     }
 }
+
+#[test]
+fn links_are_found_in_addresses() {
+    for (given, link, path) in [
+        ("AQx", "AQx", None),
+        ("https://a/b%20c?menshen-link=AQx", "AQx", Some("/b%20c?menshen-link=AQx")),
+        ("https://a:1/?x=1&menshen-link=AQx&y", "AQx", Some("/?x=1&menshen-link=AQx&y")),
+        ("/b?menshen-link=AQx#z", "AQx", None),
+        ("https://a/.menshen/drop/AQx/", "AQx", None),
+        ("https://a/.menshen/drop/AQx/f.txt", "AQx", None),
+    ] {
+        assert_eq!(find(given), (link, path), "{given}");
+    }
+}
