@@ -4,6 +4,7 @@
 //! behind, except the release build.
 
 mod browser;
+mod capi;
 mod uploads;
 
 use std::ffi::OsStr;
@@ -21,6 +22,9 @@ pub(crate) struct Options {
     /// Only formatting, lints, tidy and tests: no release build, browser or benchmark.
     #[arg(long)]
     short: bool,
+    /// Only this step; as often as needed. Some need what the step `build` makes.
+    #[arg(long, value_name = "STEP", conflicts_with = "short", value_parser = step_names())]
+    only: Vec<String>,
     /// Run the other steps after one has failed.
     #[arg(long)]
     keep_going: bool,
@@ -28,7 +32,11 @@ pub(crate) struct Options {
 
 /// Runs the steps; ends with 1 when one fails.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
-    let steps: Vec<&Step> = STEPS.iter().filter(|step| !options.short || step.in_short).collect();
+    let wanted = |step: &&Step| match options.only.as_slice() {
+        [] => !options.short || step.in_short,
+        only => only.iter().any(|name| name == step.name),
+    };
+    let steps: Vec<&Step> = STEPS.iter().filter(wanted).collect();
     let after_failure =
         if options.keep_going { AfterFailure::KeepGoing } else { AfterFailure::Stop };
     let result = run_steps(&steps, after_failure);
@@ -208,6 +216,12 @@ const STEPS: &[Step] = &[
         about: "clients of resumable uploads and Chromium, with cut lines and killed servers",
         in_short: false,
         run: uploads::run,
+    },
+    Step {
+        name: "capi",
+        about: "libmenshen from C, C++, Go, PHP and Python",
+        in_short: false,
+        run: capi::run,
     },
     Step {
         name: "apps",

@@ -1,8 +1,8 @@
 //! Every crate has the workspace's lints, and pure crates stay pure.
 //!
 //! Cargo takes either the workspace's table or one of the crate's own. A crate that needs more, or
-//! (only `crates/sys`) must leave `unsafe_code` out, writes a full table; this check keeps it in
-//! step. Manifests are read line by line: `key = value` under a `[table]`.
+//! (only `crates/sys` and `crates/capi`) must leave `unsafe_code` out, writes a full table; this
+//! check keeps it in step. Manifests are read line by line: `key = value` under a `[table]`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,8 @@ pub(crate) fn check(tree: &Tree, packages: &[Package]) -> Vec<Problem> {
     for package in packages {
         let manifest = package.folder.join("Cargo.toml");
         let text = tree.text(&manifest).unwrap_or_default();
-        let missing = missing_lints(&root, &text, package.folder == Path::new(UNSAFE_ROOM));
+        let unsafe_allowed = UNSAFE_ROOMS.iter().any(|room| package.folder == Path::new(room));
+        let missing = missing_lints(&root, &text, unsafe_allowed);
         problems.extend(missing.into_iter().map(|lint| {
             Problem::new(&manifest, 0, format!("lint table without the workspace's {lint}"))
         }));
@@ -89,7 +90,7 @@ fn impurities(tree: &Tree, package: &Package) -> Vec<Problem> {
 }
 
 /// The only crate that may hold unsafe code.
-const UNSAFE_ROOM: &str = "crates/sys";
+const UNSAFE_ROOMS: [&str; 2] = ["crates/sys", "crates/capi"];
 
 #[cfg(test)]
 mod tests;
