@@ -9,6 +9,7 @@ mod links;
 mod lints;
 mod promises;
 mod text;
+mod translations;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub(crate) fn run() -> Result<ExitCode, String> {
     problems.extend(text::check(&tree));
     problems.extend(links::check(&tree));
     problems.extend(promises::check(&tree));
+    problems.extend(translations::check(&tree));
 
     for note in text::long_files(&tree) {
         println!("note: {note}");
