@@ -14,7 +14,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::shell::{find, run as run_command};
-use crate::{apps, sstp_server, tidy, workspace};
+use crate::{apps, docs, sstp_server, tidy, workspace};
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -198,6 +198,7 @@ const STEPS: &[Step] = &[
     Step { name: "fmt", about: "formatting", in_short: true, run: format },
     Step { name: "clippy", about: "lints, all targets", in_short: true, run: clippy },
     Step { name: "tidy", about: "arrows, sizes, links, promises", in_short: true, run: tidy },
+    Step { name: "docs", about: "the book, and its links", in_short: false, run: docs::run },
     Step {
         name: "test",
         about: "unit, property, golden, corpus, live processes and real peers",

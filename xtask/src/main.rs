@@ -1,4 +1,4 @@
-//! The project's own commands: `tidy`, `ci`, `apps`, `bench`, `peers`, `soak`.
+//! The project's own commands: `tidy`, `ci`, `docs`, `apps`, `bench`, `peers`, `soak`.
 //!
 //! They start other programs and read files; nothing of them is part of the product, and no
 //! product crate may depend on this one.
@@ -9,6 +9,7 @@ mod apps;
 mod bench;
 mod chromium;
 mod ci;
+mod docs;
 mod mariadb;
 mod peers;
 mod server;
@@ -36,6 +37,8 @@ enum Command {
     Tidy,
     /// Runs everything a change has to pass.
     Ci(ci::Options),
+    /// Builds the documentation as a book, and follows every link in it.
+    Docs,
     /// Drives real PHP applications from Debian packages in Chromium.
     Apps(apps::Options),
     /// Measures menshen beside nginx on this machine, and writes the result to bench/runs/.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Tidy => tidy::run(),
         Command::Ci(options) => ci::run(&options),
+        Command::Docs => docs::run().map(|()| ExitCode::SUCCESS),
         Command::Apps(options) => apps::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Peers(peer) => peers::run(&peer),
