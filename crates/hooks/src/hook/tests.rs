@@ -5,6 +5,7 @@ use super::*;
 fn hook(hosts: &[&str], path: &str) -> Hook {
     Hook::new(Settings {
         url: "https://hooks.test:8/secret/token".into(),
+        script: None,
         on: vec![Kind::Finished, Kind::Deleted],
         hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
         path: path.into(),
