@@ -54,7 +54,7 @@ switch ($_COOKIE['say'] ?? '') {
   case 'login': header('Location: /login.php', true, 302); break;
   case 'long': http_response_code(403); echo str_repeat('x', 1 << 20); break;
   case 'slow': sleep(20); break;
-  case 'dead': posix_kill(getpid(), 9); break;
+  case 'dead': exec('kill -9 ' . getmypid()); break;
   case 'lots': header('Upload-Limit: max-size=lots'); break;
   case 'noise': echo random_bytes(3000); break;
   case 'throw': throw new Exception('broken');
@@ -115,6 +115,18 @@ fn asked(site: &Site) -> Vec<Value> {
 
 fn runs(site: &Site, folder: &str) -> usize {
     std::fs::read(site.live.path(folder).join("runs")).map_or(0, |runs| runs.len())
+}
+
+/// Makes an upload that can be resumed; the answer behind interim ones.
+fn make(site: &Site, method: &str, target: &str, fields: &[&str], body: &[u8]) -> Answer {
+    let mut wire = Wire::open(site.live.plain);
+    wire.send(request(method, target, &[&[RUFH], fields].concat(), body));
+    loop {
+        let told = wire.answer(method);
+        if told.status >= 200 {
+            return told;
+        }
+    }
 }
 
 /// Files that the store of uploads holds.
@@ -274,8 +286,8 @@ fn the_application_may_send_it_to_another_script_of_the_site() {
         }
     }
     // Also what is only whole in a second request.
-    let fields = [RUFH, "Upload-Complete: ?0", "Upload-Length: 100000", there];
-    let made = ask(site.live.plain, "PUT", "/up.php?a=1", &fields, &body[..40_000]);
+    let fields = ["Upload-Complete: ?0", "Upload-Length: 100000", there];
+    let made = make(&site, "PUT", "/up.php?a=1", &fields, &body[..40_000]);
     assert_eq!(made.status, 201, "{}\n{}", made.head, made.text());
     let done = patch(&site, made.location(), 40_000, "?1", &body[40_000..]);
     assert_eq!(done.status, 201, "{}\n{}", done.head, done.text());
@@ -287,13 +299,26 @@ fn the_application_may_send_it_to_another_script_of_the_site() {
 
 #[test]
 fn where_nobody_can_be_asked_nothing_is_taken() {
-    let limits = "[php]\nchildren = 2\n[limits]\nphp_silence_seconds_max = 1\n\
+    let limits = "[php]\nchildren = 2\n[limits]\nphp_silence_seconds_max = 3\n\
                   php_queue_seconds_max = 1";
     let Some(site) = start(limits) else { return };
     let status = |cookie: &str| {
         let told = head_only(&site, &format!("Cookie: say={cookie}"), "Expect: 100-continue");
         (told.status, told.text())
     };
+    // No place at PHP.
+    let hold = "<?php while (ob_get_level()) ob_end_flush();\n\
+                while (!file_exists(__DIR__ . '/go')) { echo ' '; flush(); usleep(100_000); }";
+    site.lay("hold.php", hold);
+    let mut holding: Vec<Wire> = (0..2).map(|_| Wire::open(site.live.plain)).collect();
+    holding
+        .iter_mut()
+        .for_each(|wire| wire.send(request("GET", "/hold.php", &["Connection: close"], b"")));
+    wait_for("both workers to be busy", || count(&site.live, Counter::PhpBusy) == 2);
+    assert_eq!(status("").0, 503);
+    site.lay("go", "");
+    holding.iter_mut().for_each(|wire| drop(wire.rest()));
+
     assert_eq!(status("slow").0, 504);
     assert_eq!(status("dead").0, 502);
     let (code, text) = status("lots");
@@ -306,24 +331,14 @@ fn where_nobody_can_be_asked_nothing_is_taken() {
     wait_for("the script to be missed", || status("").0 == 502);
     site.wait_said(&["finding php-authorize error", "there is no such script", "/may.php"]);
 
-    // No place at PHP.
-    site.lay("may.php", MAY);
-    site.lay(
-        "hold.php",
-        "<?php usleep(200_000); while (!file_exists(__DIR__ . '/go')) { echo ' '; \
-             flush(); usleep(100_000); }",
-    );
-    let mut holding: Vec<Wire> = (0..2).map(|_| Wire::open(site.live.plain)).collect();
-    holding.iter_mut().for_each(|wire| wire.send(request("GET", "/hold.php", &[], b"")));
-    wait_for("both workers to be busy", || count(&site.live, Counter::PhpBusy) == 2);
-    assert_eq!(status("").0, 503);
-    site.lay("go", "");
-    drop(holding);
-
     // PHP is not there at all.
+    site.lay("may.php", MAY);
     let gone = "[[site]]\nroot = \"public\"\nphp = \"unix:/nonexistent/fpm.sock\"\n";
     site.reload(&format!("{gone}{RULES}"));
-    wait_for("the new workers", || status("").0 == 502);
+    wait_for("the new workers", || {
+        let (code, text) = status("");
+        code == 502 && text.contains("the application cannot be reached")
+    });
     assert_eq!(runs(&site, "public"), 0);
     assert_eq!(stored(&site), Vec::<String>::new());
 }
@@ -354,8 +369,8 @@ fn an_upload_that_can_be_resumed_is_asked_about_once() {
     assert_eq!(asked(&site).len(), 3);
 
     let named = "Content-Disposition: attachment; filename=\"a.bin\"";
-    let fields = [RUFH, "Upload-Complete: ?0", "Upload-Length: 150000", named, "Content-Type: a/b"];
-    let made = ask(to, "POST", "/up.php?a=1", &fields, &body[..50_000]);
+    let fields = ["Upload-Complete: ?0", "Upload-Length: 150000", named, "Content-Type: a/b"];
+    let made = make(&site, "POST", "/up.php?a=1", &fields, &body[..50_000]);
     assert_eq!(made.status, 201, "{}\n{}", made.head, made.text());
     assert!(made.field("upload-limit").unwrap().contains("max-size=200000"), "{}", made.head);
     let about = asked(&site);
@@ -368,7 +383,7 @@ fn an_upload_that_can_be_resumed_is_asked_about_once() {
     assert_eq!(asked(&site).len(), 0, "the script itself decides now");
 
     // Of unknown length, the limit holds all the same.
-    let made = ask(to, "POST", "/up.php", &[RUFH, "Upload-Complete: ?0"], &body);
+    let made = make(&site, "POST", "/up.php", &["Upload-Complete: ?0"], &body);
     assert_eq!(made.status, 201, "{}", made.head);
     assert!(asked(&site)[0]["length"].is_null());
     let over = patch(&site, made.location(), 150_000, "?1", &body);
