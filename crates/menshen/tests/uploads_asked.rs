@@ -428,6 +428,12 @@ fn a_file_that_goes_ahead_of_its_form_is_asked_about_with_its_form() {
     assert_eq!(told.field("tus-resumable"), Some("1.0.0"), "{}", told.head);
     assert_eq!(create(200_001, &[&metadata_]).status, 413);
     assert_eq!(stored(&site), Vec::<String>::new());
+    // Who says the length later is held to the same.
+    let made = ask(to, "POST", PLACE, &[TUS, "Upload-Defer-Length: 1", &metadata_], b"");
+    assert_eq!(made.status, 201, "{}", made.head);
+    let fields = [TUS, "Content-Type: application/offset+octet-stream", "Upload-Offset: 0"];
+    let late = [&fields[..], &["Upload-Length: 200001"]].concat();
+    assert_eq!(ask(to, "PATCH", made.location(), &late, b"abc").status, 413);
     asked(&site);
     let made = create(120_000, &[&metadata_]);
     assert_eq!(made.status, 201, "{}\n{}", made.head, made.text());

@@ -44,6 +44,24 @@ fn bodies_are_signed_as_receivers_know_it() {
 }
 
 #[test]
+fn receivers_have_names_of_their_own_in_the_outbox() {
+    let script = |script: &str, hosts: &[&str]| {
+        let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+        let script = Some(script.to_owned());
+        Hook::new(Settings { script, hosts, ..Settings::default() }).unwrap()
+    };
+    let url = Hook::new(Settings { url: "http://a/h.php".into(), ..Settings::default() }).unwrap();
+    let others = [script("/h.php", &["a"]), script("/h.php", &["b"]), script("/g.php", &["a"])];
+    let mut keys: Vec<&str> = others.iter().map(|hook| hook.key.as_str()).collect();
+    keys.push(&url.key);
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), 4);
+    assert_eq!(script("/h.php", &["a"]).key, others[0].key, "the same after a restart");
+    assert_eq!(others[0].shown(), "/h.php");
+}
+
+#[test]
 fn nothing_shows_the_secrets() {
     let hook = hook(&[], "");
     assert_eq!(hook.shown(), "https://hooks.test:8");

@@ -38,7 +38,10 @@ impl Door {
         let target = form.unwrap_or(ask.target);
         let form = Ask { method: Method::Post, method_name: "POST", target, ..*ask };
         let settings = self.settings_of(&form, site);
-        let by = settings.as_ref().map_or(site.authorize(), |of| of.authorize.as_deref());
+        let by = match &settings {
+            Some(settings) => settings.authorize.as_deref(),
+            None => site.authorize(),
+        };
         let Some(by) = by else { return Ok(None) };
         let kind = create.metadata.get("filetype");
         self.question(&form, site, by, About::of(create, length, kind)).map(Some)

@@ -220,7 +220,10 @@ impl Door {
             // For a form to come; only whoever may write anywhere may leave what has no place.
             Scope::Files if create.metadata.get("held").is_some() => match &caller.refusal {
                 Some(refusal) => return Err(Stop::Refusal(*refusal)),
-                None => (caller.owner, Destination::Held),
+                None => {
+                    said.name = Landing::of(&create, query)?.name.unwrap_or_default();
+                    (caller.owner, Destination::Held)
+                }
             },
             Scope::Files => {
                 let landing = Landing::of(&create, query)?;

@@ -2,7 +2,6 @@
 
 use menshen_config::model::{Mount, PhpBackend, Rule};
 
-use super::*;
 use crate::fixture::{Choices, Fixture};
 
 #[test]
