@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex};
 use counts::count;
 use live::{Live, wait_for};
 use menshen_base::Counter;
+use menshen_sys::SlotState;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -194,8 +195,15 @@ fn a_reload_changes_who_is_told_and_events_of_removed_hooks_wait() {
     let head = |hooks: &str| format!("workers = 1\n{hooks}");
     let live = Live::start(&head(&hook(gone, "on = [\"finished\"]")));
     let reload = |hooks: &str| {
+        let before = live.workers(SlotState::Ready)[0].pid();
         let said = live.reload(&head(hooks));
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        // What the old worker still takes is told to whom it knows.
+        wait_for("the new worker alone", || {
+            let ready = live.workers(SlotState::Ready);
+            let old = live.workers(SlotState::Draining);
+            old.is_empty() && ready.len() == 1 && ready[0].pid() != before
+        });
     };
     assert_eq!(put(live.plain, "/1", b"1").status, 201);
     wait_for("a failure", || count(&live, Counter::HooksRetried) >= 1);
