@@ -117,6 +117,9 @@ counters! {
         "uploads replayed because swap was not possible";
     PhpFailed Counter "php_failed_total"
         "answers 502 and 504: PHP unreachable, dead, stuck or invalid";
+    PhpAsked Counter "php_asked_total"
+        "uploads that the application was asked about before their first byte";
+    PhpDenied Counter "php_denied_total" "uploads that the application did not allow";
     PhpOffloaded Counter "php_offloaded_total" "answers sent from a file that PHP named";
     PhpSpooled Counter "php_spooled_bytes_total"
         "bytes of PHP answers that rested on disk for slow readers";

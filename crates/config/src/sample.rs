@@ -175,6 +175,7 @@ const COMMENT_COLUMNS_MAX: usize = 80;
 const SHOWN: &[(&str, &str)] = &[
     ("site.php", "\"unix:/run/php/php8.2-fpm.sock\""),
     ("guard.protect.unit", "\"mariadb.service\""),
+    ("uploads.hook.url", "\"https://app.example/hooks/files\""),
 ];
 
 const SAMPLE_HEAD: &str = "\

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -37,14 +37,17 @@ pub(crate) enum Failure {
     Status(StatusCode),
     #[error("its certificate cannot be checked: {0}")]
     Roots(#[from] TrustProblem),
+    /// Whoever runs scripts says why.
+    #[error("{0}")]
+    Script(String),
 }
 
 impl Sender {
-    /// For `hook`.
-    pub(crate) fn new(hook: &Hook) -> Result<Self, Failure> {
+    /// For `hook`, whose receiver is at `url`.
+    pub(crate) fn new(hook: &Hook, url: &Uri) -> Result<Self, Failure> {
         let trust = match &hook.roots_pem {
             Some(pem) => Trust::Roots(pem),
-            None if hook.url.scheme_str() == Some("https") => Trust::System,
+            None if url.scheme_str() == Some("https") => Trust::System,
             // Roots that nobody asks for must not be missing.
             None => Trust::Fingerprint([0; 32]),
         };
@@ -94,7 +97,7 @@ impl Sender {
 /// What is sent.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) url: hyper::Uri,
+    pub(crate) url: Uri,
     pub(crate) event: String,
     pub(crate) id: String,
     pub(crate) signature: Option<String>,

@@ -9,15 +9,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyper::Uri;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::client::{Call, Failure, Sender};
 use crate::event::unix_ms;
-use crate::hook::Hook;
+use crate::hook::{Hook, Target};
 use crate::outbox::{Name, Outbox, Proof, Seen, Waiting};
 use crate::pace;
 
@@ -71,6 +74,26 @@ pub enum Tally<'a> {
     },
 }
 
+/// What a script is told, and of which site it is.
+#[derive(Debug, Clone)]
+pub struct ScriptCall {
+    /// Host of the site.
+    pub site: String,
+    /// Path of the script.
+    pub script: String,
+    /// `created`, `finished` or `deleted`.
+    pub event: String,
+    /// Of the event.
+    pub id: String,
+    /// Shows the body to be ours, where the hook has a secret.
+    pub signature: Option<String>,
+    /// JSON.
+    pub body: String,
+}
+
+/// Runs a script; `Err` says why it did not take the event. It is given up after the hook's time.
+pub type RunScript = Rc<dyn Fn(ScriptCall) -> Pin<Box<dyn Future<Output = Result<(), String>>>>>;
+
 /// Looks whether the proof of a path holds.
 pub type HasHappened = Arc<dyn Fn(&str, Proof) -> bool + Send + Sync>;
 
@@ -80,6 +103,7 @@ pub struct Deliverer {
     hooks: Arc<Vec<Hook>>,
     limits: Limits,
     has_happened: HasHappened,
+    run_script: Option<RunScript>,
     tell: Box<dyn Fn(Tally<'_>)>,
 }
 
@@ -118,7 +142,13 @@ impl Deliverer {
         has_happened: HasHappened,
         tell: impl Fn(Tally<'_>) + 'static,
     ) -> Self {
-        Self { outbox, hooks, limits, has_happened, tell: Box::new(tell) }
+        Self { outbox, hooks, limits, has_happened, run_script: None, tell: Box::new(tell) }
+    }
+
+    /// With somebody who runs scripts; [`Self::run`] must then be within a `LocalSet`.
+    #[must_use]
+    pub fn with_scripts(self, run_script: RunScript) -> Self {
+        Self { run_script: Some(run_script), ..self }
     }
 
     /// Waits for its turn, then delivers; never returns. Dropped, it leaves its turn to others.
@@ -195,12 +225,25 @@ impl Deliverer {
             }
             (item.busy, receiver.busy) = (true, receiver.busy + 1);
             let name = name.clone();
-            match receiver.sender(hook) {
-                Ok(sender) => {
-                    let call = call(hook, &item.waiting);
-                    desk.running.spawn(async move { (name, sender.post(call).await) });
+            match (&hook.target, &self.run_script) {
+                (Target::Url(url), _) => match receiver.sender(hook, url) {
+                    Ok(sender) => {
+                        let call = call(hook, url, &item.waiting);
+                        desk.running.spawn(async move { (name, sender.post(call).await) });
+                    }
+                    Err(failure) => {
+                        desk.running.spawn(async move { (name, Err(failure)) });
+                    }
+                },
+                (Target::Script(script), Some(run)) => {
+                    let told = timeout(hook.timeout, run(script_call(hook, script, &item.waiting)));
+                    desk.running.spawn_local(async move {
+                        let told = told.await.map(|told| told.map_err(Failure::Script));
+                        (name, told.unwrap_or(Err(Failure::Late)))
+                    });
                 }
-                Err(failure) => {
+                (Target::Script(_), None) => {
+                    let failure = Failure::Script("nobody here runs scripts".to_owned());
                     desk.running.spawn(async move { (name, Err(failure)) });
                 }
             }
@@ -274,11 +317,11 @@ impl Desk {
 }
 
 impl Receiver {
-    fn sender(&mut self, hook: &Hook) -> Result<Sender, Failure> {
+    fn sender(&mut self, hook: &Hook, url: &Uri) -> Result<Sender, Failure> {
         if let Some(sender) = &self.sender {
             return Ok(sender.clone());
         }
-        let sender = Sender::new(hook)?;
+        let sender = Sender::new(hook, url)?;
         Ok(self.sender.insert(sender).clone())
     }
 }
@@ -289,15 +332,27 @@ impl std::fmt::Debug for Deliverer {
     }
 }
 
-fn call(hook: &Hook, waiting: &Waiting) -> Call {
+fn call(hook: &Hook, url: &Uri, waiting: &Waiting) -> Call {
     let Waiting { name, envelope } = waiting;
     Call {
-        url: hook.url.clone(),
+        url: url.clone(),
         event: envelope.event.clone(),
         id: name.id.clone(),
         signature: hook.signature(envelope.body.as_bytes()),
         body: envelope.body.clone(),
         within: hook.timeout,
+    }
+}
+
+fn script_call(hook: &Hook, script: &str, waiting: &Waiting) -> ScriptCall {
+    let Waiting { name, envelope } = waiting;
+    ScriptCall {
+        site: envelope.site.clone().unwrap_or_default(),
+        script: script.to_owned(),
+        event: envelope.event.clone(),
+        id: name.id.clone(),
+        signature: hook.signature(envelope.body.as_bytes()),
+        body: envelope.body.clone(),
     }
 }
 

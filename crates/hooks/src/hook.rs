@@ -12,6 +12,8 @@ use crate::event::{Event, Kind, hex};
 pub struct Settings {
     /// Absolute, `http` or `https`.
     pub url: String,
+    /// Instead of it, a script of the sites of `hosts`: its path.
+    pub script: Option<String>,
     /// What it wants to hear.
     pub on: Vec<Kind>,
     /// Hosts of sites; empty: of all sites and of the file service.
@@ -30,7 +32,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Hook {
     pub(crate) key: String,
-    pub(crate) url: Uri,
+    pub(crate) target: Target,
     pub(crate) timeout: Duration,
     pub(crate) roots_pem: Option<Vec<u8>>,
     on: Vec<Kind>,
@@ -39,16 +41,35 @@ pub struct Hook {
     secret: Option<hmac::Key>,
 }
 
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Over HTTP.
+    Url(Uri),
+    /// To a script of the site whose event it is, by whoever runs scripts.
+    Script(String),
+}
+
 impl Hook {
     /// `None` where the URL is none.
     #[must_use]
     pub fn new(settings: Settings) -> Option<Self> {
-        let url: Uri = settings.url.parse().ok()?;
-        url.host()?;
-        let key = digest::digest(&digest::SHA256, settings.url.as_bytes());
+        let (target, name) = match settings.script {
+            // No URL has a blank.
+            Some(script) => {
+                let name = format!("{script} of {}", settings.hosts.join(" "));
+                (Target::Script(script), name)
+            }
+            None => {
+                let url: Uri = settings.url.parse().ok()?;
+                url.host()?;
+                (Target::Url(url), settings.url)
+            }
+        };
+        let key = digest::digest(&digest::SHA256, name.as_bytes());
         Some(Self {
             key: hex(key.as_ref().get(..KEY_BYTES)?),
-            url,
+            target,
             timeout: Duration::from_secs(u64::from(settings.timeout_s.max(1))),
             roots_pem: settings.roots_pem,
             on: settings.on,
@@ -68,12 +89,17 @@ impl Hook {
         here && self.on.contains(&event.event) && event.path.starts_with(&self.path)
     }
 
-    /// Scheme, host and port: what logs may show. The rest of a hook's URL is often a secret.
+    /// Scheme, host and port, or the script: what logs may show. The rest of a hook's URL is often
+    /// a secret.
     #[must_use]
     pub fn shown(&self) -> String {
-        let scheme = self.url.scheme_str().unwrap_or("http");
-        let host = self.url.host().unwrap_or_default();
-        match self.url.port_u16() {
+        let url = match &self.target {
+            Target::Script(script) => return script.clone(),
+            Target::Url(url) => url,
+        };
+        let scheme = url.scheme_str().unwrap_or("http");
+        let host = url.host().unwrap_or_default();
+        match url.port_u16() {
             Some(port) => format!("{scheme}://{host}:{port}"),
             None => format!("{scheme}://{host}"),
         }

@@ -15,7 +15,7 @@ mod hook;
 mod outbox;
 mod pace;
 
-pub use deliver::{Bound, Deliverer, HasHappened, Limits, Tally};
+pub use deliver::{Bound, Deliverer, HasHappened, Limits, RunScript, ScriptCall, Tally};
 pub use event::{Event, Kind};
 pub use hook::{Hook, Settings};
 pub use outbox::{Flush, Held, Outbox, Promise, Proof};

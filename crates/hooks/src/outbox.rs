@@ -91,6 +91,9 @@ pub(crate) struct Envelope {
     pub(crate) event: String,
     pub(crate) path: String,
     pub(crate) time: u64,
+    /// Host of the site; none: the file service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) site: Option<String>,
     /// What receivers are sent.
     pub(crate) body: String,
 }
@@ -123,6 +126,7 @@ impl Outbox {
             event: event.event.word().to_owned(),
             path: event.path.clone(),
             time: event.time,
+            site: event.site.clone(),
             body: event.json(),
         };
         let text = serde_json::to_vec(&envelope)?;

@@ -88,6 +88,7 @@ path = "/inside/"
 script = "/up/take.php"
 allow = ["10.1.0.0/16"]
 delivery = "replay"
+authorize = "/index.php"
 
 [[site.redirect]]
 from = "/old/"
@@ -136,7 +137,7 @@ fn a_managed_pool_takes_uploads_by_swap() {
         ]
     );
     let rows = [
-        ("answer", "filename kind location path_info script status"),
+        ("answer", "authorize filename kind location path_info script status"),
         ("delivery", "configured configured_by reason result swap_files_max"),
         (
             "limits",
@@ -201,6 +202,7 @@ fn rules_decide_and_what_runs_no_script_says_why() {
     assert_eq!(report["limits"]["file_bytes_max"], 3 << 20);
     let (code, report) = explain(&live, &["/inside/x"]);
     assert_eq!((code, codes(&report)), (0, vec!["upload-insiders"]), "{report:#}");
+    assert_eq!(report["answer"]["authorize"], "/index.php");
     assert_eq!(report["answer"]["script"], "/up/take.php");
     assert_eq!(report["delivery"]["result"], "replay");
     let table = [

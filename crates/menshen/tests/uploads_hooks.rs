@@ -155,7 +155,7 @@ fn hooks_hear_of_every_way_a_file_comes_and_goes() {
     assert_eq!(ask(live.plain, "DELETE", &at, &[TUS], b"").status, 204);
     let rest = receiver.take(4);
     assert_eq!(rest[2..], [owned("created", "/tus"), owned("deleted", "/tus")]);
-    assert_eq!(count(&live, Counter::HooksDelivered), 8);
+    wait_for("all to be counted", || count(&live, Counter::HooksDelivered) == 8);
     wait_for("the gauge", || count(&live, Counter::HooksWaiting) == 0);
 }
 

@@ -337,9 +337,11 @@ fn the_examples_of_the_guide_do_what_they_say() {
     let [set_up, rufh, go_on, put, tus, options, list, segment] = blocks[..] else {
         panic!("{}", blocks.len())
     };
-    let settings = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    let read = menshen_config::check(settings.as_bytes(), "guide", menshen_config::Colour::Plain);
-    assert_eq!(read.report, "");
+    let tables = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let plain = menshen_config::Colour::Plain;
+    let reports =
+        tables.map(|settings| menshen_config::check(settings.as_bytes(), "guide", plain).report);
+    assert_eq!(reports.collect::<Vec<_>>(), ["", ""]);
     let (create, append) = rufh.split_once("\n\n").unwrap();
     let film = pattern(70_000);
     std::fs::write(live.path("film.bin"), &film).unwrap();

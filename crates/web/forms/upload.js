@@ -21,6 +21,9 @@
   const offset = "Upload-Offset";
   const address = (to) => new URL(to, document.baseURI);
   const field = (xhr, name) => xhr.getResponseHeader(name);
+  const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+  // The application itself said no; nobody tries again.
+  const denied = (fault) => fault.getResponseHeader?.("Menshen-Denied");
   const failed = (xhr) => xhr.status < 200 || xhr.status > 299;
   try {
     new DataTransfer();
@@ -51,15 +54,16 @@
       min: number(form, "min", 1 << 20),
       piece: number(form, "piece", 8 << 20),
       to: url.pathname,
+      form: url.pathname + (url.search.length < 1500 ? url.search : ""),
       done: 0,
       stop() {
         job.off = true;
         if (job.xhr) abort.call(job.xhr);
         if (job.wake) job.wake();
       },
-      tell(file, sent, state, message) {
+      tell(file, sent, state, message, status) {
         const total = job.size;
-        const detail = { file, state, message, sent: job.done + sent, total };
+        const detail = { file, state, message, status, sent: job.done + sent, total };
         const how = { detail, bubbles: true, cancelable: true };
         moved(detail, on.dispatchEvent(new CustomEvent("menshen:progress", how)));
       },
@@ -115,9 +119,14 @@
         if (!id) {
           const made = await ask(job, "POST", home, {
             "Upload-Length": file.size,
-            "Upload-Metadata": "held" + (file.type && ",filetype " + btoa(file.type)),
+            "Upload-Metadata":
+              `held,form ${base64(job.form)},filename ${base64(file.name)}` +
+              (file.type && ",filetype " + base64(file.type)),
           });
-          id = field(made, "Location").split("/").pop();
+          const where = field(made, "Location");
+          // A redirect of the application's was followed.
+          if (!where) throw made;
+          id = where.split("/").pop();
           at = 0;
           if (key) known(key, id);
         } else if (at === null) {
@@ -145,6 +154,7 @@
           if (key) known(key, "");
           throw fault;
         }
+        if (denied(fault)) throw fault;
         // Not there: then the form is sent as if this script were not.
         if (!id && [404, 405, 501].includes(status)) throw null;
         if (status === 413 && id && piece > 1 << 18) piece >>= 1;
@@ -184,9 +194,10 @@
         } catch (fault) {
           if (fault === null) return data;
           if (job.off) throw fault;
-          const said = fault.responseText || fault.message;
-          const why = [say("not uploaded", "未能上传"), fault.status, said];
-          job.tell(file, 0, "failed", why.join(" "));
+          const said = fault.responseText || fault.message || "";
+          const text = said.replace(/<(script|style|title)[^]*?<\/\1>|<[^>]*>/gi, " ");
+          const why = [say("not uploaded", "未能上传"), fault.status, text.slice(0, 500)];
+          job.tell(file, 0, "failed", why.join(" "), fault.status);
           throw fault;
         }
         value = new File([id], shown, { type: media });
@@ -338,7 +349,12 @@
     signal?.addEventListener("abort", job.stop);
     return carry(job, body).then(
       (whole) => fetch.call(this, to, { ...init, body: whole }),
-      () => {
+      (fault) => {
+        if (denied(fault)) {
+          const { status, responseText } = fault;
+          const headers = { "Content-Type": field(fault, "Content-Type") || "text/plain" };
+          return new Response(responseText, { status, headers });
+        }
         throw job.off ? signal.reason : new TypeError("Failed to fetch");
       },
     );

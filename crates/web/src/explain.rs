@@ -88,6 +88,8 @@ pub enum UploadAnswer {
         upload_bytes_max: u64,
         /// Largest file in bytes, 0 for none.
         file_bytes_max: u64,
+        /// The script that is asked before the first byte.
+        authorize: Option<String>,
     },
     /// An answer of the server itself: no script runs.
     Reply {
@@ -321,6 +323,7 @@ fn answer(
                 delivery: script.settings.delivery,
                 upload_bytes_max: script.settings.upload_bytes_max,
                 file_bytes_max: script.settings.file_bytes_max,
+                authorize: script.settings.authorize.as_deref().map(text),
             };
             return (answer, script.settings.rule);
         }

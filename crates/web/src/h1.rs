@@ -367,6 +367,7 @@ impl Session {
             Plan::Receive(sink) => self.receive(sink, &mut ways).await,
             // Boxed: few connections are with PHP at a time, and all would be as large.
             Plan::Php(call) => Box::pin(self.call(call, &mut ways)).await,
+            Plan::Asked(asking) => Box::pin(self.asked(asking, &mut ways)).await,
             Plan::Upload(errand) => Box::pin(self.upload(errand, &mut ways)).await,
             Plan::Linked(linked) => Box::pin(self.linked(linked, &mut ways)).await,
             Plan::Tick => self.answer(Reply::fault(Fault::Busy, Wanted::Either), &mut ways).await,

@@ -4,6 +4,8 @@
 //! and the deliverer are `menshen_hooks`'. Without a hook nothing here runs. How it fails: an
 //! event that cannot be written down refuses what it would have told of.
 
+mod script;
+
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -12,7 +14,8 @@ use std::time::Duration;
 use menshen_base::Counter;
 use menshen_config::{Config, HookEvent, HookSpec, PoolSpec};
 use menshen_hooks::{
-    Bound, Deliverer, Event, Flush, Hook, Kind, Limits, Outbox, Promise, Proof, Settings, Tally,
+    Bound, Deliverer, Event, Flush, Hook, Kind, Limits, Outbox, Promise, Proof, RunScript,
+    Settings, Tally,
 };
 use menshen_store::{Destination, Record};
 use menshen_sys::inherit;
@@ -49,6 +52,7 @@ impl Hooks {
         let hooks = config.uploads.hooks.iter().zip(specs).filter_map(|(hook, spec)| {
             Hook::new(Settings {
                 url: hook.url.clone(),
+                script: hook.php.clone(),
                 on: hook.on.iter().copied().map(kind).collect(),
                 hosts: hook.hosts.clone(),
                 path: hook.path.clone(),
@@ -211,7 +215,10 @@ impl Door {
         let (door, limits) = (Rc::clone(&self), hooks.limits);
         let tell = move |tally: Tally<'_>| door.tally(&tally);
         let list = Arc::clone(&hooks.hooks);
-        Deliverer::new(outbox, list, limits, Arc::new(happened), tell).run().await;
+        let door = Rc::clone(&self);
+        let run: RunScript = Rc::new(move |call| Box::pin(script::told(Rc::clone(&door), call)));
+        let deliverer = Deliverer::new(outbox, list, limits, Arc::new(happened), tell);
+        deliverer.with_scripts(run).run().await;
     }
 
     fn tally(&self, tally: &Tally<'_>) {

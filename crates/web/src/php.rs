@@ -3,7 +3,8 @@
 //! A request's way: [`intake`] takes its body as it arrives and [`spool`] keeps it, [`call`] is
 //! the request once it is whole. [`admission`] gives it a place at PHP, [`delivery`] hands the
 //! body over, [`exchange`] is the conversation, [`answer`] what comes back, [`backlog`] where it
-//! rests while the client is slow. [`probe`] finds out how uploads can be delivered.
+//! rests while the client is slow. [`probe`] finds out how uploads can be delivered, [`asking`]
+//! whether the application lets one come.
 //!
 //! Nothing here waits for a client while it holds a place at PHP.
 
@@ -11,6 +12,7 @@
 pub(crate) mod actor;
 pub(crate) mod admission;
 pub(crate) mod answer;
+pub(crate) mod asking;
 pub(crate) mod backlog;
 pub(crate) mod body;
 pub(crate) mod call;

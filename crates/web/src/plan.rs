@@ -27,6 +27,7 @@ use crate::files::{Found, etag_of};
 use crate::job::Job;
 use crate::links::{Linked, link_of};
 use crate::page::{self, Page};
+use crate::php::asking::Asking;
 use crate::php::call::Call;
 use crate::reply::Reply;
 use crate::root::{Expect, Kind, Replace, Seen, kind_of};
@@ -51,6 +52,8 @@ pub(crate) enum Plan {
     Receive(Sink),
     /// Have PHP answer.
     Php(Box<Call>),
+    /// Ask PHP whether a body may come, then receive it.
+    Asked(Box<Asking>),
     /// Work on a blocking thread.
     Job(Box<Job>, Wanted),
     /// Something about an upload that can be resumed.

@@ -9,6 +9,7 @@
 
 pub(crate) mod coding;
 pub(crate) mod extra;
+mod named;
 mod offload;
 mod place;
 mod route;

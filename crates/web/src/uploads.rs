@@ -9,6 +9,7 @@
 //! Nothing here waits for a disk on the thread of the connections but a write into the page cache.
 //! How it fails: [`reply::of_store`] sorts what the store says; what was acknowledged stays.
 
+mod allowed;
 mod answered;
 mod append;
 mod begin;
@@ -38,10 +39,12 @@ use crate::door::Door;
 use crate::fault::Fault;
 use crate::root::own_folder;
 
+pub(crate) use answered::Answered;
 pub(crate) use append::Appending;
 pub(crate) use begin::{Begun, Errand};
 pub(crate) use held::{Held, Namer};
 pub(crate) use owner::word as owner_word;
+pub(crate) use request::RequestHead;
 pub(crate) use route::host_of;
 
 /// The stores of a worker and what they are held to.

@@ -30,7 +30,15 @@ const site = path.join(work, "public");
 fs.mkdirSync(site);
 for (const folder of [work, site]) fs.chmodSync(folder, 0o755);
 // The file service has all hosts but this one.
-const SITE = '[[site]]\nhosts = ["localhost"]\nroot = "public"\nphp = "managed"\n';
+const SITE = `[[site]]
+hosts = ["localhost"]
+root = "public"
+php = "managed"
+[[site.rule]]
+path = "/asked/"
+script = "/up.php"
+authorize = "/may.php"
+`;
 const door = await prepare(menshen, work, SITE);
 await door.start();
 const wire = await line(door.port, []);
@@ -278,6 +286,61 @@ step("XMLHttpRequest and the Fetch API: forms of scripts go the same way", async
   }
 });
 
+step("an application that is asked first: its refusal is shown, and nothing is sent", async () => {
+  const form = (say) => FORM.replace('action="/"', `action="/asked/?say=${say}"`);
+  fs.writeFileSync(path.join(site, "no.html"), form("no"));
+  fs.writeFileSync(path.join(site, "yes.html"), form("yes"));
+  fs.writeFileSync(path.join(site, "up.php"), UP_PHP);
+  fs.writeFileSync(path.join(site, "may.php"), MAY_PHP);
+  fs.writeFileSync(path.join(work, "asked"), "");
+  fs.chmodSync(path.join(work, "asked"), 0o666);
+  const from = `https://localhost:${wire.port}`;
+  await page.goto(`${from}/no.html`);
+  await page.evaluate(() => {
+    addEventListener("menshen:progress", ({ detail }) => (window.last = detail.status));
+  });
+  let tries = 0;
+  page.on("request", (request) => {
+    if (request.url().endsWith("/.menshen/uploads/")) tries++;
+  });
+  const before = wire.moved;
+  await page.setInputFiles("#in", file);
+  await page.click("#send");
+  const words = page.locator(".menshen-upload [role=status]");
+  await page.waitForFunction(() => window.last === 403);
+  await shot("form-refused");
+  const text = (await words.textContent()).replace(/\s+/g, " ");
+  assert.match(text, /big file 大\.bin: not uploaded 403 Not in this album \. Ask Ada & Bob\./);
+  const told = await page.evaluate(async () => {
+    const body = () => {
+      const data = new FormData();
+      data.append("files[]", new File([new Uint8Array(3_000_000)], "no.bin"));
+      return data;
+    };
+    const fetched = await fetch("/asked/?say=no", { method: "POST", body: body() });
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", "/asked/?say=no");
+    const ended = new Promise((done) => (xhr.onerror = () => done("error")));
+    xhr.send(body());
+    return [fetched.status, (await fetched.text()).includes("<b>album</b>"), await ended];
+  });
+  assert.deepEqual(told, [403, true, "error"]);
+  assert.equal(tries, 3, "nobody tries again");
+  assert.ok(wire.moved - before < 500_000, `${wire.moved - before} bytes were sent`);
+
+  await page.goto(`${from}/yes.html`);
+  await page.evaluate(() => {
+    document.cookie = "app=abc";
+  });
+  await page.setInputFiles("#in", file);
+  await page.click("#send");
+  await page.waitForURL(`${from}/asked/?say=yes`);
+  assert.equal(JSON.parse(await page.textContent("body")).sha, sha(bytes));
+  const lines = fs.readFileSync(path.join(work, "asked"), "utf8").trim().split("\n");
+  const about = JSON.parse(lines.at(-2));
+  assert.deepEqual(about, ["/asked/?say=yes", "big file 大.bin", `${bytes.length}`]);
+});
+
 // ── the tools ───────────────────────────────────────────────────────────────
 
 async function open(options = {}) {
@@ -411,6 +474,16 @@ const FORM = `<!doctype html><html lang="en"><meta charset="utf-8">
     <input type="file" id="in" name="files[]" multiple>
     <button id="send" name="go" value="yes">Send</button>
   </form>`;
+
+const MAY_PHP = `<?php
+  $told = static fn ($name) => $_SERVER["MENSHEN_UPLOAD_" . $name] ?? null;
+  $about = [$_SERVER["REQUEST_URI"], $told("NAME"), $told("LENGTH")];
+  file_put_contents(__DIR__ . "/../asked", json_encode($about, 320) . "\\n", FILE_APPEND);
+  if ($_GET["say"] === "no") {
+    http_response_code(403);
+    echo "<!doctype html><title>No</title><style>p { color: red }</style>
+      <p>Not in this <b>album</b>. Ask Ada & Bob.</p><script>alert(1)</script>";
+  }`;
 
 const UP_PHP = `<?php
   header("Content-Type: application/json");

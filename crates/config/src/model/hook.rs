@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 /// A receiver of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hook {
-    /// `http` or `https`, absolute.
+    /// `http` or `https`, absolute; empty: `php`.
     pub url: String,
+    /// A script of the sites of `hosts`; `None`: `url`.
+    pub php: Option<String>,
     /// What it wants to hear; at least one.
     pub on: Vec<HookEvent>,
     /// Hosts of sites; empty: of all sites and of the file service.
@@ -39,6 +41,7 @@ impl Default for Hook {
     fn default() -> Self {
         Self {
             url: String::new(),
+            php: None,
             on: vec![HookEvent::Created, HookEvent::Finished, HookEvent::Deleted],
             hosts: Vec::new(),
             path: "/".into(),

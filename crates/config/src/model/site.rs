@@ -37,6 +37,8 @@ pub struct Site {
     /// Largest single file of a form in bytes, 0 for none; a larger one reaches PHP as
     /// `UPLOAD_ERR_INI_SIZE`.
     pub file_bytes_max: u64,
+    /// The script that is asked about uploads before their first byte; `None`: nobody is.
+    pub authorize: Option<String>,
     /// Other folders shown at a path, or kept for `X-Accel-Redirect` and `X-Sendfile`.
     pub mounts: Vec<Mount>,
     /// What differs below a path; the longest matching path counts.
@@ -160,6 +162,8 @@ pub struct Rule {
     pub upload_bytes_max: Option<u64>,
     /// Instead of the site's.
     pub file_bytes_max: Option<u64>,
+    /// Instead of the site's; empty: nobody is asked here.
+    pub authorize: Option<String>,
     /// Added to the site's.
     pub headers: Vec<NameValue>,
     /// Details of `delivery = "fields"`.
@@ -283,6 +287,7 @@ impl Default for Site {
             delivery: Delivery::Auto,
             upload_bytes_max: 0,
             file_bytes_max: 0,
+            authorize: None,
             mounts: Vec::new(),
             rules: Vec::new(),
             redirects: Vec::new(),
@@ -352,6 +357,7 @@ impl Rule {
             delivery: None,
             upload_bytes_max: None,
             file_bytes_max: None,
+            authorize: None,
             headers: Vec::new(),
             fields: None,
         }

@@ -12,6 +12,7 @@ use crate::problem::{code, quoted};
 mod acme;
 mod folders;
 mod guard;
+mod hooks;
 mod php;
 mod sites;
 mod sql;
@@ -30,6 +31,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     limits(read);
     sites::check(read);
     php::check(read);
+    hooks::check(read);
     guard::check(read);
     sql::check(read);
     tunnel::check(read);

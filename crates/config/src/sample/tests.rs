@@ -46,8 +46,9 @@ fn the_sample_uncommented_is_the_default() {
     let lists = (site.mounts.drain(..).count(), site.rules.len(), site.redirects.drain(..).count());
     assert_eq!(lists, (1, 1, 1));
     let rule = site.rules.remove(0);
+    let inherited = Rule { delivery: None, upload_bytes_max: None, ..rule.clone() };
     assert_eq!(
-        Rule { delivery: None, upload_bytes_max: None, file_bytes_max: None, ..rule.clone() },
+        Rule { file_bytes_max: None, authorize: None, ..inherited },
         Rule::new(rule.path.clone())
     );
     assert!(matches!(site.php, PhpBackend::At(_)));

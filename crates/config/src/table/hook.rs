@@ -1,19 +1,24 @@
 //! Rows of `[[uploads.hook]]`.
 
-use super::{Kind, List, Number, NumberPlace, REQUIRED, Row, Section, Text, Texts, Unit};
+use super::{Kind, List, Number, NumberPlace, Row, Section, Text, Texts, Unit};
 use crate::model::{Config, Hook};
-use crate::parse::{hook, text};
+use crate::parse::{hook, pool, text};
 
 /// All hooks.
 pub(super) const HOOKS: List<Config, Hook> = List {
     section: Section {
         name: "uploads.hook",
-        help: "who is told over HTTP of uploads, and of files that came and went",
+        help: "who is told of uploads, and of files that came and went",
         rows: HOOK,
     },
     most: 32,
     start: Hook::default,
-    name_of: |hook| hook.url.clone(),
+    name_of: |hook| match &hook.php {
+        Some(script) if hook.url.is_empty() && !hook.hosts.is_empty() => {
+            format!("{script} of {}", hook.hosts.join(", "))
+        }
+        _ => hook.url.clone(),
+    },
     place: |config| &mut config.uploads.hooks,
 };
 
@@ -21,16 +26,33 @@ const HOOK: &[Row<Hook>] = &[
     Row {
         name: "uploads.hook.url",
         kind: Kind::Text(Text {
-            form: "`http://` or `https://` URL",
-            put: |hook, text| hook::url(text).map(|url| hook.url = url),
+            form: "`http://` or `https://` URL, or `\"\"` for none",
+            put: |hook, text| match text {
+                "" => Ok(()),
+                text => hook::url(text).map(|url| hook.url = url),
+            },
         }),
-        default: REQUIRED,
+        default: "\"\"",
         example: "\"https://app.example/hooks/files\"",
         help: "where events are posted as JSON",
         detail: "Any answer 2xx takes an event; redirects are not followed. Over `http://` \
                  everybody on the way reads along.",
         counter: None,
         tried: &["endpoint", "address", "target", "hooks_http"],
+    },
+    Row {
+        name: "uploads.hook.php",
+        kind: Kind::Text(Text {
+            form: "path of a `.php` file as in a URL, or `\"\"` for none",
+            put: |hook, text| pool::script(text).map(|script| hook.php = script),
+        }),
+        default: "\"\"",
+        example: "\"/hooks/uploaded.php\"",
+        help: "a script that is told instead, of the site whose event it is",
+        detail: "Run without a request: the event is its body, `$_SERVER['MENSHEN_HOOK']` is set. \
+                 `hosts` must name the sites.",
+        counter: None,
+        tried: &["script", "php_script", "file", "hooks_dir"],
     },
     Row {
         name: "uploads.hook.on",

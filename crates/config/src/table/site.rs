@@ -246,6 +246,21 @@ const SITE: &[Row<Site>] = &[
         tried: &["upload_max_filesize", "upload_max_file_size"],
     },
     Row {
+        name: "site.authorize",
+        kind: Kind::Text(Text {
+            form: "path of a `.php` file as in a URL, or `\"\"` for none",
+            put: |site, text| pool::script(text).map(|script| site.authorize = script),
+        }),
+        default: "\"\"",
+        example: "\"/may.php\"",
+        help: "a script that is asked about each upload before its first byte",
+        detail: "Its answer 2xx allows the upload, any other one is the client's. Asked about \
+                 forms with files, `PUT`, bodies above 64 KiB or of unknown length, and uploads \
+                 that can be resumed, whichever script they are for.",
+        counter: None,
+        tried: &["auth_request", "forward_auth", "pre_create", "preauthorize"],
+    },
+    Row {
         name: "site.mount",
         kind: Kind::Tables(&MOUNTS),
         default: "[]",

@@ -20,7 +20,8 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     let outer = table.name.rsplit_once('.').map_or("", |(outer, _)| outer);
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" | "acme" | "guard" | "sql" | "uploads" => {}
+        "uploads" => text.push_str("[[site]]\nphp = \"managed\"\n"),
+        "" | "web" | "php" | "acme" | "guard" | "sql" => {}
         "tunnel" => text.push_str("[tunnel]\nusers = \"u\"\n"),
         other => panic!("{other} is new"),
     }
@@ -37,6 +38,10 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
         "guard.protect.cgroup" | "guard.protect.pid_file" | "guard.protect.unit" if alone => {
             "command = \"a*\"\n"
         }
+        "uploads.hook.url" if alone => "php = \"/hook.php\"\nhosts = [\"a.test\"]\n",
+        "uploads.hook.url" => "",
+        "uploads.hook.php" if !alone => "hosts = [\"a.test\"]\n",
+        name if name.starts_with("uploads.hook.") => "url = \"http://a.test/\"\n",
         "guard.protect.command" if alone => "unit = \"a.service\"\n",
         "guard.protect.name"
         | "guard.protect.score"
@@ -53,6 +58,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
         "sql.control_password_file" => "control_user = \"menshen\"\n",
         "sql.without_binlog" => "listen = [\"127.0.0.1:3307\"]\nttl_ms = 5\n",
         "guard.hold_raise_percent" => "hold_cgroups = [\"/a\"]\n",
+        "site.authorize" => "php = \"managed\"\n",
         "site.php_root" => "php = \"127.0.0.1:9000\"\n",
         "site.rule.fields"
         | "site.rule.pass"

@@ -92,11 +92,26 @@ fn deliver(
     limits: Limits,
     until: impl Fn(&[String]) -> bool,
 ) -> Vec<String> {
+    deliver_by(dir, hooks, limits, None, until)
+}
+
+/// The same, with somebody who runs scripts.
+fn deliver_by(
+    dir: &TempDir,
+    hooks: &Arc<Vec<Hook>>,
+    limits: Limits,
+    run_script: Option<RunScript>,
+    until: impl Fn(&[String]) -> bool,
+) -> Vec<String> {
     let tallies = Rc::new(RefCell::new(Vec::new()));
     let noted = Rc::clone(&tallies);
     let tell = move |tally: Tally<'_>| noted.borrow_mut().push(format!("{tally:?}"));
     let happened = Arc::new(|path: &str, _| path == "/happened");
     let deliverer = Deliverer::new(outbox(dir.path()), Arc::clone(hooks), limits, happened, tell);
+    let deliverer = match run_script {
+        Some(run) => deliverer.with_scripts(run),
+        None => deliverer,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let task = tokio::task::spawn_local(deliverer.run());
@@ -142,6 +157,61 @@ fn a_receiver_is_told_once_signed_and_in_order() {
     let left = |name: &str| name.ends_with(".event") || name.ends_with(".intent");
     let files = std::fs::read_dir(dir.path()).unwrap();
     assert!(!files.map(|file| file.unwrap().file_name()).any(|f| left(f.to_str().unwrap())));
+}
+
+#[test]
+fn a_script_is_told_in_order_until_it_takes_the_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let hook = Hook::new(Settings {
+        script: Some("/told.php".into()),
+        hosts: vec!["a.test".into()],
+        on: vec![Kind::Finished],
+        timeout_s: 1,
+        ..Settings::default()
+    });
+    let hooks = Arc::new(vec![hook.unwrap()]);
+    let event = |path: &str| Event {
+        site: Some("a.test".into()),
+        ..Event::new(Kind::Finished, path.as_bytes())
+    };
+    let events = [event("/same"), event("/same")];
+    for event in &events {
+        outbox(dir.path()).put(&hooks, event).unwrap();
+    }
+    outbox(dir.path()).put(&hooks, &Event { site: None, ..event("/no site") }).unwrap();
+    // Nobody who runs it: it waits.
+    deliver(&dir, &hooks, LIMITS, |tallies| count(tallies, "Retried") == 1);
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let noted = Rc::clone(&told);
+    let run: RunScript = Rc::new(move |call: ScriptCall| {
+        noted.borrow_mut().push(call);
+        let number = noted.borrow().len();
+        Box::pin(async move {
+            match number {
+                1 => Err("it answered 500".to_owned()),
+                2 => std::future::pending().await,
+                _ => Ok(()),
+            }
+        })
+    });
+    let done = |tallies: &[String]| count(tallies, "Delivered") == 2;
+    let tallies = deliver_by(&dir, &hooks, LIMITS, Some(run), done);
+    let down = "Down { hook: \"/told.php\", why: \"it answered 500\" }";
+    assert!(tallies.contains(&down.to_owned()), "{tallies:?}");
+    assert_eq!(count(&tallies, "Retried"), 2, "refused, then not in time: {tallies:?}");
+    let told = told.borrow();
+    let ids: Vec<&str> = told.iter().map(|call| call.id.as_str()).collect();
+    let [first, second] = events.each_ref().map(|event| event.id.as_str());
+    assert_eq!(ids, [first, first, first, second], "in the order of the path");
+    let expected = ScriptCall {
+        site: "a.test".into(),
+        script: "/told.php".into(),
+        event: "finished".into(),
+        id: second.into(),
+        signature: None,
+        body: events[1].json(),
+    };
+    assert_eq!(format!("{:?}", told[3]), format!("{expected:?}"));
 }
 
 #[test]

@@ -79,6 +79,8 @@ pub(super) struct AnswerRow {
     pub(super) script: Option<String>,
     pub(super) filename: Option<String>,
     pub(super) path_info: Option<String>,
+    /// The script that is asked before the first byte.
+    pub(super) authorize: Option<String>,
     pub(super) status: Option<u16>,
     pub(super) location: Option<String>,
 }
@@ -253,6 +255,7 @@ fn answer(answer: &UploadAnswer) -> AnswerRow {
         script: None,
         filename: None,
         path_info: None,
+        authorize: None,
         status: None,
         location: None,
     };
@@ -263,8 +266,9 @@ fn answer(answer: &UploadAnswer) -> AnswerRow {
             row.status = Some(*status);
             row.location.clone_from(location);
         }
-        UploadAnswer::Script { name, filename, path_info, .. } => {
+        UploadAnswer::Script { name, filename, path_info, authorize, .. } => {
             row.kind = "script";
+            row.authorize.clone_from(authorize);
             row.script = Some(name.clone());
             row.filename = Some(filename.clone());
             row.path_info = Some(path_info.clone()).filter(|info| !info.is_empty());

@@ -35,6 +35,9 @@ pub(super) fn text(report: &Report, colour: Colour) -> String {
                 "script",
                 &format!("{} ({}{})", shown(script), shown(filename), info.unwrap_or_default()),
             );
+            if let Some(by) = &answer.authorize {
+                row("asked", &format!("{}, before the first byte", shown(by)));
+            }
         }
         (_, _, Some(status)) => {
             let location = answer.location.as_deref();

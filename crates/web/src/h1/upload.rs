@@ -10,6 +10,7 @@ use menshen_web_core::response::ResponseHead;
 
 use super::{Session, Ways, millis};
 use crate::log::Outcome;
+use crate::php::asking::Asking;
 use crate::uploads::{Begun, Errand};
 
 impl Session {
@@ -32,6 +33,21 @@ impl Session {
             }
         };
         outcome.store_ms = outcome.store_ms.max(0) + opened_ms;
+        outcome
+    }
+
+    /// Asks the application whether a body may come, and receives it then.
+    pub(super) async fn asked(&mut self, asking: Box<Asking>, ways: &mut Ways) -> Outcome {
+        self.watched.enter(Phase::Php, 0);
+        let begun_us = clock::micros();
+        let door = Rc::clone(&self.door);
+        let begun = asking.begin(&door).await;
+        let asked_ms = millis(clock::micros().saturating_sub(begun_us));
+        let mut outcome = match begun {
+            Err(reply) => self.answer(reply, ways).await,
+            Ok(sink) => self.receive(sink, ways).await,
+        };
+        outcome.store_ms = outcome.store_ms.max(0) + asked_ms;
         outcome
     }
 

@@ -64,6 +64,7 @@ pub(super) async fn serve(
         Plan::Zip(question) => Box::pin(stream.answer_zip(question)).await,
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Php(call) => stream.call(call).await,
+        Plan::Asked(asking) => Box::pin(stream.asked(asking, length, expects)).await,
         Plan::Upload(errand) => Box::pin(stream.upload(errand, length, expects)).await,
         Plan::Linked(linked) => Box::pin(stream.linked(linked, length, expects)).await,
         Plan::Tick => stream.answer(Reply::fault(Fault::Busy, Wanted::Either)).await,

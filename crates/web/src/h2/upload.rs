@@ -1,9 +1,11 @@
 //! Resumable uploads over HTTP/2: opened on a blocking thread, told of at once (104), received.
 
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use menshen_net::clock;
 
-use super::request::Exchange;
+use super::request::{Exchange, since};
 use crate::log::Outcome;
+use crate::php::asking::Asking;
 use crate::uploads::{Begun, Errand};
 
 impl Exchange<'_> {
@@ -26,6 +28,26 @@ impl Exchange<'_> {
                 self.receive(sink, length, expects).await
             }
         }
+    }
+
+    /// Asks the application whether a body may come, and receives it then.
+    pub(super) async fn asked(
+        &mut self,
+        asking: Box<Asking>,
+        length: Option<u64>,
+        expects: bool,
+    ) -> Outcome {
+        let begun_us = clock::micros();
+        let storing = self.shared.store();
+        let begun = asking.begin(&self.shared.door).await;
+        drop(storing);
+        let asked_ms = since(begun_us);
+        let mut outcome = match begun {
+            Err(reply) => self.answer(reply).await,
+            Ok(sink) => self.receive(sink, length, expects).await,
+        };
+        outcome.store_ms = outcome.store_ms.max(0) + asked_ms;
+        outcome
     }
 
     /// Sends an interim answer with these fields; a client that is gone is noticed when its body

@@ -125,7 +125,7 @@ fn a_part_is_revalidated_by_a_tag_of_its_bytes() {
 fn the_script_for_forms_is_small_and_its_own() {
     let script = forms_script();
     let bytes = script.reply().body.bytes().to_vec();
-    assert!(bytes.len() <= 6 << 10, "{} bytes", bytes.len());
+    assert!(bytes.len() <= 13 << 9, "{} bytes", bytes.len());
     let text = String::from_utf8(bytes).unwrap();
     assert!(text.is_ascii() || !text.contains('\u{fffd}'));
     // It asks nobody but the door, and needs nothing that a strict policy would refuse.

@@ -137,6 +137,11 @@ impl Streaming {
         }
     }
 
+    /// The answer's status.
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
+    }
+
     /// The head; taken once.
     pub(crate) fn take_head(&mut self) -> Option<AnswerHead> {
         self.head.take()

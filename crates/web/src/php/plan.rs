@@ -9,6 +9,7 @@ use menshen_web_core::fastcgi::push_param;
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::multipart::boundary_of;
 
+use super::asking::Bounds;
 use super::call::Call;
 use super::intake::{FormUse, Intake, IntakeLimits};
 use super::kept::Kept;
@@ -26,6 +27,10 @@ use crate::uploads::{Scope, host_of};
 impl Door {
     /// A request for `script`.
     pub(crate) fn for_php(&self, ask: &Ask<'_>, script: Box<Script>) -> Plan {
+        let script = match self.asked_first(ask, script) {
+            Ok(plan) => return plan,
+            Err(script) => script,
+        };
         match self.php_call(ask, script) {
             Err(reply) => Plan::Reply(reply),
             Ok((None, call)) => Plan::Php(call),
@@ -42,11 +47,24 @@ impl Door {
         ask: &Ask<'_>,
         script: Box<Script>,
     ) -> Result<(Option<Intake>, Box<Call>), Box<Reply>> {
+        self.php_call_within(ask, script, Bounds::default())
+    }
+
+    /// The same, held to what the application said of it.
+    ///
+    /// # Errors
+    /// The answer, when PHP is not to be asked.
+    pub(crate) fn php_call_within(
+        &self,
+        ask: &Ask<'_>,
+        script: Box<Script>,
+        bounds: Bounds<'_>,
+    ) -> Result<(Option<Intake>, Box<Call>), Box<Reply>> {
         let Some(pool) = script.site.pool.and_then(|number| self.pools.get(number)) else {
             return Err(Box::new(Reply::fault(Fault::NotFound, ask.wanted())));
         };
         pool.saw(&script);
-        let body = match self.intake(ask, &script, pool) {
+        let body = match self.intake(ask, &script, pool, bounds) {
             Ok(body) => body,
             Err(fault) => {
                 self.count_fault(fault);
@@ -54,17 +72,8 @@ impl Door {
             }
         };
         let content_type = ask.headers.get("content-type").unwrap_or_default().to_vec();
-        let place = Place {
-            filename: &script.filename,
-            name: &script.name,
-            document_uri: &script.document_uri,
-            path_info: &script.path_info,
-            query: &script.query,
-            root: &script.site.document_root,
-            user_ini: &script.user_ini,
-            accel_mapping: &script.site.accel_mapping,
-        };
-        let pairs = pairs(ask, &place).filter(|_| content_type.len() <= CONTENT_TYPE_BYTES_MAX);
+        let pairs =
+            pairs(ask, &script.place()).filter(|_| content_type.len() <= CONTENT_TYPE_BYTES_MAX);
         let Some(mut pairs) = pairs else {
             self.slot.add(Counter::LimitHeadBytes, 1);
             return Err(Box::new(Reply::fault(Fault::HeaderTooLarge, ask.wanted())));
@@ -74,13 +83,14 @@ impl Door {
             let length: &[u8] = if ask.method == Method::Post { b"0" } else { b"" };
             push_param(b"CONTENT_LENGTH", length, &mut pairs);
         }
+        let namer = body.as_ref().and_then(|_| self.namer(ask, Scope::Site(host_of(ask))));
         let call = Box::new(Call {
             pool: Rc::clone(pool),
             script,
             pairs,
             content_type,
             body: None,
-            namer: body.as_ref().and_then(|_| self.namer(ask, Scope::Site(host_of(ask)))),
+            namer: namer.map(|namer| namer.allowed_by(bounds.allowed_by)),
             held: Vec::new(),
             client: ask.peer,
             kept: Kept::of(ask),
@@ -95,6 +105,7 @@ impl Door {
         ask: &Ask<'_>,
         script: &Script,
         pool: &Rc<super::Pool>,
+        bounds: Bounds<'_>,
     ) -> Result<Option<Intake>, Fault> {
         if ask.length == Some(0) {
             return Ok(None);
@@ -108,10 +119,17 @@ impl Door {
             0 => self.limits.upload_bytes_max,
             own => own,
         };
+        if bounds.largest == Some(0) {
+            return Err(Fault::TooLarge);
+        }
+        let within = |limit: u64| match bounds.largest {
+            Some(largest) if limit == 0 || largest < limit => largest,
+            _ => limit,
+        };
         let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         let limits = IntakeLimits {
-            body_bytes_max,
-            file_bytes_max: settings.file_bytes_max,
+            body_bytes_max: within(body_bytes_max),
+            file_bytes_max: within(settings.file_bytes_max),
             fields_bytes_max: self.limits.php_fields_bytes_max,
             parts_max: size(self.limits.parts_max),
             part_head_bytes_max: size(self.limits.part_head_bytes_max),
@@ -154,15 +172,31 @@ impl Door {
     }
 }
 
+impl Script {
+    /// What of it goes into the parameters.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            filename: &self.filename,
+            name: &self.name,
+            document_uri: &self.document_uri,
+            path_info: &self.path_info,
+            query: &self.query,
+            root: &self.site.document_root,
+            user_ini: &self.user_ini,
+            accel_mapping: &self.site.accel_mapping,
+        }
+    }
+}
+
 /// What PHP takes for the type: it cuts at a blank as well, so that `multipart/form-data x` is a
 /// form to it. Whatever it would take apart must have been taken apart here.
-fn essence(kind: &[u8]) -> &[u8] {
+pub(super) fn essence(kind: &[u8]) -> &[u8] {
     let cut = |byte: &u8| matches!(byte, b';' | b',' | b' ');
     kind.split(cut).next().unwrap_or_default().trim_ascii()
 }
 
 /// Up to this announced length a body is no upload, bytes: forms without files, calls of scripts.
-const SMALL_BODY_BYTES: u64 = 64 << 10;
+pub(super) const SMALL_BODY_BYTES: u64 = 64 << 10;
 
 /// What of a media type fits into one FastCGI record with its name.
 const CONTENT_TYPE_BYTES_MAX: usize = 65_000;

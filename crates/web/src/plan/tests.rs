@@ -47,6 +47,7 @@ fn outcome(plan: Plan, made: &Fixture) -> String {
         Plan::File(FileAnswer { span: Span::Many(ranges), .. }) => format!("206 x{}", ranges.len()),
         Plan::Tick => "tick".into(),
         Plan::Php(call) => String::from_utf8(call.script.name).unwrap(),
+        Plan::Asked(_) => "asked".into(),
         Plan::Receive(Sink::Php(php)) => String::from_utf8(php.call.script.name).unwrap(),
         Plan::Receive(Sink::Put(_)) => "file".into(),
         Plan::Receive(Sink::Form(_)) => "form".into(),

@@ -38,7 +38,7 @@ pub(crate) enum Way {
 }
 
 /// A script, found, with what it has to be told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Script {
     pub(crate) site: Rc<Site>,
     pub(crate) settings: Rc<Settings>,
@@ -405,7 +405,7 @@ fn unreadable(error: PathError) -> Fault {
 }
 
 /// Whether a segment begins with a dot, but for `/.well-known/` (RFC 8615).
-fn is_hidden(path: &[u8]) -> bool {
+pub(super) fn is_hidden(path: &[u8]) -> bool {
     let path = path.strip_prefix(WELL_KNOWN).unwrap_or(path);
     path.windows(2).any(|pair| pair == b"/.") || path.starts_with(b".")
 }

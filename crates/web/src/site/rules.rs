@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) upload_bytes_max: u64,
     /// Largest single file of a form in bytes, 0 for none.
     pub(crate) file_bytes_max: u64,
+    /// The script that is asked about uploads before their first byte.
+    pub(crate) authorize: Option<Vec<u8>>,
     /// The rule whose `fields` tell how files become form fields.
     pub(crate) fields: Option<usize>,
     /// Added to every answer.
@@ -86,6 +88,12 @@ impl Settings {
             delivery: rule.delivery.unwrap_or(site.delivery),
             upload_bytes_max: rule.upload_bytes_max.unwrap_or(site.upload_bytes_max),
             file_bytes_max: rule.file_bytes_max.unwrap_or(site.file_bytes_max),
+            authorize: rule
+                .authorize
+                .as_ref()
+                .or(site.authorize.as_ref())
+                .filter(|script| !script.is_empty())
+                .map(|script| script.clone().into_bytes()),
             fields: number.filter(|_| rule.fields.is_some()),
             extra: Rc::new(Extra::new(&site.headers, &rule.headers, compress)?),
             open: rule.open,

@@ -13,7 +13,7 @@ use menshen_store::Stored;
 
 use crate::log::PhpNote;
 use crate::php::answer::{Left, Streaming, Supply};
-use crate::reply::Reply;
+use crate::reply::{Body, Reply};
 
 /// An answer in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,16 +29,23 @@ impl Answered {
     /// Reads PHP's answer to its end; with it comes what the log is told.
     pub(super) async fn hear(mut php: Box<Streaming>) -> (Self, PhpNote) {
         let answered = Self::take(&mut php).await;
+        let answered = answered.unwrap_or_else(|status| Self::of(&broken(status)));
         (answered, php.leave(Left::Served))
     }
 
-    async fn take(php: &mut Streaming) -> Self {
-        let Some(head) = php.take_head() else {
-            return Self::of(&Reply::new(502));
-        };
+    /// The same, of an answer that broke the status that tells it.
+    pub(crate) async fn heard(mut php: Box<Streaming>) -> Result<Self, u16> {
+        let answered = Self::take(&mut php).await;
+        php.leave(Left::Served);
+        answered
+    }
+
+    async fn take(php: &mut Streaming) -> Result<Self, u16> {
+        let head = php.take_head().ok_or(502_u16)?;
         if head.offload.is_some() {
             // A file is no answer to keep.
-            return Self { status: head.status, fields: fields(&head.lines), body: Vec::new() };
+            let fields = fields(&head.lines);
+            return Ok(Self { status: head.status, fields, body: Vec::new() });
         }
         let mut lines = head.lines;
         let extra = php.script.extra_lines(&lines);
@@ -48,9 +55,7 @@ impl Answered {
         loop {
             match php.supply() {
                 Supply::Bytes => {
-                    let Ok(got) = php.backlog().peek(&mut piece) else {
-                        return Self::of(&Reply::new(502));
-                    };
+                    let got = php.backlog().peek(&mut piece).map_err(|_| 502_u16)?;
                     php.backlog().advance(got);
                     if body.len() <= BODY_BYTES_MAX {
                         body.extend_from_slice(piece.get(..got).unwrap_or_default());
@@ -61,17 +66,24 @@ impl Answered {
                     let heard = poll_fn(|cx| php.poll_read(cx));
                     if tokio::time::timeout(patience, heard).await.is_err() && !php.take_heard() {
                         php.gave_up_waiting();
-                        return Self::of(&broken(504));
+                        return Err(504);
                     }
                 }
-                Supply::Broken => return Self::of(&broken(502)),
+                Supply::Broken => return Err(502),
                 Supply::Ended => break,
             }
         }
         if body.len() > BODY_BYTES_MAX {
             body = Vec::new();
         }
-        Self { status: head.status, fields: fields(&lines), body }
+        Ok(Self { status: head.status, fields: fields(&lines), body })
+    }
+
+    /// As it is sent.
+    pub(crate) fn reply(self) -> Reply {
+        let mut reply = Reply::new(self.status);
+        (reply.lines, reply.body) = (self.fields, Body::Owned(self.body));
+        reply
     }
 
     /// One of ours.

@@ -362,7 +362,12 @@ impl Appending {
     }
 
     fn stop(&mut self, error: &Error) -> Fault {
-        self.refuse(of_store(error))
+        let open = self.record.length.is_none();
+        self.refuse(match error {
+            // Without a length of its own it can only be beyond the largest.
+            Error::TooLong if open => Refusal::TooLarge,
+            error => of_store(error),
+        })
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Fault {

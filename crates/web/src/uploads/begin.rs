@@ -25,6 +25,7 @@ use super::{PLACE, Scope};
 use crate::auth::Refusal as AuthRefusal;
 use crate::door::Door;
 use crate::hooks::keep;
+use crate::php::asking::Question;
 use crate::reply::{Body, Reply};
 use crate::sink::{Fields, Sink};
 
@@ -72,6 +73,8 @@ pub(super) struct Creation {
     pub(super) create: Create,
     /// Those of this request, where an application will ask for them.
     pub(super) credentials: Option<Vec<u8>>,
+    /// What the application is asked first.
+    pub(super) question: Option<Box<Question>>,
 }
 
 /// What comes of it.
@@ -168,8 +171,11 @@ impl Way {
         Ok(Begun::Reply(json(&state(&record))))
     }
 
-    async fn create(self, door: &Rc<Door>, creation: Creation) -> Result<Begun, Reply> {
-        let Creation { record, create, .. } = creation;
+    async fn create(mut self, door: &Rc<Door>, creation: Creation) -> Result<Begun, Reply> {
+        let Creation { mut record, create, question, .. } = creation;
+        if let Some(question) = question {
+            record = Box::pin(self.allowed(door, record, question)).await?;
+        }
         let length = record.length;
         if let Concat::Final(parts) = &create.concat {
             return self.concat(door, parts, record).await.map(Begun::Reply);

@@ -24,15 +24,17 @@ use super::publish;
 use super::reply::{Known, refused, sent};
 use super::request::RequestHead;
 use super::said::Said;
+use crate::ask::Ask;
 use crate::auth::{Grant, Reach};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::hooks::keep;
 use crate::log::{Line, PhpNote, Times};
+use crate::php::asking::Bounds;
 use crate::php::intake::Flush;
 use crate::plan::Patience;
 use crate::reply::{Body, Reply};
-use crate::site::Way as SiteWay;
+use crate::site::{Script, Way as SiteWay};
 
 /// What kind of request found it whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,13 +210,12 @@ impl Way {
             return Err(Box::new(Reply::trouble(401, "no credentials", "", self.wanted)));
         }
         let size = whole.size();
-        let planned = head.asked(size, |ask| {
-            let site = door.sites.find(ask.host).ok_or_else(|| fault(Fault::NotFound))?;
-            match site.route(door, ask, Patience::Spent) {
-                SiteWay::Script(script) => door.php_call(ask, script),
-                SiteWay::Reply(reply) => Err(reply),
-                SiteWay::File(_) | SiteWay::Tick => Err(fault(Fault::NotFound)),
-            }
+        let planned = head.asked(Some(size), |ask| {
+            let script = script_of(door, ask, &head)
+                .map_err(|reply| reply.unwrap_or_else(|| fault(Fault::NotFound)))?;
+            let allowed_by = head.allowed_by.as_deref();
+            let largest = record.largest.filter(|_| allowed_by.is_some());
+            door.php_call_within(ask, script, Bounds { largest, allowed_by })
         });
         let (intake, mut call) = planned?;
         if let Some(intake) = intake {
@@ -276,6 +277,24 @@ impl Way {
             }
             fault => Reply::fault(fault, self.wanted),
         }
+    }
+}
+
+/// The script that gets a kept request, by the rules of this moment; the answer where there is
+/// none, or nothing to say but that.
+fn script_of(
+    door: &Door,
+    ask: &Ask<'_>,
+    head: &RequestHead,
+) -> Result<Box<Script>, Option<Box<Reply>>> {
+    let site = door.sites.find(ask.host).ok_or(None)?;
+    if let Some(to) = &head.sent_to {
+        return site.targeted_script(to).ok().flatten().ok_or(None);
+    }
+    match site.route(door, ask, Patience::Spent) {
+        SiteWay::Script(script) => Ok(script),
+        SiteWay::Reply(reply) => Err(Some(reply)),
+        SiteWay::File(_) | SiteWay::Tick => Err(None),
     }
 }
 

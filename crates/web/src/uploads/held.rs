@@ -31,6 +31,8 @@ use crate::spool::Upload;
 pub(crate) struct Namer {
     scope: Scope,
     owner: Option<Owner>,
+    /// The script that must have allowed them.
+    allowed_by: Option<Vec<u8>>,
 }
 
 /// An upload that a form has named, as long as the form is being answered. Dropped, it is given
@@ -52,7 +54,8 @@ impl Door {
                 self.authority.owner(ask, clock::unix_s()).ok().map(|()| owner::of_token())
             }
         };
-        self.uploads.settings.enabled.then_some(Namer { scope, owner })
+        let allowed_by = None;
+        self.uploads.settings.enabled.then_some(Namer { scope, owner, allowed_by })
     }
 
     /// Puts uploads into the places where `body` names them.
@@ -103,6 +106,9 @@ impl Door {
         if !mine || !here || record.destination != Destination::Held {
             return Err(UNKNOWN);
         }
+        if namer.allowed_by.is_some() && Said::of(&record).allowed_by != namer.allowed_by {
+            return Err(UNASKED);
+        }
         for _ in 0..ATTEMPTS {
             let begun = store.begin_delivery(id, &deliver::by(), Aim::Request, now).await;
             match begun.map_err(|error| fault_of(&error))? {
@@ -118,6 +124,14 @@ impl Door {
             }
         }
         Err(Fault::Busy)
+    }
+}
+
+impl Namer {
+    /// The same where the application is asked before uploads: those it was not asked about are
+    /// not for this form.
+    pub(crate) fn allowed_by(self, script: Option<&[u8]>) -> Self {
+        Self { allowed_by: script.map(<[u8]>::to_vec), ..self }
     }
 }
 
@@ -239,6 +253,8 @@ const fn fault_of(error: &Error) -> Fault {
 /// The media type of a part that names an upload.
 const MEDIA_TYPE: &[u8] = b"application/vnd.menshen.upload";
 const UNKNOWN: Fault = Fault::Named("an upload that the form names is not there");
+const UNASKED: Fault =
+    Fault::Named("the application was not asked about an upload that the form names");
 const USED: Fault = Fault::Named("an upload that the form names was used before");
 /// A use is begun at most so often for one request.
 const ATTEMPTS: u32 = 3;

@@ -27,6 +27,15 @@ pub(crate) struct RequestHead {
     secure: bool,
     /// Whether the client showed credentials in a field.
     pub(super) authorized: bool,
+    /// The script that allowed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) allowed_by: Option<Vec<u8>>,
+    /// The target, path and query, that the application sent it to instead of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sent_to: Option<Vec<u8>>,
+    /// As `SERVER_PROTOCOL` says it; not of one that was written down.
+    #[serde(skip)]
+    protocol: Option<&'static str>,
 }
 
 impl RequestHead {
@@ -43,6 +52,25 @@ impl RequestHead {
             }
         });
         (bytes <= HEAD_BYTES_MAX).then(|| Self {
+            authorized: ask.interest.has(Interest::AUTHORIZATION),
+            protocol: None,
+            ..Self::with(ask, fields)
+        })
+    }
+
+    /// All of `ask`, credentials among it, for a request that goes on in a moment: never to be
+    /// written down.
+    pub(crate) fn entire(ask: &Ask<'_>) -> Self {
+        let mut fields = Vec::new();
+        ask.headers.each(&mut |name, value| {
+            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            fields.push((name, value.to_vec()));
+        });
+        Self::with(ask, fields)
+    }
+
+    fn with(ask: &Ask<'_>, fields: Vec<(String, Vec<u8>)>) -> Self {
+        Self {
             method: ask.method_name.to_owned(),
             target: ask.target.to_vec(),
             host: ask.host.to_vec(),
@@ -51,8 +79,11 @@ impl RequestHead {
             remote: ask.wire.remote,
             local: (ask.wire.local)(),
             secure: ask.wire.secure,
-            authorized: ask.interest.has(Interest::AUTHORIZATION),
-        })
+            authorized: false,
+            allowed_by: None,
+            sent_to: None,
+            protocol: Some(ask.wire.protocol),
+        }
     }
 
     /// Who sent it.
@@ -72,8 +103,8 @@ impl RequestHead {
         }
     }
 
-    /// The request, with a body of `length` bytes.
-    pub(super) fn asked<R>(&self, length: u64, then: impl FnOnce(&Ask<'_>) -> R) -> R {
+    /// The request, with a body of `length` bytes where that is known.
+    pub(crate) fn asked<R>(&self, length: Option<u64>, then: impl FnOnce(&Ask<'_>) -> R) -> R {
         let names = self.fields.iter().map(|(name, _)| Interest::of(name.as_bytes()));
         let local = || self.local;
         then(&Ask {
@@ -84,12 +115,12 @@ impl RequestHead {
             headers: self,
             interest: names.fold(Interest::NONE, Interest::with),
             peer: self.peer,
-            length: Some(length),
+            length,
             wire: Wire {
                 local: &local,
                 remote: self.remote,
                 secure: self.secure,
-                protocol: "HTTP/1.1",
+                protocol: self.protocol.unwrap_or("HTTP/1.1"),
             },
         })
     }

@@ -4,6 +4,8 @@
 //! site anybody may, within the limits, as anybody may send a form. Going on with one takes the
 //! same owner. Nothing is read from a disk here but what PUT looks at as well.
 
+use std::rc::Rc;
+
 use menshen_net::clock;
 use menshen_store::{Destination, Id, Order, Record};
 use menshen_upload_core::{
@@ -22,6 +24,7 @@ use crate::ask::Ask;
 use crate::auth::{Grant, Reach};
 use crate::door::Door;
 use crate::fault::Fault;
+use crate::php::asking::About;
 use crate::plan::{Existing, Plan, Stop};
 use crate::reply::Reply;
 use crate::site::{Script, Site};
@@ -70,7 +73,8 @@ impl Door {
         (said.upgraded, said.name) = (true, path.name().to_owned());
         said.wants(create.checks.want);
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create, credentials: None }));
+        let creation = Creation { record, create, credentials: None, question: None };
+        let what = What::Create(Box::new(creation));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
 
@@ -104,11 +108,15 @@ impl Door {
         create: Create,
     ) -> Result<Plan, Stop> {
         let own = script.settings.upload_bytes_max;
+        let (site, settings) = (Rc::clone(&script.site), Rc::clone(&script.settings));
         // Everything that would be refused of the whole request is refused now.
         let length = whole_length(&create);
         let whole = Ask { length: length.or(Some(1)), ..*ask };
         self.php_call(&whole, script).map_err(Stop::Reply)?;
         self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
+        let about = About::of(&create, length, ask.headers.get("content-type"));
+        let by = settings.authorize.as_deref();
+        let question = by.map(|by| self.question(ask, &site, by, about)).transpose()?;
         let scope = Scope::Site(host_of(ask));
         let caller = self.caller(ask, &scope);
         let id = Id::random().map_err(|_| Fault::Storage)?;
@@ -125,7 +133,8 @@ impl Door {
         record.metadata = said.json();
         // The same request may make it whole.
         let credentials = ask.headers.get("authorization").map(<[u8]>::to_vec);
-        let what = What::Create(Box::new(Creation { record, create, credentials }));
+        let creation = Creation { record, create, credentials, question };
+        let what = What::Create(Box::new(creation));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 
@@ -194,19 +203,31 @@ impl Door {
             let refusal = Refused { dialect, refusal: Refusal::TooLarge };
             return Ok(self.misspoken(refusal, ask));
         }
-        let landing = Landing::of(&create, query)?;
+        let question = match &scope {
+            Scope::Site(_) => self.question_ahead(ask, &create, whole_length(&create))?,
+            Scope::Files => None,
+        };
         let id = Id::random().map_err(|_| Fault::Storage)?;
         let mut said = Said::new(&scope, &create.metadata, &create.concat);
-        said.name = landing.name.clone().unwrap_or_default();
         said.wants(create.checks.want);
         let (owner, destination) = match &scope {
-            Scope::Site(_) => (caller.owner, Destination::Held),
+            Scope::Site(_) => {
+                // It names no file here, so any name is as good as another.
+                let name = create.file_name.as_deref().unwrap_or_default();
+                said.name = String::from_utf8_lossy(name).into_owned();
+                (caller.owner, Destination::Held)
+            }
             // For a form to come; only whoever may write anywhere may leave what has no place.
             Scope::Files if create.metadata.get("held").is_some() => match &caller.refusal {
                 Some(refusal) => return Err(Stop::Refusal(*refusal)),
-                None => (caller.owner, Destination::Held),
+                None => {
+                    said.name = Landing::of(&create, query)?.name.unwrap_or_default();
+                    (caller.owner, Destination::Held)
+                }
             },
             Scope::Files => {
+                let landing = Landing::of(&create, query)?;
+                said.name = landing.name.clone().unwrap_or_default();
                 let mut raw = Vec::new();
                 encode_path(landing.path(id.as_str()).as_bytes(), &mut raw);
                 let path = decode_path(&raw).map_err(|error| Fault::BadPath(error.reason()))?;
@@ -226,7 +247,8 @@ impl Door {
             _ => destination,
         };
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create, credentials: None }));
+        let creation = Creation { record, create, credentials: None, question };
+        let what = What::Create(Box::new(creation));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 

@@ -23,6 +23,9 @@ pub(super) struct Said {
     /// `Upload-Metadata` as it came; it is ASCII.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) field: String,
+    /// The script that allowed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) allowed_by: Option<Vec<u8>>,
     /// Whether it began as a request to the target itself, whose answer is the target's.
     #[serde(default)]
     pub(super) upgraded: bool,

@@ -15,6 +15,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     for (index, site) in sites.iter_mut().enumerate() {
         backend(read, index, site);
         tries(read, index, site);
+        authorize(read, index, site);
         for (inner, rule) in site.rules.iter_mut().enumerate() {
             fields(read, (index, inner), rule);
         }
@@ -73,6 +74,24 @@ fn backend(read: &mut Read<'_>, index: usize, site: &Site) {
             read.warn_at(&[keys[1]], "php_root has no effect without php", "");
         }
         PhpBackend::At(_) => {}
+    }
+}
+
+/// A script to be asked, where none runs.
+fn authorize(read: &mut Read<'_>, index: usize, site: &Site) {
+    let php = At::of("site.php", index, None);
+    if site.php != PhpBackend::Off || read.is_bad(php) {
+        return;
+    }
+    let rules = site.rules.iter().enumerate().map(|(inner, rule)| {
+        (At::of("site.rule.authorize", index, Some(inner)), rule.authorize.as_deref())
+    });
+    let own = (At::of("site.authorize", index, None), site.authorize.as_deref());
+    for (key, script) in std::iter::once(own).chain(rules) {
+        if script.is_some_and(|script| !script.is_empty()) && !read.is_bad(key) {
+            let message = "authorize is set with a site whose php is off";
+            read.contradicts_at(&[key], message, "such as php = \"managed\" in the [[site]]");
+        }
     }
 }
 

@@ -43,6 +43,7 @@ fn a_site() {
         delivery: Delivery::Swap,
         upload_bytes_max: 1 << 30,
         file_bytes_max: 1000,
+        authorize: Some("/may.php".into()),
         mounts: vec![Mount {
             path: "/protected/".into(),
             root: "/srv/files".into(),
@@ -88,6 +89,7 @@ fn rules(site: &Site) -> Vec<Rule> {
         Rule {
             delivery: Some(Delivery::Fields),
             fields: Some(Fields::default()),
+            authorize: Some(String::new()),
             ..Rule::new("/plain".into())
         },
     ]
@@ -156,6 +158,7 @@ headers = { X-Frame-Options = "SAMEORIGIN", X-B = "2" }
 delivery = "swap"
 upload_bytes_max = "1GiB"
 file_bytes_max = 1000
+authorize = "/may.php"
 [[site.mount]]
 path = "/protected/"
 root = "/srv/files"
@@ -179,6 +182,7 @@ store = "/srv/incoming"
 [[site.rule]]
 path = "/plain"
 delivery = "fields"
+authorize = ""
 [[site.redirect]]
 from = "/old/"
 to = "/new/"

@@ -130,6 +130,21 @@ pub(super) const ROWS: &[Row<Rule>] = &[
         tried: &["upload_max_file_size", "upload_max_filesize"],
     },
     Row {
+        name: "site.rule.authorize",
+        kind: Kind::Text(Text {
+            form: "path of a `.php` file as in a URL, or `\"\"` for none",
+            put: |rule, text| {
+                pool::script(text).map(|script| rule.authorize = Some(script.unwrap_or_default()))
+            },
+        }),
+        default: INHERITED,
+        example: "\"/may.php\"",
+        help: "a script that is asked about each upload before its first byte",
+        detail: "",
+        counter: None,
+        tried: &["auth_request", "forward_auth", "pre_create", "preauthorize"],
+    },
+    Row {
         name: "site.rule.headers",
         kind: Kind::Pairs(Pairs {
             form: "table of field names with texts",

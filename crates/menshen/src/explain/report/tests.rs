@@ -30,6 +30,7 @@ fn script(delivery: Delivery) -> UploadAnswer {
         delivery,
         upload_bytes_max: 10 << 30,
         file_bytes_max: 0,
+        authorize: (delivery == Delivery::Replay).then(|| "/may\u{1b}.php".into()),
     }
 }
 
@@ -143,6 +144,8 @@ fn configured_fields_and_replay_need_no_swap() {
         // PHP's 2M are below what is let through: with replay that counts.
         assert_eq!(got, code, "{text}");
         assert_eq!(text.contains("php-limit-below"), delivery == Delivery::Replay, "{text}");
+        let asked = text.contains("asked      /may\\u{1b}.php, before the first byte\n");
+        assert_eq!(asked, delivery == Delivery::Replay, "{text}");
     }
 }
 
