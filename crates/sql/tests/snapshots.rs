@@ -17,6 +17,7 @@ use std::time::Duration;
 use door::{Bench, READ, wait};
 use mariadb::Session;
 use menshen_config::{Sql, WithoutBinlog};
+use menshen_sql_core::judge::Reason;
 
 /// A log that is held back shall not close the cache for everybody before a test is over.
 fn patient(config: &mut Sql) {
@@ -70,9 +71,15 @@ fn a_hit_is_not_older_than_the_read_before_it() {
         let mut reader = bench.session();
         reader.run(begin);
         assert_eq!(reader.value(first), now, "{begin}");
+        let refused = || bench.shared.counters().refusals(Reason::Unconfirmed as usize);
+        let before = refused();
         assert_eq!(reader.value(READ), now, "{begin}: older than what was read before");
         assert_eq!(reader.value(READ), now, "{begin}: again");
+        assert_eq!(refused(), before + 2, "{begin}: for this reason");
+        let explained = reader.table(&format!("EXPLAIN CACHE {READ}"));
+        assert!(explained.contains("unconfirmed"), "{begin}: {explained}");
         reader.run("COMMIT");
+        assert_eq!(refused(), before + 2, "{begin}: asking does not count");
         bench.hold.release();
         wait("hits in transactions again", || is_hit_inside(&bench, &mut filler));
     }
@@ -97,6 +104,29 @@ fn a_hit_is_not_newer_than_the_snapshot() {
         bench.hold.release();
         wait("hits in transactions again", || is_hit_inside(&bench, &mut filler));
     }
+}
+
+#[test]
+fn a_log_that_is_held_back_concerns_nobody_else() {
+    let Some(bench) = started() else { return };
+    let (mut outside, mut committed) = (bench.session(), bench.session());
+    committed.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;; BEGIN");
+    let mut plain = bench.session();
+    plain.run("BEGIN");
+    bench.is_hit(&mut plain, "SELECT * FROM t.m");
+    plain.run("COMMIT");
+    for session in [&mut outside, &mut committed] {
+        wait("a hit", || bench.is_hit(session, READ));
+    }
+    bench.hold.hold();
+    let before = bench.hits();
+    for _ in 0..10 {
+        outside.value(READ);
+        committed.value(READ);
+    }
+    plain.run("BEGIN");
+    plain.value("SELECT * FROM t.m");
+    assert_eq!(bench.hits(), before + 21);
 }
 
 #[test]
@@ -162,4 +192,42 @@ fn a_sole_door_has_nobody_to_ask() {
         is_hit_inside(&bench, &mut session);
         is_hit_inside(&bench, &mut session)
     });
+}
+
+#[test]
+fn what_is_taken_for_a_proof_of_a_snapshot_is_one() {
+    let Some(mut bench) = started() else { return };
+    bench.root.run("INSERT INTO t.y VALUES (2, 2), (3, 3)");
+    for first in [
+        "SELECT v FROM t.y WHERE id = 1",
+        "SELECT 1 FROM t.y",
+        "SELECT id FROM t.y LIMIT 1",
+        "SELECT id FROM t.y WHERE id = 1 LIMIT 1",
+        "SELECT id FROM t.y ORDER BY v DESC LIMIT 1, 1",
+        "SELECT SQL_CALC_FOUND_ROWS id FROM t.y LIMIT 1",
+        "SELECT id FROM t.y WHERE id IN (1, 2) AND (v = 1 OR v = 2)",
+        "SELECT DISTINCT v FROM t.y",
+        "SELECT v FROM t.y GROUP BY v WITH ROLLUP",
+        "SELECT 1 FROM t.y HAVING 1",
+        "SELECT a.id FROM t.y AS a LEFT JOIN t.x AS b ON (a.id = b.id AND b.id = 77)",
+        "SELECT b.id FROM t.x AS a RIGHT JOIN t.y AS b USING (id)",
+        "SELECT a.id FROM t.y AS a, t.x AS b WHERE a.id = 1 AND b.id = 1",
+    ] {
+        let mut reader = bench.session();
+        let before = reader.value(SAME);
+        reader.run("BEGIN");
+        assert_ne!(reader.value(first), "", "{first}");
+        bench.root.run("UPDATE t.x SET v = v + 1 WHERE id = 1");
+        assert_eq!(reader.value(SAME), before, "{first}");
+        reader.run("COMMIT");
+    }
+    // Statements that are taken for none: hits in their transactions wait for one that is.
+    let mut reader = bench.session();
+    reader.run("BEGIN");
+    reader.value("SELECT COUNT(*) FROM t.y WHERE 1 = 0");
+    let before = bench.hits();
+    for _ in 0..3 {
+        reader.value("SELECT COUNT(*) FROM t.y WHERE 1 = 0");
+    }
+    assert_eq!(bench.hits(), before);
 }
