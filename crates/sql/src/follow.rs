@@ -26,9 +26,9 @@ use crate::desk::name_of;
 
 pub use gate::Gate;
 use gate::GateCell;
-use told::Told;
 pub use stream::Rule;
 pub(crate) use stream::{FollowSettings, run};
+use told::Told;
 
 /// Why the binary log is not followed.
 #[derive(Clone, Debug, PartialEq, Eq)]

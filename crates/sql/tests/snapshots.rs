@@ -35,7 +35,10 @@ const WAYS: &[(&str, &str)] = &[
     ("SET autocommit = 1;; START TRANSACTION WITH CONSISTENT SNAPSHOT", SAME),
     ("SET autocommit = 1;; BEGIN;; SAVEPOINT s;; SELECT id FROM t.m;; ROLLBACK TO s", SAME),
     ("SET autocommit = 1;; BEGIN;; SELECT COUNT(*) FROM t.y", SAME),
-    ("SET autocommit = 1;; PREPARE s FROM 'SELECT v + 0 AS same FROM t.x WHERE id = 1';; BEGIN", "EXECUTE s"),
+    (
+        "SET autocommit = 1;; PREPARE s FROM 'SELECT v + 0 AS same FROM t.x WHERE id = 1';; BEGIN",
+        "EXECUTE s",
+    ),
     ("SET autocommit = 0;; SELECT id FROM t.y", SAME),
     ("SET autocommit = 0;; COMMIT", SAME),
 ];
@@ -139,8 +142,7 @@ fn what_an_unnoticed_snapshot_shows_is_not_stored_as_new() {
         "SELECT v FROM t.x WHERE id = 1;; DO 1;; SET @a = (SELECT MAX(v) FROM t.y)",
     ];
     for (number, opener) in (100..).zip(openers) {
-        let (mut old, mut writer, mut reader) =
-            (bench.session(), bench.session(), bench.session());
+        let (mut old, mut writer, mut reader) = (bench.session(), bench.session(), bench.session());
         let before = writer.value(SAME);
         old.run("BEGIN");
         old.run(opener);

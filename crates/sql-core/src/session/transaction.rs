@@ -238,8 +238,7 @@ impl Transaction {
     fn settle_snapshot(&mut self, turn: Turn, outcome: Outcome, open: bool) {
         let (sent, proved) = (self.sent.take(), self.proved.take());
         let done = outcome != Outcome::Failed;
-        let anew =
-            done && matches!(turn, Turn::Begins { .. } | Turn::Commits | Turn::RollsBack);
+        let anew = done && matches!(turn, Turn::Begins { .. } | Turn::Commits | Turn::RollsBack);
         if anew || !open {
             self.since = None;
         }

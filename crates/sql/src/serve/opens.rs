@@ -33,7 +33,8 @@ fn only_lists(text: &[u8]) -> bool {
 /// Whether what comes before a bracket is no name.
 fn calls_nothing(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
-    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_$`\"".contains(byte) || *byte >= 0x80;
+    let in_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"_$`\"".contains(byte) || *byte >= 0x80;
     let start = before.iter().rposition(|byte| !in_name(byte)).map_or(0, |at| at + 1);
     let word = before.get(start..).unwrap_or_default();
     let sign = before.last().is_some_and(|byte| b"(,=<>".contains(byte));

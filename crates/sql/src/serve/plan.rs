@@ -287,7 +287,8 @@ impl Connection<'_> {
         let slots: Vec<Slot> = known.iter().flat_map(|one| one.reads.iter().map(slot)).collect();
         let slots = SlotSet::new(&slots);
         let plain = known.iter().all(|one| one.transactional && one.reads.len() == 1);
-        if self.session.serving() == Serving::Opens && plain && reads_rows_of_tables(statement.text) {
+        if self.session.serving() == Serving::Opens && plain && reads_rows_of_tables(statement.text)
+        {
             plan.opens = true;
         }
         let Some(stamp) = self.shared.versions.stamp_set(&slots) else {

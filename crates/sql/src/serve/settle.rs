@@ -40,9 +40,7 @@ impl Connection<'_> {
     /// The last packet is there: what was kept is stored, if it is fit to be.
     pub(super) fn seal(&mut self, passing: &Passing, len: usize, kind: Kind, plan: &mut Plan) {
         let facts = passing.response.facts();
-        if (plan.opens && facts.rows > 0)
-            || plan.intent.turn == (Turn::Begins { snapshot: true })
-        {
+        if (plan.opens && facts.rows > 0) || plan.intent.turn == (Turn::Begins { snapshot: true }) {
             self.opened();
         }
         let Some(keeping) = plan.keeping.take() else { return };
