@@ -18,6 +18,7 @@ use door::{Bench, READ, wait};
 use mariadb::Session;
 use menshen_config::{Sql, WithoutBinlog};
 use menshen_sql_core::judge::Reason;
+use menshen_sql_core::versions::Slot;
 
 /// A log that is held back shall not close the cache for everybody before a test is over.
 fn patient(config: &mut Sql) {
@@ -232,4 +233,39 @@ fn what_is_taken_for_a_proof_of_a_snapshot_is_one() {
         reader.value("SELECT COUNT(*) FROM t.y WHERE 1 = 0");
     }
     assert_eq!(bench.hits(), before);
+}
+
+#[test]
+fn a_question_is_answered_wherever_the_log_ends() {
+    let Some(mut bench) = started() else { return };
+    let versions = *bench.shared.cache().versions();
+    let follower = bench.shared.foreign().follower.clone();
+    for step in [
+        "DO 1",
+        "UPDATE t.x SET v = v + 1",
+        "FLUSH BINARY LOGS",
+        "CREATE TABLE t.z (a INT) ENGINE=MyISAM",
+        "INSERT INTO t.z VALUES (1)",
+        "FLUSH LOGS;; FLUSH LOGS;; DROP TABLE t.z",
+        "BEGIN;; UPDATE t.x SET v = v + 1;; ROLLBACK",
+        "CREATE USER carl@localhost;; FLUSH PRIVILEGES",
+        "XA START 'x';; UPDATE t.x SET v = v + 1;; XA END 'x';; XA PREPARE 'x';; XA COMMIT 'x'",
+    ] {
+        bench.root.run(step);
+        let moment = versions.now();
+        wait(step, || {
+            // One that was asked in the middle of a change of files says nothing.
+            follower.want(versions.now());
+            follower.told() > moment
+        });
+    }
+    bench.hold.hold();
+    bench.root.run("UPDATE t.x SET v = v + 1");
+    let moment = versions.now();
+    follower.want(moment);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(follower.told() <= moment, "the log has not come there");
+    bench.hold.release();
+    wait("the log to come", || follower.told() > moment);
+    assert!(versions.version(Slot::of(b"t", b"x")) > moment || versions.pending(Slot::of(b"t", b"x")) > 0);
 }
