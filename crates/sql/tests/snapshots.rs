@@ -267,5 +267,8 @@ fn a_question_is_answered_wherever_the_log_ends() {
     assert!(follower.told() <= moment, "the log has not come there");
     bench.hold.release();
     wait("the log to come", || follower.told() > moment);
-    assert!(versions.version(Slot::of(b"t", b"x")) > moment || versions.pending(Slot::of(b"t", b"x")) > 0);
+    assert!(
+        versions.version(Slot::of(b"t", b"x")) > moment
+            || versions.pending(Slot::of(b"t", b"x")) > 0
+    );
 }

@@ -248,7 +248,7 @@ impl Transaction {
         }
         if open && (!anew || turn == (Turn::Begins { snapshot: true })) {
             // Not noted: from the beginning.
-            self.since = self.since.or(Some(sent.unwrap_or(0)));
+            self.since = self.since.or_else(|| Some(sent.unwrap_or(0)));
         }
         if open && done && self.until.is_none() {
             self.until = proved;
