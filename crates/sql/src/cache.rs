@@ -199,6 +199,9 @@ impl Cache {
         let event = match &found {
             Lookup::Hit(reply) => {
                 self.counters.add(ask.thread, Event::HitBytes, reply.len() as u64);
+                if ask.snapshot.is_some() {
+                    self.counters.count(ask.thread, Event::SnapshotHit);
+                }
                 Event::Hit
             }
             Lookup::Verify { .. } => Event::Verify,

@@ -272,6 +272,11 @@ impl Shared {
         locked(&self.machine).follow.as_mut().map(question)
     }
 
+    /// Hits inside of transactions so far.
+    fn snapshot_hits(&self) -> u64 {
+        self.cache.get().map_or(0, |cache| cache.counters().sum(Event::SnapshotHit))
+    }
+
     /// Everything counts as changed.
     fn end_of_gap(&self) {
         self.versions.bump(&[Slot::EVERYTHING]);
