@@ -76,8 +76,8 @@ pub enum Serving {
         /// When the server took it.
         snapshot: Option<Snapshot>,
     },
-    /// It must go to the server, which takes a snapshot or opens the transaction with it, or has done
-    /// so unnoticed; its reply may be stored if nothing has changed since [`Transaction::since`].
+    /// It must go to the server, which takes a snapshot or opens the transaction with it, or has
+    /// done so unnoticed; its reply may be stored if nothing has changed since [`Transaction::since`].
     Opens,
     /// Not before [`Session::tracking`] has been sent again.
     Ask,

@@ -232,8 +232,8 @@ impl Versions {
         held
     }
 
-    /// The number of the last write that ended, or of the last [`Self::moment`]. As a snapshot: take
-    /// it before the transaction's first read is sent.
+    /// The number of the last write that ended, or of the last [`Self::moment`]. As a snapshot:
+    /// take it before the transaction's first read is sent.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.words[SEQUENCE].load(SeqCst)

@@ -1,4 +1,4 @@
-//! Which reads prove, by a row of their result, that the server has taken the transaction's snapshot.
+//! Which reads prove, by a row of their result, that the server has taken a transaction's snapshot.
 //!
 //! A row proves it where rows come from rows of tables alone: no aggregate and no subquery, which
 //! give one without reading any, no union. How it fails: what is not recognised proves nothing, and

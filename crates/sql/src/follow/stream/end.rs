@@ -1,9 +1,9 @@
 //! Asks the server where its log ends, when a transaction wants to know how far writes are told.
 //!
 //! On a connection of its own, so that it does not wait for events to become visible; it is made
-//! when it is wanted and closed when nobody has wanted it for long. One question at a time; it costs
-//! the server something, so the next one waits a moment unless the last one led to hits. How it fails: no connection or no answer, and nothing is told; sessions go on
-//! asking the server.
+//! when it is wanted and closed when nobody has wanted it for long. One question at a time; it
+//! costs the server something, so the next one waits a moment unless the last one led to hits. How
+//! it fails: no connection or no answer, and nothing is told; sessions go on asking the server.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};

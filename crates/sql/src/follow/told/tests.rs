@@ -1,3 +1,5 @@
+//! What one question answers.
+
 use super::Told;
 
 #[test]

@@ -1,3 +1,5 @@
+//! What proves a snapshot and what does not.
+
 use super::reads_rows_of_tables;
 
 #[test]
