@@ -77,7 +77,8 @@ pub enum Serving {
         snapshot: Option<Snapshot>,
     },
     /// It must go to the server, which takes a snapshot or opens the transaction with it, or has
-    /// done so unnoticed; its reply may be stored if nothing has changed since [`Transaction::since`].
+    /// done so unnoticed; its reply may be stored if nothing has changed since
+    /// [`Transaction::since`].
     Opens,
     /// Not before [`Session::tracking`] has been sent again.
     Ask,
