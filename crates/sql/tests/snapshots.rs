@@ -117,7 +117,7 @@ fn a_log_that_is_held_back_concerns_nobody_else() {
     committed.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;; BEGIN");
     let mut plain = bench.session();
     plain.run("BEGIN");
-    bench.is_hit(&mut plain, "SELECT * FROM t.m");
+    wait("a hit of a table without transactions", || bench.is_hit(&mut plain, "SELECT * FROM t.m"));
     plain.run("COMMIT");
     for session in [&mut outside, &mut committed] {
         wait("a hit", || bench.is_hit(session, READ));
