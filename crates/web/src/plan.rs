@@ -35,6 +35,7 @@ use crate::site::Way;
 use crate::uploads::{Errand, Scope};
 use crate::zip::Question;
 
+pub(crate) use link::beside;
 pub(crate) use file::{FileAnswer, Span, unsatisfiable};
 
 /// What will be done.

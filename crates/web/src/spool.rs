@@ -28,6 +28,7 @@ use rustix::io::Errno;
 use crate::fault::Fault;
 use crate::hooks::settle;
 use crate::root::{Expect, Kind, Lock, Mount, Root, Seen, kind_of, own_folder};
+pub(crate) use unique::{NUMBERS_MAX, numbered};
 
 /// The spool of one worker.
 #[derive(Debug)]

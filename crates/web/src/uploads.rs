@@ -12,6 +12,7 @@
 mod answered;
 mod append;
 mod begin;
+mod by_link;
 mod checks;
 mod deliver;
 mod held;
@@ -40,6 +41,7 @@ use crate::root::own_folder;
 
 pub(crate) use append::Appending;
 pub(crate) use begin::{Begun, Errand};
+pub(crate) use by_link::Fresh;
 pub(crate) use held::{Held, Namer};
 pub(crate) use owner::word as owner_word;
 pub(crate) use route::host_of;
@@ -137,8 +139,11 @@ impl Door {
     pub(crate) async fn collect_uploads(&self) {
         for cell in [&self.uploads.files, &self.uploads.sites] {
             if let Some(store) = cell.get()
-                && let Ok(removed) = store.clone().collect(clock::unix_s()).await
+                && let Ok((removed, gone)) = store.clone().collect_told(clock::unix_s()).await
             {
+                for record in &gone {
+                    self.give_back(record).await;
+                }
                 self.slot.add(menshen_base::Counter::ResumableExpired, removed as u64);
             }
         }

@@ -25,6 +25,7 @@ use crate::links::sink::{HIDDEN, Inner, LinkSink, is_hidden};
 use crate::links::{LinkRefusal, Linked, Take};
 use crate::reply::Reply;
 use crate::sink::Sink;
+use crate::uploads::Fresh;
 
 impl Door {
     /// A request for `path` with a link in its query.
@@ -38,6 +39,9 @@ impl Door {
         let deed = match ask.method {
             Method::Get | Method::Head => Deed::Get,
             Method::Put => Deed::Put,
+            // Of an upload that can be resumed.
+            Method::Post if ask.headers.get("tus-resumable").is_some() => Deed::Put,
+            Method::Post if ask.headers.get("upload-complete").is_some() => Deed::Put,
             _ => return Err(not_allowed(ask, "GET, HEAD, PUT, OPTIONS")),
         };
         let claims = self.authority.by_link(link, deed, path, ask.peer, clock::unix_s());
@@ -49,6 +53,18 @@ impl Door {
             Deed::Get if path.is_dir() => Ok(shared(ask, path, &claims, link)),
             Deed::Get => self.download(ask, path, &claims, link, patience),
             Deed::Put | Deed::Drop => {
+                if ask.method == Method::Put {
+                    self.check_content(ask, path)?;
+                }
+                let owned = path.clone().into_owned();
+                if let Some(plan) =
+                    self.link_upload(ask, (link, &claims), Fresh::File(&owned))?
+                {
+                    return Ok(plan);
+                }
+                if ask.method != Method::Put {
+                    return Err(not_allowed(ask, "GET, HEAD, PUT, OPTIONS"));
+                }
                 let Plan::Receive(Sink::Put(put)) = self.receive_put(ask, path)? else {
                     return Err(Fault::Storage.into());
                 };
@@ -79,6 +95,10 @@ impl Door {
         match (ask.method, name) {
             (Method::Get | Method::Head, b"") => Ok(self.box_page(ask, &claims).reply().into()),
             (Method::Post, b"") => {
+                let to = Fresh::In(&folder);
+                if let Some(plan) = self.link_upload(ask, (link, &claims), to)? {
+                    return Ok(plan);
+                }
                 self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
                 let mut form = self.receive_form(ask, &folder)?;
                 // What a stranger brings names nothing that is here.
@@ -91,6 +111,10 @@ impl Door {
                 self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
                 // No conditions: they would tell what is there.
                 self.check_content(ask, &path)?;
+                let to = Fresh::New(&path);
+                if let Some(plan) = self.link_upload(ask, (link, &claims), to)? {
+                    return Ok(plan);
+                }
                 let put = self.begin_put(ask, &path, crate::root::Expect::Nothing)?;
                 Ok(stored(ask, &claims, Inner::New(put), Some(1)))
             }
@@ -188,7 +212,7 @@ fn fetch(ask: &Ask<'_>, path: &SafePath<'_>, answer: &FileAnswer) -> Want {
 }
 
 /// The path of a new file in a drop-box.
-fn beside(folder: &SafePath<'_>, raw: &[u8]) -> Result<SafePath<'static>, Stop> {
+pub(crate) fn beside(folder: &SafePath<'_>, raw: &[u8]) -> Result<SafePath<'static>, Stop> {
     let bad = |error: menshen_web_core::target::PathError| Fault::BadPath(error.reason());
     let name = [b"/", raw].concat();
     let name = decode_path(&name).map_err(bad)?;
