@@ -148,8 +148,7 @@ impl Linked {
     pub(crate) async fn begin(self, door: &Door) -> Result<(Plan, Option<Charge>), Reply> {
         let Self { plan, take, wanted, .. } = self;
         let Some(take) = take else { return Ok((plan, None)) };
-        let taken = door.take(take).await.map_err(|refusal| door.refuse_link(refusal, wanted))?;
-        let charge = door.charge(take, taken).map_err(|r| door.refuse_link(r, wanted))?;
+        let Some(charge) = door.charged(take, wanted).await? else { return Ok((plan, None)) };
         Ok(match plan {
             Plan::Receive(Sink::Link(mut sink)) => {
                 sink.charged(charge);
@@ -171,6 +170,16 @@ impl Door {
             Refused::Full => LinkRefusal::Full,
             Refused::Storage => LinkRefusal::Storage,
         })
+    }
+
+    /// Takes a use for what is about to be sent.
+    ///
+    /// # Errors
+    /// The answer, when nothing is left.
+    pub(crate) async fn charged(&self, take: Take, wanted: Wanted) -> Result<Option<Charge>, Reply> {
+        let taken = self.take(take).await.map_err(|refusal| self.refuse_link(refusal, wanted))?;
+        let charge = self.charge(take, taken).map_err(|refusal| self.refuse_link(refusal, wanted));
+        charge.map(Some)
     }
 
     /// A use that was taken, to be told how it ended.

@@ -35,7 +35,7 @@ use crate::site::Way;
 use crate::uploads::{Errand, Scope};
 use crate::zip::Question;
 
-pub(crate) use link::beside;
+pub(crate) use link::{beside, mark};
 pub(crate) use file::{FileAnswer, Span, unsatisfiable};
 
 /// What will be done.
@@ -286,6 +286,10 @@ impl Door {
     }
 
     fn post(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
+        if let Some(plan) = self.zip_selection(ask, path, split(ask.target).1)? {
+            // It changes nothing: who may read may ask.
+            return self.judge(ask, path, Reach::Inside).map(|_grant| plan);
+        }
         self.may_write(ask, path, Reach::Inside)?;
         self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
         if !path.is_dir() {
