@@ -90,13 +90,13 @@ fn tus_patch(live: &Live, at: &str, offset: usize, body: &[u8]) -> Answer {
 fn a_box_takes_uploads_that_go_on_and_counts_each_once() {
     let live = start();
     lay(&live, "inbox/film.bin", b"old");
-    let drop = link(&live, &["/inbox", "--method", "drop", "--count", "2", "--bytes", "1000KiB"]);
+    let inbox = link(&live, &["/inbox", "--method", "drop", "--count", "2", "--bytes", "1000KiB"]);
     let body = pattern(300_000);
     // The answer to the first creation is lost; the client asks again.
-    let lost = tus_make(&live, &drop, "film.bin", body.len());
+    let lost = tus_make(&live, &inbox, "film.bin", body.len());
     assert_eq!(lost.status, 201, "{}\n{}", lost.head, lost.text());
-    let made = tus_make(&live, &drop, "film.bin", body.len());
-    assert_eq!((made.status, used(&live, &drop)), (201, (1, 300_000)), "counts once");
+    let made = tus_make(&live, &inbox, "film.bin", body.len());
+    assert_eq!((made.status, used(&live, &inbox)), (201, (1, 300_000)), "counts once");
     let gone = ask(live.plain, "HEAD", lost.location(), &[TUS], b"");
     assert!(matches!(gone.status, 401 | 404), "{}", gone.head);
     let at = made.location().to_owned();
@@ -123,17 +123,20 @@ fn a_box_takes_uploads_that_go_on_and_counts_each_once() {
     assert_eq!(names(&live), ["film (2).bin", "film.bin"]);
     assert_eq!(std::fs::read(stored(&live, "inbox/film.bin")).unwrap(), b"old");
     assert_eq!(std::fs::read(stored(&live, "inbox/film (2).bin")).unwrap(), body);
-    assert_eq!(used(&live, &drop), (1, 300_000));
+    assert_eq!(used(&live, &inbox), (1, 300_000));
     assert_eq!(count(&live, Counter::UploadsDone), 1, "delivered once");
 
     // A PUT that can go on; a name that is taken is not told.
     let fields = [RUFH, "Upload-Complete: ?0"];
-    let begun = ask(live.plain, "PUT", &format!("{drop}film.bin"), &fields, &body[..1000]);
+    let mut wire = Wire::open(live.plain);
+    wire.send(request("PUT", &format!("{inbox}film.bin"), &fields, &body[..1000]));
+    assert_eq!(wire.answer("PUT").status, 104, "told of at once");
+    let begun = wire.answer("PUT");
     assert_eq!(begun.status, 201, "{}\n{}", begun.head, begun.text());
     let at = begun.location().to_owned();
     // Its length is not known: all that is left is held.
-    assert_eq!(used(&live, &drop), (2, 1000 << 10));
-    assert_eq!(tus_make(&live, &drop, "other.bin", 10).status, 410, "the count is held");
+    assert_eq!(used(&live, &inbox), (2, 1000 << 10));
+    assert_eq!(tus_make(&live, &inbox, "other.bin", 10).status, 410, "the count is held");
     let fields = [RUFH, RUFH_TYPE, "Upload-Offset: 1000", "Upload-Complete: ?1"];
     let done = ask(live.plain, "PATCH", &at, &fields, &body[1000..2000]);
     assert_eq!(done.status, 201, "{}\n{}", done.head, done.text());
@@ -146,40 +149,40 @@ fn a_box_takes_uploads_that_go_on_and_counts_each_once() {
         b"",
     );
     assert_eq!((again.status, again.text()), (201, done.text()), "said again, counted once");
-    assert_eq!(used(&live, &drop), (2, 302_000));
+    assert_eq!(used(&live, &inbox), (2, 302_000));
     assert_eq!(names(&live), ["film (2).bin", "film (3).bin", "film.bin"]);
-    assert_eq!(put(live.plain, &format!("{drop}x"), b"x").status, 410);
+    assert_eq!(put(live.plain, &format!("{inbox}x"), b"x").status, 410);
 }
 
 #[test]
 fn a_box_is_one_folder_and_its_limits_hold_for_pieces() {
     let live = start();
-    let drop = link(&live, &["/inbox", "--method", "drop", "--count", "3", "--bytes", "1KiB"]);
+    let inbox = link(&live, &["/inbox", "--method", "drop", "--count", "3", "--bytes", "1KiB"]);
     for (name, status) in [("..%2fplan", 400), (".htaccess", 400), ("a%2fb", 400)] {
-        assert_eq!(tus_make(&live, &drop, name, 10).status, status, "{name}");
+        assert_eq!(tus_make(&live, &inbox, name, 10).status, status, "{name}");
     }
-    let large = tus_make(&live, &drop, "large", 1025);
+    let large = tus_make(&live, &inbox, "large", 1025);
     assert_eq!(large.status, 413, "{}", large.text());
     // Another folder is not listened to.
-    let made = tus_make(&live, &format!("{drop}?folder=/other/"), "a.txt", 4);
+    let made = tus_make(&live, &format!("{inbox}?folder=/other/"), "a.txt", 4);
     assert_eq!(made.status, 201, "{}", made.text());
     assert_eq!(tus_patch(&live, made.location(), 0, b"abcd").status, 204);
     assert_eq!(names(&live), ["a.txt"]);
     assert!(!stored(&live, "other").exists());
     // Of an unannounced length no more than is left is taken, and what failed costs nothing.
     let fields = [TUS, "Upload-Defer-Length: 1"];
-    let made = ask(live.plain, "POST", &format!("{drop}?filename=b"), &fields, b"");
+    let made = ask(live.plain, "POST", &format!("{inbox}?filename=b"), &fields, b"");
     assert_eq!(made.status, 201, "{}", made.text());
     let at = made.location().to_owned();
     assert_eq!(tus_patch(&live, &at, 0, &[0; 1020]).status, 204);
     let over = tus_patch(&live, &at, 1020, b"x");
     assert!(over.status >= 400, "{}", over.head);
-    assert_eq!(used(&live, &drop), (2, 1024));
+    assert_eq!(used(&live, &inbox), (2, 1024));
     assert_eq!(ask(live.plain, "DELETE", &at, &[TUS], b"").status, 204);
-    assert_eq!(used(&live, &drop), (1, 4), "given back");
+    assert_eq!(used(&live, &inbox), (1, 4), "given back");
     // Neither parts nor names of other uploads come by a link.
     let parts = [TUS, "Upload-Length: 4", "Upload-Concat: partial"];
-    assert_eq!(ask(live.plain, "POST", &drop, &parts, b"").status, 400);
+    assert_eq!(ask(live.plain, "POST", &inbox, &parts, b"").status, 400);
     // A link to read opens no upload.
     let read = link(&live, &["/inbox/"]);
     let refused = ask(live.plain, "POST", &read, &[TUS, "Upload-Length: 4"], b"");
@@ -227,9 +230,9 @@ fn a_link_to_store_takes_its_file_in_pieces_until_its_key_is_gone() {
 #[test]
 fn a_killed_worker_loses_neither_bytes_nor_uses() {
     let live = start();
-    let drop = link(&live, &["/inbox", "--method", "drop", "--count", "1"]);
+    let inbox = link(&live, &["/inbox", "--method", "drop", "--count", "1"]);
     let body = pattern(200_000);
-    let made = tus_make(&live, &drop, "k.bin", body.len());
+    let made = tus_make(&live, &inbox, "k.bin", body.len());
     let at = made.location().to_owned();
     assert_eq!(tus_patch(&live, &at, 0, &body[..150_000]).status, 204);
     let before = pids(&live);
@@ -241,11 +244,11 @@ fn a_killed_worker_loses_neither_bytes_nor_uses() {
         let now = pids(&live);
         now.len() == 2 && now.iter().all(|pid| !before.contains(pid))
     });
-    assert_eq!(used(&live, &drop).0, 1);
+    assert_eq!(used(&live, &inbox).0, 1);
     assert_eq!(tus_patch(&live, &at, 150_000, &body[150_000..]).status, 204);
     assert_eq!(std::fs::read(stored(&live, "inbox/k.bin")).unwrap(), body);
-    assert_eq!(used(&live, &drop).0, 1);
-    assert_eq!(tus_make(&live, &drop, "more", 1).status, 410);
+    assert_eq!(used(&live, &inbox).0, 1);
+    assert_eq!(tus_make(&live, &inbox, "more", 1).status, 410);
 }
 
 #[test]
