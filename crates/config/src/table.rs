@@ -16,6 +16,7 @@ use crate::parse::Refusal;
 mod acme;
 mod guard;
 mod hook;
+mod rests;
 mod limits;
 mod links;
 mod php;

@@ -34,6 +34,8 @@ pub struct Site {
     pub delivery: Delivery,
     /// Largest request body in bytes, 0 for none; more is 413.
     pub upload_bytes_max: u64,
+    /// Bytes all its unfinished uploads may hold, 0 for any.
+    pub uploads_bytes_max: u64,
     /// Largest single file of a form in bytes, 0 for none; a larger one reaches PHP as
     /// `UPLOAD_ERR_INI_SIZE`.
     pub file_bytes_max: u64,

@@ -178,6 +178,26 @@ pub(super) const WEB: &[Row] = &[
         counter: None,
         tried: &["allow", "anonymous", "open", "public_paths"],
     },
+    Row {
+        name: "web.quota",
+        kind: Kind::Tables(&QUOTAS),
+        default: "[]",
+        example: "[{ path = \"/team/\", bytes_max = \"10GiB\" }]",
+        help: "how much may rest in folders",
+        detail: "",
+        counter: None,
+        tried: &["quotas", "limit", "space"],
+    },
+    Row {
+        name: "web.expire",
+        kind: Kind::Tables(&EXPIRES),
+        default: "[]",
+        example: "[{ path = \"/tmp/\", hours = 168 }]",
+        help: "folders whose files are deleted after a time",
+        detail: "",
+        counter: None,
+        tried: &["expires", "expiry", "clean", "cleanup", "tmpfiles"],
+    },
 ];
 
 const PUBLIC: &[Row<PublicPath>] = &[

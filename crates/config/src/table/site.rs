@@ -230,6 +230,23 @@ const SITE: &[Row<Site>] = &[
         tried: &["client_max_body_size", "post_max_size", "max_size", "request_body"],
     },
     Row {
+        name: "site.uploads_bytes_max",
+        kind: Kind::Number(Number {
+            min: 1 << 20,
+            max: PIB,
+            zero: Some("no limit"),
+            unit: Unit::Bytes,
+            place: NumberPlace::Large(|site| &mut site.uploads_bytes_max),
+        }),
+        default: "0",
+        example: "\"50GiB\"",
+        help: "bytes all unfinished uploads of the site together may hold",
+        detail: "Those that can be resumed. A new one beyond it is answered 507; \
+                 `uploads.unfinished_bytes_max` holds for all sites together.",
+        counter: Some(Counter::LimitUnfinishedBytes),
+        tried: &["quota", "uploads_max", "unfinished_bytes_max"],
+    },
+    Row {
         name: "site.file_bytes_max",
         kind: Kind::Number(Number {
             min: 1,
