@@ -106,6 +106,10 @@ impl Dir {
         self.run(move |inner| inner.list(owner)).await
     }
 
+    pub(crate) async fn unfinished(&self) -> Result<Vec<Record>, Error> {
+        self.run(Inner::unfinished).await
+    }
+
     pub(crate) async fn remove(&self, id: &Id) -> Result<Record, Error> {
         let id = *id;
         self.run(move |inner| inner.remove(id)).await

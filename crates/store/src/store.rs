@@ -92,6 +92,16 @@ impl Store {
         }
     }
 
+    /// All uploads that are not answered yet, of whatever owner.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn unfinished(&self) -> Result<Vec<Record>, Error> {
+        match self {
+            Self::Dir(dir) => dir.unfinished().await,
+        }
+    }
+
     /// Removes an upload, its bytes and its answer; writers are fenced.
     ///
     /// # Errors

@@ -434,6 +434,7 @@ impl Door {
         match fault {
             Fault::TooLarge => self.slot.add(Counter::LimitUpload, 1),
             Fault::FieldsTooLarge => self.slot.add(Counter::LimitPhpFields, 1),
+            Fault::Quota | Fault::QuotaNever => self.slot.add(Counter::LimitQuota, 1),
             Fault::Full => self.slot.add(Counter::StorageFull, 1),
             Fault::Shed { .. } => self.slot.add(Counter::UploadsRefused, 1),
             Fault::Form(error) if error.is_limit() => self.slot.add(Counter::LimitParts, 1),

@@ -27,6 +27,7 @@ use rustix::io::Errno;
 
 use crate::fault::Fault;
 use crate::hooks::settle;
+use crate::quota::{Hold, Quotas};
 use crate::root::{Expect, Kind, Lock, Mount, Root, Seen, kind_of, own_folder};
 pub(crate) use unique::{NUMBERS_MAX, numbered};
 
@@ -41,6 +42,7 @@ pub(crate) struct Spool {
     folder: OnceLock<SpoolFolder>,
     names: Names,
     durable: bool,
+    quotas: Option<Arc<Quotas>>,
 }
 
 /// Names nobody has for the files of this process: `INSTANCE-PID-NUMBER`.
@@ -74,6 +76,8 @@ pub(crate) struct Upload {
     largest: u64,
     digests: Digesting,
     digest: Option<Vec<u8>>,
+    /// Room in the quotas of its folder.
+    hold: Option<Hold>,
 }
 
 /// A finished upload.
@@ -120,7 +124,18 @@ impl Spool {
             folder: OnceLock::new(),
             names: Names::of(instance),
             durable,
+            quotas: None,
         }
+    }
+
+    /// Has these hold for what it takes.
+    pub(crate) fn with_quotas(self, quotas: Option<Arc<Quotas>>) -> Self {
+        Self { quotas, ..self }
+    }
+
+    /// What may rest in folders.
+    pub(crate) const fn quotas(&self) -> Option<&Arc<Quotas>> {
+        self.quotas.as_ref()
     }
 
     /// Removes what earlier lives and dead workers left; returns how many files.
@@ -131,6 +146,22 @@ impl Spool {
     /// Begins an upload of `path`. `expected` is the length when known: what cannot fit is refused
     /// before a byte of it is read. `largest` is the limit in bytes, 0 for none.
     pub(crate) fn begin(
+        &self,
+        path: &[u8],
+        expected: Option<u64>,
+        largest: u64,
+        promised: Digests,
+        wanted: Option<Algorithm>,
+    ) -> Result<Upload, Fault> {
+        let mut upload = self.begin_held(path, expected, largest, promised, wanted)?;
+        if let Some(quotas) = &self.quotas {
+            upload.hold = quotas.hold(path, expected.unwrap_or(0))?;
+        }
+        Ok(upload)
+    }
+
+    /// The same, of bytes that somebody else took room for.
+    pub(crate) fn begin_held(
         &self,
         path: &[u8],
         expected: Option<u64>,
@@ -151,8 +182,8 @@ impl Spool {
         let place = Place { folder, name, kept: false };
         let (path, written) = (path.to_vec(), 0);
         let reserve = Reserve::new(expected, reserves);
-        let (file, digest) = (Some(file), None);
-        Ok(Upload { file, place, path, written, expected, reserve, largest, digests, digest })
+        let (file, digest, hold) = (Some(file), None, None);
+        Ok(Upload { file, place, path, written, expected, reserve, largest, digests, digest, hold })
     }
 
     /// [`Self::publish_told`], and nobody is told.
@@ -189,10 +220,15 @@ impl Spool {
         (folder, name): (&OwnedFd, &[u8]),
         expect: &Expect,
     ) -> Result<Published, Fault> {
-        let replaced = {
+        let named = || {
             let _lock = Lock::take(folder)?;
-            take_name(&upload.place, folder, name, expect)?
+            take_name(&upload.place, folder, name, expect)
         };
+        let replaced = match upload.hold.take() {
+            Some(hold) => hold.stand(size_of(file)?, named, |replaced| *replaced)?,
+            None => named()?,
+        };
+        let replaced = replaced.is_some();
         upload.place.kept = true;
         if self.durable {
             fsync(folder).map_err(Fault::from_errno)?;
@@ -252,12 +288,20 @@ impl Upload {
         if after > self.largest {
             return Err(Fault::TooLarge);
         }
+        if let Some(hold) = &mut self.hold {
+            hold.cover(after)?;
+        }
         self.digests.update(bytes);
         let file = self.file.as_ref().ok_or(Fault::Storage)?;
         self.reserve.ahead(file, after);
         append(file, bytes)?;
         self.written = after;
         Ok(())
+    }
+
+    /// Room that was taken for it.
+    pub(crate) fn holds(&mut self, hold: Option<Hold>) {
+        self.hold = hold;
     }
 
     /// The path it is for.
@@ -444,9 +488,18 @@ impl std::fmt::Debug for Digesting {
     }
 }
 
-/// Whether a file may have this name under these conditions, and whether it replaces another;
-/// true only as long as the folder's lock is held.
-pub(crate) fn may_take(folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result<bool, Fault> {
+/// Bytes of an open file.
+pub(crate) fn size_of(file: impl AsFd) -> Result<u64, Fault> {
+    fstat(file).map(|stat| u64::try_from(stat.st_size).unwrap_or(0)).map_err(Fault::from_errno)
+}
+
+/// Whether a file may have this name under these conditions, and how large the one is that it
+/// replaces; true only as long as the folder's lock is held.
+pub(crate) fn may_take(
+    folder: &OwnedFd,
+    name: &[u8],
+    expect: &Expect,
+) -> Result<Option<u64>, Fault> {
     let current = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Some(stat),
         Err(Errno::NOENT) => None,
@@ -460,10 +513,15 @@ pub(crate) fn may_take(folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result
     {
         return Err(Fault::Precondition);
     }
-    Ok(current.is_some())
+    Ok(current.map(|stat| u64::try_from(stat.st_size).unwrap_or(0)))
 }
 
-fn take_name(place: &Place, folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result<bool, Fault> {
+fn take_name(
+    place: &Place,
+    folder: &OwnedFd,
+    name: &[u8],
+    expect: &Expect,
+) -> Result<Option<u64>, Fault> {
     let replaced = may_take(folder, name, expect)?;
     let flags = match expect {
         Expect::Nothing => RenameFlags::NOREPLACE,

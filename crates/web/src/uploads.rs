@@ -21,6 +21,7 @@ mod owner;
 mod publish;
 mod reply;
 mod request;
+mod room;
 mod route;
 mod said;
 mod segments;

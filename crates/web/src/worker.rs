@@ -40,6 +40,8 @@ use crate::log::Log;
 use crate::notes::Notes;
 use crate::php::Pool;
 use crate::php::pulse::Pulse;
+use crate::quota::Quotas;
+use crate::quota::count::Which;
 use crate::root::Root;
 use crate::shrink::Shrink;
 use crate::site::Sites;
@@ -131,7 +133,9 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     let challenges = inherited.challenges.map(|fd| Arc::new(Challenges::new(fd)));
     let (certificates, left_out) = certificates(&spec, inherited.shelf, challenges.clone(), &slot)?;
     let root = Arc::new(Root::new(root).map_err(fail("look at the served folder"))?);
+    let quotas = Quotas::new(&spec.config.web.quotas, &root);
     let spool = Spool::open(Arc::clone(&root), &spec.instance, spec.config.web.durable);
+    let spool = spool.with_quotas(quotas);
     spool.collect();
 
     let limits = spec.config.limits.clone();
@@ -216,6 +220,8 @@ async fn serve(
     if acceptor.first {
         tokio::task::spawn_local(collect_uploads(Rc::clone(&door)));
     }
+    let which = if acceptor.first { Which::All } else { Which::Due };
+    tokio::task::spawn_local(count_quotas(Rc::clone(&door), which));
     if acceptor.first {
         for pool in &door.pools {
             if let Some(pulse) = Pulse::of(pool.spec()) {
@@ -400,6 +406,16 @@ async fn collect_uploads(door: Rc<Door>) {
     }
 }
 
+/// Counts what rests in folders with quotas. Every worker looks whether it is due: whoever comes
+/// first counts.
+async fn count_quotas(door: Rc<Door>, mut which: Which) {
+    while door.shared.spool.quotas().is_some() {
+        door.count_quotas(which).await;
+        which = Which::Due;
+        tokio::time::sleep(Duration::from_secs(QUOTA_SECONDS)).await;
+    }
+}
+
 /// Bits that new files do not have. It can only be read by setting it: before there are threads.
 fn umask() -> rustix::fs::Mode {
     let mask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -522,6 +538,8 @@ const FORMS_KEPT: u64 = crate::site::coding::KEPT_MAX as u64;
 /// The connection to PHP and the file that is being sent over it.
 const AT_PHP: u64 = 2;
 const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
+/// How often it is looked whether a quota is to be counted.
+const QUOTA_SECONDS: u64 = 5;
 const COLLECT_SECONDS: u64 = 300;
 const CUT_MS: u64 = 1000;
 const DRAIN_IDLE_MS: u64 = 1000;

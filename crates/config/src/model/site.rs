@@ -284,6 +284,7 @@ impl Default for Site {
             headers: Vec::new(),
             delivery: Delivery::Auto,
             upload_bytes_max: 0,
+            uploads_bytes_max: 0,
             file_bytes_max: 0,
             mounts: Vec::new(),
             rules: Vec::new(),

@@ -13,6 +13,7 @@ mod acme;
 mod folders;
 mod guard;
 mod php;
+mod rests;
 mod sites;
 mod sql;
 mod tunnel;
@@ -24,6 +25,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     doors(read);
     networks(read);
     public(read);
+    rests::check(read);
     clashes(read);
     default_admin(read);
     folders::check(read);

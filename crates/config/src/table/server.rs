@@ -1,5 +1,6 @@
 //! Rows of the whole server, the web door, certificates and `/metrics`.
 
+use super::rests::{EXPIRES, QUOTAS};
 use super::{
     Kind, List, Number, NumberPlace, REQUIRED, Row, Section, Text, Texts, Unit, WORKERS_MAX, Word,
     site,

@@ -1,5 +1,7 @@
 //! Rows of `[[site]]` and of the tables in it.
 
+use menshen_base::Counter;
+
 use super::{
     Kind, List, Number, NumberPlace, Pairs, REQUIRED, Row, Section, Text, Texts, Unit, Word,
 };

@@ -37,6 +37,14 @@ impl Inner {
         Ok(found)
     }
 
+    /// See [`crate::Store::unfinished`].
+    pub(crate) fn unfinished(&self) -> Result<Vec<Record>, Error> {
+        let names = self.folder.names().map_err(Error::from_errno)?;
+        let ids = names.iter().filter_map(|name| id_of(name, RECORD));
+        let records = ids.filter_map(|id| self.look(id).ok());
+        Ok(records.filter(|record| !matches!(record.stage, Stage::Answered(_))).collect())
+    }
+
     /// See [`crate::Store::remove`].
     pub(crate) fn remove(&self, id: Id) -> Result<Record, Error> {
         self.remove_when(id, When::Always)?.ok_or(Error::Underway)

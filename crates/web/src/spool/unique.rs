@@ -26,15 +26,16 @@ impl Spool {
         let (folder, wanted) = self.root.parent_made(&path, self.durable)?;
         let parent = path.get(..path.len() - wanted.len()).unwrap_or_default();
         let stat = fstat(&file).map_err(Fault::from_errno)?;
-        let path = {
+        let hold = upload.hold.take();
+        let named = || {
             let _lock = Lock::take(&folder)?;
             let mut names = (1..NUMBERS_MAX).map(|number| numbered(wanted, number));
             loop {
                 let name = names.next().ok_or(Fault::Exists)?;
                 // A look first: a promise is written down for one name.
                 match may_take(&folder, &name, &Expect::Anything) {
-                    Ok(false) => {}
-                    Ok(true) | Err(Fault::IsDirectory) => continue,
+                    Ok(None) => {}
+                    Ok(Some(_)) | Err(Fault::IsDirectory) => continue,
                     Err(fault) => return Err(fault),
                 }
                 let path = [parent, &name].concat();
@@ -42,11 +43,15 @@ impl Spool {
                 let named = take_name(&upload.place, &folder, &name, &Expect::Nothing);
                 settle(promise, &named);
                 match named {
-                    Ok(_) => break path,
+                    Ok(_) => break Ok(path),
                     Err(Fault::Precondition | Fault::IsDirectory) => {}
                     Err(fault) => return Err(fault),
                 }
             }
+        };
+        let path = match hold {
+            Some(hold) => hold.stand(u64::try_from(stat.st_size).unwrap_or(0), named, |_| None)?,
+            None => named()?,
         };
         upload.place.kept = true;
         if self.durable {

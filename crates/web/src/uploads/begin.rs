@@ -182,6 +182,10 @@ impl Way {
         if let Some(take) = by_link {
             self.take_link(door, &mut record, take).await?;
         }
+        if let Err(reply) = self.take_room(door, &mut record).await {
+            door.give_back(&record).await;
+            return Err(reply);
+        }
         let writer = match self.store.create(record.clone()).await {
             Ok(writer) => writer,
             Err(error) => {

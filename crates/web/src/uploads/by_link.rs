@@ -146,8 +146,9 @@ impl Door {
         if known { Ok(()) } else { Err(LinkRefusal::Invalid) }
     }
 
-    /// An upload is gone that was not a file yet: its link may be used again.
+    /// An upload is gone that was not a file yet: its room is free, its link may be used again.
     pub(super) async fn give_back(&self, record: &Record) {
+        self.give_room_back(record).await;
         let unused = matches!(record.stage, Stage::Receiving | Stage::Whole);
         if let Some((id, count, bytes)) = taken_of(record).filter(|_| unused) {
             self.settle_use(LinkId(id), Taken::to_store(count, bytes), 0, 0).await;

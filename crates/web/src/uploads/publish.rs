@@ -22,6 +22,7 @@ use crate::fault::Fault;
 use crate::hooks::settle;
 use crate::links::sink::stored_reply;
 use crate::reply::Reply;
+use crate::quota::{Hold, Sum};
 use crate::root::{Expect, Lock, Mount};
 use crate::sink::put_reply;
 use crate::spool::{NUMBERS_MAX, Published, Upload, may_take, numbered};
@@ -82,7 +83,7 @@ pub(super) async fn prepare(plan: Plan) -> Result<Prepared, Fault> {
         if Mount::of(&nearest).map_err(|_| Fault::Storage)? == shared.root.mount {
             return Ok(Prepared::Move);
         }
-        let upload = shared.spool.begin(path, Some(*size), 0, <_>::default(), None)?;
+        let upload = shared.spool.begin_held(path, Some(*size), 0, <_>::default(), None)?;
         let (device, inode) = upload.identity()?;
         Ok(Prepared::Copy(Box::new(upload), Aim::Copy { device, inode }))
     })
@@ -94,11 +95,17 @@ pub(super) async fn publish(plan: Plan, prepared: Prepared, whole: Whole) -> Res
     blocking(move || {
         let Plan { shared, path, expect, want, .. } = &plan;
         let digest = want.map(|algorithm| hashed(&whole, algorithm)).transpose()?;
+        // What has no length before its end has taken no room yet.
+        let hold = match shared.spool.quotas() {
+            Some(quotas) => quotas.adopt(path, held_by(&plan.record), plan.size)?,
+            None => None,
+        };
         let published = match prepared {
-            Prepared::Move if plan.fresh => moved_new(&plan, &whole),
+            Prepared::Move if plan.fresh => moved_new(&plan, &whole, hold),
             Prepared::Copy(mut upload, _) if plan.fresh => {
                 upload
                     .fill(plan.size, |file| whole.copy_to(file).map_err(|error| fault(&error)))?;
+                upload.holds(hold);
                 let told = |path: &[u8], stat: &Stat| {
                     shared.will_stand(path, stat, None, Some(&plan.record))
                 };
@@ -110,13 +117,14 @@ pub(super) async fn publish(plan: Plan, prepared: Prepared, whole: Whole) -> Res
                 let stat = fstat(&*whole.file()).map_err(Fault::from_errno)?;
                 let promise =
                     shared.will_stand(path, &stat, digest.as_deref(), Some(&plan.record))?;
-                let moved = moved(&plan, &whole);
+                let moved = moved(&plan, &whole, hold);
                 settle(promise, &moved);
                 moved
             }
             Prepared::Copy(mut upload, _) => {
                 upload
                     .fill(plan.size, |file| whole.copy_to(file).map_err(|error| fault(&error)))?;
+                upload.holds(hold);
                 shared.spool.publish_told(*upload, expect, |stat, _| {
                     shared.will_stand(path, stat, digest.as_deref(), Some(&plan.record))
                 })
@@ -161,13 +169,13 @@ pub(super) fn found(shared: &Shared, record: &Record) -> Reply {
     }
 }
 
-fn moved(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
+fn moved(plan: &Plan, whole: &Whole, hold: Option<Hold>) -> Result<Published, Fault> {
     let Plan { shared, path, expect, umask, .. } = plan;
     let file = whole.file();
     let mode = Mode::from_raw_mode(0o666).difference(*umask);
     fchmod(&*file, mode).map_err(Fault::from_errno)?;
     let (folder, name) = shared.root.parent_made(path, shared.durable)?;
-    let replaced = {
+    let named = || {
         let _lock = Lock::take(&folder)?;
         let replaced = may_take(&folder, name, expect)?;
         let replace = match expect {
@@ -175,14 +183,25 @@ fn moved(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
             _ => Replace::Allowed,
         };
         whole.publish_to(&folder, name, replace).map_err(|error| fault(&error))?;
-        replaced
+        Ok(replaced)
+    };
+    let replaced = match hold {
+        Some(hold) => hold.stand(plan.size, named, |replaced| *replaced)?,
+        None => named()?,
     };
     let stat = fstat(&*file).map_err(Fault::from_errno)?;
-    Ok(Published { stat, replaced, digest: None })
+    Ok(Published { stat, replaced: replaced.is_some(), digest: None })
 }
 
 /// Under the first of its names that nobody has; hooks are told of that one.
-fn moved_new(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
+fn moved_new(plan: &Plan, whole: &Whole, hold: Option<Hold>) -> Result<Published, Fault> {
+    match hold {
+        Some(hold) => hold.stand(plan.size, || named_new(plan, whole), |_| None),
+        None => named_new(plan, whole),
+    }
+}
+
+fn named_new(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
     let Plan { shared, path, umask, .. } = plan;
     let file = whole.file();
     let mode = Mode::from_raw_mode(0o666).difference(*umask);
@@ -194,8 +213,8 @@ fn moved_new(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
     for number in 1..NUMBERS_MAX {
         let name = numbered(wanted, number);
         match may_take(&folder, &name, &Expect::Anything) {
-            Ok(false) => {}
-            Ok(true) | Err(Fault::IsDirectory) => continue,
+            Ok(None) => {}
+            Ok(Some(_)) | Err(Fault::IsDirectory) => continue,
             Err(fault) => return Err(fault),
         }
         let path = [parent, &name].concat();
@@ -243,6 +262,11 @@ const fn fault(error: &Error) -> Fault {
         }
         _ => Fault::Storage,
     }
+}
+
+/// What an upload holds of the quotas of its folder.
+pub(super) fn held_by(record: &Record) -> Sum {
+    Said::of(record).held.map(Sum::file).unwrap_or_default()
 }
 
 fn is_fresh(record: &Record) -> bool {

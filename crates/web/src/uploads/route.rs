@@ -260,6 +260,9 @@ impl Door {
         record.largest = (most > 0).then_some(most);
         record.order = Order::Stream;
         record.promises = checks::of_digests(&create.checks.whole);
+        if let Some(site) = self.sites.find(ask.host).filter(|_| *scope != Scope::Files) {
+            record.share = site.uploads_share;
+        }
         record
     }
 

@@ -36,6 +36,9 @@ pub(super) struct Said {
     /// The link that opened the way for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link: Option<ByLink>,
+    /// Bytes it holds of the quotas of its folder, where that has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<u64>,
 }
 
 /// Conditions of a file's publication.
