@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 mod guard;
 mod hook;
-mod rests;
 mod links;
+mod rests;
 mod site;
 mod sql;
 mod tunnel;
@@ -16,8 +16,8 @@ mod uploads;
 
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
 pub use hook::{Hook, HookEvent};
-pub use rests::{Expire, Quota};
 pub use links::SignedLinks;
+pub use rests::{Expire, Quota};
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,

@@ -192,10 +192,8 @@ fn a_box_is_one_folder_and_its_limits_hold_for_pieces() {
 #[test]
 fn a_link_to_store_takes_its_file_in_pieces_until_its_key_is_gone() {
     let live = start();
-    let to = link(
-        &live,
-        &["/plan.bin", "--method", "put", "--count", "2", "--address", "192.0.2.0/24"],
-    );
+    let to =
+        link(&live, &["/plan.bin", "--method", "put", "--count", "2", "--address", "192.0.2.0/24"]);
     let here = "X-Forwarded-For: 192.0.2.7";
     let elsewhere = "X-Forwarded-For: 198.51.100.7";
     let body = pattern(10_000);

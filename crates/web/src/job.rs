@@ -11,8 +11,8 @@ use crate::hooks::settle;
 use crate::links::page;
 use crate::listing::Listing;
 use crate::page::Page;
-use crate::reply::{Body, Reply};
 use crate::quota::Sum;
+use crate::reply::{Body, Reply};
 use crate::root::{Expect, Kind, Replace, kind_of};
 use crate::tree::{Mounts, walk};
 use crate::tunnel::Question;
@@ -164,7 +164,7 @@ impl Shared {
             folder.push('/');
         }
         let mut all = Sum::default();
-        walk(&self.root, &folder, Mounts::Entered, |_, stat| {
+        walk(&self.root, &folder, Mounts::Entered, &mut |_, stat| {
             all.bytes = all.bytes.saturating_add(u64::try_from(stat.st_size).unwrap_or(0));
             all.files += 1;
             Ok(())

@@ -10,6 +10,7 @@ mod auth;
 mod certificates;
 mod challenges;
 mod door;
+mod expire;
 pub mod explain;
 pub mod failures;
 mod fault;

@@ -176,7 +176,11 @@ impl Door {
     ///
     /// # Errors
     /// The answer, when nothing is left.
-    pub(crate) async fn charged(&self, take: Take, wanted: Wanted) -> Result<Option<Charge>, Reply> {
+    pub(crate) async fn charged(
+        &self,
+        take: Take,
+        wanted: Wanted,
+    ) -> Result<Option<Charge>, Reply> {
         let taken = self.take(take).await.map_err(|refusal| self.refuse_link(refusal, wanted))?;
         let charge = self.charge(take, taken).map_err(|refusal| self.refuse_link(refusal, wanted));
         charge.map(Some)

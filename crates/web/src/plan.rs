@@ -35,8 +35,8 @@ use crate::site::Way;
 use crate::uploads::{Errand, Scope};
 use crate::zip::Question;
 
-pub(crate) use link::{beside, mark};
 pub(crate) use file::{FileAnswer, Span, unsatisfiable};
+pub(crate) use link::{beside, mark};
 
 /// What will be done.
 #[derive(Debug)]

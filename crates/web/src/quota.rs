@@ -292,9 +292,8 @@ fn fits(rule: &Rule, book: &Locked, more: Sum) -> Result<(), Fault> {
     }
     let all = book.book.all().plus(more);
     // A folder that holds too much already still takes what needs no more.
-    let needs = |of: fn(&Sum) -> u64| {
-        of(&more) > 0 && of(&rule.most) > 0 && of(&all) > of(&rule.most)
-    };
+    let needs =
+        |of: fn(&Sum) -> u64| of(&more) > 0 && of(&rule.most) > 0 && of(&all) > of(&rule.most);
     if needs(|sum| sum.bytes) || needs(|sum| sum.files) {
         return Err(Fault::Quota);
     }

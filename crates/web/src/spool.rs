@@ -9,6 +9,7 @@
 //! untouched); kill -9 (leftover spool file, collected by name: instance and process id); power
 //! loss between rename and the folder's flush (either old or new, never acknowledged).
 
+mod digesting;
 mod unique;
 
 use std::collections::HashSet;
@@ -16,9 +17,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use aws_lc_rs::digest;
 use menshen_hooks::Promise;
-use menshen_web_core::fields::{Algorithm, Digests, write_digest};
+use menshen_web_core::fields::{Algorithm, Digests};
 use rustix::fs::{
     AtFlags, FallocateFlags, Mode, OFlags, RenameFlags, Stat, fallocate, fdatasync, fstat, fstatfs,
     fsync, ftruncate, openat, renameat_with, statat, unlinkat,
@@ -29,6 +29,7 @@ use crate::fault::Fault;
 use crate::hooks::settle;
 use crate::quota::{Hold, Quotas};
 use crate::root::{Expect, Kind, Lock, Mount, Root, Seen, kind_of, own_folder};
+use digesting::Digesting;
 pub(crate) use unique::{NUMBERS_MAX, numbered};
 
 /// The spool of one worker.
@@ -87,15 +88,6 @@ pub(crate) struct Published {
     pub(crate) replaced: bool,
     /// Field value for `Repr-Digest`, when the client wanted one.
     pub(crate) digest: Option<Vec<u8>>,
-}
-
-/// Running digests, only those somebody asked for: hashing costs more than receiving.
-#[derive(Default)]
-struct Digesting {
-    promised: Digests,
-    wanted: Option<Algorithm>,
-    sha256: Option<Box<digest::Context>>,
-    sha512: Option<Box<digest::Context>>,
 }
 
 /// Where a spool file is; dropping it unlinks the file unless it is `kept`.
@@ -436,55 +428,6 @@ impl Drop for Place {
             // Whatever goes wrong here is collected at the next start.
             let _ = unlinkat(&*self.folder, self.name.as_str(), AtFlags::empty());
         }
-    }
-}
-
-impl Digesting {
-    fn new(promised: Digests, wanted: Option<Algorithm>) -> Self {
-        let start = |algorithm| Some(Box::new(digest::Context::new(algorithm)));
-        let needs = |algorithm, promised: bool| promised || wanted == Some(algorithm);
-        Self {
-            sha256: needs(Algorithm::Sha256, promised.sha256.is_some())
-                .then(|| start(&digest::SHA256))
-                .flatten(),
-            sha512: needs(Algorithm::Sha512, promised.sha512.is_some())
-                .then(|| start(&digest::SHA512))
-                .flatten(),
-            promised,
-            wanted,
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        for context in [&mut self.sha256, &mut self.sha512].into_iter().flatten() {
-            context.update(bytes);
-        }
-    }
-
-    /// Compares with what was promised; returns the field value of what was wanted.
-    fn finish(self) -> Result<Option<Vec<u8>>, Fault> {
-        let sha256 = self.sha256.map(|context| context.finish());
-        let sha512 = self.sha512.map(|context| context.finish());
-        let differs = |made: &Option<digest::Digest>, promised: Option<&[u8]>| {
-            promised.is_some_and(|p| made.as_ref().map(AsRef::as_ref) != Some(p))
-        };
-        if differs(&sha256, self.promised.sha256.as_ref().map(<[u8; 32]>::as_slice))
-            || differs(&sha512, self.promised.sha512.as_ref().map(<[u8; 64]>::as_slice))
-        {
-            return Err(Fault::Digest);
-        }
-        Ok(self.wanted.and_then(|algorithm| {
-            let made = if algorithm == Algorithm::Sha256 { sha256 } else { sha512 }?;
-            let mut line = Vec::new();
-            write_digest(algorithm, made.as_ref(), &mut line);
-            Some(line)
-        }))
-    }
-}
-
-impl std::fmt::Debug for Digesting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Digesting").field("promised", &self.promised).finish_non_exhaustive()
     }
 }
 

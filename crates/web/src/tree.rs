@@ -1,16 +1,16 @@
 //! What lies below a folder of the file service: each regular file once, at a bounded pace.
 //!
-//! It follows no symbolic link and never leaves the folder (`openat2` beneath the root), looks at
-//! nothing of the door's own, and holds one path for each folder it still has to enter. How it
-//! fails: folders that cannot be read are passed over and told; more than [`FOLDERS_MAX`] waiting
-//! at once end the walk as unfinished.
+//! It goes down by open folders, one for each level, and follows no symbolic link: whoever swaps a
+//! folder for one meanwhile leads it nowhere. It looks at nothing of the door's own. How it fails:
+//! what cannot be looked into is passed over, and so is what lies deeper than [`DEPTH_MAX`].
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, Dir, FileType, Stat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, openat2, statat};
 
 use crate::fault::Fault;
-use crate::root::{Mount, Root, kind_of};
+use crate::root::{Kind, Root, kind_of};
 
 /// What is done at folders on other mounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,78 +19,82 @@ pub(crate) enum Mounts {
     LeftOut,
 }
 
-/// How a walk went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Walked {
-    All,
-    /// Something could not be looked into.
-    Some,
-}
-
 /// Tells `each` of every regular file below the folder `path`, which ends in `/`. A folder that is
 /// not there has none.
+///
+/// # Errors
+/// The folder itself cannot be read; what `each` returns.
 pub(crate) fn walk(
     root: &Root,
     path: &str,
     mounts: Mounts,
-    mut each: impl FnMut(&[u8], &Stat) -> Result<(), Fault>,
-) -> Result<Walked, Fault> {
-    let mut waiting = vec![path.as_bytes().to_vec()];
-    let (mut walked, mut seen, mut top) = (Walked::All, 0_u32, None);
-    while let Some(folder) = waiting.pop() {
-        let opened = match root.open(&folder) {
-            Ok(opened) => opened,
-            Err(Fault::NotFound | Fault::NotDirectory) => continue,
-            Err(_) => {
-                walked = Walked::Some;
-                continue;
-            }
-        };
-        if kind_of(&opened.stat) != Some(crate::root::Kind::Directory) {
-            continue;
-        }
-        let mount = Mount::of(&opened.fd).map_err(|_| Fault::Storage)?;
-        if mounts == Mounts::LeftOut && *top.get_or_insert(mount) != mount {
-            continue;
-        }
-        let Ok(entries) = Dir::read_from(&opened.fd) else {
-            walked = Walked::Some;
-            continue;
-        };
-        for entry in entries {
-            let Ok(entry) = entry else {
-                walked = Walked::Some;
-                break;
-            };
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." || name.starts_with(b".menshen") {
-                continue;
-            }
-            seen += 1;
-            if seen.is_multiple_of(PAUSE_ENTRIES) {
-                std::thread::sleep(PAUSE);
-            }
-            let Ok(stat) = statat(&opened.fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) else {
-                continue;
-            };
-            let mut at = folder.clone();
-            at.extend_from_slice(name);
-            match FileType::from_raw_mode(stat.st_mode) {
-                FileType::RegularFile => each(&at, &stat)?,
-                FileType::Directory if waiting.len() < FOLDERS_MAX => {
-                    at.push(b'/');
-                    waiting.push(at);
-                }
-                FileType::Directory => walked = Walked::Some,
-                _ => {}
-            }
-        }
+    each: &mut dyn FnMut(&[u8], &Stat) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let opened = match root.open(path.as_bytes()) {
+        Ok(opened) => opened,
+        Err(Fault::NotFound | Fault::NotDirectory) => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
+    if kind_of(&opened.stat) != Some(Kind::Directory) {
+        return Ok(());
     }
-    Ok(walked)
+    let mut walk = Walk { mounts, seen: 0, each };
+    walk.enter(&opened.fd, &mut path.as_bytes().to_vec(), 0)
 }
 
-/// Folders that wait to be entered.
-const FOLDERS_MAX: usize = 100_000;
+struct Walk<'e> {
+    mounts: Mounts,
+    seen: u32,
+    each: &'e mut dyn FnMut(&[u8], &Stat) -> Result<(), Fault>,
+}
+
+impl Walk<'_> {
+    /// `path` is that of `folder`; it is the same again afterwards.
+    fn enter(&mut self, folder: &OwnedFd, path: &mut Vec<u8>, depth: u32) -> Result<(), Fault> {
+        let entries = Dir::read_from(folder).map_err(Fault::from_errno)?;
+        let above = path.len();
+        for entry in entries {
+            let entry = entry.map_err(Fault::from_errno)?;
+            let name = entry.file_name();
+            let bytes = name.to_bytes();
+            if bytes == b"." || bytes == b".." || bytes.starts_with(b".menshen") {
+                continue;
+            }
+            self.seen += 1;
+            if self.seen.is_multiple_of(PAUSE_ENTRIES) {
+                std::thread::sleep(PAUSE);
+            }
+            // Gone since.
+            let Ok(stat) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            path.extend_from_slice(bytes);
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => (self.each)(path, &stat)?,
+                FileType::Directory if depth < DEPTH_MAX => {
+                    let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+                    if self.mounts == Mounts::LeftOut {
+                        resolve |= ResolveFlags::NO_XDEV;
+                    }
+                    if let Ok(inner) = openat2(folder, name, FOLDER, Mode::empty(), resolve) {
+                        path.push(b'/');
+                        // One that fails in between keeps nobody from the others.
+                        match self.enter(&inner, path, depth + 1) {
+                            Err(Fault::Forbidden | Fault::NotFound) | Ok(()) => {}
+                            Err(fault) => return Err(fault),
+                        }
+                    }
+                }
+                _ => {}
+            }
+            path.truncate(above);
+        }
+        Ok(())
+    }
+}
+
+const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
+/// Folders within folders; each is an open descriptor.
+const DEPTH_MAX: u32 = 128;
 /// After so many entries others have their turn.
 const PAUSE_ENTRIES: u32 = 1000;
 const PAUSE: Duration = Duration::from_millis(5);

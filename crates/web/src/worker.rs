@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use menshen_base::{Counter, Finding, Phase, Severity};
+use menshen_config::model::Expire;
 use menshen_config::{ListenerRole, ListenerSpec, PlainMode, PoolSpec, WorkerSpec};
 use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch};
 use menshen_sys::posture::PostureView;
@@ -30,6 +31,7 @@ use crate::auth::Authority;
 use crate::certificates::{Certificates, Look, Manner};
 use crate::challenges::Challenges;
 use crate::door::{Door, Shared};
+use crate::expire;
 use crate::failures::Failures;
 use crate::files::Files;
 use crate::h1::{Mode, Session};
@@ -77,6 +79,8 @@ struct Acceptor {
     plain: Mode,
     /// Whether this is the first worker of its generation, which does what one alone should.
     first: bool,
+    /// Folders whose files are deleted after a time.
+    expires: Vec<Expire>,
 }
 
 /// What the guard left open for this worker, all taken over before rights are dropped.
@@ -179,8 +183,9 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     });
     let plain = plain_mode(spec.config.web.plain);
     let first = spec.index == 0;
+    let expires = spec.config.web.expires.clone();
     let failures = inherited.failures.map(|file| Failures::new(file, spec.slot));
-    let acceptor = Rc::new(Acceptor { door, gate, certificates, failures, plain, first });
+    let acceptor = Rc::new(Acceptor { door, gate, certificates, failures, plain, first, expires });
     acceptor.tell(&left_out);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -219,6 +224,7 @@ async fn serve(
     tokio::task::spawn_local(housekeeping(Rc::clone(acceptor)));
     if acceptor.first {
         tokio::task::spawn_local(collect_uploads(Rc::clone(&door)));
+        tokio::task::spawn_local(expire::run(Rc::clone(&door), acceptor.expires.clone()));
     }
     let which = if acceptor.first { Which::All } else { Which::Due };
     tokio::task::spawn_local(count_quotas(Rc::clone(&door), which));

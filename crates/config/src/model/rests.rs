@@ -20,8 +20,8 @@ pub struct Quota {
 pub struct Expire {
     /// Absolute, ends in `/`.
     pub path: String,
-    /// Hours since a file was last written, or got its name there.
-    pub hours: u32,
+    /// Seconds since a file was last written, or got its name there.
+    pub age_seconds_max: u32,
 }
 
 impl Default for Quota {

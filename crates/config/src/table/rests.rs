@@ -27,7 +27,7 @@ pub(super) const EXPIRES: List<Config, Expire> = List {
         rows: EXPIRE,
     },
     most: 64,
-    start: || Expire { path: String::new(), hours: 0 },
+    start: || Expire { path: String::new(), age_seconds_max: 0 },
     name_of: |expire| expire.path.clone(),
     place: |config| &mut config.web.expires,
 };
@@ -114,19 +114,20 @@ const EXPIRE: &[Row<Expire>] = &[
         tried: &["folder", "prefix", "dir"],
     },
     Row {
-        name: "web.expire.hours",
+        name: "web.expire.age_seconds_max",
         kind: Kind::Number(Number {
-            min: 1,
-            max: 876_000,
+            min: 10,
+            max: 3_200_000_000,
             zero: None,
-            unit: Unit::Count("hours"),
-            place: NumberPlace::Small(|expire| &mut expire.hours),
+            unit: Unit::Seconds,
+            place: NumberPlace::Small(|expire| &mut expire.age_seconds_max),
         }),
         default: REQUIRED,
-        example: "168",
-        help: "hours a file is kept after it was last written, or got its name there",
-        detail: "Looked at every ten minutes.",
+        example: "604800",
+        help: "time a file is kept after it was last written, or got its name there",
+        detail: "A week has 604800. It is looked every ten minutes, or ten times in the shortest \
+                 such time.",
         counter: None,
-        tried: &["days", "after_hours", "max_age", "keep", "ttl", "age"],
+        tried: &["days", "hours", "seconds", "max_age", "age_max", "keep", "ttl", "age"],
     },
 ];

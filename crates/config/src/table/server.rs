@@ -193,7 +193,7 @@ pub(super) const WEB: &[Row] = &[
         name: "web.expire",
         kind: Kind::Tables(&EXPIRES),
         default: "[]",
-        example: "[{ path = \"/tmp/\", hours = 168 }]",
+        example: "[{ path = \"/tmp/\", age_seconds_max = 604800 }]",
         help: "folders whose files are deleted after a time",
         detail: "",
         counter: None,

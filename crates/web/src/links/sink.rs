@@ -139,9 +139,7 @@ impl LinkSink {
 /// What a drop-box says of files it took.
 pub(crate) fn stored_reply(stored: u32, size: u64) -> Reply {
     let text = serde_json::to_vec(&Stored { stored, size }).unwrap_or_default();
-    Reply::new(201)
-        .text("cache-control", "no-store")
-        .body("application/json", Body::Owned(text))
+    Reply::new(201).text("cache-control", "no-store").body("application/json", Body::Owned(text))
 }
 
 /// Whether the last step of a path begins with a dot: such files act without being asked

@@ -68,9 +68,7 @@ impl Door {
                     self.check_content(ask, path)?;
                 }
                 let owned = path.clone().into_owned();
-                if let Some(plan) =
-                    self.link_upload(ask, (link, &claims), Fresh::File(&owned))?
-                {
+                if let Some(plan) = self.link_upload(ask, (link, &claims), Fresh::File(&owned))? {
                     return Ok(plan);
                 }
                 if ask.method != Method::Put {

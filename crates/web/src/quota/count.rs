@@ -26,11 +26,7 @@ pub(crate) enum Which {
 impl Quotas {
     /// Counts. `uploads` tells paths of uploads that can be resumed, and what they
     /// hold.
-    pub(crate) fn count(
-        &self,
-        which: Which,
-        uploads: &dyn Fn() -> Option<Vec<(Vec<u8>, Sum)>>,
-    ) {
+    pub(crate) fn count(&self, which: Which, uploads: &dyn Fn() -> Option<Vec<(Vec<u8>, Sum)>>) {
         for rule in &self.rules {
             // Trouble with one keeps nobody from the others; it is due again soon.
             let _ = self.count_one(rule, which, uploads);
@@ -65,7 +61,7 @@ impl Quotas {
             std::thread::sleep(CREATION);
         }
         let mut rests = Sum::default();
-        walk(&self.root, &rule.path, Mounts::Entered, |_, stat| {
+        walk(&self.root, &rule.path, Mounts::Entered, &mut |_, stat| {
             rests = rests.plus(Sum::file(u64::try_from(stat.st_size).unwrap_or(0)));
             Ok(())
         })?;

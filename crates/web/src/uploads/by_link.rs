@@ -110,7 +110,8 @@ impl Door {
         record.source = owner::source_of(ask.peer);
         record.expires = self.uploads.first_expiry(&Scope::Site(String::new()));
         record.dialect = dialect.word().into();
-        record.destination = if fresh { new_file(&path)? } else { self.file_destination(ask, &path)? };
+        record.destination =
+            if fresh { new_file(&path)? } else { self.file_destination(ask, &path)? };
         let key = Sealed::read(link).map_err(|_| Fault::NotFound)?.key();
         let networks = claims.networks.iter().map(ToString::to_string).collect();
         let mut said = Said::new(&Scope::Files, &create.metadata, &create.concat);

@@ -20,7 +20,11 @@ use crate::reply::Reply;
 
 impl Way {
     /// Takes room for a new upload, and writes down with it what was taken.
-    pub(super) async fn take_room(&self, door: &Rc<Door>, record: &mut Record) -> Result<(), Reply> {
+    pub(super) async fn take_room(
+        &self,
+        door: &Rc<Door>,
+        record: &mut Record,
+    ) -> Result<(), Reply> {
         let (Some(quotas), Some(length)) = (door.shared.spool.quotas(), record.length) else {
             return Ok(());
         };

@@ -70,7 +70,8 @@ impl Door {
         (said.upgraded, said.name) = (true, path.name().to_owned());
         said.wants(create.checks.want);
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create, credentials: None, by_link: None }));
+        let what =
+            What::Create(Box::new(Creation { record, create, credentials: None, by_link: None }));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
 
@@ -226,7 +227,8 @@ impl Door {
             _ => destination,
         };
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create, credentials: None, by_link: None }));
+        let what =
+            What::Create(Box::new(Creation { record, create, credentials: None, by_link: None }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 

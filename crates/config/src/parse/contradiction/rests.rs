@@ -23,8 +23,7 @@ pub(super) fn check(read: &mut Read<'_>) {
         read.warn_at(&[At::of("web.quota", index, None)], "the quota holds nothing back", hint);
     }
     for (index, root) in sites {
-        let message =
-            format!("files of the site {} are deleted when they are old", root.display());
+        let message = format!("files of the site {} are deleted when they are old", root.display());
         let hint = "keep what expires apart from what a site serves";
         read.warn_at(&[At::of("web.expire", index, None)], message, hint);
     }
