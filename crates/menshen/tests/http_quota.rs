@@ -203,5 +203,5 @@ fn what_was_written_beside_is_seen_after_a_restart() {
     let live = Live::start_command(old, serve);
     wait_for("the count", || put(live.plain, "/team/x", b"x").status == 507);
     assert_eq!(ask(live.plain, "DELETE", "/team/beside", &[], b"").status, 204);
-    assert_eq!(put(live.plain, "/team/x", &body).status, 201);
+    assert_eq!(put(live.plain, "/team/after", &body).status, 201);
 }

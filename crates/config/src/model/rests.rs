@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Quota {
     /// Absolute, ends in `/`.
     pub path: String,
-    /// Bytes of all files below it, those on their way included; 0: no limit.
+    /// Bytes of all files below it, those on their way included; at least 1.
     pub bytes_max: u64,
     /// How many files, likewise; 0: no limit.
     pub files_max: u64,

@@ -156,7 +156,6 @@ fn a_warning_leaves_a_configuration() {
 #[test]
 fn quotas_and_expiries_that_are_no_good_are_told() {
     for (text, part) in [
-        ("[[web.quota]]\npath = \"/team/\"\n", "holds nothing back"),
         ("[[web.expire]]\npath = \"/\"\nage_seconds_max = 60\n", "everything that is served"),
         (
             "[[site]]\nhosts = [\"a.test\"]\nroot = \"files/tmp/site\"\n\
@@ -177,6 +176,8 @@ fn quotas_and_expiries_that_are_no_good_are_told() {
         "[[web.expire]]\npath = \"/tmp/\"\n",
         "[[web.expire]]\npath = \"/tmp/\"\nage_seconds_max = 1\n",
         "[[web.quota]]\nbytes_max = 5\n",
+        "[[web.quota]]\npath = \"/team/\"\n",
+        "[[web.quota]]\npath = \"/team/\"\nbytes_max = 0\n",
         "[[web.quota]]\npath = \"team\"\nbytes_max = 5\n",
     ] {
         assert_eq!(parse(text).config, None, "{text}");

@@ -51,11 +51,11 @@ const QUOTA: &[Row<Quota>] = &[
         kind: Kind::Number(Number {
             min: 1,
             max: 1 << 60,
-            zero: Some("no limit"),
+            zero: None,
             unit: Unit::Bytes,
             place: NumberPlace::Large(|quota| &mut quota.bytes_max),
         }),
-        default: "0",
+        default: REQUIRED,
         example: "\"10GiB\"",
         help: "bytes of all files in it, those on their way included",
         detail: "Room is taken when an upload begins, so uploads at the same time never exceed \

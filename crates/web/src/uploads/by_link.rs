@@ -198,7 +198,9 @@ impl Way {
                 && one.source == record.source
                 && Said::of(&one).name == name;
             if same && matches!(one.stage, Stage::Receiving) {
+                let promise = self.promise(door, Kind::Deleted, &one).await?;
                 self.withdraw(door, &one.id).await;
+                keep(promise).await;
             }
         }
         Ok(())
@@ -208,9 +210,6 @@ impl Way {
     pub(super) async fn withdraw(&self, door: &std::rc::Rc<Door>, id: &Id) {
         if let Ok(gone) = self.store.take_out(id).await {
             door.give_back(&gone).await;
-            if let Ok(promise) = self.promise(door, Kind::Deleted, &gone).await {
-                keep(promise).await;
-            }
         }
     }
 }

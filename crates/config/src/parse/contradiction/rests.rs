@@ -1,13 +1,11 @@
-//! Quotas and expiries of folders.
+//! Expiries of folders.
 
 use super::super::reader::{At, Read};
-use crate::model::{Expire, Quota, Site};
+use crate::model::{Expire, Site};
 
-/// Quotas that hold nothing back, and expiries that may delete what nobody means.
+/// Expiries that may delete what nobody means.
 pub(super) fn check(read: &mut Read<'_>) {
     let web = &read.config.web;
-    let idle = |quota: &Quota| quota.bytes_max == 0 && quota.files_max == 0;
-    let idle = web.quotas.iter().position(idle);
     let served = web.root.clone();
     let of_site = |expire: &Expire| {
         let folder = served.join(expire.path.trim_matches('/'));
@@ -18,10 +16,6 @@ pub(super) fn check(read: &mut Read<'_>) {
     let sites: Vec<_> =
         expires.filter_map(|(index, expire)| of_site(expire).map(|root| (index, root))).collect();
     let all = web.expires.iter().position(|expire| expire.path == "/");
-    if let Some(index) = idle {
-        let hint = "add bytes_max or files_max";
-        read.warn_at(&[At::of("web.quota", index, None)], "the quota holds nothing back", hint);
-    }
     for (index, root) in sites {
         let message = format!("files of the site {} are deleted when they are old", root.display());
         let hint = "keep what expires apart from what a site serves";
