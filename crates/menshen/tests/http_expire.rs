@@ -23,7 +23,8 @@ fn files_go_when_their_time_is_over_and_nothing_else_does() {
         "workers = 2\n[web]\nlisten = [\"127.0.0.1:0\"]\nplain_listen = [\"127.0.0.1:0\"]\n\
          plain = \"serve\"\n[[web.public]]\npath = \"/\"\naccess = \"write\"\n\
          [[web.expire]]\npath = \"/tmp/\"\nage_seconds_max = 10\n\
-         [[web.quota]]\npath = \"/tmp/\"\nbytes_max = \"1MiB\"\nfiles_max = 3\n[admin]\nlisten = \"off\"\n",
+         [[web.quota]]\npath = \"/tmp/\"\nbytes_max = \"1MiB\"\nfiles_max = 3\n\
+         [admin]\nlisten = \"off\"\n",
     );
     for folder in ["tmp", "tmp/deep", "kept"] {
         lay_folder(&live, folder);

@@ -222,8 +222,8 @@ impl Books<'_> {
     }
 
     /// Keeps what was changed.
-    pub(crate) fn write(&mut self) -> Result<(), Fault> {
-        self.0.iter_mut().try_for_each(|(_, book)| book.write())
+    pub(crate) fn write(&self) -> Result<(), Fault> {
+        self.0.iter().try_for_each(|(_, book)| book.write())
     }
 
     fn each(&mut self, change: impl Fn(&mut Book)) {

@@ -19,6 +19,9 @@ pub(crate) enum Mounts {
     LeftOut,
 }
 
+/// Is told of a file: its path, and what it is.
+pub(crate) type Each<'e> = dyn FnMut(&[u8], &Stat) -> Result<(), Fault> + 'e;
+
 /// Tells `each` of every regular file below the folder `path`, which ends in `/`. A folder that is
 /// not there has none.
 ///
@@ -28,7 +31,7 @@ pub(crate) fn walk(
     root: &Root,
     path: &str,
     mounts: Mounts,
-    each: &mut dyn FnMut(&[u8], &Stat) -> Result<(), Fault>,
+    each: &mut Each<'_>,
 ) -> Result<(), Fault> {
     let opened = match root.open(path.as_bytes()) {
         Ok(opened) => opened,
@@ -42,13 +45,13 @@ pub(crate) fn walk(
     walk.enter(&opened.fd, &mut path.as_bytes().to_vec(), 0)
 }
 
-struct Walk<'e> {
+struct Walk<'r, 'e> {
     mounts: Mounts,
     seen: u32,
-    each: &'e mut dyn FnMut(&[u8], &Stat) -> Result<(), Fault>,
+    each: &'r mut Each<'e>,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     /// `path` is that of `folder`; it is the same again afterwards.
     fn enter(&mut self, folder: &OwnedFd, path: &mut Vec<u8>, depth: u32) -> Result<(), Fault> {
         let entries = Dir::read_from(folder).map_err(Fault::from_errno)?;

@@ -130,7 +130,7 @@ impl Locked {
     }
 
     /// Keeps what was changed.
-    pub(super) fn write(&mut self) -> Result<(), Fault> {
+    pub(super) fn write(&self) -> Result<(), Fault> {
         let text = serde_json::to_vec(&self.book).map_err(|_| Fault::Storage)?;
         if pwrite(&self.file, &text, 0) != Ok(text.len()) {
             // Half of it is no book; the next count makes another.

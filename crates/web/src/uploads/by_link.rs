@@ -1,4 +1,5 @@
-//! Uploads that a signed link opened the way for: a file under one name, or a new one in a drop-box.
+//! Uploads that a signed link opened the way for: a file under one name, or a new one in a
+//! drop-box.
 //!
 //! The link is judged when the upload is made. From then on the upload's own address is the key,
 //! as it is for strangers' uploads anywhere, within the link's networks and for as long as the
