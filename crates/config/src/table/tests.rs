@@ -141,7 +141,8 @@ fn every_field_has_a_row_and_every_row_a_field() {
     let full = config(
         "[[web.public]]\npath = \"/a/\"\n\
          [[web.quota]]\npath = \"/a/\"\nbytes_max = 1\n\
-         [[web.expire]]\npath = \"/a/\"\nage_seconds_max = 60\n[[acme.directory]]\nurl = \"https://a\"\n\
+         [[web.expire]]\npath = \"/a/\"\nage_seconds_max = 60\n[[acme.directory]]\n\
+         url = \"https://a\"\n\
          [[uploads.hook]]\nurl = \"http://a\"\n\
          [[php.pool]]\naddress = \"127.0.0.1:1\"\n\
          [[guard.protect]]\nname = \"a\"\ncommand = \"a\"\n[[site]]\n\
