@@ -256,5 +256,7 @@ counters! {
     HooksAside Gauge "hook_events_set_aside" "events that were given up and are kept";
     LimitHookAttempts Counter "limit_hook_attempts_total"
         "events set aside by limits.hook_attempts_max";
+    LimitQuota Counter "limit_quota_total" "uploads and moves refused by a web.quota";
+    FilesExpired Counter "files_expired_total" "files deleted by a web.expire";
     LimitHookHours Counter "limit_hook_hours_total" "events set aside by limits.hook_hours_max";
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 mod guard;
 mod hook;
 mod links;
+mod rests;
 mod site;
 mod sql;
 mod tunnel;
@@ -16,6 +17,7 @@ mod uploads;
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
 pub use hook::{Hook, HookEvent};
 pub use links::SignedLinks;
+pub use rests::{Expire, Quota};
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
@@ -73,6 +75,10 @@ pub struct Web {
     pub root: PathBuf,
     /// Paths open without token.
     pub public: Vec<PublicPath>,
+    /// How much may rest in folders.
+    pub quotas: Vec<Quota>,
+    /// How long files rest in folders.
+    pub expires: Vec<Expire>,
     /// Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<Network>,
     /// Whether an upload is flushed to the disk before it is acknowledged.
@@ -281,6 +287,8 @@ impl Default for Web {
             plain: PlainMode::Redirect,
             root: PathBuf::from("files"),
             public: Vec::new(),
+            quotas: Vec::new(),
+            expires: Vec::new(),
             trusted_proxies: Vec::new(),
             durable: true,
             http2: true,

@@ -20,6 +20,7 @@ mod limits;
 mod links;
 mod php;
 mod repeated;
+mod rests;
 mod server;
 mod site;
 mod sql;

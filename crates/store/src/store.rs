@@ -92,11 +92,30 @@ impl Store {
         }
     }
 
+    /// All uploads that are not answered yet, of whatever owner.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn unfinished(&self) -> Result<Vec<Record>, Error> {
+        match self {
+            Self::Dir(dir) => dir.unfinished().await,
+        }
+    }
+
     /// Removes an upload, its bytes and its answer; writers are fenced.
     ///
     /// # Errors
     /// [`Error::Gone`], [`Error::Underway`] while it is being delivered, [`Error::Storage`].
     pub async fn remove(&self, id: &Id) -> Result<(), Error> {
+        self.take_out(id).await.map(drop)
+    }
+
+    /// The same, and tells what it was at that moment: of those who remove it at the same time one
+    /// is told.
+    ///
+    /// # Errors
+    /// As [`Self::remove`].
+    pub async fn take_out(&self, id: &Id) -> Result<Record, Error> {
         match self {
             Self::Dir(dir) => dir.remove(id).await,
         }
@@ -110,6 +129,16 @@ impl Store {
     pub async fn collect(&self, now: u64) -> Result<usize, Error> {
         match self {
             Self::Dir(dir) => dir.collect(now).await,
+        }
+    }
+
+    /// As [`Self::collect`], and tells what the expired ones were at that moment.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn collect_told(&self, now: u64) -> Result<(usize, Vec<Record>), Error> {
+        match self {
+            Self::Dir(dir) => dir.collect_told(now).await,
         }
     }
 

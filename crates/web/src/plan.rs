@@ -37,6 +37,7 @@ use crate::uploads::{Errand, Scope};
 use crate::zip::Question;
 
 pub(crate) use file::{FileAnswer, Span, unsatisfiable};
+pub(crate) use link::{beside, mark};
 
 /// What will be done.
 #[derive(Debug)]
@@ -288,6 +289,10 @@ impl Door {
     }
 
     fn post(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
+        if let Some(plan) = self.zip_selection(ask, path, split(ask.target).1)? {
+            // It changes nothing: who may read may ask.
+            return self.judge(ask, path, Reach::Inside).map(|_grant| plan);
+        }
         self.may_write(ask, path, Reach::Inside)?;
         self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
         if !path.is_dir() {
@@ -432,6 +437,7 @@ impl Door {
         match fault {
             Fault::TooLarge => self.slot.add(Counter::LimitUpload, 1),
             Fault::FieldsTooLarge => self.slot.add(Counter::LimitPhpFields, 1),
+            Fault::Quota | Fault::QuotaNever => self.slot.add(Counter::LimitQuota, 1),
             Fault::Full => self.slot.add(Counter::StorageFull, 1),
             Fault::Shed { .. } => self.slot.add(Counter::UploadsRefused, 1),
             Fault::Form(error) if error.is_limit() => self.slot.add(Counter::LimitParts, 1),

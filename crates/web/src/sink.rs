@@ -26,6 +26,7 @@ use crate::reply::{Body, Reply};
 use crate::root::Expect;
 use crate::spool::{Published, Upload};
 use crate::uploads::{Appending, Held, Namer};
+use crate::zip::{Question, Selection};
 
 /// A body's destination.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(crate) enum Sink {
     Php(Box<ForPhp>),
     /// An upload that can be resumed.
     Upload(Box<Appending>),
+    /// What is wanted of a folder as a zip file.
+    Select(Box<Selection>),
     /// Read and forgotten, up to so many bytes.
     Discard(u64),
 }
@@ -69,6 +72,8 @@ pub(crate) enum Finished {
     Reply(Reply),
     /// A request that PHP answers.
     Call(Box<Call>),
+    /// A folder to be sent as a zip file.
+    Zip(Box<Question>),
 }
 
 /// One file.
@@ -123,6 +128,7 @@ impl Sink {
             Self::Link(link) => link.take(bytes),
             Self::Php(php) => php.intake.take(bytes),
             Self::Upload(appending) => appending.take(bytes),
+            Self::Select(selection) => selection.take(bytes),
             Self::Discard(left) => {
                 *left = left.checked_sub(bytes.len() as u64).ok_or(Fault::TooLarge)?;
                 Ok(())
@@ -174,6 +180,10 @@ impl Sink {
                 Ok(Finished::Call(call))
             }
             Self::Upload(appending) => Ok(Finished::Reply(Box::pin(appending.finish(door)).await)),
+            Self::Select(selection) => {
+                let wanted = selection.wanted();
+                selection.finish().map(Finished::Zip).map_err(|fault| (fault, wanted))
+            }
             Self::Discard(_) => Ok(Finished::Reply(Reply::new(204))),
         }
     }
@@ -183,7 +193,7 @@ impl Sink {
     pub(crate) async fn cut(self, door: &Rc<Door>, why: Cut) -> Option<Reply> {
         match self {
             Self::Upload(appending) => Some(Box::pin(appending.cut(door, why)).await),
-            Self::Discard(_) => None,
+            Self::Discard(_) | Self::Select(_) => None,
             Self::Put(_) | Self::Form(_) | Self::Link(_) | Self::Php(_) => {
                 door.slot.add(Counter::UploadsAborted, 1);
                 None
@@ -199,6 +209,7 @@ impl Sink {
             Self::Link(link) => link.path(),
             Self::Php(php) => &php.call.script.name,
             Self::Upload(appending) => appending.path(),
+            Self::Select(selection) => selection.path(),
             Self::Discard(_) => b"",
         }
     }
@@ -211,6 +222,7 @@ impl Sink {
             Self::Link(link) => link.wanted(),
             Self::Php(php) => php.call.wanted,
             Self::Upload(appending) => appending.wanted(),
+            Self::Select(selection) => selection.wanted(),
             Self::Discard(_) => Wanted::Either,
         }
     }

@@ -13,6 +13,7 @@ mod allowed;
 mod answered;
 mod append;
 mod begin;
+mod by_link;
 mod checks;
 mod deliver;
 mod held;
@@ -21,6 +22,7 @@ mod owner;
 mod publish;
 mod reply;
 mod request;
+mod room;
 mod route;
 mod said;
 mod segments;
@@ -42,6 +44,7 @@ use crate::root::own_folder;
 pub(crate) use answered::Answered;
 pub(crate) use append::Appending;
 pub(crate) use begin::{Begun, Errand};
+pub(crate) use by_link::Fresh;
 pub(crate) use held::{Held, Namer};
 pub(crate) use owner::word as owner_word;
 pub(crate) use request::RequestHead;
@@ -140,8 +143,11 @@ impl Door {
     pub(crate) async fn collect_uploads(&self) {
         for cell in [&self.uploads.files, &self.uploads.sites] {
             if let Some(store) = cell.get()
-                && let Ok(removed) = store.clone().collect(clock::unix_s()).await
+                && let Ok((removed, gone)) = store.clone().collect_told(clock::unix_s()).await
             {
+                for record in &gone {
+                    self.give_back(record).await;
+                }
                 self.slot.add(menshen_base::Counter::ResumableExpired, removed as u64);
             }
         }

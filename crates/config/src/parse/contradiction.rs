@@ -14,6 +14,7 @@ mod folders;
 mod guard;
 mod hooks;
 mod php;
+mod rests;
 mod sites;
 mod sql;
 mod tunnel;
@@ -25,6 +26,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     doors(read);
     networks(read);
     public(read);
+    rests::check(read);
     clashes(read);
     default_admin(read);
     folders::check(read);

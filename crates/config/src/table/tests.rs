@@ -101,6 +101,8 @@ fn leaves(config: &Config) -> BTreeMap<String, Vec<Value>> {
                         ("php", "pools") => "pool",
                         ("acme", "directories") => "directory",
                         ("uploads", "hooks") => "hook",
+                        ("web", "quotas") => "quota",
+                        ("web", "expires") => "expire",
                         ("site", "tries") => "try",
                         ("site", "mounts") => "mount",
                         ("site", "rules") => "rule",
@@ -143,7 +145,10 @@ fn config(text: &str) -> Config {
 #[test]
 fn every_field_has_a_row_and_every_row_a_field() {
     let full = config(
-        "[[web.public]]\npath = \"/a/\"\n[[acme.directory]]\nurl = \"https://a\"\n\
+        "[[web.public]]\npath = \"/a/\"\n\
+         [[web.quota]]\npath = \"/a/\"\nbytes_max = 1\n\
+         [[web.expire]]\npath = \"/a/\"\nage_seconds_max = 60\n[[acme.directory]]\n\
+         url = \"https://a\"\n\
          [[uploads.hook]]\nurl = \"http://a\"\n\
          [[php.pool]]\naddress = \"127.0.0.1:1\"\n\
          [[guard.protect]]\nname = \"a\"\ncommand = \"a\"\n[[site]]\n\

@@ -69,6 +69,7 @@ impl Session {
         let store_ms = millis(clock::micros().saturating_sub(store_us));
         let mut outcome = match stored {
             Ok(Finished::Reply(reply)) => self.answer(reply, ways).await,
+            Ok(Finished::Zip(question)) => Box::pin(self.answer_zip(question, ways)).await,
             Ok(Finished::Call(call)) => Box::pin(self.call(call, ways)).await,
             Err((fault, wanted)) => {
                 self.door.count_fault(fault);

@@ -319,6 +319,7 @@ impl Exchange<'_> {
                 let store_ms = since(store_us);
                 let answered = match stored {
                     Ok(Finished::Reply(reply)) => self.answer(reply).await,
+                    Ok(Finished::Zip(question)) => Box::pin(self.answer_zip(question)).await,
                     Ok(Finished::Call(call)) => self.call(call).await,
                     Err((fault, wanted)) => {
                         let reply = self.refused(fault, wanted);
@@ -398,6 +399,22 @@ impl Exchange<'_> {
         }
     }
 
+    /// What is sent at once under the present rate: about a tenth of a second's.
+    pub(super) fn step_bytes(&self) -> usize {
+        let tenth = usize::try_from(self.rate / 10).unwrap_or(usize::MAX).max(RATE_STEP_MIN);
+        if self.rate == 0 { CHUNK_BYTES } else { CHUNK_BYTES.min(tenth) }
+    }
+
+    /// Waits as long as `bytes` take at the present rate.
+    pub(super) async fn keep_to_rate(&self, bytes: u64) {
+        if let Some(us) = bytes.saturating_mul(1_000_000).checked_div(self.rate) {
+            // The connection is not blamed for a wait that was asked for.
+            let waiting = self.shared.store();
+            tokio::time::sleep(Duration::from_micros(us)).await;
+            drop(waiting);
+        }
+    }
+
     async fn send_stretch(
         &self,
         send: &mut SendStream<Bytes>,
@@ -409,9 +426,7 @@ impl Exchange<'_> {
         let mut offset = range.start;
         while offset < range.end {
             let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
-            let tenth = usize::try_from(self.rate / 10).unwrap_or(usize::MAX).max(RATE_STEP_MIN);
-            let most = if self.rate == 0 { CHUNK_BYTES } else { CHUNK_BYTES.min(tenth) };
-            let room = self.capacity(send, left.min(most)).await?;
+            let room = self.capacity(send, left.min(self.step_bytes())).await?;
             let mut chunk = Vec::with_capacity(room);
             let read =
                 rustix::io::pread(&file.fd, rustix::buffer::spare_capacity(&mut chunk), offset);
@@ -425,12 +440,7 @@ impl Exchange<'_> {
             }
             offset += chunk.len() as u64;
             let bytes = chunk.len() as u64;
-            if let Some(us) = bytes.saturating_mul(1_000_000).checked_div(self.rate) {
-                // The connection is not blamed for a wait that the application asked for.
-                let waiting = self.shared.store();
-                tokio::time::sleep(Duration::from_micros(us)).await;
-                drop(waiting);
-            }
+            self.keep_to_rate(bytes).await;
             let end = last == Last::Yes && offset >= range.end;
             send.send_data(chunk.into(), end).map_err(|_| self.ended(Phase::Send))?;
             transfer.moved(bytes);

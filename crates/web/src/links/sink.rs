@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use menshen_web_core::fields::Wanted;
+use rustix::fs::Stat;
 use serde::Serialize;
 
 use super::desk::Charge;
@@ -113,12 +114,7 @@ impl LinkSink {
         }
         let reply = match page {
             Some(page) if wanted == Wanted::Html => page.thanks(stored),
-            _ => {
-                let text = serde_json::to_vec(&Stored { stored, size }).unwrap_or_default();
-                Reply::new(201)
-                    .text("cache-control", "no-store")
-                    .body("application/json", Body::Owned(text))
-            }
+            _ => stored_reply(stored, size),
         };
         Ok(Finished::Reply(reply.text("referrer-policy", "no-referrer")))
     }
@@ -140,6 +136,12 @@ impl LinkSink {
     }
 }
 
+/// What a drop-box says of files it took.
+pub(crate) fn stored_reply(stored: u32, size: u64) -> Reply {
+    let text = serde_json::to_vec(&Stored { stored, size }).unwrap_or_default();
+    Reply::new(201).text("cache-control", "no-store").body("application/json", Body::Owned(text))
+}
+
 /// Whether the last step of a path begins with a dot: such files act without being asked
 /// (`.htaccess`, `.user.ini`, `.profile`), and no stranger may leave one.
 pub(crate) fn is_hidden(path: &[u8]) -> bool {
@@ -153,7 +155,8 @@ async fn publish(door: &Door, uploads: Vec<Upload>) -> (u32, u64, Option<Fault>)
     let work = move || {
         let (mut stored, mut size) = (0, 0_u64);
         for upload in uploads {
-            match shared.spool.publish_new(upload) {
+            let told = |path: &[u8], stat: &Stat| shared.will_stand(path, stat, None, None);
+            match shared.spool.publish_new(upload, told) {
                 Ok((path, stat)) => {
                     shared.board.bump_path(&path);
                     stored += 1;

@@ -344,7 +344,7 @@ impl Appending {
             Err(error) => {
                 if error == Error::Digest {
                     // The whole is wrong and nothing can be appended to mend it.
-                    let _ = self.way.store.remove(&id).await;
+                    self.way.withdraw(door, &id).await;
                 }
                 self.failed(door, &error)
             }

@@ -88,7 +88,8 @@ impl Way {
         for (name, value) in stored.iter().flat_map(|stored| &stored.fields) {
             let name = if name == b"location" { b"content-location" } else { name.as_slice() };
             let Ok(name) = String::from_utf8(name.to_vec()) else { continue };
-            if !reply.fields.iter().any(|(known, _)| *known == name) {
+            let of_body = name == "content-type";
+            if !of_body && !reply.fields.iter().any(|(known, _)| *known == name) {
                 reply.lines.push((name, value.clone()));
             }
         }
@@ -104,6 +105,10 @@ impl Way {
         {
             return Err(self.fault(door, Fault::Forbidden));
         }
+        if let Some(link) = &Said::of(record).link {
+            let known = door.knows_link(link);
+            known.map_err(|refusal| door.refuse_link(refusal, self.wanted))?;
+        }
         for _ in 0..ATTEMPTS {
             let plan = publish::Plan::of(shared, record, door.uploads.umask);
             let prepared = publish::prepare(plan.clone()).await;
@@ -112,8 +117,12 @@ impl Way {
             let begun = self.store.begin_delivery(&record.id, &by(), prepared.aim(), now).await;
             let (attempt, aim, outcome) = match begun {
                 Ok(Begun::Go { whole, attempt }) => {
+                    let size = whole.size();
                     let reply = match publish::publish(plan, prepared, whole).await {
-                        Ok(reply) => reply,
+                        Ok(reply) => {
+                            door.used_up(record, size).await;
+                            reply
+                        }
                         Err(fault) => {
                             let _ = self.store.release(&record.id, attempt).await;
                             return Err(self.fault(door, fault));

@@ -73,7 +73,8 @@ impl Door {
         (said.upgraded, said.name) = (true, path.name().to_owned());
         said.wants(create.checks.want);
         record.metadata = said.json();
-        let creation = Creation { record, create, credentials: None, question: None };
+        let creation =
+            Creation { record, create, credentials: None, question: None, by_link: None };
         let what = What::Create(Box::new(creation));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
@@ -133,7 +134,7 @@ impl Door {
         record.metadata = said.json();
         // The same request may make it whole.
         let credentials = ask.headers.get("authorization").map(<[u8]>::to_vec);
-        let creation = Creation { record, create, credentials, question };
+        let creation = Creation { record, create, credentials, question, by_link: None };
         let what = What::Create(Box::new(creation));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
@@ -247,7 +248,7 @@ impl Door {
             _ => destination,
         };
         record.metadata = said.json();
-        let creation = Creation { record, create, credentials: None, question };
+        let creation = Creation { record, create, credentials: None, question, by_link: None };
         let what = What::Create(Box::new(creation));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
@@ -282,10 +283,13 @@ impl Door {
         record.largest = (most > 0).then_some(most);
         record.order = Order::Stream;
         record.promises = checks::of_digests(&create.checks.whole);
+        if let Some(site) = self.sites.find(ask.host).filter(|_| *scope != Scope::Files) {
+            record.share = site.uploads_share;
+        }
         record
     }
 
-    fn errand(
+    pub(super) fn errand(
         &self,
         ask: &Ask<'_>,
         scope: Scope,
@@ -311,22 +315,26 @@ impl Door {
     }
 
     /// Who asks. A wrong token is only told where no right one is needed.
-    fn caller(&self, ask: &Ask<'_>, scope: &Scope) -> Caller {
+    pub(super) fn caller(&self, ask: &Ask<'_>, scope: &Scope) -> Caller {
+        let peer = ask.peer;
         match scope {
             Scope::Site(_) => {
-                Caller { owner: owner::of_cookie(ask), refusal: None, challenge: None }
+                Caller { owner: owner::of_cookie(ask), peer, refusal: None, challenge: None }
             }
             Scope::Files => match self.authority.owner(ask, clock::unix_s()) {
-                Ok(()) => Caller { owner: Some(owner::of_token()), refusal: None, challenge: None },
+                Ok(()) => {
+                    let owner = Some(owner::of_token());
+                    Caller { owner, peer, refusal: None, challenge: None }
+                }
                 Err(refusal) => {
                     let challenge = Some(Box::new(self.refuse(refusal, ask)));
-                    Caller { owner: None, refusal: Some(refusal), challenge }
+                    Caller { owner: None, peer, refusal: Some(refusal), challenge }
                 }
             },
         }
     }
 
-    fn misspoken(&self, refused_: Refused, ask: &Ask<'_>) -> Plan {
+    pub(super) fn misspoken(&self, refused_: Refused, ask: &Ask<'_>) -> Plan {
         let Refused { dialect, refusal } = refused_;
         let known = Known::nothing(self.upload_limits());
         refused(dialect, refusal, &known, ask.wanted()).into()
@@ -344,7 +352,7 @@ fn base(ask: &Ask<'_>) -> String {
 }
 
 /// Bytes of the whole, where the request says or shows it.
-fn whole_length(create: &Create) -> Option<u64> {
+pub(super) fn whole_length(create: &Create) -> Option<u64> {
     create.length.or(match (create.end, create.content) {
         (End::Here, Content::Sized(n)) => Some(n),
         (End::Here, Content::None) => Some(0),
@@ -353,7 +361,7 @@ fn whole_length(create: &Create) -> Option<u64> {
 }
 
 /// Whether a request may be one of the dialects at all: one look at its fields' names.
-fn speaks(ask: &Ask<'_>) -> bool {
+pub(super) fn speaks(ask: &Ask<'_>) -> bool {
     let mut found = false;
     ask.headers.each(&mut |name, _| {
         found |= name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"upload-"));
