@@ -133,6 +133,7 @@ const WEB: &[&str] = &[
     "tunnel-core",
     "net",
     "store",
+    "s3",
     "hooks",
     "sys",
     "config",
