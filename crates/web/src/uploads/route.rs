@@ -73,7 +73,8 @@ impl Door {
         said.wants(create.checks.want);
         record.metadata = said.json();
         let conditions = Conditions::of(ask);
-        let what = What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
+        let what =
+            What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
 
@@ -243,7 +244,8 @@ impl Door {
         };
         record.metadata = said.json();
         let conditions = Conditions::of(ask);
-        let what = What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
+        let what =
+            What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 
