@@ -135,6 +135,13 @@ impl S3 {
         self.0.kind
     }
 
+    /// The shares of memory all writers have together, `buffers_max` of them, for whoever else
+    /// sends to the bucket beside them.
+    #[must_use]
+    pub fn buffers(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.shares)
+    }
+
     /// The client of the bucket.
     #[must_use]
     pub fn client(&self) -> &Client {

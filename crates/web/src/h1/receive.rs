@@ -119,10 +119,17 @@ impl Session {
             })
             .await?;
             done = whole;
-            if sink.is_due()
-                && let Some(fields) = sink.settle().await.map_err(Broken::Fault)?
-            {
-                self.tell(&fields, ways.version).await.map_err(|_| Broken::Gone)?;
+            if sink.is_due() {
+                let is_remote = sink.is_remote();
+                if is_remote {
+                    self.watched.enter(Phase::Store, 0);
+                }
+                if let Some(fields) = sink.settle().await.map_err(Broken::Fault)? {
+                    self.tell(&fields, ways.version).await.map_err(|_| Broken::Gone)?;
+                }
+                if is_remote {
+                    self.watched.enter_paced(Phase::Body, self.door.pace());
+                }
             }
             turn.moved(received).await;
         }

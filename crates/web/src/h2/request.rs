@@ -62,6 +62,7 @@ pub(super) async fn serve(
             stream.answer(reply).await
         }
         Plan::Zip(question) => Box::pin(stream.answer_zip(question)).await,
+        Plan::Bucket(errand, wanted) => Box::pin(stream.answer_bucket(*errand, wanted)).await,
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Php(call) => stream.call(call).await,
         Plan::Upload(errand) => Box::pin(stream.upload(errand, length, expects)).await,
@@ -356,10 +357,14 @@ impl Exchange<'_> {
                 Ok(Some(data)) => {
                     let data = data.map_err(|_| Broken::Gone(self.ended(Phase::Body)))?;
                     sink.take(&data).map_err(Broken::Fault)?;
-                    if sink.is_due()
-                        && let Some(fields) = sink.settle().await.map_err(Broken::Fault)?
-                    {
-                        self.tell(fields);
+                    if sink.is_due() {
+                        let remote = sink.is_remote().then(|| self.shared.store());
+                        if let Some(fields) = sink.settle().await.map_err(Broken::Fault)? {
+                            self.tell(fields);
+                        }
+                        if remote.is_some() {
+                            pace = Pace::new(clock::coarse_ms(), &limits);
+                        }
                     }
                     pace.moved(data.len() as u64);
                     transfer.moved(data.len() as u64);
@@ -437,7 +442,7 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         send: &mut SendStream<Bytes>,
         mut bytes: Bytes,
@@ -499,7 +504,7 @@ impl Exchange<'_> {
 
 /// Whether a piece ends the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
+pub(super) enum Last {
     Yes,
     No,
 }
