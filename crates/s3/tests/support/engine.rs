@@ -173,6 +173,14 @@ impl Engine {
         std::fs::read(self.shared.root.path().join(BUCKET).join(key)).ok()
     }
 
+    /// Makes an object look so many seconds older.
+    pub(crate) fn age(&self, key: &str, seconds: u64) {
+        let path = self.shared.root.path().join(BUCKET).join(key);
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let then = std::time::SystemTime::now() - Duration::from_secs(seconds);
+        file.set_modified(then).unwrap();
+    }
+
     /// All keys.
     pub(crate) fn keys(&self) -> Vec<String> {
         let base = self.shared.root.path().join(BUCKET);
