@@ -6,8 +6,8 @@
 //! by; the answer is kept, so that a client that lost it gets it again and nothing is delivered
 //! twice. `docs/decisions/0042-resumable-uploads-in-the-door.md`.
 //!
-//! Where the file service's files are in a bucket, so are its uploads ([`object`]): any node goes on
-//! with what another began. Uploads for sites are always on this machine.
+//! Where the file service's files are in a bucket, so are its uploads ([`object`]): any node goes
+//! on with what another began. Uploads for sites are always on this machine.
 //!
 //! Nothing here waits for a disk on the thread of the connections but a write into the page cache.
 //! How it fails: [`reply::of_store`] sorts what the store says; what was acknowledged stays.

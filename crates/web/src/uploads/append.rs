@@ -101,7 +101,7 @@ impl Way {
         }
     }
 
-    /// A bucket that could not be reached is asked whether it is away, so that others need not wait.
+    /// A bucket that could not be reached is asked whether it is away: others need not wait then.
     pub(super) fn doubt(&self, error: &Error) {
         if let (Error::Unavailable { .. }, Some(bucket)) = (error, &self.bucket) {
             bucket.doubt();
@@ -219,6 +219,7 @@ impl Appending {
     /// Waits for a store that takes no more just now; has it make durable what came, now and then.
     /// Fields of an interim answer that tells it.
     pub(crate) async fn settle(&mut self) -> Result<Option<Fields>, Fault> {
+        let had_to_wait = !self.waiting.is_empty();
         let Some(writer) = &mut self.writer else { return Err(Fault::Storage) };
         let mut settled = Ok(());
         while !self.waiting.is_empty() && settled.is_ok() {
@@ -233,7 +234,7 @@ impl Appending {
             }
         }
         settled.map_err(|error| self.stop(&error))?;
-        if !self.is_late() {
+        if self.all_or_nothing() || had_to_wait && !self.is_late() {
             return Ok(None);
         }
         let Some(writer) = &mut self.writer else { return Err(Fault::Storage) };
