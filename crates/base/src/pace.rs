@@ -71,8 +71,8 @@ impl Pace {
         self.current_bytes = self.current_bytes.saturating_add(bytes);
     }
 
-    /// The last `ms` milliseconds were not the peer's, and it was not judged in them: they count for
-    /// nothing. The time of grace is not renewed, so a peer gains nothing by making us wait often.
+    /// The last `ms` milliseconds were not the peer's, and it was not judged in them: they count
+    /// for nothing. The time of grace is not renewed: nobody gains by making us wait often.
     pub fn waited(&mut self, ms: u64) {
         let ms = u32::try_from(ms).unwrap_or(u32::MAX);
         self.half_start = self.half_start.wrapping_add(ms);

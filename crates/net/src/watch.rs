@@ -149,8 +149,8 @@ impl Watched {
         self.pace.replace(Some((Pace::new(coarse_ms(), &limits), limits)));
     }
 
-    /// From now on the peer waits for us (a disk, an object store): until [`Self::resume`] it is not
-    /// judged for what does not move. A new phase ends it, too.
+    /// From now on the peer waits for us (a disk, an object store): until [`Self::resume`] it is
+    /// not judged for what does not move. A new phase ends it, too.
     pub fn pause(&self) {
         self.pause_at(coarse_ms());
     }
