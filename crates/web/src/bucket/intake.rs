@@ -23,8 +23,8 @@ use crate::sink::{StoredFile, stored_json};
 /// A body on its way into the bucket.
 #[derive(Debug)]
 pub(crate) enum Intake {
-    Put(Put),
-    Form(Form),
+    Put(Box<Put>),
+    Form(Box<Form>),
 }
 
 /// One file.

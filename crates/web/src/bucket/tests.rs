@@ -19,9 +19,11 @@ fn credentials_are_two_lines_or_a_file_of_aws() {
 #[test]
 fn what_cannot_work_is_refused_and_said() {
     let board = menshen_sys::Scoreboard::private().unwrap();
-    let mut config = model::S3::default();
-    config.endpoint = Some("http://127.0.0.1:1".into());
-    config.bucket = "b".into();
+    let mut config = model::S3 {
+        endpoint: Some("http://127.0.0.1:1".into()),
+        bucket: "b".into(),
+        ..model::S3::default()
+    };
     let spec =
         |text: &str| S3Spec { credentials: menshen_config::Secret(text.into()), roots_pem: None };
     let good = Bucket::new(&config, &spec("a\nb\n"), board.slot(0));

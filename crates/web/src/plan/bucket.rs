@@ -139,13 +139,13 @@ impl Door {
         };
         let upload = Upload::new(bucket, key_of(path.as_str()), said);
         let upload = upload.inspect_err(|&fault| self.count_fault(fault))?;
-        Ok(Intake::Put(Put {
+        Ok(Intake::Put(Box::new(Put {
             upload,
             path: path.as_str().to_owned(),
             kept: Kept::of(ask),
             wanted: ask.wanted(),
             seen: None,
-        }))
+        })))
     }
 
     fn form_for_bucket(
@@ -162,7 +162,7 @@ impl Door {
             parts_max: size(self.limits.parts_max),
             part_head_bytes_max: size(self.limits.part_head_bytes_max),
         };
-        Ok(Intake::Form(Form {
+        Ok(Intake::Form(Box::new(Form {
             bucket: Rc::clone(bucket),
             parser: Multipart::new(&boundary, limits),
             folder: path.as_str().into(),
@@ -170,7 +170,7 @@ impl Door {
             wanted: ask.wanted(),
             current: None,
             done: Vec::new(),
-        }))
+        })))
     }
 
     /// A request for `path` with a link that is good for it.
