@@ -9,6 +9,7 @@ mod guard;
 mod hook;
 mod links;
 mod rests;
+mod s3;
 mod site;
 mod sql;
 mod tunnel;
@@ -18,6 +19,7 @@ pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
 pub use hook::{Hook, HookEvent};
 pub use links::SignedLinks;
 pub use rests::{Expire, Quota};
+pub use s3::S3;
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
@@ -42,6 +44,8 @@ pub struct Config {
     pub uploads: Uploads,
     /// Signed links.
     pub links: SignedLinks,
+    /// The bucket of the file service.
+    pub s3: S3,
     /// Sites, in the order of the file.
     pub sites: Vec<Site>,
     /// PHP as a whole.
@@ -260,6 +264,7 @@ impl Default for Config {
             web: Web::default(),
             uploads: Uploads::default(),
             links: SignedLinks::default(),
+            s3: S3::default(),
             sites: Vec::new(),
             php: Php::default(),
             sql: Sql::default(),

@@ -106,7 +106,11 @@ impl Dir {
         self.run(move |inner| inner.list(owner)).await
     }
 
-    pub(crate) async fn unfinished(&self) -> Result<Vec<Record>, Error> {
+    /// All uploads that are not answered yet, of whatever owner.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn unfinished(&self) -> Result<Vec<Record>, Error> {
         self.run(Inner::unfinished).await
     }
 

@@ -148,7 +148,7 @@ impl Linked {
     pub(crate) async fn begin(self, door: &Door) -> Result<(Plan, Option<Charge>), Reply> {
         let Self { plan, take, wanted, .. } = self;
         let Some(take) = take else { return Ok((plan, None)) };
-        let Some(charge) = door.charged(take, wanted).await? else { return Ok((plan, None)) };
+        let charge = door.charged(take, wanted).await?;
         Ok(match plan {
             Plan::Receive(Sink::Link(mut sink)) => {
                 sink.charged(charge);
@@ -176,14 +176,9 @@ impl Door {
     ///
     /// # Errors
     /// The answer, when nothing is left.
-    pub(crate) async fn charged(
-        &self,
-        take: Take,
-        wanted: Wanted,
-    ) -> Result<Option<Charge>, Reply> {
+    pub(crate) async fn charged(&self, take: Take, wanted: Wanted) -> Result<Charge, Reply> {
         let taken = self.take(take).await.map_err(|refusal| self.refuse_link(refusal, wanted))?;
-        let charge = self.charge(take, taken).map_err(|refusal| self.refuse_link(refusal, wanted));
-        charge.map(Some)
+        self.charge(take, taken).map_err(|refusal| self.refuse_link(refusal, wanted))
     }
 
     /// A use that was taken, to be told how it ended.

@@ -29,7 +29,7 @@ use crate::fault::Fault;
 use crate::hooks::settle;
 use crate::quota::{Hold, Quotas};
 use crate::root::{Expect, Kind, Lock, Mount, Root, Seen, kind_of, own_folder};
-use digesting::Digesting;
+pub(crate) use digesting::Digesting;
 pub(crate) use unique::{NUMBERS_MAX, numbered};
 
 /// The spool of one worker.

@@ -28,6 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::auth::Authority;
+use crate::bucket::Bucket;
 use crate::certificates::{Certificates, Look, Manner};
 use crate::challenges::Challenges;
 use crate::door::{Door, Shared};
@@ -171,6 +172,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         drain: tokio::sync::Notify::new(),
         cut: crate::relay::Cut::default(),
         tunnel: tunnel(&spec),
+        bucket: bucket(&spec, slot),
         uploads: Uploads::new(spec.config.uploads.clone(), umask()),
         places: Door::all_places(),
         date: <_>::default(),
@@ -222,6 +224,15 @@ async fn serve(
         move |breach| count_breach(&door, breach)
     }));
     tokio::task::spawn_local(housekeeping(Rc::clone(acceptor)));
+    if let Some(bucket) = &door.bucket {
+        let (door, tells) = (Rc::clone(&door), acceptor.first);
+        tokio::task::spawn_local(Rc::clone(bucket).keep(move |mode, why| {
+            // Once is enough, whichever worker serves.
+            if tells {
+                door.tell_bucket(mode, why);
+            }
+        }));
+    }
     if acceptor.first {
         tokio::task::spawn_local(collect_uploads(Rc::clone(&door)));
         tokio::task::spawn_local(expire::run(Rc::clone(&door), acceptor.expires.clone()));
@@ -388,6 +399,9 @@ async fn housekeeping(acceptor: Rc<Acceptor>) {
             Look::Refused(_) => {}
         }
         shrink.look(door);
+        if let Some(bucket) = &door.bucket {
+            bucket.count();
+        }
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(IDLE_FILE_TICKS) {
             door.files.close_idle();
@@ -408,6 +422,9 @@ async fn collect_uploads(door: Rc<Door>) {
         // Another worker may have made the folder since.
         door.open_uploads();
         door.collect_uploads().await;
+        if let Some(bucket) = &door.bucket {
+            bucket.collect(menshen_net::clock::unix_s()).await;
+        }
         tokio::time::sleep(Duration::from_secs(COLLECT_SECONDS)).await;
     }
 }
@@ -507,6 +524,12 @@ fn listeners(spec: &WorkerSpec) -> std::io::Result<Vec<Listening>> {
         Ok(Listening { listener: StdListener::from(fd), role: listener.role })
     };
     spec.listeners.iter().map(adopt).collect()
+}
+
+fn bucket(spec: &WorkerSpec, slot: Slot) -> Option<Rc<Bucket>> {
+    let handed = spec.s3.as_ref()?;
+    let limits = crate::uploads::limits(&spec.config.uploads);
+    Some(Rc::new(Bucket::new(&spec.config.s3, handed, slot).held_to(limits)))
 }
 
 fn tunnel(spec: &WorkerSpec) -> Option<Tunnel> {

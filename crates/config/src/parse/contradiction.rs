@@ -15,6 +15,7 @@ mod guard;
 mod hooks;
 mod php;
 mod rests;
+mod s3;
 mod sites;
 mod sql;
 mod tunnel;
@@ -37,6 +38,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     guard::check(read);
     sql::check(read);
     tunnel::check(read);
+    s3::check(read);
 }
 
 impl Read<'_> {

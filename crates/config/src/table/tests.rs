@@ -21,7 +21,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
         "uploads" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" | "acme" | "guard" | "sql" => {}
+        "" | "web" | "php" | "acme" | "guard" | "sql" | "s3" => {}
         "tunnel" => text.push_str("[tunnel]\nusers = \"u\"\n"),
         other => panic!("{other} is new"),
     }
@@ -55,6 +55,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
         "php.pool.status_listen" => "status_path = \"/status\"\n",
         "sql.certificate" => "key = \"k.pem\"\n",
         "sql.key" => "certificate = \"c.pem\"\n",
+        "s3.endpoint" => "bucket = \"b\"\n",
         "sql.control_password_file" => "control_user = \"menshen\"\n",
         "sql.without_binlog" => "listen = [\"127.0.0.1:3307\"]\nttl_ms = 5\n",
         "guard.hold_raise_percent" => "hold_cgroups = [\"/a\"]\n",

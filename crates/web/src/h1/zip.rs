@@ -61,7 +61,7 @@ impl Session {
     ) -> Outcome {
         let take = if ways.head_only { None } else { link.take(&answer) };
         let charge = match take {
-            Some(take) => self.door.charged(take, wanted).await,
+            Some(take) => self.door.charged(take, wanted).await.map(Some),
             None => Ok(None),
         };
         let charge = match charge {

@@ -43,7 +43,7 @@ impl Exchange<'_> {
     async fn send_linked(&mut self, answer: Answer, link: &ByLink, wanted: Wanted) -> Outcome {
         let take = if self.head_only { None } else { link.take(&answer) };
         let charge = match take {
-            Some(take) => self.shared.door.charged(take, wanted).await,
+            Some(take) => self.shared.door.charged(take, wanted).await.map(Some),
             None => Ok(None),
         };
         let charge = match charge {

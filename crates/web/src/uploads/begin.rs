@@ -24,7 +24,9 @@ use super::request::RequestHead;
 use super::said::Said;
 use super::{PLACE, Scope};
 use crate::auth::Refusal as AuthRefusal;
+use crate::bucket::Kept;
 use crate::door::Door;
+use crate::fault::Fault;
 use crate::hooks::keep;
 use crate::links::Take;
 use crate::php::asking::Question;
@@ -80,6 +82,8 @@ pub(super) struct Creation {
     pub(super) question: Option<Box<Question>>,
     /// By a link, and what is to be taken of it where it is counted.
     pub(super) by_link: Option<Option<Take>>,
+    /// Those that a bucket has to be asked for.
+    pub(super) conditions: Kept,
 }
 
 /// What comes of it.
@@ -119,13 +123,15 @@ impl Errand {
     /// Carries it out as far as it goes.
     pub(crate) async fn begin(self: Box<Self>, door: &Rc<Door>) -> Begun {
         let wanted = self.wanted;
-        let store = match door.store(&self.scope) {
+        let store = match door.store(&self.scope).await {
             Ok(store) => store,
             Err(fault) => return Begun::Reply(Reply::fault(fault, wanted)),
         };
         let Self { scope, dialect, caller, what, limits, base, cookie, .. } = *self;
         let keep_s = door.uploads.keep_s();
-        let way = Way { scope, dialect, wanted, limits, store, base, credentials: None, keep_s };
+        let bucket = store.bucket().and_then(|_| door.bucket.clone());
+        let credentials = None;
+        let way = Way { scope, dialect, wanted, limits, store, bucket, base, credentials, keep_s };
         let begun = match what {
             What::List => way.list(&caller).await,
             What::State(id) => way.state(door, &caller, &id).await,
@@ -177,7 +183,7 @@ impl Way {
     }
 
     async fn create(mut self, door: &Rc<Door>, creation: Creation) -> Result<Begun, Reply> {
-        let Creation { mut record, create, question, by_link, .. } = creation;
+        let Creation { mut record, create, question, by_link, conditions, .. } = creation;
         if let Some(question) = question {
             record = Box::pin(self.allowed(door, record, question)).await?;
         }
@@ -185,6 +191,8 @@ impl Way {
         if let Concat::Final(parts) = &create.concat {
             return self.concat(door, parts, record).await.map(Begun::Reply);
         }
+        let target = door.upload_target(&self, &record, &conditions).await;
+        let target = target.map_err(|fault| self.fault(door, fault))?;
         if let Some(take) = by_link {
             self.take_link(door, &mut record, take).await?;
         }
@@ -192,7 +200,7 @@ impl Way {
             door.give_back(&record).await;
             return Err(reply);
         }
-        let writer = match self.store.create(record.clone()).await {
+        let writer = match self.store.create_at(record.clone(), target).await {
             Ok(writer) => writer,
             Err(error) => {
                 door.give_back(&record).await;
@@ -433,6 +441,11 @@ impl Way {
     }
 
     pub(super) fn failed(&self, error: &Error) -> Reply {
+        if *error == Error::Taken {
+            // Its conditions held when it was made.
+            return Reply::fault(Fault::Precondition, self.wanted);
+        }
+        self.doubt(error);
         let known = Known::nothing(self.limits);
         refused(self.dialect, of_store(error), &known, self.wanted)
     }
@@ -442,6 +455,7 @@ impl Way {
 pub(super) fn count(door: &Door, error: &Error) {
     match error {
         Error::Full => door.slot.add(Counter::LimitUnfinishedBytes, 1),
+        Error::TooMany { limit: BUFFERS } => door.slot.add(Counter::LimitS3Buffers, 1),
         Error::TooMany { .. } => door.slot.add(Counter::LimitUploadsPerOwner, 1),
         _ => {}
     }
@@ -483,3 +497,6 @@ fn json(value: &impl Serialize) -> Reply {
         .text("x-content-type-options", "nosniff")
         .body("application/json", Body::Owned(text))
 }
+
+/// What the store calls the memory that uploads into a bucket share.
+const BUFFERS: &str = "buffers_max";

@@ -31,6 +31,7 @@ use super::landing::Landing;
 use super::said::{Said, Terms};
 use super::{Scope, owner, route};
 use crate::ask::Ask;
+use crate::bucket::Kept;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::hooks::keep;
@@ -125,7 +126,9 @@ impl Door {
             record,
             create,
             credentials: None,
+            question: None,
             by_link: Some(take),
+            conditions: Kept::default(),
         }));
         let caller = self.caller(ask, &Scope::Files);
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))

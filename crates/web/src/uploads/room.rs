@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use menshen_store::{Destination, Record, Stage};
+use menshen_store::{Destination, Record, Stage, Store};
 
 use super::Scope;
 use super::append::Way;
@@ -62,11 +62,13 @@ impl Door {
         let Some(quotas) = self.shared.spool.quotas().map(Arc::clone) else { return };
         // None were made where there is no store.
         let has = self.shared.root.has_folder(super::FOLDER);
-        let store = if has { self.store(&Scope::Files).ok() } else { None };
+        let store = if has { self.store(&Scope::Files).await.ok() } else { None };
         let runtime = tokio::runtime::Handle::current();
         let uploads = move || {
             let Some(store) = &store else { return (!has).then(Vec::new) };
-            let all = runtime.block_on(store.unfinished()).ok()?;
+            // Quotas are of folders: with a bucket there are none.
+            let Store::Dir(dir) = store else { return None };
+            let all = runtime.block_on(dir.unfinished()).ok()?;
             let held = all.iter().filter_map(|record| match &record.destination {
                 Destination::File { path, .. } => Some((path.clone(), held_by(record))),
                 _ => None,

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use menshen_net::clock;
 use menshen_store::{Destination, Id, Order, Record};
 use menshen_upload_core::{
-    Concat, Content, Create, Dialect, End, Intent, Place, Refusal, Refused, Spoken, read,
+    Concat, Content, Create, Dialect, End, Intent, Offer, Place, Refusal, Refused, Spoken, read,
 };
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::target::{SafePath, decode_path, encode_path, split};
@@ -22,11 +22,13 @@ use super::said::{Said, Terms};
 use super::{Scope, checks, owner};
 use crate::ask::Ask;
 use crate::auth::{Grant, Reach};
+use crate::bucket::Kept;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::php::asking::About;
 use crate::plan::{Existing, Plan, Stop};
 use crate::reply::Reply;
+use crate::root::Expect;
 use crate::site::{Script, Site};
 
 impl Door {
@@ -73,8 +75,15 @@ impl Door {
         (said.upgraded, said.name) = (true, path.name().to_owned());
         said.wants(create.checks.want);
         record.metadata = said.json();
-        let creation =
-            Creation { record, create, credentials: None, question: None, by_link: None };
+        let conditions = Kept::of(ask);
+        let creation = Creation {
+            record,
+            create,
+            credentials: None,
+            question: None,
+            by_link: None,
+            conditions,
+        };
         let what = What::Create(Box::new(creation));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
@@ -134,7 +143,14 @@ impl Door {
         record.metadata = said.json();
         // The same request may make it whole.
         let credentials = ask.headers.get("authorization").map(<[u8]>::to_vec);
-        let creation = Creation { record, create, credentials, question, by_link: None };
+        let creation = Creation {
+            record,
+            create,
+            credentials,
+            question,
+            by_link: None,
+            conditions: Kept::default(),
+        };
         let what = What::Create(Box::new(creation));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
@@ -167,7 +183,11 @@ impl Door {
         let Spoken { dialect, intent } = spoken;
         let what = match (intent, id) {
             (Intent::Options, _) => {
-                return Ok(sent(dialect.options(place, &self.upload_limits())).into());
+                let offer = self.offer(&scope);
+                return Ok(sent(dialect.options(place, &self.upload_limits(), offer)).into());
+            }
+            (Intent::Segment(_), None) if self.offer(&scope) == Offer::Streams => {
+                return Ok(self.misspoken(Refused { dialect, refusal: Refusal::Unsupported }, ask));
             }
             (Intent::Segment(segment), None) if scope == Scope::Files => {
                 return self.segment(ask, query, caller, segment);
@@ -203,6 +223,10 @@ impl Door {
         if most > 0 && whole_length(&create).is_some_and(|length| length > most) {
             let refusal = Refused { dialect, refusal: Refusal::TooLarge };
             return Ok(self.misspoken(refusal, ask));
+        }
+        let held = create.metadata.get("held").is_some();
+        if self.offer(&scope) == Offer::Streams && (held || create.concat != Concat::None) {
+            return Ok(self.misspoken(Refused { dialect, refusal: Refusal::Unsupported }, ask));
         }
         let question = match &scope {
             Scope::Site(_) => self.question_ahead(ask, &create, whole_length(&create))?,
@@ -248,7 +272,9 @@ impl Door {
             _ => destination,
         };
         record.metadata = said.json();
-        let creation = Creation { record, create, credentials: None, question, by_link: None };
+        let conditions = Kept::of(ask);
+        let creation =
+            Creation { record, create, credentials: None, question, by_link: None, conditions };
         let what = What::Create(Box::new(creation));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
@@ -259,7 +285,11 @@ impl Door {
         ask: &Ask<'_>,
         path: &SafePath<'_>,
     ) -> Result<Destination, Stop> {
-        let expect = self.expectation(ask, path, Existing::File)?;
+        let expect = match self.bucket {
+            // It is asked later: that takes time.
+            Some(_) => Expect::Anything,
+            None => self.expectation(ask, path, Existing::File)?,
+        };
         let terms = serde_json::to_vec(&Terms { expect }).map_err(|_| Fault::Storage)?;
         Ok(Destination::File { path: path.as_str().into(), terms })
     }
