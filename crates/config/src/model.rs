@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 mod guard;
 mod hook;
 mod links;
+mod s3;
 mod site;
 mod sql;
 mod tunnel;
@@ -16,6 +17,7 @@ mod uploads;
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
 pub use hook::{Hook, HookEvent};
 pub use links::SignedLinks;
+pub use s3::S3;
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
@@ -40,6 +42,8 @@ pub struct Config {
     pub uploads: Uploads,
     /// Signed links.
     pub links: SignedLinks,
+    /// The bucket of the file service.
+    pub s3: S3,
     /// Sites, in the order of the file.
     pub sites: Vec<Site>,
     /// PHP as a whole.
@@ -254,6 +258,7 @@ impl Default for Config {
             web: Web::default(),
             uploads: Uploads::default(),
             links: SignedLinks::default(),
+            s3: S3::default(),
             sites: Vec::new(),
             php: Php::default(),
             sql: Sql::default(),

@@ -8,6 +8,7 @@
 
 mod account;
 mod announce;
+mod bucket;
 mod companion;
 mod error;
 mod folders;

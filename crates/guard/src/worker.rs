@@ -143,6 +143,7 @@ impl Worker {
             },
             links: generation.links.as_ref().map(Links::spec),
             hooks: generation.hooks.clone(),
+            s3: generation.s3.clone(),
         };
         let spec = handed_over("worker", &spec)?;
         let place = Place { role: Role::Web, index, generation: generation.number, number, slot };
@@ -209,7 +210,7 @@ impl Worker {
             arguments: &[role.command()],
             stdin: spec,
             keep,
-            hide: notify::VARIABLES,
+            hide: notify::HIDDEN,
             set: role.tunables(),
             foreign: None,
         })?;

@@ -23,6 +23,7 @@ mod objects;
 mod place;
 mod probe;
 mod send;
+mod tally;
 mod xml;
 
 pub use answers::{Entry, Page, Part, PartPage, Pending, PendingPage};
@@ -34,6 +35,7 @@ pub use menshen_tls::client::Trust;
 pub use objects::{Condition, Facts, Labels, Object};
 pub use place::{Place, PlaceProblem, Style};
 pub use probe::Abilities;
+pub use tally::Figures;
 
 /// Fewest bytes of a part that is not the last
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>).

@@ -7,6 +7,7 @@
 
 mod ask;
 mod auth;
+mod bucket;
 mod certificates;
 mod challenges;
 mod door;

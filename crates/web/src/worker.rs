@@ -27,6 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::auth::Authority;
+use crate::bucket::Bucket;
 use crate::certificates::{Certificates, Look, Manner};
 use crate::challenges::Challenges;
 use crate::door::{Door, Shared};
@@ -163,6 +164,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         drain: tokio::sync::Notify::new(),
         cut: crate::relay::Cut::default(),
         tunnel: tunnel(&spec),
+        bucket: bucket(&spec, slot),
         uploads: Uploads::new(spec.config.uploads.clone(), umask()),
         places: Door::all_places(),
         date: <_>::default(),
@@ -213,6 +215,15 @@ async fn serve(
         move |breach| count_breach(&door, breach)
     }));
     tokio::task::spawn_local(housekeeping(Rc::clone(acceptor)));
+    if let Some(bucket) = &door.bucket {
+        let (door, tells) = (Rc::clone(&door), acceptor.first);
+        tokio::task::spawn_local(Rc::clone(bucket).keep(move |mode, why| {
+            // Once is enough, whichever worker serves.
+            if tells {
+                door.tell_bucket(mode, why);
+            }
+        }));
+    }
     if acceptor.first {
         tokio::task::spawn_local(collect_uploads(Rc::clone(&door)));
     }
@@ -376,6 +387,9 @@ async fn housekeeping(acceptor: Rc<Acceptor>) {
             Look::Refused(_) => {}
         }
         shrink.look(door);
+        if let Some(bucket) = &door.bucket {
+            bucket.count();
+        }
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(IDLE_FILE_TICKS) {
             door.files.close_idle();
@@ -485,6 +499,11 @@ fn listeners(spec: &WorkerSpec) -> std::io::Result<Vec<Listening>> {
         Ok(Listening { listener: StdListener::from(fd), role: listener.role })
     };
     spec.listeners.iter().map(adopt).collect()
+}
+
+fn bucket(spec: &WorkerSpec, slot: Slot) -> Option<Rc<Bucket>> {
+    let handed = spec.s3.as_ref()?;
+    Some(Rc::new(Bucket::new(&spec.config.s3, handed, slot)))
 }
 
 fn tunnel(spec: &WorkerSpec) -> Option<Tunnel> {

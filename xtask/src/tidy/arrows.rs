@@ -135,6 +135,7 @@ const WEB: &[&str] = &[
     "tunnel-core",
     "net",
     "store",
+    "s3",
     "hooks",
     "sys",
     "config",

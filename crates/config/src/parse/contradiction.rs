@@ -13,6 +13,7 @@ mod acme;
 mod folders;
 mod guard;
 mod php;
+mod s3;
 mod sites;
 mod sql;
 mod tunnel;
@@ -33,6 +34,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     guard::check(read);
     sql::check(read);
     tunnel::check(read);
+    s3::check(read);
 }
 
 impl Read<'_> {

@@ -20,7 +20,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     let outer = table.name.rsplit_once('.').map_or("", |(outer, _)| outer);
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" | "acme" | "guard" | "sql" | "uploads" => {}
+        "" | "web" | "php" | "acme" | "guard" | "sql" | "uploads" | "s3" => {}
         "tunnel" => text.push_str("[tunnel]\nusers = \"u\"\n"),
         other => panic!("{other} is new"),
     }
@@ -50,6 +50,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
         "php.pool.status_listen" => "status_path = \"/status\"\n",
         "sql.certificate" => "key = \"k.pem\"\n",
         "sql.key" => "certificate = \"c.pem\"\n",
+        "s3.endpoint" => "bucket = \"b\"\n",
         "sql.control_password_file" => "control_user = \"menshen\"\n",
         "sql.without_binlog" => "listen = [\"127.0.0.1:3307\"]\nttl_ms = 5\n",
         "guard.hold_raise_percent" => "hold_cgroups = [\"/a\"]\n",

@@ -298,7 +298,7 @@ impl Managed {
             arguments: &["-F", "-O", "-y", settings.to_str().unwrap_or_default()],
             stdin,
             keep: &keep,
-            hide: notify::VARIABLES,
+            hide: notify::HIDDEN,
             set: &[("FPM_SOCKETS", &handed.join(","))],
             foreign: Some(Foreign {
                 output,

@@ -109,6 +109,7 @@ impl LoneWorker {
             secrets: Secrets { ticket_key: [1; 32], token_digest: [2; 32], cookie_key: [3; 32] },
             links: None,
             hooks: Vec::new(),
+            s3: None,
         };
         let mut keep = vec![root.as_fd(), board_file.as_fd(), ready_write.as_fd()];
         keep.extend([shelf.as_fd(), challenges.as_fd(), failures.as_fd()]);

@@ -69,7 +69,11 @@ impl Inner {
             if state.record.expires > now { Err(Error::Underway) } else { Ok(()) }
         });
         match claimed.await {
-            Ok((state, held)) => self.clear(&state, &held).await.map(|()| true),
+            Ok((state, held)) => {
+                self.clear(&state, &held).await?;
+                self.books.strike(id);
+                Ok(true)
+            }
             Err(Error::Underway | Error::Gone) => Ok(false),
             Err(error) => Err(error),
         }
@@ -117,6 +121,19 @@ impl Inner {
             match page.next {
                 Some(next) if files.len() < FILES_MAX => after = Some(next),
                 _ => return Ok(files),
+            }
+        }
+    }
+
+    /// All uploads there are, up to [`FILES_MAX`].
+    async fn ids(&self) -> Result<Vec<Id>, Error> {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let (found, next) = self.names_behind(after.as_deref()).await?;
+            ids.extend(found);
+            match next {
+                Some(next) if ids.len() < FILES_MAX => after = Some(next),
+                _ => return Ok(ids),
             }
         }
     }

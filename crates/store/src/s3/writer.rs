@@ -5,6 +5,8 @@
 //! an offset before the state that has it was written.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use menshen_s3::{Condition, Content, Labels, PART_BYTES_MIN, PART_NUMBER_MAX};
@@ -15,7 +17,8 @@ use super::ledger::{Held, folder};
 use super::plan::{LENGTH_MAX, part_bytes};
 use super::state::{Piece, State, Tail};
 use super::{Inner, S3Whole};
-use crate::{Error, Id, Push, Start};
+use crate::writer::FLUSH_BYTES;
+use crate::{Error, Id, Patience, Push, Start};
 
 /// The one who may append now.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct S3Writer {
     state: State,
     /// Behind the parts, in memory; at most a part and one push.
     buffer: Vec<u8>,
+    /// The saved tail belongs into the buffer, and is still in the bucket only.
+    is_parked: bool,
     /// Of the buffer's share of the memory all writers have together.
     share: Option<OwnedSemaphorePermit>,
     sending: Option<Sending>,
@@ -46,10 +51,12 @@ struct Sending {
 }
 
 impl S3Writer {
-    pub(super) async fn open(store: Arc<Inner>, held: Held, state: State) -> Result<Self, Error> {
-        let mut writer = Self {
+    /// Asks the bucket for nothing: a tail is read when there is memory for it.
+    pub(super) fn open(store: Arc<Inner>, held: Held, state: State) -> Self {
+        Self {
             store,
             held,
+            is_parked: state.tail.is_some(),
             saved: state.clone(),
             state,
             buffer: Vec::new(),
@@ -57,9 +64,7 @@ impl S3Writer {
             sending: None,
             is_fenced: false,
             tails: 0,
-        };
-        writer.reload().await?;
-        Ok(writer)
+        }
     }
 
     /// The upload's name.
@@ -79,7 +84,29 @@ impl S3Writer {
     pub fn position(&self) -> u64 {
         let sent: u64 = self.state.pieces.iter().map(|piece| piece.1).sum();
         let sending = self.sending.as_ref().map_or(0, |sending| sending.bytes.len() as u64);
-        sent + sending + self.buffer.len() as u64
+        sent + sending + self.behind()
+    }
+
+    /// Bytes behind the parts.
+    fn behind(&self) -> u64 {
+        match &self.state.tail {
+            Some(tail) if self.is_parked => tail.size,
+            _ => self.buffer.len() as u64,
+        }
+    }
+
+    /// Lets the upload expire at another time, unix seconds. Durable with the next flush.
+    pub fn prolong(&mut self, expires: u64) {
+        self.state.record.expires = expires;
+    }
+
+    /// See [`crate::Writer::patience`]. Sooner where others wait for the memory this one has.
+    #[must_use]
+    pub fn patience(&self) -> Patience {
+        if self.is_wanted() {
+            return Patience { bytes: PART_BYTES_MIN, ms: 1_000 };
+        }
+        Patience { bytes: FLUSH_BYTES, ms: 30_000 }
     }
 
     /// Whether a request may go on at `offset`: nothing is there behind what is durable.
@@ -120,11 +147,22 @@ impl S3Writer {
         if self.position().saturating_add(bytes.len() as u64) > most {
             return Err(Error::TooLong);
         }
-        if self.is_full() || !self.has_share() {
+        if self.is_parked || self.is_full() || !self.has_share() {
             return Ok(Push::Wait);
         }
+        self.grow(bytes.len());
         self.buffer.extend_from_slice(bytes);
         Ok(Push::Taken)
+    }
+
+    /// Makes room by doubling, but not for much more than a part has.
+    fn grow(&mut self, more: usize) {
+        let needed = self.buffer.len() + more;
+        if needed > self.buffer.capacity() {
+            let most = usize::try_from(self.wanted()).unwrap_or(usize::MAX);
+            let doubled = (2 * self.buffer.capacity()).min(most).max(needed);
+            self.buffer.reserve_exact(doubled - self.buffer.len());
+        }
     }
 
     /// Waits until there is room to push again: sends the part that is full.
@@ -137,15 +175,38 @@ impl S3Writer {
             self.settle().await?;
             self.send().await?;
         }
+        self.unpark().await
+    }
+
+    /// Waits for memory, and reads into it what belongs there.
+    async fn unpark(&mut self) -> Result<(), Error> {
         if !self.has_share() {
             // What is on its way gives its share back; waiting for others' meanwhile would be
             // waiting for ourselves.
             self.settle().await?;
-            let all = Arc::clone(&self.store.shares);
-            let share = all.acquire_owned().await;
-            self.share = share.ok();
+            self.share = Some(self.wait_for_share().await?);
         }
+        if self.is_parked
+            && let Some(tail) = &self.state.tail
+        {
+            self.buffer = self.store.tail(tail).await?;
+        }
+        self.is_parked = false;
         Ok(())
+    }
+
+    async fn wait_for_share(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let _waiting = Waiting::begin(&self.store.waiting);
+        let share = Arc::clone(&self.store.shares).acquire_many_owned(self.units());
+        match tokio::time::timeout(SHARE_WAIT, share).await {
+            Ok(share) => share.map_err(|_| Error::Storage),
+            Err(_) => Err(Error::Unavailable { retry_after_s: self.store.options.retry_after_s }),
+        }
+    }
+
+    /// Whether others wait for memory.
+    fn is_wanted(&self) -> bool {
+        self.share.is_some() && self.store.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Forgets what was pushed behind `position`: what is durable, or anything that is still in
@@ -155,7 +216,8 @@ impl S3Writer {
     /// [`Error::Offset`] for other positions; as [`Self::ready`].
     pub async fn cut(&mut self, position: u64) -> Result<(), Error> {
         let behind = self.position().saturating_sub(position);
-        match (self.buffer.len() as u64).checked_sub(behind) {
+        match self.behind().checked_sub(behind) {
+            Some(_) if behind == 0 => Ok(()),
             Some(kept) if position >= self.durable() => {
                 self.buffer.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
                 Ok(())
@@ -178,6 +240,10 @@ impl S3Writer {
         }
         self.keep_tail().await?;
         self.save().await?;
+        if self.is_wanted() {
+            // All is in the bucket: whoever waits has their turn, and this one waits again.
+            self.park();
+        }
         Ok(self.durable())
     }
 
@@ -193,8 +259,11 @@ impl S3Writer {
             return Err(Error::Incomplete);
         }
         self.settle().await?;
-        let is_one = self.state.pieces.is_empty() && (self.buffer.len() as u64) < PART_BYTES_MIN;
-        if !is_one && !self.buffer.is_empty() {
+        let is_one = self.state.pieces.is_empty() && self.behind() < PART_BYTES_MIN;
+        if !is_one && self.behind() > 0 {
+            if self.is_parked {
+                self.unpark().await?;
+            }
             self.send().await?;
             self.settle().await?;
         }
@@ -202,24 +271,44 @@ impl S3Writer {
         self.state.record.length = Some(position);
         self.state.is_sealed = true;
         self.save().await?;
-        let bytes = is_one.then(|| Bytes::from(std::mem::take(&mut self.buffer)));
+        let is_here = is_one && !self.is_parked;
+        let bytes = is_here.then(|| Bytes::from(std::mem::take(&mut self.buffer)));
         self.store.finish(&mut self.held, &mut self.state, bytes).await
     }
 
     fn is_full(&self) -> bool {
-        let record = &self.state.record;
-        let gone = self.position() - self.buffer.len() as u64;
-        let left = record.length.map(|length| length.saturating_sub(gone));
-        let wanted = part_bytes(self.store.options.part_bytes, left, self.state.next);
-        self.buffer.len() as u64 >= wanted
+        self.buffer.len() as u64 >= self.wanted()
+    }
+
+    /// Bytes of the part that is being filled.
+    fn wanted(&self) -> u64 {
+        let gone = self.position() - self.behind();
+        let length = self.state.record.length;
+        let left = length.map(|length| length.saturating_sub(gone));
+        part_bytes(self.store.options.part_bytes, left, self.state.next)
+    }
+
+    /// Shares of memory that this part takes: one, but for long uploads.
+    fn units(&self) -> u32 {
+        let most = self.store.options.buffers_max.max(2) / 2;
+        let units = self.wanted().div_ceil(self.store.options.part_bytes.max(PART_BYTES_MIN));
+        u32::try_from(units).unwrap_or(u32::MAX).min(u32::try_from(most).unwrap_or(1)).max(1)
     }
 
     fn has_share(&mut self) -> bool {
-        if self.share.is_none() {
+        // Whoever waits already has the next one.
+        if self.share.is_none() && self.store.waiting.load(Ordering::Relaxed) == 0 {
             let all = Arc::clone(&self.store.shares);
-            self.share = all.try_acquire_owned().ok();
+            self.share = all.try_acquire_many_owned(self.units()).ok();
         }
         self.share.is_some()
+    }
+
+    /// Gives the memory back: what was in it is saved.
+    fn park(&mut self) {
+        self.is_parked = self.state.tail.is_some();
+        self.buffer = Vec::new();
+        self.share = None;
     }
 
     /// Begins to send the buffer as a part. Nothing else is on its way.
@@ -322,6 +411,9 @@ impl S3Writer {
 
     /// Puts what is too short for a part into an object of its own.
     async fn keep_tail(&mut self) -> Result<(), Error> {
+        if self.is_parked {
+            return Ok(());
+        }
         let size = self.buffer.len() as u64;
         if self.state.tail.as_ref().map_or(0, |tail| tail.size) == size {
             return Ok(());
@@ -386,10 +478,26 @@ impl S3Writer {
         self.state = self.saved.clone();
         self.state.next = next;
         self.state.reserved = reserved;
-        self.buffer = match &self.saved.tail {
-            Some(tail) => self.store.tail(tail).await?,
-            None => Vec::new(),
-        };
+        self.park();
         Ok(())
     }
 }
+
+/// One that waits, counted as long as it lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How long a writer waits for memory; its client is then told to come again.
+const SHARE_WAIT: Duration = Duration::from_secs(60);

@@ -330,7 +330,9 @@ impl Exchange<'_> {
             Err(Broken::Fault(fault)) => {
                 let who = if fault.status() >= 500 { Who::Local } else { Who::Client };
                 self.shared.door.count_fault(fault);
+                let storing = self.shared.store();
                 let told = sink.cut(&self.shared.door, Cut::Fault(fault)).await;
+                drop(storing);
                 let reply = told.unwrap_or_else(|| Reply::fault(fault, wanted));
                 let answered = self.answer(reply).await;
                 (Outcome { end: EndReason::new(who, Phase::Body), ..answered }, -1)
@@ -348,7 +350,8 @@ impl Exchange<'_> {
     async fn receive_into(&mut self, sink: &mut Sink, transfer: &Transfer) -> Result<(), Broken> {
         let door = &self.shared.door;
         let limits = door.pace();
-        let mut pace = Pace::new(clock::coarse_ms(), &limits);
+        let mut judged_ms = clock::coarse_ms();
+        let mut pace = Pace::new(judged_ms, &limits);
         loop {
             let next = poll_fn(|cx| self.body.poll_data(cx));
             match tokio::time::timeout(JUDGED_EVERY, next).await {
@@ -356,10 +359,16 @@ impl Exchange<'_> {
                 Ok(Some(data)) => {
                     let data = data.map_err(|_| Broken::Gone(self.ended(Phase::Body)))?;
                     sink.take(&data).map_err(Broken::Fault)?;
-                    if sink.is_due()
-                        && let Some(fields) = sink.settle().await.map_err(Broken::Fault)?
-                    {
-                        self.tell(fields);
+                    if sink.is_due() {
+                        let (waiting, begun_ms) = (self.shared.wait(), clock::coarse_ms());
+                        let settled = sink.settle().await;
+                        drop(waiting);
+                        let waited_ms = clock::coarse_ms().saturating_sub(begun_ms);
+                        pace.waited(waited_ms);
+                        judged_ms += waited_ms;
+                        if let Some(fields) = settled.map_err(Broken::Fault)? {
+                            self.tell(fields);
+                        }
                     }
                     pace.moved(data.len() as u64);
                     transfer.moved(data.len() as u64);
@@ -370,7 +379,14 @@ impl Exchange<'_> {
                 Err(_) => {}
             }
             // A stream that drips is ended alone; the watch sees only the whole connection.
-            if let Some(breach) = pace.judge(clock::coarse_ms(), &limits) {
+            let now_ms = clock::coarse_ms();
+            if self.shared.waits() {
+                // Another stream waits for the store with what it has of the connection's window:
+                // perhaps this one may not send.
+                pace.waited(now_ms.saturating_sub(judged_ms));
+            }
+            judged_ms = now_ms;
+            if let Some(breach) = pace.judge(now_ms, &limits) {
                 door.slot.add(
                     match breach {
                         PaceBreach::Stall => Counter::LimitStall,
