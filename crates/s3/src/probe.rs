@@ -12,6 +12,9 @@ use crate::content::Content;
 use crate::error::{Cause, Error};
 use crate::objects::{Condition, Labels};
 
+/// What the keys of probes begin with.
+pub const PROBE_FOLDER: &str = ".menshen/probe/";
+
 /// What was seen to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Abilities {
@@ -32,7 +35,8 @@ pub struct Abilities {
 }
 
 impl Client {
-    /// Tries out what the bucket does, under `.menshen/probe/` with a name of its own.
+    /// Tries out what the bucket does, under [`PROBE_FOLDER`] with a name of its own. Who dies
+    /// meanwhile leaves it there.
     ///
     /// # Errors
     /// The bucket cannot be written to, read or removed from at all.
@@ -41,7 +45,7 @@ impl Client {
         let drawn = rand::fill(&mut name);
         drawn.map_err(|_| Error::new("probe", Cause::Input("there are no random numbers")))?;
         let name: String = name.iter().map(|octet| format!("{octet:02x}")).collect();
-        let folder = format!(".menshen/probe/{name}");
+        let folder = format!("{PROBE_FOLDER}{name}");
         let key = format!("{folder}/a");
         let seen = self.tried(&folder, &key).await;
         let removed = self.delete(&key).await;

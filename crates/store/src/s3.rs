@@ -13,9 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
-use menshen_s3::{
-    Abilities, Client, Condition, Content, Labels, PART_BYTES_MIN, PART_NUMBER_MAX,
-};
+use menshen_s3::{Abilities, Client, Condition, Content, Labels, PART_BYTES_MIN, PART_NUMBER_MAX};
 use tokio::sync::Semaphore;
 
 use self::books::Books;
@@ -270,4 +268,3 @@ fn random<const N: usize>() -> Result<[u8; N], Error> {
     aws_lc_rs::rand::fill(&mut octets).map_err(|_| Error::Storage)?;
     Ok(octets)
 }
-

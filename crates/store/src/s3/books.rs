@@ -124,9 +124,9 @@ impl Inner {
     pub(super) async fn of_owner(&self, owner: &[u8; 32]) -> Result<Vec<Id>, Error> {
         self.look_through(Duration::ZERO).await?;
         let lines = self.books.lines();
-        let own = lines.iter().filter(|(_, line)| {
-            line.owner.as_ref() == Some(owner) && !line.is_answered
-        });
+        let own = lines
+            .iter()
+            .filter(|(_, line)| line.owner.as_ref() == Some(owner) && !line.is_answered);
         Ok(own.map(|(id, _)| *id).collect())
     }
 

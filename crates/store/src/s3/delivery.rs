@@ -192,9 +192,7 @@ impl Inner {
     async fn standing(&self, id: &Id, seen: State) -> Result<S3Begun, Error> {
         let state = if seen.done.is_some() { seen } else { self.ledger.read(id).await? };
         match &state.record.stage {
-            Stage::Answered(stored) => {
-                Ok(S3Begun::Answered(with_body(stored, &state.answer)))
-            }
+            Stage::Answered(stored) => Ok(S3Begun::Answered(with_body(stored, &state.answer))),
             _ if state.done.is_some() => Ok(S3Begun::Stands(Box::new(self.whole(&state)?))),
             _ => Err(Error::Incomplete),
         }

@@ -120,7 +120,8 @@ impl<'l> Doors<'l> {
         let text = format!(
             "workers = {WORKERS}\n\n[web]\nlisten = []\nplain_listen = [\"127.0.0.1:{port}\"]\n\
              plain = \"serve\"\naccess_log = \"off\"\n\n[admin]\nlisten = \"off\"\n\n[limits]\n\
-             connections_max = 2000\nconnections_per_address_max = 2000\n\n[s3]\n\
+             connections_max = 2000\nconnections_per_address_max = 2000\n\n[uploads]\n\
+             unfinished_hours = 100\nanswered_hours = 100\n\n[s3]\n\
              endpoint = \"{endpoint}\"\nbucket = \"{bucket}\"\nprefix = \"{PREFIX}\"\n\
              region = \"{region}\"\ncredentials = \"{credentials}\"\npart_bytes = {PART_BYTES}\n\
              buffers_max = {BUFFERS_MAX}\nretry_seconds = 1\n",
