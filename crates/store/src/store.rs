@@ -35,6 +35,15 @@ pub struct Limits {
 }
 
 impl Store {
+    /// The bucket, where it is one.
+    #[must_use]
+    pub const fn bucket(&self) -> Option<&S3> {
+        match self {
+            Self::Dir(_) => None,
+            Self::S3(s3) => Some(s3),
+        }
+    }
+
     /// Makes an upload; it is durable when this returns, and its room is reserved. The record's
     /// `offset`, `spans`, `stage` and `epoch` are set here.
     ///

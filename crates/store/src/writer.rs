@@ -132,6 +132,15 @@ impl Writer {
         }
     }
 
+    /// Whether [`Self::ready`] will wait for memory that other writers have.
+    #[must_use]
+    pub fn lacks_memory(&self) -> bool {
+        match &self.0 {
+            Kind::Dir(_) => false,
+            Kind::S3(writer) => writer.lacks_memory(),
+        }
+    }
+
     /// Waits until it pays to push again after [`Push::Wait`].
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use menshen_config::{S3Spec, model};
 use menshen_s3::{
     Abilities, Cause, Client, Error, Login, Missing, Place, Style, Times, Trust, Why,
 };
+use menshen_store::Limits;
 use menshen_store::s3::{Kind, Options, S3};
 use menshen_sys::Slot;
 use tokio::sync::Notify;
@@ -63,6 +64,7 @@ impl Bucket {
                 buffers_max: size(config.buffers_max),
                 retry_after_s: config.retry_seconds,
                 orphan_s: u64::from(config.orphan_hours) * 3600,
+                ..Options::default()
             },
             slot,
             state: RefCell::new(State { mode, why, abilities: Abilities::default(), store: None }),
@@ -71,6 +73,12 @@ impl Bucket {
         };
         bucket.show();
         bucket
+    }
+
+    /// How many uploads it takes.
+    pub(crate) const fn held_to(mut self, limits: Limits) -> Self {
+        self.options.limits = limits;
+        self
     }
 
     /// How uploads use it.
@@ -203,6 +211,11 @@ impl Bucket {
         self.slot.set(Counter::S3BytesIn, figures.received);
     }
 
+    /// Something failed for a cause that may concern all: it is asked whether it is away.
+    pub(crate) fn doubt(&self) {
+        self.doubted.notify_one();
+    }
+
     /// What a call's failure is to a client.
     pub(crate) fn fault(&self, error: &Error) -> Fault {
         match &error.cause {
@@ -211,7 +224,7 @@ impl Bucket {
             Cause::Input("the key is longer than 1024 bytes") => Fault::NameTooLong,
             Cause::Input(_) => Fault::BadPath("the bucket has no such names"),
             _ if error.is_passing() => {
-                self.doubted.notify_one();
+                self.doubt();
                 self.away()
             }
             _ => Fault::Storage,

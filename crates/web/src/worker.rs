@@ -503,7 +503,8 @@ fn listeners(spec: &WorkerSpec) -> std::io::Result<Vec<Listening>> {
 
 fn bucket(spec: &WorkerSpec, slot: Slot) -> Option<Rc<Bucket>> {
     let handed = spec.s3.as_ref()?;
-    Some(Rc::new(Bucket::new(&spec.config.s3, handed, slot)))
+    let limits = crate::uploads::limits(&spec.config.uploads);
+    Some(Rc::new(Bucket::new(&spec.config.s3, handed, slot).held_to(limits)))
 }
 
 fn tunnel(spec: &WorkerSpec) -> Option<Tunnel> {

@@ -168,7 +168,7 @@ impl S3Writer {
     /// Waits until there is room to push again: sends the part that is full.
     ///
     /// # Errors
-    /// [`Error::Fenced`], [`Error::Unavailable`] (nothing is lost: call again later),
+    /// [`Error::TooMany`] when others had all the memory for a minute, [`Error::Fenced`], [`Error::Unavailable`] (nothing is lost: call again later),
     /// [`Error::Gone`] when the multipart upload was removed by others, [`Error::Storage`].
     pub async fn ready(&mut self) -> Result<(), Error> {
         if self.is_full() {
@@ -200,8 +200,16 @@ impl S3Writer {
         let share = Arc::clone(&self.store.shares).acquire_many_owned(self.units());
         match tokio::time::timeout(SHARE_WAIT, share).await {
             Ok(share) => share.map_err(|_| Error::Storage),
-            Err(_) => Err(Error::Unavailable { retry_after_s: self.store.options.retry_after_s }),
+            Err(_) => Err(Error::TooMany { limit: "buffers_max" }),
         }
+    }
+
+    /// Whether it has to wait for memory that others have.
+    #[must_use]
+    pub fn lacks_memory(&self) -> bool {
+        let free = u32::try_from(self.store.shares.available_permits()).unwrap_or(u32::MAX);
+        let is_queued = self.store.waiting.load(Ordering::Relaxed) > 0;
+        self.share.is_none() && (is_queued || free < self.units())
     }
 
     /// Whether others wait for memory.

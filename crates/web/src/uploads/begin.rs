@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::append::{Appending, Opened, Way};
 use super::deliver::Delivered;
+use super::object::Conditions;
 use super::owner::Owner;
 use super::reply::{Known, of_store, refused, sent};
 use super::request::RequestHead;
@@ -24,6 +25,7 @@ use super::said::Said;
 use super::{PLACE, Scope};
 use crate::auth::Refusal as AuthRefusal;
 use crate::door::Door;
+use crate::fault::Fault;
 use crate::hooks::keep;
 use crate::reply::{Body, Reply};
 use crate::sink::{Fields, Sink};
@@ -72,6 +74,8 @@ pub(super) struct Creation {
     pub(super) create: Create,
     /// Those of this request, where an application will ask for them.
     pub(super) credentials: Option<Vec<u8>>,
+    /// Those that a bucket has to be asked for.
+    pub(super) conditions: Conditions,
 }
 
 /// What comes of it.
@@ -111,13 +115,15 @@ impl Errand {
     /// Carries it out as far as it goes.
     pub(crate) async fn begin(self: Box<Self>, door: &Rc<Door>) -> Begun {
         let wanted = self.wanted;
-        let store = match door.store(&self.scope) {
+        let store = match door.store(&self.scope).await {
             Ok(store) => store,
             Err(fault) => return Begun::Reply(Reply::fault(fault, wanted)),
         };
         let Self { scope, dialect, caller, what, limits, base, cookie, .. } = *self;
         let keep_s = door.uploads.keep_s();
-        let way = Way { scope, dialect, wanted, limits, store, base, credentials: None, keep_s };
+        let bucket = store.bucket().and(door.bucket.clone());
+        let credentials = None;
+        let way = Way { scope, dialect, wanted, limits, store, bucket, base, credentials, keep_s };
         let begun = match what {
             What::List => way.list(&caller).await,
             What::State(id) => way.state(&caller, &id).await,
@@ -169,12 +175,14 @@ impl Way {
     }
 
     async fn create(self, door: &Rc<Door>, creation: Creation) -> Result<Begun, Reply> {
-        let Creation { record, create, .. } = creation;
+        let Creation { record, create, conditions, .. } = creation;
         let length = record.length;
         if let Concat::Final(parts) = &create.concat {
             return self.concat(door, parts, record).await.map(Begun::Reply);
         }
-        let writer = self.store.create(record.clone()).await.map_err(|error| {
+        let target = door.upload_target(&self, &record, &conditions).await;
+        let target = target.map_err(|fault| self.fault(door, fault))?;
+        let writer = self.store.create_at(record.clone(), target).await.map_err(|error| {
             count(door, &error);
             self.failed(&error)
         })?;
@@ -399,6 +407,11 @@ impl Way {
     }
 
     pub(super) fn failed(&self, error: &Error) -> Reply {
+        if *error == Error::Taken {
+            // Its conditions held when it was made.
+            return Reply::fault(Fault::Precondition, self.wanted);
+        }
+        self.doubt(error);
         let known = Known::nothing(self.limits);
         refused(self.dialect, of_store(error), &known, self.wanted)
     }
@@ -408,6 +421,7 @@ impl Way {
 pub(super) fn count(door: &Door, error: &Error) {
     match error {
         Error::Full => door.slot.add(Counter::LimitUnfinishedBytes, 1),
+        Error::TooMany { limit: BUFFERS } => door.slot.add(Counter::LimitS3Buffers, 1),
         Error::TooMany { .. } => door.slot.add(Counter::LimitUploadsPerOwner, 1),
         _ => {}
     }
@@ -448,3 +462,6 @@ fn json(value: &impl Serialize) -> Reply {
         .text("x-content-type-options", "nosniff")
         .body("application/json", Body::Owned(text))
 }
+
+/// What the store calls the memory that uploads into a bucket share.
+const BUFFERS: &str = "buffers_max";

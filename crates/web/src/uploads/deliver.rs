@@ -102,6 +102,9 @@ impl Way {
         {
             return Err(self.fault(door, Fault::Forbidden));
         }
+        if self.store.bucket().is_some() {
+            return Box::pin(self.object(door, record)).await;
+        }
         for _ in 0..ATTEMPTS {
             let plan = publish::Plan::of(shared, record, door.uploads.umask);
             let prepared = publish::prepare(plan.clone()).await;
@@ -125,6 +128,7 @@ impl Way {
                     return Ok(stored);
                 }
                 Ok(Begun::Interrupted { attempt, outcome, aim, .. }) => (attempt, aim, outcome),
+                Ok(Begun::Stands(_)) => return Err(self.fault(door, Fault::Storage)),
                 Err(error) => return Err(self.failed(&error)),
             };
             if outcome == Outcome::Done || publish::is_there(shared, record, aim) {
@@ -170,6 +174,8 @@ impl Way {
                 let reply = Reply::trouble(502, text, hint, self.wanted);
                 self.keep(door, record, attempt, &Answered::of(&reply)).await
             }
+            // Applications are on this machine, and so is what is for them.
+            Ok(Begun::Stands(_)) => Err(self.fault(door, Fault::Storage)),
             Err(error) => Err(self.failed(&error)),
         }
     }
@@ -218,7 +224,7 @@ impl Way {
         });
         let (intake, mut call) = planned?;
         if let Some(intake) = intake {
-            let file = whole.file();
+            let file = whole.file().map_err(|error| Box::new(self.failed(&error)))?;
             let flush = if door.shared.durable { Flush::Yes } else { Flush::No };
             let work = move || {
                 let file = file.try_clone().map_err(|_| Fault::Busy)?;
@@ -244,7 +250,7 @@ impl Way {
     }
 
     /// Keeps an answer; what there is to say then.
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         door: &Door,
         record: &Record,
@@ -252,15 +258,15 @@ impl Way {
         answered: &Answered,
     ) -> Result<Stored, Reply> {
         let stored = answered.stored();
-        let kept = self.store.answer(&record.id, attempt, stored.clone()).await;
         let hours = u64::from(door.uploads.settings.answered_hours);
-        let _ = self.store.expire_at(&record.id, clock::unix_s() + hours * HOUR_S).await;
+        let expires = clock::unix_s() + hours * HOUR_S;
+        let kept = self.store.answer_until(&record.id, attempt, stored.clone(), expires).await;
         match kept {
             Ok(first) => Ok(first),
             // It was delivered all the same: the client is told so now, and not again.
             Err(Error::TooLarge { .. }) => {
                 let bare = Stored { fields: Vec::new(), body: Vec::new(), ..stored.clone() };
-                let _ = self.store.answer(&record.id, attempt, bare).await;
+                let _ = self.store.answer_until(&record.id, attempt, bare, expires).await;
                 Ok(stored)
             }
             Err(_) => Ok(stored),

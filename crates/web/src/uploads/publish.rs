@@ -92,7 +92,8 @@ pub(super) async fn publish(plan: Plan, prepared: Prepared, whole: Whole) -> Res
         let digest = want.map(|algorithm| hashed(&whole, algorithm)).transpose()?;
         let published = match prepared {
             Prepared::Move => {
-                let stat = fstat(&*whole.file()).map_err(Fault::from_errno)?;
+                let file = whole.file().map_err(|error| fault(&error))?;
+                let stat = fstat(&*file).map_err(Fault::from_errno)?;
                 let promise =
                     shared.will_stand(path, &stat, digest.as_deref(), Some(&plan.record))?;
                 let moved = moved(&plan, &whole);
@@ -135,7 +136,7 @@ pub(super) fn found(shared: &Shared, record: &Record) -> Reply {
 
 fn moved(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
     let Plan { shared, path, expect, umask, .. } = plan;
-    let file = whole.file();
+    let file = whole.file().map_err(|error| fault(&error))?;
     let mode = Mode::from_raw_mode(0o666).difference(*umask);
     fchmod(&*file, mode).map_err(Fault::from_errno)?;
     let (folder, name) = shared.root.parent_made(path, shared.durable)?;

@@ -7,13 +7,14 @@
 use menshen_net::clock;
 use menshen_store::{Destination, Id, Order, Record};
 use menshen_upload_core::{
-    Concat, Content, Create, Dialect, End, Intent, Place, Refusal, Refused, Spoken, read,
+    Concat, Content, Create, Dialect, End, Intent, Offer, Place, Refusal, Refused, Spoken, read,
 };
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::target::{SafePath, decode_path, encode_path, split};
 
 use super::begin::{Caller, Creation, Errand, What};
 use super::landing::Landing;
+use super::object::Conditions;
 use super::reply::{Known, refused, sent};
 use super::request::RequestHead;
 use super::said::{Said, Terms};
@@ -24,6 +25,7 @@ use crate::door::Door;
 use crate::fault::Fault;
 use crate::plan::{Existing, Plan, Stop};
 use crate::reply::Reply;
+use crate::root::Expect;
 use crate::site::{Script, Site};
 
 impl Door {
@@ -70,7 +72,8 @@ impl Door {
         (said.upgraded, said.name) = (true, path.name().to_owned());
         said.wants(create.checks.want);
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create, credentials: None }));
+        let conditions = Conditions::of(ask);
+        let what = What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
 
@@ -125,7 +128,12 @@ impl Door {
         record.metadata = said.json();
         // The same request may make it whole.
         let credentials = ask.headers.get("authorization").map(<[u8]>::to_vec);
-        let what = What::Create(Box::new(Creation { record, create, credentials }));
+        let what = What::Create(Box::new(Creation {
+            record,
+            create,
+            credentials,
+            conditions: Conditions::default(),
+        }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 
@@ -157,7 +165,11 @@ impl Door {
         let Spoken { dialect, intent } = spoken;
         let what = match (intent, id) {
             (Intent::Options, _) => {
-                return Ok(sent(dialect.options(place, &self.upload_limits())).into());
+                let offer = self.offer(&scope);
+                return Ok(sent(dialect.options(place, &self.upload_limits(), offer)).into());
+            }
+            (Intent::Segment(_), None) if self.offer(&scope) == Offer::Streams => {
+                return Ok(self.misspoken(Refused { dialect, refusal: Refusal::Unsupported }, ask));
             }
             (Intent::Segment(segment), None) if scope == Scope::Files => {
                 return self.segment(ask, query, caller, segment);
@@ -194,6 +206,10 @@ impl Door {
             let refusal = Refused { dialect, refusal: Refusal::TooLarge };
             return Ok(self.misspoken(refusal, ask));
         }
+        let held = create.metadata.get("held").is_some();
+        if self.offer(&scope) == Offer::Streams && (held || create.concat != Concat::None) {
+            return Ok(self.misspoken(Refused { dialect, refusal: Refusal::Unsupported }, ask));
+        }
         let landing = Landing::of(&create, query)?;
         let id = Id::random().map_err(|_| Fault::Storage)?;
         let mut said = Said::new(&scope, &create.metadata, &create.concat);
@@ -226,7 +242,8 @@ impl Door {
             _ => destination,
         };
         record.metadata = said.json();
-        let what = What::Create(Box::new(Creation { record, create, credentials: None }));
+        let conditions = Conditions::of(ask);
+        let what = What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 
@@ -236,7 +253,11 @@ impl Door {
         ask: &Ask<'_>,
         path: &SafePath<'_>,
     ) -> Result<Destination, Stop> {
-        let expect = self.expectation(ask, path, Existing::File)?;
+        let expect = match self.bucket {
+            // It is asked later: that takes time.
+            Some(_) => Expect::Anything,
+            None => self.expectation(ask, path, Existing::File)?,
+        };
         let terms = serde_json::to_vec(&Terms { expect }).map_err(|_| Fault::Storage)?;
         Ok(Destination::File { path: path.as_str().into(), terms })
     }
