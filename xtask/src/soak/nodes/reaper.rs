@@ -101,13 +101,15 @@ impl Reaper<'_> {
         }
     }
 
-    /// Once the store is away in the middle, once a door dies for good near the end.
+    /// Once the store is away, and near the end a door dies for good.
     fn choose(&mut self) -> Disaster {
         let (done, all) = (self.clients.done, self.plan.uploads);
-        if done * 3 >= all && self.times(Disaster::Outage) == 0 {
+        let turns: u32 = self.done.iter().map(|(_, count)| count).sum();
+        if turns >= OUTAGE_TURN && self.times(Disaster::Outage) == 0 {
             return Disaster::Outage;
         }
-        if done * 3 >= all * 2 && self.times(Disaster::ForGood) == 0 {
+        let is_near = done * 5 >= all * 4 || done + self.plan.clients >= all;
+        if is_near && done > 0 && self.times(Disaster::ForGood) == 0 {
             return Disaster::ForGood;
         }
         let usual = [
@@ -221,5 +223,7 @@ const SHORT_GAP_MS: u64 = 700;
 /// How long something is away at most; a stopped door four times as long.
 const AWAY_MS: u64 = 6000;
 const SHORT_AWAY_MS: u64 = 800;
+/// How many disasters come before the store is away.
+const OUTAGE_TURN: u32 = 4;
 /// How long everything is compared at most.
 const COMPARE_MAX: Duration = Duration::from_secs(1200);
