@@ -10,11 +10,9 @@
 //! surely its own; keep more in memory than `buffers_max` times twice a part.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 use menshen_s3::{Abilities, Client, Condition, Content, Labels, PART_BYTES_MIN, PART_NUMBER_MAX};
-use tokio::sync::Semaphore;
 
 use self::books::Books;
 use self::ledger::{Held, Ledger, folder};
@@ -23,6 +21,7 @@ use self::state::{FOLDER, State, Tail};
 use crate::{Error, Id, Limits, Order, Record, Stage};
 
 mod books;
+mod buffers;
 mod collect;
 mod delivery;
 mod finish;
@@ -32,6 +31,7 @@ mod state;
 mod whole;
 mod writer;
 
+pub use buffers::{Buffers, Share};
 pub use delivery::S3Begun;
 pub use ledger::Kind;
 pub use state::{Replaced, Target};
@@ -64,9 +64,7 @@ pub struct Options {
 pub(crate) struct Inner {
     ledger: Ledger,
     options: Options,
-    shares: Arc<Semaphore>,
-    /// Writers that wait for a share.
-    waiting: AtomicUsize,
+    buffers: Buffers,
     books: Books,
     kind: Kind,
 }
@@ -97,8 +95,7 @@ impl S3 {
         Ok(Self(Arc::new(Inner {
             ledger: Ledger::new(client, kind, options.retry_after_s),
             options,
-            shares: Arc::new(Semaphore::new(options.buffers_max.max(2))),
-            waiting: AtomicUsize::new(0),
+            buffers: Buffers::new(options.buffers_max),
             books: Books::default(),
             kind,
         })))
@@ -108,6 +105,13 @@ impl S3 {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// The shares of memory all writers have together, `buffers_max` of them, for whoever else
+    /// brings bytes into this bucket.
+    #[must_use]
+    pub fn buffers(&self) -> Buffers {
+        self.0.buffers.clone()
     }
 
     /// The client of the bucket.

@@ -10,6 +10,15 @@
 //! requests are answered 503 with `Retry-After` at once, and the bucket is asked again. A bucket
 //! that goes away later is found out by the first request it fails, after that request's own tries.
 
+mod body;
+mod change;
+mod fetch;
+mod intake;
+mod kept;
+mod list;
+mod orphans;
+mod upload;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,10 +31,56 @@ use menshen_s3::{
 use menshen_store::Limits;
 use menshen_store::s3::{Kind, Options, S3};
 use menshen_sys::Slot;
+use menshen_web_core::fields::Wanted;
 use tokio::sync::Notify;
 
 use crate::door::Door;
 use crate::fault::Fault;
+use crate::reply::Reply;
+
+pub(crate) use body::Body;
+pub(crate) use change::{Change, judge};
+pub(crate) use fetch::{Answer, ByLink, Fetch};
+pub(crate) use intake::{Form, Intake, Put};
+pub(crate) use kept::Kept;
+pub(crate) use list::{List, Shown};
+pub(crate) use upload::{Said, Upload};
+
+/// What is asked of the bucket for one request.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    Fetch(Fetch),
+    List(List),
+    Change(Change),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    Reply(Box<Reply>),
+    Object(Box<Answer>),
+}
+
+impl Errand {
+    /// Does it.
+    pub(crate) async fn run(self, door: &Rc<Door>, wanted: Wanted) -> Answered {
+        let Some(bucket) = &door.bucket else {
+            return Reply::fault(Fault::Storage, wanted).into();
+        };
+        let done = match self {
+            Self::Fetch(fetch) => Box::pin(fetch.run(door, bucket)).await,
+            Self::List(list) => Box::pin(list.run(door, bucket)).await,
+            Self::Change(change) => Box::pin(change.run(door, bucket)).await,
+        };
+        done.unwrap_or_else(|fault| Reply::fault(fault, wanted).into())
+    }
+}
+
+impl From<Reply> for Answered {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(Box::new(reply))
+    }
+}
 
 /// A bucket, and what is known of it now.
 #[derive(Debug)]
@@ -200,6 +255,12 @@ impl Bucket {
         self.slot.set(Counter::S3Why, state.why.map_or(0, |why| why as u64));
     }
 
+    /// Gives up what killed workers of any node left of plain uploads; how many.
+    pub(crate) async fn collect(&self, now: u64) -> usize {
+        let Ok(store) = self.store_now() else { return 0 };
+        orphans::collect(store.client(), now, self.options.orphan_s).await.unwrap_or(0)
+    }
+
     /// Copies what the client has counted to where it is seen.
     pub(crate) fn count(&self) {
         let Some(client) = &self.client else { return };
@@ -260,6 +321,18 @@ fn login(text: &str) -> Option<Login> {
     (is_plain(key) && is_plain(secret)).then(|| Login::new(key, secret, None))
 }
 
+/// The key of a path: without the slashes at its ends.
+pub(crate) fn key_of(path: &str) -> &str {
+    path.trim_matches('/')
+}
+
+/// A word nobody else has.
+fn nonce() -> Result<String, Fault> {
+    let mut octets = [0; 16];
+    aws_lc_rs::rand::fill(&mut octets).map_err(|_| Fault::Storage)?;
+    Ok(crate::php::digests::hex(&octets))
+}
+
 fn client(config: &model::S3, spec: &S3Spec) -> Result<Client, BucketWhy> {
     let style = if config.path_style { Style::Path } else { Style::Host };
     let endpoint = config.endpoint.as_deref().unwrap_or_default();
@@ -302,6 +375,8 @@ const fn lack_of(abilities: &Abilities) -> BucketWhy {
     }
 }
 
+/// Name of the empty object that keeps an empty folder; reserved, so no request can say it.
+const MARKER: &str = ".menshen-folder";
 /// The key of no object.
 const NOBODYS: &str = ".menshen/probe/nobody";
 

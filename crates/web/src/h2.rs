@@ -9,6 +9,7 @@
 //! How it fails: a connection that floods (resets, settings, empty frames) is ended by the library
 //! with `ENHANCE_YOUR_CALM`, which is counted.
 
+mod bucket;
 mod link;
 mod php;
 mod request;

@@ -61,11 +61,7 @@ impl Job {
             Self::GreCounts(question) => question.put(),
             Self::ListJson { path, grant } => {
                 let listing = Listing::read(&shared.root, &path, word(grant), shared.entries_max)?;
-                Ok(Reply::new(200)
-                    .text("cache-control", "private, no-cache")
-                    .text("vary", "accept, accept-language, cookie, authorization")
-                    .text("x-content-type-options", "nosniff")
-                    .body("application/json", Body::Owned(listing.json())))
+                Ok(listed_json(&listing))
             }
             Self::ListPage { path, grant, lang } => {
                 let access = word(grant);
@@ -76,13 +72,7 @@ impl Job {
             Self::ListShared { path, top, link, lang } => {
                 let listing =
                     Listing::read(&shared.root, &path, word(Grant::Read), shared.entries_max)?;
-                let rows = listing.rows_for(&link);
-                // What lies above the link's folder is nobody's business.
-                let above = top.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
-                let title = path.get(above..).unwrap_or(&path);
-                let title = if title.is_empty() { "/" } else { title };
-                let top = path == top;
-                Ok(page::Shared { lang, title, top, rows: &rows, link: &link }.reply())
+                Ok(listed_shared(&listing, &path, &top, &link, lang))
             }
             Self::Remove { path, expect } => {
                 let promise = shared.will_go(path.as_bytes())?;
@@ -108,6 +98,31 @@ impl Job {
             }
         }
     }
+}
+
+/// A folder for scripts and the page.
+pub(crate) fn listed_json(listing: &Listing) -> Reply {
+    Reply::new(200)
+        .text("cache-control", "private, no-cache")
+        .text("vary", "accept, accept-language, cookie, authorization")
+        .text("x-content-type-options", "nosniff")
+        .body("application/json", Body::Owned(listing.json()))
+}
+
+/// A folder for somebody with a signed link for the folder `top`.
+pub(crate) fn listed_shared(
+    listing: &Listing,
+    path: &str,
+    top: &str,
+    link: &str,
+    lang: Lang,
+) -> Reply {
+    let rows = listing.rows_for(link);
+    // What lies above the link's folder is nobody's business.
+    let above = top.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
+    let title = path.get(above..).unwrap_or(path);
+    let title = if title.is_empty() { "/" } else { title };
+    page::Shared { lang, title, top: path == top, rows: &rows, link }.reply()
 }
 
 /// The word of a grant in listings.

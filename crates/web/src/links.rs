@@ -143,6 +143,24 @@ impl Linked {
     pub(crate) async fn begin(self, door: &Door) -> Result<(Plan, Option<Charge>), Reply> {
         let Self { plan, take, wanted, .. } = self;
         let Some(take) = take else { return Ok((plan, None)) };
+        let charge = door.take_link(take, wanted).await?;
+        Ok(match plan {
+            Plan::Receive(Sink::Link(mut sink)) => {
+                sink.charged(charge);
+                (Plan::Receive(Sink::Link(sink)), None)
+            }
+            plan => (plan, Some(charge)),
+        })
+    }
+}
+
+impl Door {
+    /// Takes a use of a counted link.
+    ///
+    /// # Errors
+    /// The answer, when nothing is left.
+    pub(crate) async fn take_link(&self, take: Take, wanted: Wanted) -> Result<Charge, Reply> {
+        let door = self;
         let refused = |refusal: LinkRefusal| door.refuse_link(refusal, wanted);
         let desk = door.authority.links().desk().ok_or_else(|| refused(LinkRefusal::Storage))?;
         let worker = Arc::clone(desk);
@@ -155,18 +173,9 @@ impl Linked {
                 Refused::Storage => LinkRefusal::Storage,
             })
         })?;
-        let charge = Charge::new(Arc::clone(desk), take, taken);
-        Ok(match plan {
-            Plan::Receive(Sink::Link(mut sink)) => {
-                sink.charged(charge);
-                (Plan::Receive(Sink::Link(sink)), None)
-            }
-            plan => (plan, Some(charge)),
-        })
+        Ok(Charge::new(Arc::clone(desk), take, taken))
     }
-}
 
-impl Door {
     /// The answer to a link that does not open the way; counted here.
     pub(crate) fn refuse_link(&self, refusal: LinkRefusal, wanted: Wanted) -> Reply {
         self.slot.add(refusal.counter(), 1);

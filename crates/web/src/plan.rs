@@ -4,6 +4,7 @@
 //! out owns little. Authorisation comes before any look at the disk, so a stranger cannot learn
 //! which names exist.
 
+mod bucket;
 mod file;
 mod link;
 mod zip;
@@ -35,7 +36,7 @@ use crate::site::Way;
 use crate::uploads::{Errand, Scope};
 use crate::zip::Question;
 
-pub(crate) use file::{FileAnswer, Span, unsatisfiable};
+pub(crate) use file::{FileAnswer, Span, not_modified, unsatisfiable};
 
 /// What will be done.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub(crate) enum Plan {
     /// Wait for one tick of the file system's clock, then plan again: the file changed so
     /// recently that its tag would be weak.
     Tick,
+    /// Ask the bucket.
+    Bucket(Box<crate::bucket::Errand>, Wanted),
     /// Receive a body.
     Receive(Sink),
     /// Have PHP answer.
@@ -123,6 +126,9 @@ impl Door {
         })?;
         if let Some(link) = link_of(query) {
             return self.by_link(ask, &path, link, patience);
+        }
+        if let Some(bucket) = &self.bucket {
+            return self.at_bucket(ask, &path, bucket);
         }
         match ask.method {
             Method::Get | Method::Head => self.get(ask, &path, patience),
@@ -293,14 +299,20 @@ impl Door {
         Ok(Plan::Receive(Sink::Form(self.receive_form(ask, path)?)))
     }
 
-    /// A form with files for the folder `path`.
-    fn receive_form(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Box<Form>, Stop> {
+    /// The type of a form with files.
+    fn form_type<'a>(&self, ask: &Ask<'a>) -> Result<&'a [u8], Stop> {
         let kind = ask.headers.get("content-type").unwrap_or_default();
         let essence = kind.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
-        if !essence.eq_ignore_ascii_case(b"multipart/form-data") {
-            let hint = "Use multipart/form-data here, or PUT with the file's name.";
-            return Err(Reply::trouble(415, "not a form", hint, ask.wanted()).into());
+        if essence.eq_ignore_ascii_case(b"multipart/form-data") {
+            return Ok(kind);
         }
+        let hint = "Use multipart/form-data here, or PUT with the file's name.";
+        Err(Reply::trouble(415, "not a form", hint, ask.wanted()).into())
+    }
+
+    /// A form with files for the folder `path`.
+    fn receive_form(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Box<Form>, Stop> {
+        let kind = self.form_type(ask)?;
         let boundary = boundary_of(kind)
             .map_err(|_| Fault::BadRequest("the form's boundary is missing or malformed"))?;
         let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);

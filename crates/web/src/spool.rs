@@ -86,7 +86,7 @@ pub(crate) struct Published {
 
 /// Running digests, only those somebody asked for: hashing costs more than receiving.
 #[derive(Default)]
-struct Digesting {
+pub(crate) struct Digesting {
     promised: Digests,
     wanted: Option<Algorithm>,
     sha256: Option<Box<digest::Context>>,
@@ -395,7 +395,7 @@ impl Drop for Place {
 }
 
 impl Digesting {
-    fn new(promised: Digests, wanted: Option<Algorithm>) -> Self {
+    pub(crate) fn new(promised: Digests, wanted: Option<Algorithm>) -> Self {
         let start = |algorithm| Some(Box::new(digest::Context::new(algorithm)));
         let needs = |algorithm, promised: bool| promised || wanted == Some(algorithm);
         Self {
@@ -410,14 +410,14 @@ impl Digesting {
         }
     }
 
-    fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         for context in [&mut self.sha256, &mut self.sha512].into_iter().flatten() {
             context.update(bytes);
         }
     }
 
     /// Compares with what was promised; returns the field value of what was wanted.
-    fn finish(self) -> Result<Option<Vec<u8>>, Fault> {
+    pub(crate) fn finish(self) -> Result<Option<Vec<u8>>, Fault> {
         let sha256 = self.sha256.map(|context| context.finish());
         let sha512 = self.sha512.map(|context| context.finish());
         let differs = |made: &Option<digest::Digest>, promised: Option<&[u8]>| {

@@ -71,9 +71,14 @@ pub(crate) enum Scope {
 impl Uploads {
     /// None are open yet; `umask` is the process's.
     pub(crate) fn new(settings: model::Uploads, umask: Mode) -> Self {
-        Self { settings, files: OnceCell::new(), sites: OnceCell::new(), looked_ms: Cell::new(0), umask }
+        Self {
+            settings,
+            files: OnceCell::new(),
+            sites: OnceCell::new(),
+            looked_ms: Cell::new(0),
+            umask,
+        }
     }
-
 
     /// When an upload that is made now expires, unix seconds. Nothing came of it yet, and on a site
     /// anybody may make them.

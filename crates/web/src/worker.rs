@@ -410,6 +410,9 @@ async fn collect_uploads(door: Rc<Door>) {
         // Another worker may have made the folder since.
         door.open_uploads();
         door.collect_uploads().await;
+        if let Some(bucket) = &door.bucket {
+            bucket.collect(menshen_net::clock::unix_s()).await;
+        }
         tokio::time::sleep(Duration::from_secs(COLLECT_SECONDS)).await;
     }
 }

@@ -173,6 +173,18 @@ impl Engine {
         std::fs::read(self.shared.root.path().join(BUCKET).join(key)).ok()
     }
 
+    /// Takes an object away, and tells nobody.
+    pub(crate) fn lose(&self, key: &str) {
+        std::fs::remove_file(self.shared.root.path().join(BUCKET).join(key)).unwrap();
+    }
+
+    /// Lets an object have been written at another time.
+    pub(crate) fn age(&self, key: &str, at: std::time::SystemTime) {
+        let path = self.shared.root.path().join(BUCKET).join(key);
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(at).unwrap();
+    }
+
     /// All keys.
     pub(crate) fn keys(&self) -> Vec<String> {
         let base = self.shared.root.path().join(BUCKET);

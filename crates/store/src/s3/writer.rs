@@ -5,14 +5,12 @@
 //! an offset before the state that has it was written.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use menshen_s3::{Condition, Content, Labels, PART_BYTES_MIN, PART_NUMBER_MAX};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
+use super::buffers::Share;
 use super::ledger::{Held, folder};
 use super::plan::{LENGTH_MAX, part_bytes};
 use super::state::{Piece, State, Tail};
@@ -34,7 +32,7 @@ pub struct S3Writer {
     /// The saved tail belongs into the buffer, and is still in the bucket only.
     is_parked: bool,
     /// Of the buffer's share of the memory all writers have together.
-    share: Option<OwnedSemaphorePermit>,
+    share: Option<Share>,
     sending: Option<Sending>,
     is_fenced: bool,
     tails: u64,
@@ -46,7 +44,7 @@ struct Sending {
     number: u16,
     bytes: Bytes,
     /// Given back with the bytes.
-    _share: Option<OwnedSemaphorePermit>,
+    _share: Option<Share>,
     task: Option<JoinHandle<Result<String, menshen_s3::Error>>>,
 }
 
@@ -195,26 +193,20 @@ impl S3Writer {
         Ok(())
     }
 
-    async fn wait_for_share(&self) -> Result<OwnedSemaphorePermit, Error> {
-        let _waiting = Waiting::begin(&self.store.waiting);
-        let share = Arc::clone(&self.store.shares).acquire_many_owned(self.units());
-        match tokio::time::timeout(SHARE_WAIT, share).await {
-            Ok(share) => share.map_err(|_| Error::Storage),
-            Err(_) => Err(Error::TooMany { limit: "buffers_max" }),
-        }
+    async fn wait_for_share(&self) -> Result<Share, Error> {
+        let share = self.store.buffers.take(self.parts()).await;
+        share.ok_or(Error::TooMany { limit: "buffers_max" })
     }
 
     /// Whether it has to wait for memory that others have.
     #[must_use]
     pub fn lacks_memory(&self) -> bool {
-        let free = u32::try_from(self.store.shares.available_permits()).unwrap_or(u32::MAX);
-        let is_queued = self.store.waiting.load(Ordering::Relaxed) > 0;
-        self.share.is_none() && (is_queued || free < self.units())
+        self.share.is_none() && self.store.buffers.are_short(self.parts())
     }
 
-    /// Whether others wait for memory.
+    /// Whether others wait for memory that this one has.
     fn is_wanted(&self) -> bool {
-        self.share.is_some() && self.store.waiting.load(Ordering::Relaxed) > 0
+        self.share.is_some() && self.store.buffers.is_waited_for()
     }
 
     /// Forgets what was pushed behind `position`: what is durable, or anything that is still in
@@ -296,18 +288,14 @@ impl S3Writer {
         part_bytes(self.store.options.part_bytes, left, self.state.next)
     }
 
-    /// Shares of memory that this part takes: one, but for long uploads.
-    fn units(&self) -> u32 {
-        let most = self.store.options.buffers_max.max(2) / 2;
-        let units = self.wanted().div_ceil(self.store.options.part_bytes.max(PART_BYTES_MIN));
-        u32::try_from(units).unwrap_or(u32::MAX).min(u32::try_from(most).unwrap_or(1)).max(1)
+    /// Of how many parts' memory this one takes: of one, but for long uploads.
+    fn parts(&self) -> u64 {
+        self.wanted().div_ceil(self.store.options.part_bytes.max(PART_BYTES_MIN))
     }
 
     fn has_share(&mut self) -> bool {
-        // Whoever waits already has the next one.
-        if self.share.is_none() && self.store.waiting.load(Ordering::Relaxed) == 0 {
-            let all = Arc::clone(&self.store.shares);
-            self.share = all.try_acquire_many_owned(self.units()).ok();
+        if self.share.is_none() {
+            self.share = self.store.buffers.try_take(self.parts());
         }
         self.share.is_some()
     }
@@ -490,22 +478,3 @@ impl S3Writer {
         Ok(())
     }
 }
-
-/// One that waits, counted as long as it lives.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// How long a writer waits for memory; its client is then told to come again.
-const SHARE_WAIT: Duration = Duration::from_secs(60);

@@ -62,6 +62,7 @@ pub(super) async fn serve(
             stream.answer(reply).await
         }
         Plan::Zip(question) => Box::pin(stream.answer_zip(question)).await,
+        Plan::Bucket(errand, wanted) => Box::pin(stream.answer_bucket(*errand, wanted)).await,
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Php(call) => stream.call(call).await,
         Plan::Upload(errand) => Box::pin(stream.upload(errand, length, expects)).await,
@@ -453,7 +454,7 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         send: &mut SendStream<Bytes>,
         mut bytes: Bytes,
@@ -515,7 +516,7 @@ impl Exchange<'_> {
 
 /// Whether a piece ends the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
+pub(super) enum Last {
     Yes,
     No,
 }

@@ -45,6 +45,9 @@ impl Door {
         if patience == Patience::Once {
             self.slot.add(Counter::LinksTaken, 1);
         }
+        if let Some(bucket) = &self.bucket {
+            return self.linked_object(ask, path, (claims, link), (deed, bucket));
+        }
         match deed {
             Deed::Get if path.is_dir() => Ok(shared(ask, path, &claims, link)),
             Deed::Get => self.download(ask, path, &claims, link, patience),
@@ -59,6 +62,9 @@ impl Door {
 
     /// A request below `/.menshen/drop/`; `rest` is what follows.
     pub(super) fn drop_box(&self, ask: &Ask<'_>, rest: &[u8]) -> Result<Plan, Stop> {
+        if self.bucket.is_some() {
+            return Err(super::bucket::no_drop_box(ask));
+        }
         let slash = rest.iter().position(|&b| b == b'/');
         let (link, name) = slash.map_or((rest, None), |at| {
             let (link, name) = rest.split_at(at);

@@ -17,13 +17,13 @@ use serde::Serialize;
 
 use super::append::{Appending, Opened, Way};
 use super::deliver::Delivered;
-use super::object::Conditions;
 use super::owner::Owner;
 use super::reply::{Known, of_store, refused, sent};
 use super::request::RequestHead;
 use super::said::Said;
 use super::{PLACE, Scope};
 use crate::auth::Refusal as AuthRefusal;
+use crate::bucket::Kept;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::hooks::keep;
@@ -75,7 +75,7 @@ pub(super) struct Creation {
     /// Those of this request, where an application will ask for them.
     pub(super) credentials: Option<Vec<u8>>,
     /// Those that a bucket has to be asked for.
-    pub(super) conditions: Conditions,
+    pub(super) conditions: Kept,
 }
 
 /// What comes of it.

@@ -15,68 +15,20 @@ use aws_lc_rs::digest;
 use menshen_base::Counter;
 use menshen_hooks::Kind;
 use menshen_net::clock;
-use menshen_s3::Facts;
 use menshen_store::s3::{Replaced, S3Whole, Target};
 use menshen_store::{Aim, Begun, Destination, Error, Record, Stored};
-use menshen_web_core::conditional::{Outcome, Purpose, Strength, Validators, evaluate};
 use menshen_web_core::fields::{Algorithm, media_type, write_digest};
-use menshen_web_core::head::{Headers, Interest};
 use menshen_web_core::target::encode_path;
 
 use super::answered::Answered;
 use super::append::Way;
 use super::deliver::by;
 use super::said::Said;
-use crate::ask::Ask;
+use crate::bucket::{Kept, judge, key_of};
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::hooks::keep;
 use crate::reply::Reply;
-
-/// Fields of a request that are conditions, kept until the bucket has been asked.
-#[derive(Debug, Default)]
-pub(super) struct Conditions(Vec<(&'static str, Vec<u8>)>);
-
-impl Conditions {
-    /// Those of `ask`.
-    pub(super) fn of(ask: &Ask<'_>) -> Self {
-        let mut kept = Vec::new();
-        if ask.interest.has(Interest::CONDITIONS) {
-            for name in NAMES {
-                ask.headers.for_each(name, &mut |value| kept.push((name, value.to_vec())));
-            }
-        }
-        Self(kept)
-    }
-
-    /// What may be replaced by a request with these, where this is there.
-    fn judge(&self, there: Option<&Facts>) -> Result<Replaced, Fault> {
-        let current = there.map(|facts| Validators {
-            etag: facts.etag.trim_matches('"').as_bytes(),
-            etag_strength: Strength::Strong,
-            mtime_unix_s: facts.modified,
-            mtime_strength: Strength::Weak,
-        });
-        if evaluate(self, Purpose::Write, current.as_ref()) != Outcome::Proceed {
-            return Err(Fault::Precondition);
-        }
-        Ok(there.map_or(Replaced::Nothing, |facts| Replaced::Tag(facts.etag.clone())))
-    }
-}
-
-impl Headers for Conditions {
-    fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_slice())
-    }
-
-    fn for_each(&self, name: &str, f: &mut dyn FnMut(&[u8])) {
-        self.0.iter().filter(|(known, _)| *known == name).for_each(|(_, value)| f(value));
-    }
-
-    fn each(&self, f: &mut dyn FnMut(&[u8], &[u8])) {
-        self.0.iter().for_each(|(name, value)| f(name.as_bytes(), value));
-    }
-}
 
 impl Door {
     /// The object that an upload becomes; `None` where it becomes none.
@@ -84,22 +36,24 @@ impl Door {
         &self,
         way: &Way,
         record: &Record,
-        conditions: &Conditions,
+        conditions: &Kept,
     ) -> Result<Option<Target>, Fault> {
         let Destination::File { path, .. } = &record.destination else { return Ok(None) };
         let (Some(store), Some(bucket)) = (way.store.bucket(), &way.bucket) else {
             return Ok(None);
         };
         let path = std::str::from_utf8(path).map_err(|_| Fault::BadPath("not UTF-8"))?;
-        let key = path.trim_start_matches('/').to_owned();
-        let replace = if conditions.0.is_empty() {
+        let key = key_of(path).to_owned();
+        let replace = if conditions.is_empty() {
             Replaced::Anything
         } else {
-            match store.client().head(&key).await {
-                Ok(facts) => conditions.judge(Some(&facts))?,
-                Err(error) if error.is_missing() => conditions.judge(None)?,
+            let there = match store.client().head(&key).await {
+                Ok(facts) => Some(facts),
+                Err(error) if error.is_missing() => None,
                 Err(error) => return Err(self.bucket_fault(bucket, &error)),
-            }
+            };
+            judge(conditions, there.as_ref())?;
+            there.map_or(Replaced::Nothing, |facts| Replaced::Tag(facts.etag))
         };
         let content_type = Some(media_type(key.as_bytes()).to_owned());
         Ok(Some(Target { key, content_type, replace }))
@@ -178,6 +132,4 @@ fn sorted(error: &menshen_s3::Error) -> Fault {
     Fault::Storage
 }
 
-const NAMES: [&str; 5] =
-    ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"];
 const RETRY_S: u32 = 5;

@@ -14,13 +14,13 @@ use menshen_web_core::target::{SafePath, decode_path, encode_path, split};
 
 use super::begin::{Caller, Creation, Errand, What};
 use super::landing::Landing;
-use super::object::Conditions;
 use super::reply::{Known, refused, sent};
 use super::request::RequestHead;
 use super::said::{Said, Terms};
 use super::{Scope, checks, owner};
 use crate::ask::Ask;
 use crate::auth::{Grant, Reach};
+use crate::bucket::Kept;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::plan::{Existing, Plan, Stop};
@@ -72,8 +72,9 @@ impl Door {
         (said.upgraded, said.name) = (true, path.name().to_owned());
         said.wants(create.checks.want);
         record.metadata = said.json();
-        let conditions = Conditions::of(ask);
-        let what = What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
+        let conditions = Kept::of(ask);
+        let what =
+            What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
 
@@ -132,7 +133,7 @@ impl Door {
             record,
             create,
             credentials,
-            conditions: Conditions::default(),
+            conditions: Kept::default(),
         }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
@@ -242,8 +243,9 @@ impl Door {
             _ => destination,
         };
         record.metadata = said.json();
-        let conditions = Conditions::of(ask);
-        let what = What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
+        let conditions = Kept::of(ask);
+        let what =
+            What::Create(Box::new(Creation { record, create, credentials: None, conditions }));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
 
