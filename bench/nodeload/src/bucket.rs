@@ -4,6 +4,7 @@
 //! fault is planted, or to save space.
 
 use std::fmt;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -84,7 +85,7 @@ impl Bucket {
                 Err(error) if error.is_passing() && start.elapsed() < self.bound => {}
                 other => return other,
             }
-            self.runtime.block_on(tokio::time::sleep(RETRY));
+            thread::sleep(RETRY);
         }
         unreachable!("a cycle has no end, and there is a node")
     }
@@ -193,7 +194,7 @@ impl Bucket {
             if pass.is_ok() || start.elapsed() > self.bound {
                 return pass;
             }
-            self.runtime.block_on(tokio::time::sleep(RETRY));
+            thread::sleep(RETRY);
         }
     }
 }
