@@ -2,11 +2,11 @@
 //! another goes on with, whoever is killed, stopped or away.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/bucket.rs"]
-mod bucket;
 #[path = "support/counts.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod counts;
+#[path = "support/doors.rs"]
+mod doors;
 #[path = "../../s3/tests/support/engine.rs"]
 mod engine;
 #[allow(dead_code, reason = "each test program uses its part")]
@@ -15,10 +15,10 @@ mod live;
 #[path = "support/wire.rs"]
 mod wire;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use bucket::{all, bearer, door};
 use counts::count;
+use doors::{all, bearer, door};
 use engine::{Engine, Fault};
 use live::{Live, wait_for};
 use menshen_base::Counter;
@@ -450,12 +450,11 @@ fn what_a_killed_door_left_is_collected() {
         one.ended(Duration::from_secs(10));
         let id = lost.rsplit('/').next().unwrap();
         let folder = format!("p/.menshen/uploads/{id}/");
-        let old = SystemTime::now() - Duration::from_secs(2 * 3600);
         let of_lost = |key: &String| key.starts_with(&folder);
         for key in engine.keys().iter().filter(|key| of_lost(key)) {
             let name = key.rsplit('/').next().unwrap();
             if name.starts_with("tail-") {
-                engine.age(key, old);
+                engine.age(key, 2 * 3600);
             } else {
                 engine.lose(key);
             }

@@ -257,7 +257,7 @@ impl Bucket {
 
     /// Gives up what killed workers of any node left of plain uploads; how many.
     pub(crate) async fn collect(&self, now: u64) -> usize {
-        let Ok(store) = self.store_now() else { return 0 };
+        let Ok(store) = self.store().await else { return 0 };
         orphans::collect(store.client(), now, self.options.orphan_s).await.unwrap_or(0)
     }
 

@@ -1,58 +1,53 @@
-//! Doors whose files are in a bucket: an object store in this process, and real doors before it.
-#![allow(dead_code, reason = "each test file needs its own part of this")]
+//! A menshen whose file service is in a bucket: a real server of the S3 protocol on loopback, whose
+//! failures can be planned.
 
-use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
-
-use menshen_sys::SlotState;
-use rustix::process::{Pid, Signal, kill_process};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::engine::{BUCKET, Engine, KEY, SECRET};
-use crate::live::{Live, command, folder};
+use crate::live::{Live, command, folder, wait_for};
 
-/// The token of all doors, so that what one began another goes on with.
-pub(crate) const TOKEN: &str = "bWVuc2hlbi10ZXN0LXRva2VuLW9mLTMyLWJ5dGVzISE";
-
-/// A field that shows it.
-pub(crate) fn bearer() -> String {
-    format!("Authorization: Bearer {TOKEN}")
+/// Both.
+pub(crate) struct Held {
+    pub(crate) engine: Engine,
+    pub(crate) live: Live,
 }
 
-/// A door of one worker; `s3` are more lines of `[s3]`, `rest` comes behind all.
-pub(crate) fn door(engine: &Engine, s3: &str, rest: &str) -> Live {
-    door_at(engine.address, s3, rest)
-}
-
-/// A door before whatever listens there.
-pub(crate) fn door_at(store: SocketAddr, s3: &str, rest: &str) -> Live {
-    let folder = folder("");
-    let at = |name: &str| folder.path().join(name);
-    let settings = format!(
-        "workers = 1\n[web]\nlisten = [\"127.0.0.1:0\"]\nplain_listen = [\"127.0.0.1:0\"]\n\
-         plain = \"serve\"\naccess_log = \"access.log\"\n[[web.public]]\npath = \"/open/\"\n\
-         access = \"write\"\n[s3]\nendpoint = \"http://{store}\"\nbucket = \"{BUCKET}\"\n\
-         prefix = \"p\"\ncredentials = \"s3-key\"\nretry_seconds = 1\n{s3}\n{rest}\n\
-         [admin]\nlisten = \"off\"\n"
-    );
-    std::fs::write(at("menshen.toml"), settings).unwrap();
-    secret(&at("s3-key"), &format!("{KEY}\n{SECRET}\n"));
-    std::fs::DirBuilder::new().mode(0o700).create(at(".menshen")).unwrap();
-    secret(&at(".menshen/owner-token"), &format!("{TOKEN}\n"));
-    let command = command(folder.path(), &["serve"]);
-    Live::start_command(folder, command)
-}
-
-fn secret(path: &Path, text: &str) {
-    std::fs::write(path, text).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-/// Signals the guard and its workers, as a machine that stops does.
-pub(crate) fn all(live: &Live, signal: Signal) {
-    let workers = live.workers(SlotState::Ready);
-    let pids = workers.iter().filter_map(|slot| Pid::from_raw(i32::try_from(slot.pid()).ok()?));
-    for pid in [live.pid()].into_iter().chain(pids) {
-        kill_process(pid, signal).unwrap();
+impl Held {
+    /// Starts both; `more` are further lines of `[s3]`.
+    pub(crate) fn start(more: &str) -> Self {
+        Self::start_with(Engine::start(), more)
     }
+
+    /// Starts menshen before this server.
+    pub(crate) fn start_with(engine: Engine, more: &str) -> Self {
+        let folder = folder(&head(&engine, more));
+        let path = folder.path().join("s3-key");
+        std::fs::write(&path, format!("{KEY}\n{SECRET}\n")).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let command = command(folder.path(), &["serve"]);
+        Self { engine, live: Live::start_command(folder, command) }
+    }
+
+    /// The status as it is told to scripts.
+    pub(crate) fn status(&self) -> serde_json::Value {
+        let output = self.live.run(&["status", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Waits until the status says this of the bucket.
+    pub(crate) fn wait_mode(&self, mode: &str) {
+        wait_for(&format!("the bucket to be {mode}: {}", self.live.log()), || {
+            self.status()["bucket"]["mode"] == mode
+        });
+    }
+}
+
+/// Settings before the usual ones.
+pub(crate) fn head(engine: &Engine, more: &str) -> String {
+    format!(
+        "workers = 1\n[s3]\nendpoint = \"http://{}\"\nbucket = \"{BUCKET}\"\nprefix = \"p\"\n\
+         credentials = \"s3-key\"\nretry_seconds = 1\npart_bytes = \"5MiB\"\n{more}\n",
+        engine.address
+    )
 }

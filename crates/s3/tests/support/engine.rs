@@ -178,11 +178,12 @@ impl Engine {
         std::fs::remove_file(self.shared.root.path().join(BUCKET).join(key)).unwrap();
     }
 
-    /// Lets an object have been written at another time.
-    pub(crate) fn age(&self, key: &str, at: std::time::SystemTime) {
+    /// Makes an object look so many seconds older.
+    pub(crate) fn age(&self, key: &str, seconds: u64) {
         let path = self.shared.root.path().join(BUCKET).join(key);
         let file = std::fs::File::options().write(true).open(path).unwrap();
-        file.set_modified(at).unwrap();
+        let then = std::time::SystemTime::now() - Duration::from_secs(seconds);
+        file.set_modified(then).unwrap();
     }
 
     /// All keys.

@@ -187,13 +187,13 @@ impl Inner {
                 None => return Ok(()),
                 Some(Err(_)) => return Err(Error::Storage),
                 Some(Ok((id, Ok(state)))) => {
-                    drop(self.books.lines().insert(id, Line::of(&state.seen())));
+                    self.books.lines().insert(id, Line::of(&state.seen()));
                 }
                 Some(Ok((id, Err(Error::Gone)))) => self.books.strike(&id),
                 // One that cannot be read counts as one of nobody's.
                 Some(Ok((id, Err(Error::Storage)))) => {
                     let nobody = Record::new(id, 0, 0);
-                    drop(self.books.lines().insert(id, Line::of(&nobody)));
+                    self.books.lines().insert(id, Line::of(&nobody));
                 }
                 Some(Ok((_, Err(error)))) => return Err(error),
             }

@@ -166,7 +166,8 @@ impl S3Writer {
     /// Waits until there is room to push again: sends the part that is full.
     ///
     /// # Errors
-    /// [`Error::TooMany`] when others had all the memory for a minute, [`Error::Fenced`], [`Error::Unavailable`] (nothing is lost: call again later),
+    /// [`Error::TooMany`] when others had all the memory for a minute, [`Error::Fenced`],
+    /// [`Error::Unavailable`] (nothing is lost: call again later),
     /// [`Error::Gone`] when the multipart upload was removed by others, [`Error::Storage`].
     pub async fn ready(&mut self) -> Result<(), Error> {
         if self.is_full() {
