@@ -121,7 +121,7 @@ impl Errand {
         };
         let Self { scope, dialect, caller, what, limits, base, cookie, .. } = *self;
         let keep_s = door.uploads.keep_s();
-        let bucket = store.bucket().and(door.bucket.clone());
+        let bucket = store.bucket().and_then(|_| door.bucket.clone());
         let credentials = None;
         let way = Way { scope, dialect, wanted, limits, store, bucket, base, credentials, keep_s };
         let begun = match what {

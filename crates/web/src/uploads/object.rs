@@ -6,14 +6,12 @@
 //! with it and holds when it is completed, as far as the bucket keeps conditions.
 //!
 //! How it fails: the bucket is away (503, and the upload goes on later); the conditions do not hold
-//! any more (412); two nodes find it whole at once: then both tell hooks of it, and one answer is
-//! kept.
+//! any more (412); two nodes find it whole at once: then one answer is kept.
 
 use std::rc::Rc;
 
 use aws_lc_rs::digest;
 use menshen_base::Counter;
-use menshen_hooks::Kind;
 use menshen_net::clock;
 use menshen_store::s3::{Replaced, S3Whole, Target};
 use menshen_store::{Aim, Begun, Destination, Error, Record, Stored};
@@ -27,7 +25,6 @@ use super::said::Said;
 use crate::bucket::{Kept, judge, key_of};
 use crate::door::Door;
 use crate::fault::Fault;
-use crate::hooks::keep;
 use crate::reply::Reply;
 
 impl Door {
@@ -87,7 +84,6 @@ impl Way {
             }
             None => None,
         };
-        keep(self.promise(door, Kind::Finished, record).await?).await;
         door.slot.add(Counter::UploadsDone, 1);
         let reply = told(record, &whole, digest);
         self.keep(door, record, 0, &Answered::of(&reply)).await
