@@ -147,7 +147,8 @@ impl Plan {
             return Ok(plan);
         }
         let (size, piece) = (SHORT_BYTES, SHORT_PIECE_BYTES);
-        Ok(Self { uploads: SHORT_UPLOADS, size, piece, outage: SHORT_OUTAGE_S, ..plan })
+        let (uploads, clients) = (SHORT_UPLOADS, SHORT_CLIENTS);
+        Ok(Self { uploads, clients, size, piece, outage: SHORT_OUTAGE_S, ..plan })
     }
 
     fn command(&self) -> String {
@@ -271,10 +272,11 @@ const PART_BYTES: u64 = 5 << 20;
 /// Of all processes of a door together, without parts.
 const BASE_KIB: u64 = 64 << 10;
 const PIECE_BYTES: u64 = 8 << 20;
-const SHORT_UPLOADS: usize = 12;
-const SHORT_BYTES: u64 = 16 << 20;
+const SHORT_UPLOADS: usize = 10;
+const SHORT_CLIENTS: usize = 4;
+const SHORT_BYTES: u64 = 12 << 20;
 const SHORT_PIECE_BYTES: u64 = 4 << 20;
-const SHORT_OUTAGE_S: u64 = 3;
+const SHORT_OUTAGE_S: u64 = 2;
 /// Faults that have to be planted.
 const PLANTED: usize = 8;
 
