@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::bucket::{Bucket, Found};
 use crate::content::Sum;
 use crate::counts::Count;
-use crate::upload::{Fleet, name};
+use crate::fleet::{Fleet, name};
 use crate::wire::{Failure, Hear, Request};
 
 /// A file that was found as it should be.

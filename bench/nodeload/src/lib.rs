@@ -11,6 +11,7 @@ pub mod check;
 pub mod content;
 pub mod counts;
 pub mod dialect;
+pub mod fleet;
 pub mod plant;
 pub mod upload;
 pub mod wire;

@@ -4,7 +4,8 @@
 use crate::bucket::Bucket;
 use crate::check::{self, Kept};
 use crate::counts::Counts;
-use crate::upload::{Fleet, Upload, name};
+use crate::fleet::{Fleet, name};
+use crate::upload::Upload;
 
 /// The faults, and whether each was found; `fleet` counts for them alone. At least three files.
 ///

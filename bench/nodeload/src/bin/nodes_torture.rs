@@ -24,8 +24,9 @@ use nodeload::bucket::{Address, Bucket};
 use nodeload::check::{self, Kept};
 use nodeload::content::Content;
 use nodeload::counts::{Count, Counts};
+use nodeload::fleet::{Fleet, name};
 use nodeload::plant;
-use nodeload::upload::{Fleet, Upload, name};
+use nodeload::upload::Upload;
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {

@@ -95,6 +95,7 @@ impl Reaper<'_> {
             }
             let which = self.choose();
             self.count(which);
+            println!("{} of {} uploads; {}", self.clients.done, self.plan.uploads, which.name());
             if self.strike(which)? {
                 return Ok(());
             }
