@@ -79,6 +79,20 @@ impl S3 {
         abilities: &Abilities,
         options: Options,
     ) -> Result<Self, &'static str> {
+        Self::open_within(client, abilities, options, Buffers::new(options.buffers_max))
+    }
+
+    /// The same within memory that others use as well, such as the store that was here before an
+    /// outage, whose writers may still be at work.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_within(
+        client: Client,
+        abilities: &Abilities,
+        options: Options,
+        buffers: Buffers,
+    ) -> Result<Self, &'static str> {
         if !abilities.multipart {
             return Err("the bucket has no multipart uploads");
         }
@@ -95,7 +109,7 @@ impl S3 {
         Ok(Self(Arc::new(Inner {
             ledger: Ledger::new(client, kind, options.retry_after_s),
             options,
-            buffers: Buffers::new(options.buffers_max),
+            buffers,
             books: Books::default(),
             kind,
         })))

@@ -29,7 +29,7 @@ use menshen_s3::{
     Abilities, Cause, Client, Error, Login, Missing, Place, Style, Times, Trust, Why,
 };
 use menshen_store::Limits;
-use menshen_store::s3::{Kind, Options, S3};
+use menshen_store::s3::{Buffers, Kind, Options, S3};
 use menshen_sys::Slot;
 use menshen_web_core::fields::Wanted;
 use tokio::sync::Notify;
@@ -87,6 +87,8 @@ impl From<Reply> for Answered {
 pub(crate) struct Bucket {
     client: Option<Client>,
     options: Options,
+    /// What brings bytes into it has this memory together.
+    buffers: Buffers,
     slot: Slot,
     state: RefCell<State>,
     /// Rung when the bucket has said for the first time what it can do, or that it is away.
@@ -112,6 +114,7 @@ impl Bucket {
             Err(why) => (None, BucketMode::Refused, Some(why)),
         };
         let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        let buffers = Buffers::new(size(config.buffers_max));
         let bucket = Self {
             client,
             options: Options {
@@ -121,6 +124,7 @@ impl Bucket {
                 orphan_s: u64::from(config.orphan_hours) * 3600,
                 ..Options::default()
             },
+            buffers,
             slot,
             state: RefCell::new(State { mode, why, abilities: Abilities::default(), store: None }),
             known: Notify::new(),
@@ -224,7 +228,7 @@ impl Bucket {
 
     fn learn(&self, client: &Client, asked: Result<Abilities, Error>) {
         match asked {
-            Ok(abilities) => match S3::open(client.clone(), &abilities, self.options) {
+            Ok(abilities) => match self.open(client, &abilities) {
                 Ok(store) => {
                     let mode = match store.kind() {
                         Kind::Conditional => BucketMode::Conditional,
@@ -240,6 +244,12 @@ impl Bucket {
         }
         self.show();
         self.known.notify_waiters();
+    }
+
+    /// All stores of a worker share its memory: writers of the one before may still be at work.
+    fn open(&self, client: &Client, abilities: &Abilities) -> Result<S3, &'static str> {
+        let buffers = self.buffers.clone();
+        S3::open_within(client.clone(), abilities, self.options, buffers)
     }
 
     fn lose(&self, mode: BucketMode, why: BucketWhy) {

@@ -27,7 +27,9 @@ pub struct Share(
 );
 
 impl Buffers {
-    pub(super) fn new(most: usize) -> Self {
+    /// So many shares, two or more.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
         let most = most.max(2);
         let shares = Arc::new(Semaphore::new(most));
         Self(Arc::new(Inner { shares, most, waiting: AtomicUsize::new(0) }))
