@@ -156,7 +156,8 @@ fn folders_are_listed_made_moved_within_and_removed() {
     let docs = listed("/docs/");
     assert_eq!(names(&docs), ["deep", "a.txt"]);
     assert_eq!((&docs["entries"][1]["size"], &docs["access"]), (&2.into(), &"write".into()));
-    assert_eq!(docs["entries"][1]["etag"], get(at, "/docs/a.txt").tag());
+    let etag = &docs["entries"][1]["etag"];
+    assert!(etag.is_null() || *etag == get(at, "/docs/a.txt").tag(), "some servers list no tags");
     assert_eq!(names(&listed("/empty/")), [""; 0]);
     assert_eq!(get(at, "/nothing/").status, 404);
     assert_eq!((get(at, "/docs").status, get(at, "/docs").location()), (308, "/docs/"));
@@ -195,8 +196,10 @@ fn long_bodies_go_up_in_parts_and_are_checked_before_they_have_their_name() {
     let made = ask(at, "PUT", "/big", &["Want-Repr-Digest: sha-256=1"], &bytes);
     assert_eq!(made.status, 201, "{}", made.head);
     let digest = made.field("repr-digest").unwrap().to_owned();
-    let parts = held.engine.log().iter().filter(|seen| seen.operation == "UploadPart").count();
-    assert_eq!(parts, 4, "5 MiB each and the rest");
+    let log = held.engine.log();
+    let parts =
+        log.iter().filter(|seen| seen.operation == "UploadPart" && seen.key == "p/big").count();
+    assert_eq!(parts, 4, "5 MiB each and the rest: {log:?}");
     assert!(held.engine.object("p/big").unwrap() == bytes);
     assert!(get(at, "/big").body == bytes);
     let got = curl(&held.live, &["--http2", &url(&held.live, "/big")]);
@@ -256,4 +259,47 @@ fn a_form_is_stored_whole_or_not_at_all() {
     assert_eq!(ask(at, "POST", "/in/", &[kind], &cut).status, 400);
     assert_eq!((get(at, "/in/c").status, get(at, "/in/d").status), (404, 404));
     live::wait_for("nothing to be under way", || held.engine.uploads().is_empty());
+}
+
+#[test]
+fn signed_links_open_what_is_in_the_bucket() {
+    let held = Held::start("");
+    let at = held.live.plain;
+    let bytes = pattern(100_000);
+    put(at, "/x/a", &bytes);
+    let link = |arguments: &[&str]| {
+        let output = held.live.run(&[&["link"], arguments].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let path = text.trim().splitn(4, '/').nth(3).unwrap().to_owned();
+        format!("/{path}")
+    };
+    let once = link(&["/x/a", "--count", "1"]);
+    assert_eq!(ask(at, "HEAD", &once, &[], b"").status, 200, "a look is no use");
+    assert!(get(at, &once).body == bytes);
+    assert_eq!(get(at, &once).status, 410);
+    let wrong = once.replace("/x/a", "/x/b");
+    assert_eq!(get(at, &wrong).status, 403);
+    let folder = ask(at, "GET", &link(&["/x/"]), &["Accept: application/json"], b"");
+    assert_eq!(folder.status, 200);
+    assert!(folder.text().contains("\"name\":\"a\""), "{}", folder.text());
+    let into = link(&["/x/new", "--method", "put", "--count", "1"]);
+    assert_eq!(put(at, &into, b"brought").status, 201);
+    assert_eq!(put(at, &into, b"again").status, 410);
+    assert_eq!(held.engine.object("p/x/new").unwrap(), b"brought");
+    let refused = held.live.run(&["link", "/x/", "--method", "drop"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn settings_of_the_guide_are_read_without_a_problem() {
+    let page = include_str!("../../../docs/guide/buckets.md");
+    let blocks: Vec<_> = page.split("```toml\n").skip(1).collect();
+    let own: Vec<_> = blocks.iter().filter(|block| block.starts_with("[s3]")).collect();
+    assert_eq!(own.len(), 2);
+    for block in own {
+        let block = block.split("```").next().unwrap();
+        let checked =
+            menshen_config::check(block.as_bytes(), "guide", menshen_config::Colour::Plain);
+        assert_eq!(checked.report, "", "{block}");
+    }
 }

@@ -20,7 +20,7 @@ pub(super) const S3: &[Row] = &[
     Row {
         name: "s3.endpoint",
         kind: Kind::Text(Text {
-            form: "`http://` or `https://` URL of a host, with a port where there is one, or `\"\"`",
+            form: "`http://` or `https://` URL, only host and port, or `\"\"`",
             put: |config, text| s3::endpoint(text).map(|url| config.s3.endpoint = url),
         }),
         default: "\"\"",

@@ -324,6 +324,8 @@ async fn done(
         return Ok(error(400, "BadDigest"));
     }
     match seen.operation {
+        // To the engine, what keys go through is a folder of the disk; to the protocol, nothing.
+        "HeadObject" | "GetObject" if shared.is_folder(&seen.key) => Ok(error(404, "NoSuchKey")),
         "ListMultipartUploads" => Ok(listed(shared, &prefix)),
         "ListParts" => Ok(parts(shared, &upload.unwrap())),
         // The engine's list fails if a file goes away while it looks.
@@ -433,6 +435,10 @@ fn renumbered(shared: &Shared, upload: &str, body: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Shared {
+    fn is_folder(&self, key: &str) -> bool {
+        self.root.path().join(BUCKET).join(key).is_dir()
+    }
+
     fn kept(&self, upload: &str, number: u16) -> PathBuf {
         self.kept.path().join(format!("{upload}.{number}"))
     }

@@ -119,6 +119,14 @@ impl Upload {
             return Err(Fault::TooLarge);
         }
         self.digests.update(bytes);
+        if self.buffer.capacity() == 0
+            && let Some(expected) = self.expected
+        {
+            // A buffer that grows by doubling would hold twice a part.
+            let left = expected.saturating_sub(self.written - bytes.len() as u64);
+            let most = self.part_bytes().saturating_add(TAKEN_AT_ONCE);
+            self.buffer.reserve_exact(usize::try_from(left.min(most)).unwrap_or(0));
+        }
         self.buffer.extend_from_slice(bytes);
         Ok(())
     }
@@ -316,9 +324,11 @@ impl Drop for Upload {
     }
 }
 
+/// Bytes that may come on top of a part before it is sent.
+const TAKEN_AT_ONCE: u64 = 256 << 10;
 /// Of a body of known length, a few below the highest number.
 const PARTS_WANTED: u64 = 9_900;
-/// Of a body of unknown length: each so many parts the next ones are larger by the first one's size.
+/// Of a body of unknown length: after each so many parts they are larger by the first one's size.
 const PARTS_BEFORE_LARGER: u64 = 1_000;
 /// How often the collection is told that a long upload is alive, seconds.
 const MARKED_S: u64 = 1_800;
