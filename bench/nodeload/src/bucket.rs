@@ -162,6 +162,22 @@ impl Bucket {
         }
     }
 
+    /// All objects that are there: a list of Garage may show for a while what was removed.
+    ///
+    /// # Errors
+    /// No node answers.
+    pub fn there(&self) -> Result<Vec<Entry>, Error> {
+        let mut there = Vec::new();
+        for entry in self.list("")? {
+            match self.patiently(async |client| client.head(&entry.key).await) {
+                Ok(_) => there.push(entry),
+                Err(error) if error.is_missing() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(there)
+    }
+
     /// All multipart uploads that were begun and not ended.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ pub fn is_intact(fleet: &Fleet, bucket: &Bucket, kept: &Kept) -> bool {
 /// Whether the bucket has these files and nothing else; each as it was when it was acknowledged.
 pub fn whole(fleet: &Fleet, bucket: &Bucket, kept: &[Kept]) -> bool {
     let before = fleet.counts.violations();
-    let (entries, pending) = match (bucket.list(""), bucket.pending()) {
+    let (entries, pending) = match (bucket.there(), bucket.pending()) {
         (Ok(entries), Ok(pending)) => (entries, pending),
         (Err(error), _) | (_, Err(error)) => {
             fleet.counts.violation(format!("the bucket cannot be listed: {error}"));
@@ -113,7 +113,7 @@ pub fn whole(fleet: &Fleet, bucket: &Bucket, kept: &[Kept]) -> bool {
 /// It cannot be listed.
 pub fn left(bucket: &Bucket, kept: &[Kept]) -> Result<Left, menshen_s3::Error> {
     let is_file = |key: &str| kept.iter().any(|kept| name(kept.index) == key);
-    let objects = bucket.list("")?.iter().filter(|entry| !is_file(&entry.key)).count();
+    let objects = bucket.there()?.iter().filter(|entry| !is_file(&entry.key)).count();
     Ok(Left { objects, uploads: bucket.pending()?.len() })
 }
 
