@@ -34,7 +34,7 @@ pub use login::{Login, LoginProblem};
 pub use menshen_tls::client::Trust;
 pub use objects::{Condition, Facts, Labels, Object};
 pub use place::{Place, PlaceProblem, Style};
-pub use probe::Abilities;
+pub use probe::{Abilities, PROBE_FOLDER};
 pub use tally::Figures;
 
 /// Fewest bytes of a part that is not the last

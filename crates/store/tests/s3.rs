@@ -521,4 +521,23 @@ fn collecting_harms_no_live_writer() {
     });
 }
 
+#[test]
+fn what_a_killed_probe_left_is_collected() {
+    both(|engine, kind| {
+        let store = node(engine, kind, 1);
+        // The bucket goes away in the middle of a probe, as for a node that dies.
+        for cut in [3, 9] {
+            engine.plan(move |seen| if seen.index >= cut { Fault::Cut } else { Fault::None });
+            run(async { store.client().probe().await.unwrap_err() });
+        }
+        engine.plan(|_| Fault::None);
+        let probes = || engine.keys().into_iter().filter(|key| key.contains("probe")).count();
+        assert!(probes() > 0 && !engine.uploads().is_empty());
+        run(async { store.collect(1_000).await.unwrap() });
+        assert!(probes() > 0, "one that is under way stays");
+        run(async { store.collect(4_000_000_000).await.unwrap() });
+        assert!(probes() == 0 && engine.uploads().is_empty());
+    });
+}
+
 const PART: usize = 5 << 20;

@@ -122,6 +122,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
     ("testkit", &["base", "sys", "net"]),
+    // Looks into the bucket beside the doors, and collects as they do.
+    ("nodeload", &["s3", "store"]),
     // The limit of tunnels uses their batches and offloads, so that the protocol alone differs.
     ("tunnelload", &["sys", "tunnel-core"]),
 ];
