@@ -4,6 +4,7 @@
 //! behind, except the release build.
 
 mod browser;
+mod dist;
 mod uploads;
 
 use std::ffi::OsStr;
@@ -18,6 +19,8 @@ use crate::{apps, sstp_server, tidy, workspace};
 /// What to run.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
+    /// Only these steps.
+    steps: Vec<String>,
     /// Only formatting, lints, tidy and tests: no release build, browser or benchmark.
     #[arg(long)]
     short: bool,
@@ -28,7 +31,14 @@ pub(crate) struct Options {
 
 /// Runs the steps; ends with 1 when one fails.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
-    let steps: Vec<&Step> = STEPS.iter().filter(|step| !options.short || step.in_short).collect();
+    if let Some(name) = options.steps.iter().find(|name| !step_names().contains(&name.as_str())) {
+        return Err(format!("there is no step {name}, but {}", step_names().join(", ")));
+    }
+    let wanted = |step: &&Step| match &options.steps[..] {
+        [] => !options.short || step.in_short,
+        names => names.iter().any(|name| name == step.name),
+    };
+    let steps: Vec<&Step> = STEPS.iter().filter(wanted).collect();
     let after_failure =
         if options.keep_going { AfterFailure::KeepGoing } else { AfterFailure::Stop };
     let result = run_steps(&steps, after_failure);
@@ -197,6 +207,12 @@ const STEPS: &[Step] = &[
         run: test,
     },
     Step { name: "build", about: "the released program", in_short: false, run: build },
+    Step {
+        name: "dist",
+        about: "packages in a fresh root: install, upgrade under load, removal",
+        in_short: false,
+        run: dist::run,
+    },
     Step {
         name: "browser",
         about: "Chromium through the page of the released program",
