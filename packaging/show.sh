@@ -4,7 +4,7 @@
 # so that nothing of it outlasts it: ROOT DEB1 DEB2 RPM1 RPM2.
 set -euo pipefail
 root=$1 deb1=$2 deb2=$3 rpm1=$4 rpm2=$5
-work=$root/work
+work=$root/show
 unit=$root/usr/lib/systemd/system/menshen.service
 transfers=100 # each way
 
@@ -60,16 +60,16 @@ ask() {
 # Uploads, downloads and small requests on connections of their own, all while $1... runs.
 under_load() {
   local number
-  head -c 600000 /dev/urandom >"$work/piece"
+  head -c 800000 /dev/urandom >"$work/piece"
   ask --upload-file "$work/piece" "$door/piece" --output /dev/null
   for number in $(seq "$transfers"); do
     printf 'url = "%s/piece"\noutput = "%s/down-%s"\n' "$door" "$work" "$number" >&3
     printf 'url = "%s/up-%s"\nupload-file = "%s/piece"\noutput = "%s/said-%s"\n' \
       "$door" "$number" "$work" "$work" "$number" >&4
   done 3>"$work/downs" 4>"$work/ups"
-  # Each for itself: one connection for each transfer.
+  # Each for itself: one connection for each transfer; 18 s, far longer than an upgrade takes.
   local each=(--parallel --parallel-immediate --parallel-max "$transfers" --http1.1
-    --limit-rate 60k --write-out '%{http_code} %{errormsg}\n')
+    --limit-rate 45k --write-out '%{http_code} %{errormsg}\n')
   ask "${each[@]}" --config "$work/downs" >"$work/downs-said" 2>&1 &
   local downs=$!
   ask "${each[@]}" --config "$work/ups" >"$work/ups-said" 2>&1 &
@@ -111,7 +111,7 @@ upgraded() {
   inside menshen status --config /etc/menshen/menshen.toml | head -n 3
 }
 
-upgrade_deb() { inside dpkg --install /work/2.deb; }
+upgrade_deb() { inside dpkg --install /show/2.deb; }
 upgrade_rpm() { as_rpm --upgrade --nodeps --force-debian "$rpm2"; }
 # The packages a Debian root lacks are none that menshen uses: --nodeps.
 as_rpm() { rpm --root "$root" --dbpath /var/lib/rpm "$@"; }
@@ -120,7 +120,7 @@ config=$root/etc/menshen/menshen.toml
 echo "-- .deb"
 cp "$deb1" "$work/1.deb"
 cp "$deb2" "$work/2.deb"
-inside dpkg --install /work/1.deb
+inside dpkg --install /show/1.deb
 inside getent passwd menshen >/dev/null || fail "no user"
 start
 [ "$(stat -c %a "$root/var/lib/menshen/state")" = 700 ] || fail "the state folder is open"

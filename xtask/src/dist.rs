@@ -1,5 +1,5 @@
-//! The packages: a `.deb` and an `.rpm` of one build, made by Debian's own `dpkg-deb` and `rpmbuild`
-//! (docs/decisions/0052), the same bytes from the same program and `SOURCE_DATE_EPOCH`.
+//! The packages: a `.deb` and an `.rpm` of one build, made by Debian's own `dpkg-deb` and
+//! `rpmbuild` (docs/decisions/0052), the same bytes from the same program and `SOURCE_DATE_EPOCH`.
 //!
 //! What is packaged is laid out once as a folder (`stage.rs`); man pages and completions are
 //! written by the program itself.

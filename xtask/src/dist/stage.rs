@@ -74,8 +74,8 @@ impl Stage {
         let date = output(Command::new("date").args(["-u", "-R", "-d", &format!("@{epoch}")]))?;
         let date = date.trim();
         let text = format!(
-            "menshen ({version}) unstable; urgency=medium\n\n  * Packaged from its source tree.\n\n \
-             -- menshen <menshen@menshen.invalid>  {date}\n"
+            "menshen ({version}) unstable; urgency=medium\n\n\
+             \x20 * Packaged from its source tree.\n\n -- menshen <menshen@menshen.invalid>  {date}\n"
         );
         let name = "usr/share/doc/menshen/changelog.Debian";
         self.write(name, &text, 0o644)?;
