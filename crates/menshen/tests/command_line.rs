@@ -201,7 +201,8 @@ fn every_command_has_a_page_and_shells_complete_it() {
     let names = std::fs::read_dir(pages.join("man1")).unwrap();
     let mut names: Vec<String> =
         names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    (expected.sort(), names.sort());
+    expected.sort();
+    names.sort();
     assert_eq!(names, expected);
     for shell in ["zsh/_menshen", "fish/menshen.fish"] {
         let text = std::fs::read_to_string(pages.join(shell)).unwrap();

@@ -10,6 +10,9 @@ use crate::shell::{find, output, run as run_command};
 use crate::workspace::{repository_root, target_folder};
 
 pub(super) fn run() -> Result<(), String> {
+    if output(Command::new("id").arg("-u"))?.trim() != "0" {
+        return Err("a root of its own needs the rights of root: run this step with sudo".into());
+    }
     let target = target_folder()?;
     let program = target.join("release/menshen");
     let out = target.join("dist-show");
