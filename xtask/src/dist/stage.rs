@@ -73,10 +73,9 @@ impl Stage {
     pub(crate) fn changelog(&self, version: &str, epoch: &str) -> Result<(), String> {
         let date = output(Command::new("date").args(["-u", "-R", "-d", &format!("@{epoch}")]))?;
         let date = date.trim();
-        let text = format!(
-            "menshen ({version}) unstable; urgency=medium\n\n\
-             \x20 * Packaged from its source tree.\n\n -- menshen <menshen@menshen.invalid>  {date}\n"
-        );
+        let head = format!("menshen ({version}) unstable; urgency=medium");
+        let tail = format!(" -- menshen <menshen@menshen.invalid>  {date}");
+        let text = format!("{head}\n\n  * Packaged from its source tree.\n\n{tail}\n");
         let name = "usr/share/doc/menshen/changelog.Debian";
         self.write(name, &text, 0o644)?;
         output(Command::new("gzip").arg("-9n").arg(self.folder.join(name))).map(drop)
