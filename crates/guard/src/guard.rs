@@ -14,7 +14,7 @@ use menshen_sys::Scoreboard;
 use menshen_sys::process::{ignore_terminal_stops, stdin_from_null};
 use menshen_sys::scoreboard::HeaderWord;
 use menshen_sys::spawn::seal_descriptors;
-use menshen_tls::ensure_token;
+use menshen_tls::{Token, ensure_token};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::announce::{self, TokenShown};
@@ -31,7 +31,7 @@ use crate::shelf::Certificates;
 use crate::signals::{Asked, Signals};
 use crate::sockets::activation;
 use crate::watch::Watch;
-use crate::worker::{HandedWorker, Home, Worker, unix_millis};
+use crate::worker::{Home, Worker, unix_millis};
 use crate::{log, notify, sql, tunnel};
 use crew::Seat;
 use upgrade::Upgrade;
@@ -149,20 +149,8 @@ impl Guard {
         stdin_from_null().map_err(system("open /dev/null"))?;
         seal_descriptors().map_err(system("read /proc/self/fd"))?;
         let left = before.as_deref();
-        let found = raise_descriptor_limit();
-        let descriptors = left.map_or(found, |left| left.inventory.descriptors);
-        let program = match left {
-            Some(left) => left.inventory.program.clone(),
-            None => std::env::current_exe().map_err(system("find the own program"))?,
-        };
-        let config = match left.and_then(Handed::config) {
-            Some(config) => config,
-            None => {
-                let settings = settings::load(&options.source, Colour::Plain)?;
-                log::to_stderr(&settings.warnings);
-                settings.config
-            }
-        };
+        let (program, descriptors) = program_and_limit(left)?;
+        let config = first_config(&options.source, left)?;
         let state = match left {
             Some(left) => left.lock(&config.state)?,
             None => Rc::new(StateLock::take(&config.state)?),
@@ -184,20 +172,8 @@ impl Guard {
         let (tunnels, tunnel_memory) = share_tunnels(&current, options.users, left)?;
         let shared = SharedFiles::make(&current.config.state, left)?;
         current.php.show(&shared.board);
-        let home = Home {
-            instance: match left {
-                Some(left) => left.inventory.instance.clone(),
-                None => random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
-            },
-            ticket_key: left.map_or_else(random, |left| Ok(left.inventory.ticket_key))?,
-            token,
-            scoreboard: shared.scoreboard,
-            oom_score_adj,
-            failures: shared.failures,
-            posture: shared.posture,
-        };
-        let handed = left.map_or(&[][..], |left| &left.inventory.workers);
-        let workers = handed.iter().filter_map(|worker| HandedWorker::adopt(worker, began));
+        let board = shared.board;
+        let home = shared.home(token, oom_score_adj, left)?;
         let mut guard = Self {
             options,
             began,
@@ -205,9 +181,9 @@ impl Guard {
             state,
             program,
             descriptors,
-            workers: workers.collect(),
+            workers: left.map_or_else(Vec::new, |left| left.workers(began)),
             home,
-            board: shared.board,
+            board,
             protection,
             last_number: current.number,
             current,
@@ -400,6 +376,28 @@ impl Guard {
     }
 }
 
+/// Where a program to become is looked for, and the soft limit of open files before it was raised:
+/// this program's, or as `left`.
+fn program_and_limit(left: Option<&Handed>) -> Result<(PathBuf, Option<u64>), GuardError> {
+    let found = raise_descriptor_limit();
+    if let Some(Inventory { program, descriptors, .. }) = left.map(|left| &left.inventory) {
+        return Ok((program.clone(), *descriptors));
+    }
+    let program = std::env::current_exe()
+        .map_err(|source| GuardError::LocalSystem { action: "find the own program", source })?;
+    Ok((program, found))
+}
+
+/// What the file says, or what was served before, for whoever came back.
+fn first_config(source: &Source, left: Option<&Handed>) -> Result<Config, GuardError> {
+    if let Some(config) = left.and_then(Handed::config) {
+        return Ok(config);
+    }
+    let settings = settings::load(source, Colour::Plain)?;
+    log::to_stderr(&settings.warnings);
+    Ok(settings.config)
+}
+
 /// The first generation of this program, on the sockets there are: those `left` by another one, or
 /// those of the service manager.
 fn first_generation(
@@ -478,6 +476,24 @@ impl SharedFiles {
             .map_err(|source| GuardError::LocalSystem { action: "map the scoreboard", source })?;
         let (failures, posture) = (left.copy(failures_fd)?.into(), left.copy(posture_fd)?);
         Ok(Self { board, scoreboard, failures, posture: Shared::adopt(posture)? })
+    }
+
+    /// What all workers share, with the names and keys `left`, or new ones.
+    fn home(
+        self,
+        token: Token,
+        oom_score_adj: Option<i32>,
+        left: Option<&Handed>,
+    ) -> Result<Home, GuardError> {
+        let (instance, ticket_key) = match left.map(|left| &left.inventory) {
+            Some(left) => (left.instance.clone(), left.ticket_key),
+            None => {
+                let bytes = random::<8>()?;
+                (bytes.iter().map(|byte| format!("{byte:02x}")).collect(), random()?)
+            }
+        };
+        let Self { scoreboard, failures, posture, .. } = self;
+        Ok(Home { instance, ticket_key, token, scoreboard, oom_score_adj, failures, posture })
     }
 }
 

@@ -9,6 +9,7 @@
 //! How it can fail, and what the best do about it: docs/decisions/0052.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -16,6 +17,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
+use std::time::Instant;
 
 use menshen_config::{Colour, Config};
 use menshen_sys::scoreboard::{HeaderWord, Scoreboard};
@@ -29,7 +31,7 @@ use crate::signals::HANDLED;
 use crate::sockets::{Door, HandedDoor};
 use crate::sql::{HandedSql, UnixDoor};
 use crate::tunnel::{HandedMemory, HandedTunnel};
-use crate::worker::HandedWorker;
+use crate::worker::{HandedWorker, Worker};
 use crate::{companion, notify, settings};
 
 /// All that is handed over but the descriptors themselves. It has no `Debug`: there are keys in it.
@@ -210,8 +212,8 @@ impl Handed {
         let inventory = Inventory::read(&memory)?;
         let mut held = BTreeMap::new();
         for &number in &inventory.numbers {
-            if !held.contains_key(&number) {
-                held.insert(number, inherit::adopt(number).map_err(failed)?);
+            if let Entry::Vacant(free) = held.entry(number) {
+                free.insert(inherit::adopt(number).map_err(failed)?);
             }
         }
         let copy = |number| copy_of(&held, number);
@@ -247,6 +249,11 @@ impl Handed {
     /// The addresses of the web door.
     pub(crate) fn doors(&self) -> Result<Vec<Door>, GuardError> {
         self.inventory.doors.iter().map(|door| door.adopt(|number| self.copy(number))).collect()
+    }
+
+    /// The workers that are still there.
+    pub(crate) fn workers(&self, now: Instant) -> Vec<Worker> {
+        self.inventory.workers.iter().filter_map(|worker| worker.adopt(now)).collect()
     }
 
     /// The socket with this name.
