@@ -5,6 +5,7 @@
 
 mod browser;
 mod capi;
+mod dist;
 mod uploads;
 
 use std::ffi::OsStr;
@@ -19,12 +20,11 @@ use crate::{apps, docs, sstp_server, tidy, workspace};
 /// What to run.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
+    /// Only these steps.
+    steps: Vec<String>,
     /// Only formatting, lints, tidy and tests: no release build, browser or benchmark.
     #[arg(long)]
     short: bool,
-    /// Only this step; as often as needed. Some need what the step `build` makes.
-    #[arg(long, value_name = "STEP", conflicts_with = "short", value_parser = step_names())]
-    only: Vec<String>,
     /// Run the other steps after one has failed.
     #[arg(long)]
     keep_going: bool,
@@ -32,9 +32,12 @@ pub(crate) struct Options {
 
 /// Runs the steps; ends with 1 when one fails.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
-    let wanted = |step: &&Step| match options.only.as_slice() {
+    if let Some(name) = options.steps.iter().find(|name| !step_names().contains(&name.as_str())) {
+        return Err(format!("there is no step {name}, but {}", step_names().join(", ")));
+    }
+    let wanted = |step: &&Step| match &options.steps[..] {
         [] => !options.short || step.in_short,
-        only => only.iter().any(|name| name == step.name),
+        names => names.iter().any(|name| name == step.name),
     };
     let steps: Vec<&Step> = STEPS.iter().filter(wanted).collect();
     let after_failure =
@@ -206,6 +209,12 @@ const STEPS: &[Step] = &[
         run: test,
     },
     Step { name: "build", about: "the released program", in_short: false, run: build },
+    Step {
+        name: "dist",
+        about: "packages in a fresh root: install, upgrade under load, removal",
+        in_short: false,
+        run: dist::run,
+    },
     Step {
         name: "browser",
         about: "Chromium through the page of the released program",

@@ -57,8 +57,8 @@ pub(crate) struct Current<'a> {
     pub(crate) doors: &'a [Door],
     /// Workers of the web door that serve them.
     pub(crate) serving: u32,
-    pub(crate) sql: Option<&'a sql::Plan>,
-    pub(crate) tunnel: Option<&'a tunnel::Plan>,
+    pub(crate) sql: Option<sql::Before<'a>>,
+    pub(crate) tunnel: Option<tunnel::Before<'a>>,
 }
 
 impl Generation {

@@ -38,7 +38,11 @@ pub(crate) const HIDDEN: &[&str] = &[
     "LISTEN_FDNAMES",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
+    HANDOVER,
 ];
+
+/// Tells a guard that it was another program before: `crate::handover`.
+pub(crate) const HANDOVER: &str = "MENSHEN_HANDOVER";
 
 fn send(states: &[NotifyState<'_>]) {
     // A manager that is gone must not take the guard with it.

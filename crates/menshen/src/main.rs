@@ -9,6 +9,7 @@ mod guard;
 mod keeper;
 mod link;
 mod out;
+mod pages;
 mod reload;
 mod run;
 mod sample;
@@ -50,6 +51,9 @@ fn main() -> ExitCode {
         Command::DrillHog(arguments) => drill::hog(&arguments),
         Command::Guard(arguments) => guard::run(&arguments),
         Command::Sample => sample::run(),
+        Command::Trial(arguments) => menshen_guard::trial(&arguments.source()),
+        Command::Upgrade(arguments) => reload::upgrade(&arguments),
+        Command::Pages(arguments) => pages::run(&arguments),
         Command::Keeper => keeper::run(),
         Command::SqlWorker => workers::sql(),
         Command::TunnelWorker => workers::tunnel(),

@@ -151,6 +151,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("hyper", &["keeper", "explain", "hooks", "s3"]),
     ("h2", &["net", "web"]),
     ("clap", &["menshen"]),
+    ("clap_complete", &["menshen"]),
+    ("clap_mangen", &["menshen"]),
     ("object", &["process"]),
     // System calls go through rustix, whose types carry the kernel's rules.
     ("libc", &[]),
