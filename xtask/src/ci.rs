@@ -4,6 +4,7 @@
 //! behind, except the release build.
 
 mod browser;
+mod install;
 mod uploads;
 
 use std::ffi::OsStr;
@@ -208,6 +209,12 @@ const STEPS: &[Step] = &[
         about: "clients of resumable uploads and Chromium, with cut lines and killed servers",
         in_short: false,
         run: uploads::run,
+    },
+    Step {
+        name: "install",
+        about: "git into a fresh Debian: from packages; from source, cut and gone on with; needs root",
+        in_short: false,
+        run: install::run,
     },
     Step {
         name: "apps",

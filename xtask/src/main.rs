@@ -9,6 +9,7 @@ mod apps;
 mod bench;
 mod chromium;
 mod ci;
+mod debian;
 mod mariadb;
 mod peers;
 mod server;
