@@ -19,6 +19,8 @@ use crate::{apps, sstp_server, tidy, workspace};
 /// What to run.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
+    /// Only these steps.
+    steps: Vec<String>,
     /// Only formatting, lints, tidy and tests: no release build, browser or benchmark.
     #[arg(long)]
     short: bool,
@@ -29,7 +31,15 @@ pub(crate) struct Options {
 
 /// Runs the steps; ends with 1 when one fails.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
-    let steps: Vec<&Step> = STEPS.iter().filter(|step| !options.short || step.in_short).collect();
+    if let Some(unknown) = options.steps.iter().find(|name| !step_names().contains(&name.as_str()))
+    {
+        return Err(format!("there is no step {unknown}; there are: {}", step_names().join(", ")));
+    }
+    let named = |step: &&Step| {
+        options.steps.is_empty() || options.steps.iter().any(|name| name == step.name)
+    };
+    let steps = STEPS.iter().filter(|step| !options.short || step.in_short);
+    let steps: Vec<&Step> = steps.filter(named).collect();
     let after_failure =
         if options.keep_going { AfterFailure::KeepGoing } else { AfterFailure::Stop };
     let result = run_steps(&steps, after_failure);

@@ -1,5 +1,6 @@
 //! A program that runs for us: its output into the log, its last line to who watches, and its whole
-//! process group ended when the user wants to stop.
+//! process group ended when the user wants to stop. A package manager is never cut: half-way it
+//! leaves a system that has to be mended.
 //!
 //! It gets no input and no terminal. It keeps the lock of the work folder open, so that a second
 //! `menshen install` sees whether something of a killed one still runs.
@@ -13,7 +14,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::show::{Event, Show};
 use crate::stop::Stop;
@@ -40,6 +41,17 @@ pub struct Plan<'a> {
     pub log: &'a mut File,
     /// Kept open by it.
     pub lock: Option<&'a File>,
+    /// What becomes of it when the user wants to stop.
+    pub on_stop: OnStop,
+}
+
+/// What becomes of a program when the user wants to stop, and of what it leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnStop {
+    /// Its group is ended, and whatever is left of it when it has ended.
+    End,
+    /// It is waited for, and daemons it started go on.
+    Wait,
 }
 
 /// Runs it to its end.
@@ -64,46 +76,92 @@ pub fn run(plan: Plan<'_>, show: &mut dyn Show, stop: &Stop) -> io::Result<End> 
     let (send, lines) = sync_channel(LINES_WAITING_MAX);
     let copy = plan.log.try_clone()?;
     let reader = std::thread::spawn(move || copy_lines(reader, copy, &send));
-    let ended = watch(&lines, show, stop, group);
+    let mut watched =
+        Watched { group, on_stop: plan.on_stop, asked: None, ended: None, told: false };
+    let output = watched.watch(&lines, show, stop);
     drop(lines);
     let status = child.wait()?;
-    // Whatever it left behind in its group would go on in the prefix or in the build.
-    signal(group, Signal::KILL);
-    let copied = reader.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
-    if ended == Ended::Stopped {
-        return Ok(End::Stopped);
+    if output == Output::Ended {
+        let copied = reader.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+        if watched.asked.is_none() {
+            copied?;
+        }
     }
-    copied?;
-    Ok(End::Status(status))
+    Ok(if watched.asked.is_some() { End::Stopped } else { End::Status(status) })
 }
 
+/// A program that runs, and its group.
+struct Watched {
+    group: Option<Pid>,
+    on_stop: OnStop,
+    asked: Option<Instant>,
+    ended: Option<Instant>,
+    told: bool,
+}
+
+/// Whether its output has ended, or somebody it left behind holds it.
 #[derive(Debug, PartialEq, Eq)]
-enum Ended {
-    Output,
-    Stopped,
+enum Output {
+    Ended,
+    Held,
 }
 
-/// Until its output ends, or somebody wants to stop.
-fn watch(lines: &Receiver<String>, show: &mut dyn Show, stop: &Stop, group: Option<Pid>) -> Ended {
-    let mut asked: Option<Instant> = None;
-    loop {
-        match lines.recv_timeout(TICK) {
-            Ok(line) => show.event(Event::Line(&line)),
-            Err(RecvTimeoutError::Timeout) => show.event(Event::Tick),
-            Err(RecvTimeoutError::Disconnected) if asked.is_some() => return Ended::Stopped,
-            Err(RecvTimeoutError::Disconnected) => return Ended::Output,
-        }
-        match asked {
-            None if stop.wanted() => {
-                signal(group, Signal::TERM);
-                asked = Some(Instant::now());
+impl Watched {
+    /// Until it and its output have ended.
+    fn watch(&mut self, lines: &Receiver<String>, show: &mut dyn Show, stop: &Stop) -> Output {
+        loop {
+            match lines.recv_timeout(TICK) {
+                Ok(line) => show.event(Event::Line(&line)),
+                Err(RecvTimeoutError::Timeout) => {
+                    show.event(Event::Tick);
+                    if self.ended.is_some_and(|since| since.elapsed() > REST) {
+                        return Output::Held;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    // Without output it may still run.
+                    while !self.has_ended(stop) {
+                        show.event(Event::Tick);
+                        std::thread::sleep(TICK);
+                    }
+                    return Output::Ended;
+                }
             }
-            Some(since) if since.elapsed() > PATIENCE => {
-                signal(group, Signal::KILL);
-                return Ended::Stopped;
+            self.has_ended(stop);
+            if self.on_stop == OnStop::Wait && stop.wanted() && !self.told {
+                self.told = true;
+                show.event(Event::Note("stopping once this command has ended"));
             }
-            _ => {}
         }
+    }
+
+    /// Whether it has ended; ends it where that is wanted.
+    fn has_ended(&mut self, stop: &Stop) -> bool {
+        if self.ended.is_none() && self.is_over() {
+            self.ended = Some(Instant::now());
+            // Whatever it left in its group would go on in the build. It is not reaped yet, so the
+            // number is still its own.
+            if self.on_stop == OnStop::End {
+                signal(self.group, Signal::KILL);
+            }
+        }
+        if self.ended.is_none() && self.on_stop == OnStop::End {
+            match self.asked {
+                None if stop.wanted() => {
+                    signal(self.group, Signal::TERM);
+                    self.asked = Some(Instant::now());
+                }
+                Some(since) if since.elapsed() > PATIENCE => signal(self.group, Signal::KILL),
+                _ => {}
+            }
+        }
+        self.ended.is_some()
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(pid) = self.group else { return true };
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(pid), look), Ok(None))
     }
 }
 
@@ -168,6 +226,8 @@ const LINES_WAITING_MAX: usize = 256;
 const TICK: Duration = Duration::from_millis(200);
 /// Between asking a group to end and ending it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long output of what it left behind is waited for.
+const REST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -188,6 +248,10 @@ mod tests {
     }
 
     fn sh(script: &str, lines: &mut Lines) -> (End, String, Duration) {
+        sh_with(script, lines, OnStop::End)
+    }
+
+    fn sh_with(script: &str, lines: &mut Lines, on_stop: OnStop) -> (End, String, Duration) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let mut log = File::options().create(true).append(true).open(&path).unwrap();
@@ -198,6 +262,7 @@ mod tests {
             environment: vec![("OWN".into(), "mine".into())],
             log: &mut log,
             lock: None,
+            on_stop,
         };
         let stop = lines.1.clone();
         let began = Instant::now();
@@ -225,6 +290,27 @@ mod tests {
         let mut lines = Lines(Vec::new(), Stop::default(), "ready");
         let (end, ..) = sh("echo ready; sleep 300", &mut lines);
         assert!(matches!(end, End::Stopped));
+    }
+
+    #[test]
+    fn who_holds_the_output_holds_nobody_up() {
+        let mut lines = Lines(Vec::new(), Stop::default(), "");
+        // A daemon of its own session, as a package's script may start one.
+        let script = "setsid sleep 30 & echo started";
+        let (end, log, took) = sh_with(script, &mut lines, OnStop::Wait);
+        assert!(matches!(end, End::Status(status) if status.success()));
+        assert!(log.ends_with("started\n") && took < Duration::from_secs(25), "{took:?}: {log}");
+        // Closed long before its end, output is no end.
+        let (end, ..) = sh("exec >&- 2>&-; sleep 0.5; exit 4", &mut lines);
+        assert!(matches!(end, End::Status(status) if status.code() == Some(4)));
+    }
+
+    #[test]
+    fn a_package_manager_is_waited_for() {
+        let mut lines = Lines(Vec::new(), Stop::default(), "ready");
+        let (end, log, _) = sh_with("echo ready; sleep 1; echo done", &mut lines, OnStop::Wait);
+        assert!(matches!(end, End::Status(status) if status.success()));
+        assert!(log.ends_with("done\n"), "{log}");
     }
 
     #[test]

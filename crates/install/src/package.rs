@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use crate::child::{self, End, Plan, shown};
+use crate::child::{self, End, OnStop, Plan, shown};
 use crate::host::Host;
 use crate::manager::Manager;
 use crate::recipe::Recipe;
@@ -124,6 +124,9 @@ pub fn install(
     let total = plan.commands.len();
     for (words, number) in plan.commands.iter().zip(1..) {
         let command = shown(words);
+        if stop.wanted() {
+            return Err(PackageError::Stopped);
+        }
         show.event(Event::Step { number, total, name: &command });
         let environment = plan.manager.environment().iter();
         let plan = Plan {
@@ -132,6 +135,7 @@ pub fn install(
             environment: environment.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             log: &mut log,
             lock: None,
+            on_stop: OnStop::Wait,
         };
         let ended = child::run(plan, show, stop);
         match ended.map_err(|error| PackageError::Start(command.clone(), error))? {

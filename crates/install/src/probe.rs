@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::MemfdFlags;
 
-use crate::child::{End, Plan, run};
+use crate::child::{End, OnStop, Plan, run};
 use crate::host::find;
 use crate::manager::Manager;
 use crate::recipe::{Exit, Feature, Here, Recipe};
@@ -126,7 +126,14 @@ pub(crate) fn output(words: &[String]) -> io::Result<(bool, String)> {
     let stop = Stop::default();
     let mut watch = Deadline { until: Instant::now() + WITHIN, stop: stop.clone() };
     let environment = vec![("LC_ALL".to_owned(), "C".to_owned())];
-    let plan = Plan { words, folder: Path::new("/"), environment, log: &mut log, lock: None };
+    let plan = Plan {
+        words,
+        folder: Path::new("/"),
+        environment,
+        log: &mut log,
+        lock: None,
+        on_stop: OnStop::End,
+    };
     let End::Status(status) = run(plan, &mut watch, &stop)? else {
         return Err(io::Error::from(io::ErrorKind::TimedOut));
     };

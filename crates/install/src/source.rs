@@ -11,7 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use crate::child::{self, End, Plan};
+use crate::child::{self, End, OnStop, Plan};
 use crate::fetch::{FetchError, Proxies, fetch};
 use crate::manifest::Manifest;
 use crate::place::{About, PlaceError, place, staged};
@@ -370,6 +370,7 @@ impl Run<'_> {
             environment: environment.chain([("LC_ALL".to_owned(), "C".to_owned())]).collect(),
             log: &mut self.work.log,
             lock: Some(&self.work.lock),
+            on_stop: OnStop::End,
         };
         let ended = child::run(plan, self.show, self.stop);
         match ended.map_err(|error| SourceError::Start(name.clone(), error))? {

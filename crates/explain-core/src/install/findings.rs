@@ -48,7 +48,9 @@ fn lacking(facts: &Facts, feature: &Feature) -> Option<Finding> {
     let here = facts.here.as_ref().filter(|_| feature.works == Some(false))?;
     let severity = if feature.standard { Severity::Warning } else { Severity::Note };
     let claim = format!("{} does not work: {}", feature.name, feature.about);
-    let hint = match (feature.packages.is_empty(), &facts.source, &here.built_into) {
+    // Packages bring nothing to a program that is not theirs.
+    let none = feature.packages.is_empty() || !of_distribution(&here.program);
+    let hint = match (none, &facts.source, &here.built_into) {
         (_, _, Some(prefix)) => format!(
             "`menshen install {} --from source --prefix {prefix} --with {}` builds it anew.",
             facts.name, feature.name
@@ -70,6 +72,11 @@ fn lacking(facts: &Facts, feature: &Feature) -> Option<Finding> {
             .evidence(&*feature.name, "its test", &*feature.seen)
             .hint(hint),
     )
+}
+
+/// Whether it lies where distributions put programs, and nobody else should.
+fn of_distribution(program: &str) -> bool {
+    ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"].iter().any(|folder| program.starts_with(folder))
 }
 
 /// The distribution's own is no help.

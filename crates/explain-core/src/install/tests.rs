@@ -94,6 +94,10 @@ fn what_is_here_and_works_needs_no_way() {
     assert_eq!((report.way, report.is_good()), (Way::Here, true));
     assert_eq!(codes(&report), ["install-feature-missing"]);
     assert!(report.findings[0].hint.contains("adds git-svn"));
+    // One of somebody else's gets nothing from packages.
+    let mut own = report.facts.clone();
+    own.here.as_mut().unwrap().program = "/usr/local/bin/git".into();
+    assert!(Report::new(own).findings[0].hint.contains("--from source --with svn"));
     // Without https it does not do what is usually wanted.
     let deaf = Facts {
         here: Some(here),

@@ -23,6 +23,14 @@ fn git_has_both_ways() {
 }
 
 #[test]
+fn the_recipe_of_the_guide_is_one() {
+    let guide = include_str!("../../../../docs/guide/install.md");
+    let (_, rest) = guide.split_once("```toml\n").unwrap();
+    let recipe = Recipe::parse(rest.split("```").next().unwrap()).unwrap();
+    assert_eq!(recipe.name, "hello");
+}
+
+#[test]
 fn mistakes_are_named() {
     let mistakes = [
         ("name = \"git\"", "name = \"../git\"", "is no name"),
