@@ -14,8 +14,10 @@ use menshen_install::recipe::Recipe;
 /// Looks; `prefix` names one more place where the program may be.
 #[must_use]
 pub fn look(recipe: &Recipe, host: &Host, prefix: Option<&Path>) -> Facts {
+    // Programs are asked from another folder than this one.
+    let prefix = prefix.and_then(|prefix| std::path::absolute(prefix).ok());
     let found =
-        prefix.and_then(|prefix| below(recipe, prefix)).or_else(|| find_program(&recipe.here));
+        prefix.and_then(|prefix| below(recipe, &prefix)).or_else(|| find_program(&recipe.here));
     let features = recipe.features.iter().map(|one| {
         let state = found.as_ref().map(|found| works(one, &found.program));
         let packages = host.manager.and_then(|manager| one.packages.get(&manager));

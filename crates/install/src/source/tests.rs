@@ -160,7 +160,11 @@ fn interrupted_at_each_step_it_goes_on() {
         let lab = Lab::new();
         let stop = Stop::default();
         let error = install(&lab.order, &mut StopAt(step, stop.clone()), &stop).unwrap_err();
-        assert!(matches!(&error, SourceError::Stopped(at) if at == step), "{step}: {error:?}");
+        // A program that ends by itself before it is asked to has done its step.
+        let at = steps.iter().position(|name| name == step).unwrap();
+        let near = [Some(&steps[at]), steps.get(at + 1)];
+        let SourceError::Stopped(name) = &error else { panic!("{step}: {error:?}") };
+        assert!(near.contains(&Some(name)), "{step}: {name}");
         assert!(!lab.order.prefix.join("bin/hello").exists(), "{step}");
         let installed = lab.install(&mut ()).unwrap();
         assert!(installed.manifest.complete);

@@ -66,6 +66,7 @@ pub(crate) struct ProgramArguments {
 /// What else can be done than install.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
+#[command(next_help_heading = "Instead of installing")]
 pub(crate) struct InsteadArguments {
     /// List what can be installed
     #[arg(long)]
