@@ -222,7 +222,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "install",
-        about: "git into a fresh Debian: from packages; from source, cut and gone on with; needs root",
+        about: "git into a fresh Debian: from packages, and from source; needs root",
         in_short: false,
         run: install::run,
     },

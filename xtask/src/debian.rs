@@ -1,7 +1,7 @@
 //! Small Debian systems to try packages and installations in, and Debian's own source archives.
 //!
-//! Mirrors are those of this machine's own apt settings; none is named here. What is made lies below
-//! the target folder and is used again.
+//! Mirrors are those of this machine's own apt settings; none is named here. What is made lies
+//! below the target folder and is used again.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -36,7 +36,10 @@ pub enum FetchError {
     /// Nobody answers there.
     #[error("could not connect to {0}")]
     Connect(String, #[source] io::Error),
-    /// The certificate, or the roots of this host.
+    /// It is not who it should be, or does not speak TLS.
+    #[error("{0} is not trusted")]
+    Untrusted(String, #[source] io::Error),
+    /// The roots of this host.
     #[error("{0} cannot be checked")]
     Trust(String, #[source] menshen_tls::TrustProblem),
     /// The proxy of the environment refused.
@@ -75,6 +78,7 @@ impl FetchError {
             Self::Proxy(..)
             | Self::Address(_)
             | Self::Trust(..)
+            | Self::Untrusted(..)
             | Self::Redirect(..)
             | Self::Large(_)
             | Self::Write(..) => false,

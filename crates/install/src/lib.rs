@@ -2,8 +2,8 @@
 //!
 //! Recipes say how. Nothing is unpacked before its checksum is right, nothing of a build reaches
 //! the prefix but through a stage and a manifest, and nothing outside of the prefix is changed but
-//! the work folder and what the package manager does. Steps are told to a [`show::Show`]; nothing is
-//! printed here.
+//! the work folder and what the package manager does. Steps are told to a [`show::Show`]; nothing
+//! is printed here.
 
 pub mod child;
 pub mod fetch;

@@ -43,8 +43,8 @@ says = "LOUD"
 
 /// Waits in the middle for as long as a file is there.
 const BUILD: &str = "echo compiling\nwhile [ -e \"$HELLO_WAITS\" ]; do sleep 0.1; done\n\
-    [ -e \"$HELLO_FAILS\" ] && { echo 'x.c:1: fatal error: curl/curl.h: No such file or directory'\n\
-    exit 2; }\n\
+    [ -e \"$HELLO_FAILS\" ] && {\n\
+    echo 'x.c:1: fatal error: curl/curl.h: No such file or directory'\nexit 2; }\n\
     printf '#!/bin/sh\\necho hello 1.2 %s\\n' \"$1\" > hello\nchmod 755 hello\n";
 const INSTALL: &str = "mkdir -p \"$1/bin\" && cp hello \"$1/bin/menshen-test-hello\"\n";
 

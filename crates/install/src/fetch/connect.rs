@@ -84,7 +84,12 @@ async fn tls(
     let failed = |error| FetchError::Connect(authority(url), error);
     let name = ServerName::try_from(host)
         .map_err(|_| failed(io::Error::from(io::ErrorKind::InvalidInput)))?;
-    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(failed)
+    let connected = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+    connected.map_err(|error| match error.kind() {
+        // So the library tells what it found wrong, apart from a connection that broke.
+        io::ErrorKind::InvalidData => FetchError::Untrusted(authority(url), error),
+        _ => failed(error),
+    })
 }
 
 /// CONNECT, RFC 9110 §9.3.6.

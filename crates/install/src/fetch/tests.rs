@@ -62,7 +62,8 @@ fn ok(length: usize, more: &str) -> String {
 
 fn partial(from: usize, all: usize) -> String {
     format!(
-        "HTTP/1.1 206 Partial Content\r\ncontent-length: {}\r\ncontent-range: bytes {from}-{}/{all}\r\n\r\n",
+        "HTTP/1.1 206 Partial Content\r\ncontent-length: {}\r\n\
+         content-range: bytes {from}-{}/{all}\r\n\r\n",
         all - from,
         all - 1
     )

@@ -41,8 +41,8 @@ pub(super) fn install(
     let installed = installed.map_err(|error| told(&error, &order, job))?;
     let (program, files) = (installed.program.display(), installed.manifest.files.len());
     let text = format!(
-        "installed {} {}: {program}\n{files} files in {}; `menshen install --remove {} --prefix {}` \
-         removes them",
+        "installed {} {}: {program}\n{files} files in {}; \
+         `menshen install --remove {} --prefix {}` removes them",
         recipe.name,
         order.version,
         order.prefix.display(),
