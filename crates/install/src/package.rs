@@ -67,10 +67,10 @@ pub fn plan(
 ) -> Result<PackagePlan, PackageError> {
     let manager = host.manager.ok_or(PackageError::NoManager)?;
     let own = recipe.packages.get(&manager).filter(|list| !list.is_empty());
-    let mut packages = own.ok_or(PackageError::NoPackage(manager.word()))?.clone();
+    let mut packages = own.ok_or_else(|| PackageError::NoPackage(manager.word()))?.clone();
     if let (Some(version), Some(first)) = (version, packages.first_mut()) {
         let one = manager.exactly(first, version);
-        *first = one.ok_or(PackageError::NoVersion(manager.word()))?;
+        *first = one.ok_or_else(|| PackageError::NoVersion(manager.word()))?;
     }
     let more = features.iter().filter_map(|name| recipe.feature(name)?.packages.get(&manager));
     for package in more.flatten() {

@@ -60,7 +60,7 @@ pub fn ask(program: &Path, here: &Here) -> Option<Found> {
 pub fn works(feature: &Feature, program: &Path) -> Works {
     let test = &feature.test;
     if let Some(file) = &test.file {
-        let root = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+        let root = program.parent().and_then(Path::parent).unwrap_or_else(|| Path::new("/"));
         let path = filled(file, &[("root", &root.display().to_string())]);
         let there = Path::new(&path).exists();
         return if there { Works::Yes } else { Works::No(format!("{path} is not there")) };

@@ -179,7 +179,7 @@ impl Lab {
         find.arg(&self.root).args(["-xdev", "-cnewer"]).arg(self.root.join("mark"));
         let found = output(find.args(["-not", "-type", "d"]))?;
         let below = |line: &&str| {
-            let path = Path::new(line).strip_prefix(&self.root).unwrap_or(Path::new(""));
+            let path = Path::new(line).strip_prefix(&self.root).unwrap_or_else(|_| Path::new(""));
             let expected = [&PREFIX[1..], WORK, "mark"];
             !expected.iter().any(|start| path.starts_with(start))
         };
