@@ -130,7 +130,8 @@ impl Lab {
         if status.code() != Some(111) || !said.contains("goes on from there") {
             return Err(format!("after SIGINT: {status}\n{said}"));
         }
-        let after_first = self.objects(20)?;
+        // make has removed what it was at.
+        let after_first = self.objects(0)?;
         let (mut second, _) = self.start_build()?;
         self.objects(after_first + 20)?;
         signal(&second, "KILL")?;
