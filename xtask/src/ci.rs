@@ -6,6 +6,7 @@
 mod browser;
 mod capi;
 mod dist;
+mod install;
 mod uploads;
 
 use std::ffi::OsStr;
@@ -232,6 +233,12 @@ const STEPS: &[Step] = &[
         about: "libmenshen from C, C++, Go, PHP and Python",
         in_short: false,
         run: capi::run,
+    },
+    Step {
+        name: "install",
+        about: "git into a fresh Debian: from packages, and from source; needs root",
+        in_short: false,
+        run: install::run,
     },
     Step {
         name: "apps",

@@ -11,6 +11,7 @@ mod cert;
 mod drill;
 mod explain;
 mod guard;
+mod install;
 mod link;
 mod oom;
 mod port;
@@ -25,6 +26,7 @@ pub(crate) use cert::{
 pub(crate) use drill::{DrillCommand, OomDrillArguments};
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 pub(crate) use guard::GuardArguments;
+pub(crate) use install::{ExplainInstallArguments, FromWord, ProgramArguments, SourceArguments};
 pub(crate) use link::{
     KeyCommand, LinkArguments, LinkCommand, MakeArguments, MethodWord, ShowArguments,
 };
@@ -60,12 +62,13 @@ pub(crate) enum Command {
     Link(Box<LinkArguments>),
     /// Say why something is as it is: out-of-memory nights, ports, silent and stopped programs,
     /// certificates, handshakes, pages, tunnels, uploads to PHP, statements the cache does not
-    /// answer
+    /// answer, programs that are not here or too old
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     /// Dial a tunnel by SSTP or PPTP and keep it up, and make users of the tunnel door
     #[command(subcommand)]
     Tunnel(TunnelCommand),
+    Install(Box<ProgramArguments>),
     Guard(GuardArguments),
     /// Try on this host what menshen promises
     #[command(subcommand)]

@@ -6,6 +6,7 @@ mod cli;
 mod drill;
 mod explain;
 mod guard;
+mod install;
 mod keeper;
 mod link;
 mod out;
@@ -32,9 +33,11 @@ fn main() -> ExitCode {
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Run(arguments) => run::run(*arguments),
+        Command::Install(arguments) => install::run(&arguments),
         Command::Explain(what) => match *what {
             ExplainCommand::Cert(arguments) => explain::cert::run(&arguments),
             ExplainCommand::Https(arguments) => explain::https::run(arguments),
+            ExplainCommand::Install(arguments) => explain::install::run(&arguments),
             ExplainCommand::Oom(arguments) => explain::oom::run(&arguments),
             ExplainCommand::Page(arguments) => explain::page::run(arguments),
             ExplainCommand::Port(arguments) => explain::port::run(&arguments),
