@@ -183,7 +183,7 @@ impl Guard {
             arguments: &arguments,
             stdin,
             keep: &[],
-            hide: notify::VARIABLES,
+            hide: notify::HIDDEN,
             set: &[],
             foreign: Some(foreign),
         });

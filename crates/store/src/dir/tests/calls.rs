@@ -266,7 +266,8 @@ fn a_group_has_no_more_than_its_share_and_a_removal_tells_what_it_was() {
         drop(store.create(of(4, 41, None)).await.unwrap());
         drop(store.create(of(5, 40, Some((7, 100)))).await.unwrap());
         drop(first);
-        let mut unfinished = store.unfinished().await.unwrap();
+        let Store::Dir(folder) = &store else { panic!("a folder") };
+        let mut unfinished = folder.unfinished().await.unwrap();
         unfinished.sort_by_key(|record| record.length);
         let lengths: Vec<_> = unfinished.iter().filter_map(|record| record.length).collect();
         assert_eq!(lengths, [40, 41, 41, 60]);
