@@ -1,16 +1,7 @@
 //! A bucket that breaks off, goes away, refuses or lacks something; and what nobody may see.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/bucket.rs"]
-mod bucket;
-#[path = "../../s3/tests/support/engine.rs"]
-mod engine;
-#[allow(dead_code, reason = "shared with the tests of the guard")]
-#[path = "support/live.rs"]
-mod live;
-#[allow(dead_code, reason = "shared with tests of the file service")]
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{bucket, engine, live, wire};
 
 use bucket::Held;
 use engine::{Engine, Fault, KEY, SECRET, Seen};

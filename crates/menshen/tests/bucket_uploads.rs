@@ -2,18 +2,7 @@
 //! another goes on with, whoever is killed, stopped or away.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[path = "support/doors.rs"]
-mod doors;
-#[path = "../../s3/tests/support/engine.rs"]
-mod engine;
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{counts, doors, engine, live, wire};
 
 use std::time::{Duration, Instant};
 

@@ -2,14 +2,7 @@
 //! link says holds across cuts, lost answers and killed workers, and each file counts once.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[allow(dead_code, reason = "shared with the tests of the guard")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{counts, live, wire};
 
 use counts::count;
 use live::{Live, command, wait_for};

@@ -2,14 +2,7 @@
 //! moves, after a killed worker and a restart.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[allow(dead_code, reason = "shared with the tests of the guard")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{counts, live, wire};
 
 use std::sync::Barrier;
 

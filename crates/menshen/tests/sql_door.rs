@@ -2,14 +2,7 @@
 //! worker, its sockets and the versions of tables, and what status tells.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[expect(dead_code, reason = "other tests fetch and load more")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/mariadb.rs"]
-mod mariadb;
-#[expect(dead_code, reason = "the servers of other tests")]
-#[path = "support/peers.rs"]
-mod peers;
+use crate::support::{live, mariadb};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -2,18 +2,11 @@
 //! users, and what status tells. The clients are ours, each in a network namespace of its own.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+use crate::support::{fpm, live};
+
 #[expect(dead_code, reason = "what the tunnel crate's own tests look at")]
 #[path = "../../tunnel/tests/server/client.rs"]
 mod client;
-#[expect(dead_code, reason = "only where php-fpm is")]
-#[path = "support/fpm.rs"]
-mod fpm;
-#[expect(dead_code, reason = "other tests fetch and load more")]
-#[path = "support/live.rs"]
-mod live;
-#[expect(dead_code, reason = "only whether a program is there")]
-#[path = "support/peers.rs"]
-mod peers;
 #[path = "../../tunnel/tests/server/space.rs"]
 mod space;
 

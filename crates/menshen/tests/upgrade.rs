@@ -2,9 +2,7 @@
 //! changes nothing, one that does not get ready gives way to the one before.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-#[expect(dead_code, reason = "other tests start and reload otherwise")]
-mod live;
+use crate::support::live;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

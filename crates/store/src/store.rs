@@ -150,8 +150,8 @@ impl Store {
         }
     }
 
-    /// As [`Self::collect`], and tells what the expired ones of a folder were at that moment; nobody
-    /// has to be given anything back for those of a bucket.
+    /// As [`Self::collect`], and tells what the expired ones of a folder were at that moment;
+    /// nobody has to be given anything back for those of a bucket.
     ///
     /// # Errors
     /// [`Error::Storage`].

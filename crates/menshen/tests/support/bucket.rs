@@ -4,8 +4,8 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::engine::{BUCKET, Engine, KEY, SECRET};
-use crate::live::{Live, command, folder, wait_for};
+use crate::support::engine::{BUCKET, Engine, KEY, SECRET};
+use crate::support::live::{Live, command, folder, wait_for};
 
 /// Both.
 pub(crate) struct Held {

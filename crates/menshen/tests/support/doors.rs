@@ -1,5 +1,4 @@
 //! Doors whose files are in a bucket: an object store in this process, and real doors before it.
-#![allow(dead_code, reason = "each test file needs its own part of this")]
 
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -8,8 +7,8 @@ use std::path::Path;
 use menshen_sys::SlotState;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::engine::{BUCKET, Engine, KEY, SECRET};
-use crate::live::{Live, command, folder};
+use crate::support::engine::{BUCKET, Engine, KEY, SECRET};
+use crate::support::live::{Live, command, folder};
 
 /// The token of all doors, so that what one began another goes on with.
 pub(crate) const TOKEN: &str = "bWVuc2hlbi10ZXN0LXRva2VuLW9mLTMyLWJ5dGVzISE";
