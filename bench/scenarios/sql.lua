@@ -7,7 +7,7 @@ sysbench.cmdline.options = {
    hit = {"Percent of statements from the set that repeats", 100},
    hot = {"Statements of each kind in that set", 1000},
    rows = {"Rows of the table", 10000},
-   mix = {"point or readonly", "point"},
+   mix = {"point, readonly or transaction", "point"},
    nonce = {"A number that no other run has", 0},
 }
 
@@ -17,6 +17,16 @@ function thread_init()
    driver = sysbench.sql.driver()
    connection = driver:connect()
    kinds = {"SELECT c FROM sbtest1 WHERE id=%d"}
+   if sysbench.opt.mix == "transaction" then
+      -- What a framework does for a page: five reads in one transaction.
+      kinds = {
+         kinds[1],
+         "SELECT * FROM sbtest1 WHERE id=%d LIMIT 1",
+         "SELECT c FROM sbtest1 WHERE id IN (%d, %d)",
+         kinds[1],
+         "SELECT k FROM sbtest1 WHERE id=%d LIMIT 1",
+      }
+   end
    if sysbench.opt.mix == "readonly" then
       -- Ten points and one of each range, as oltp_read_only has them.
       for _ = 2, 10 do
@@ -34,6 +44,9 @@ function thread_done()
 end
 
 function event()
+   if sysbench.opt.mix == "transaction" then
+      connection:query("BEGIN")
+   end
    for _, kind in ipairs(kinds) do
       local text
       if sysbench.rand.uniform(1, 100) <= sysbench.opt.hit then
@@ -47,5 +60,8 @@ function event()
          text = string.gsub(text, "WHERE", "WHERE id<>-" .. never .. " AND")
       end
       connection:query(text)
+   end
+   if sysbench.opt.mix == "transaction" then
+      connection:query("COMMIT")
    end
 end

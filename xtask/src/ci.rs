@@ -5,6 +5,8 @@
 
 mod browser;
 mod capi;
+mod dist;
+mod install;
 mod uploads;
 
 use std::ffi::OsStr;
@@ -19,12 +21,11 @@ use crate::{apps, docs, sstp_server, tidy, workspace};
 /// What to run.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
+    /// Only these steps.
+    steps: Vec<String>,
     /// Only formatting, lints, tidy and tests: no release build, browser or benchmark.
     #[arg(long)]
     short: bool,
-    /// Only this step; as often as needed. Some need what the step `build` makes.
-    #[arg(long, value_name = "STEP", conflicts_with = "short", value_parser = step_names())]
-    only: Vec<String>,
     /// Run the other steps after one has failed.
     #[arg(long)]
     keep_going: bool,
@@ -32,9 +33,12 @@ pub(crate) struct Options {
 
 /// Runs the steps; ends with 1 when one fails.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
-    let wanted = |step: &&Step| match options.only.as_slice() {
+    if let Some(name) = options.steps.iter().find(|name| !step_names().contains(&name.as_str())) {
+        return Err(format!("there is no step {name}, but {}", step_names().join(", ")));
+    }
+    let wanted = |step: &&Step| match &options.steps[..] {
         [] => !options.short || step.in_short,
-        only => only.iter().any(|name| name == step.name),
+        names => names.iter().any(|name| name == step.name),
     };
     let steps: Vec<&Step> = STEPS.iter().filter(wanted).collect();
     let after_failure =
@@ -171,7 +175,7 @@ fn peers() -> Result<(), String> {
 
 fn soak() -> Result<(), String> {
     let out = workspace::target_folder()?.join("bench-smoke").display().to_string();
-    for name in ["reload", "stale"] {
+    for name in ["reload", "stale", "nodes"] {
         cargo(&["xtask", "soak", name, "--short", "--out", &out])?;
     }
     Ok(())
@@ -207,6 +211,12 @@ const STEPS: &[Step] = &[
     },
     Step { name: "build", about: "the released program", in_short: false, run: build },
     Step {
+        name: "dist",
+        about: "packages in a fresh root: install, upgrade under load, removal",
+        in_short: false,
+        run: dist::run,
+    },
+    Step {
         name: "browser",
         about: "Chromium through the page of the released program",
         in_short: false,
@@ -223,6 +233,12 @@ const STEPS: &[Step] = &[
         about: "libmenshen from C, C++, Go, PHP and Python",
         in_short: false,
         run: capi::run,
+    },
+    Step {
+        name: "install",
+        about: "git into a fresh Debian: from packages, and from source; needs root",
+        in_short: false,
+        run: install::run,
     },
     Step {
         name: "apps",
@@ -244,7 +260,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "soak",
-        about: "reloads under load, in short: nothing is lost; reads of the sql door: none too old",
+        about: "in short: reloads under load, reads of the sql door, doors on one bucket",
         in_short: false,
         run: soak,
     },

@@ -45,13 +45,11 @@ fn stage_all(tree: &Tree, stage: &Path) -> Result<usize, String> {
     let source = stage.join("src");
     let mut beside = BTreeSet::new();
     for page in &pages {
-        let text = match (tree.text(page), page == Path::new(DECISIONS)) {
-            (Some(text), _) => text,
-            (None, true) => decisions_page(tree),
-            (None, false) => {
-                return Err(format!("docs/SUMMARY.md: there is no {}", page.display()));
-            }
-        };
+        let text = tree.text(page);
+        let mut text = text.ok_or_else(|| format!("there is no {}", page.display()))?;
+        if page == Path::new(DECISIONS) {
+            text += &decisions_list(tree);
+        }
         let linked = links::targets(&text).filter_map(|target| {
             let path = normal(&page.parent()?.join(target.split('#').next()?))?;
             (tree.files.contains(&path) && !pages.contains(&path)).then_some(path)
@@ -92,7 +90,8 @@ fn whole_summary(tree: &Tree, summary: &str) -> String {
 }
 
 fn decisions(tree: &Tree) -> Vec<(PathBuf, String)> {
-    let ours = tree.texts("md").filter(|(file, _)| file.parent() == Path::new(DECISIONS).parent());
+    let page = Path::new(DECISIONS);
+    let ours = tree.texts("md").filter(|(file, _)| file.parent() == page.parent() && *file != page);
     let titled = ours.map(|(file, text)| {
         let title = text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default();
         (file.to_owned(), title.to_owned())
@@ -100,14 +99,14 @@ fn decisions(tree: &Tree) -> Vec<(PathBuf, String)> {
     titled.collect()
 }
 
-fn decisions_page(tree: &Tree) -> String {
-    let mut page =
-        "# Decisions\n\nWhy things are as they are, and what else was looked at.\n\n".to_owned();
+/// The list of them, behind what stands in their page.
+fn decisions_list(tree: &Tree) -> String {
+    let mut list = "\n".to_owned();
     for (file, title) in decisions(tree) {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        page += &format!("- [{title}]({name})\n");
+        list += &format!("- [{title}]({name})\n");
     }
-    page
+    list
 }
 
 /// The pages of the summary. Every page of the guide and the reference must be among them.
@@ -193,7 +192,7 @@ fn make_parent(place: &Path) -> Result<(), String> {
     fs::create_dir_all(parent).map_err(|e| format!("{}: {e}", parent.display()))
 }
 
-/// A chapter that is made here: the list of its own.
+/// The chapter that is given a list of all others of its kind.
 const DECISIONS: &str = "docs/decisions/README.md";
 const MDBOOK: &str = "0.5.4";
 

@@ -1,4 +1,4 @@
-//! The project's own commands: `tidy`, `ci`, `docs`, `apps`, `bench`, `peers`, `soak`.
+//! The project's own commands: `tidy`, `ci`, `docs`, `apps`, `bench`, `dist`, `peers`, `soak`.
 //!
 //! They start other programs and read files; nothing of them is part of the product, and no
 //! product crate may depend on this one.
@@ -9,6 +9,8 @@ mod apps;
 mod bench;
 mod chromium;
 mod ci;
+mod debian;
+mod dist;
 mod docs;
 mod mariadb;
 mod peers;
@@ -43,6 +45,8 @@ enum Command {
     Apps(apps::Options),
     /// Measures menshen beside nginx on this machine, and writes the result to bench/runs/.
     Bench(bench::Options),
+    /// Makes a .deb and an .rpm of the program.
+    Dist(dist::Options),
     /// Runs suites and programs of others against the doors, such as MariaDB's own tests.
     #[command(subcommand)]
     Peers(peers::Peer),
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Command::Docs => docs::run().map(|()| ExitCode::SUCCESS),
         Command::Apps(options) => apps::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Dist(options) => dist::run(&options),
         Command::Peers(peer) => peers::run(&peer),
         Command::Soak(options) => soak::run(&options),
     };

@@ -81,10 +81,7 @@ impl Server {
     /// Resident memory of all its processes in KiB, pages that several of them share counted once
     /// (`Pss`).
     pub(crate) fn shared_out_kib(&self) -> u64 {
-        let rollups = self.processes().into_iter().map(|process| {
-            fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default()
-        });
-        rollups.map(|text| sum_of(&text, &["Pss"])).sum()
+        shared_out_kib_of(self.child.id())
     }
 
     /// Bytes its processes have caused to be written to a disk so far: whole pages of files dirtied
@@ -109,6 +106,20 @@ impl Server {
         status.map(drop).map_err(|e| format!("could not run kill: {e}"))
     }
 
+    /// The id of its first process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal, such as `KILL`, to all its processes at once.
+    pub(crate) fn signal(&self, signal: &str) -> Result<(), String> {
+        let processes = self.processes().into_iter().map(|process| process.to_string());
+        let mut command = Command::new("kill");
+        command.arg(format!("-{signal}")).args(processes).stderr(Stdio::null());
+        // One that has just ended by itself is not missed.
+        command.status().map(drop).map_err(|e| format!("could not run kill: {e}"))
+    }
+
     /// Whether the first process still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
@@ -116,18 +127,7 @@ impl Server {
 
     /// The process and all its descendants.
     fn processes(&self) -> Vec<u32> {
-        let (mut found, mut open) = (Vec::new(), vec![self.child.id()]);
-        while let Some(process) = open.pop() {
-            found.push(process);
-            for task in entries(&format!("/proc/{process}/task")) {
-                let children = format!("/proc/{process}/task/{task}/children");
-                let children = fs::read_to_string(children).unwrap_or_default();
-                open.extend(
-                    children.split_whitespace().filter_map(|word| word.parse::<u32>().ok()),
-                );
-            }
-        }
-        found
+        tree(self.child.id())
     }
 }
 
@@ -146,6 +146,28 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Resident memory of a process and all its descendants in KiB, shared pages shared out (`Pss`).
+pub(crate) fn shared_out_kib_of(process: u32) -> u64 {
+    let rollups = tree(process).into_iter().map(|process| {
+        fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default()
+    });
+    rollups.map(|text| sum_of(&text, &["Pss"])).sum()
+}
+
+/// A process and all its descendants.
+fn tree(process: u32) -> Vec<u32> {
+    let (mut found, mut open) = (Vec::new(), vec![process]);
+    while let Some(process) = open.pop() {
+        found.push(process);
+        for task in entries(&format!("/proc/{process}/task")) {
+            let children = format!("/proc/{process}/task/{task}/children");
+            let children = fs::read_to_string(children).unwrap_or_default();
+            open.extend(children.split_whitespace().filter_map(|word| word.parse::<u32>().ok()));
+        }
+    }
+    found
 }
 
 /// Ports of the loopback address that nobody listens on, all different.

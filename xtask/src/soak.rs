@@ -2,8 +2,10 @@
 //!
 //! `reload`: nothing may be lost while the configuration is taken again and again. `stale`: no
 //! answer of the sql door may be older than the rules allow while servers and doors are killed.
+//! `nodes`: doors that share a bucket lose no acknowledged upload, and store none twice.
 //! Only loopback and unix sockets are contacted.
 
+mod nodes;
 mod reload;
 mod stale;
 
@@ -33,6 +35,12 @@ pub(crate) struct Options {
     /// `stale`: how long readers and writers run.
     #[arg(long, default_value_t = 600)]
     seconds: u32,
+    #[command(flatten)]
+    nodes: nodes::Wishes,
+    /// With which of cargo's profiles menshen and the load clients are built: `release` for
+    /// results, `quick` or `dev` while working.
+    #[arg(long, default_value = "release")]
+    profile: String,
     /// A short neutral word for this machine, part of the folder's name.
     #[arg(long, default_value = "local")]
     host: String,
@@ -48,6 +56,8 @@ enum Set {
     Reload,
     /// Reads through the sql door beside writes of every kind, while everything is killed in turn.
     Stale,
+    /// Uploads through three doors on one bucket, while doors and store are killed and stopped.
+    Nodes,
 }
 
 impl Set {
@@ -55,6 +65,7 @@ impl Set {
         match self {
             Self::Reload => "reload",
             Self::Stale => "stale",
+            Self::Nodes => "nodes",
         }
     }
 }
@@ -69,13 +80,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     let root = workspace::repository_root()?;
     let packages = ["--package", "loadgen", "--package", "sqlload", "--package", "menshen"];
     let mut build = Command::new("cargo");
-    shell::run(build.current_dir(&root).args(["build", "--quiet", "--release"]).args(packages))?;
-    let lab = Lab::new(&workspace::target_folder()?)?;
+    build.current_dir(&root).args(["build", "--quiet", "--profile", &options.profile]);
+    shell::run(build.args(packages))?;
+    let lab = Lab::of_profile(&workspace::target_folder()?, &options.profile)?;
     let (date, time) = shell::utc_now();
     let (when, machine) = (format!("{date} {time} UTC"), bench::machine(&lab, &root));
     let (text, verdict) = match options.set {
         Set::Reload => reload::run(options, &lab, &when, &machine)?,
         Set::Stale => stale::run(options, &lab, &when, &machine)?,
+        Set::Nodes => nodes::run(&options.nodes, options.short, &lab, &when, &machine)?,
     };
     println!("{text}");
     let default = root.join("bench/runs").join(format!("{date}-{}", options.host));

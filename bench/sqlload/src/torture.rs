@@ -6,5 +6,7 @@
 //! what was acknowledged before they asked. How it can be fooled: a write whose end nobody saw may
 //! come about later than the next one, so the writer waits until the server has let go of it.
 
+pub mod pairs;
+pub mod random;
 pub mod register;
 pub mod scenario;

@@ -256,5 +256,21 @@ counters! {
     HooksAside Gauge "hook_events_set_aside" "events that were given up and are kept";
     LimitHookAttempts Counter "limit_hook_attempts_total"
         "events set aside by limits.hook_attempts_max";
+    LimitQuota Counter "limit_quota_total" "uploads and moves refused by a web.quota";
+    FilesExpired Counter "files_expired_total" "files deleted by a web.expire";
     LimitHookHours Counter "limit_hook_hours_total" "events set aside by limits.hook_hours_max";
+    S3Mode Gauge "s3_mode"
+        "the bucket: 0 none, 1 being asked, 2 conditional, 3 listed, 4 away, 5 refused";
+    S3Why Gauge "s3_reason" "why the bucket is away or refused, by number; `status` says it";
+    S3Requests Counter "s3_requests_total" "requests sent to the bucket, repetitions among them";
+    S3Retries Counter "s3_retries_total" "requests to the bucket that repeated one that failed";
+    S3Failures Counter "s3_failures_total" "calls of the bucket that failed, repetitions used up";
+    S3BytesOut Counter "s3_sent_bytes_total" "bytes of objects sent to the bucket";
+    S3BytesIn Counter "s3_received_bytes_total" "bytes of objects received from the bucket";
+    S3Resumed Counter "s3_reads_resumed_total"
+        "downloads that went on after the bucket had broken off";
+    S3Away Counter "s3_away_total" "requests answered 503 because the bucket was away";
+    S3Waits Counter "s3_buffer_waits_total" "uploads that had to wait for one of s3.buffers_max";
+    LimitS3Buffers Counter "limit_s3_buffers_total"
+        "uploads refused with 503 after waiting for one of s3.buffers_max";
 }

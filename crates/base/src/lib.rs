@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+pub mod bucket;
 pub mod calendar;
 pub mod causes;
 pub mod counter;
@@ -14,6 +15,7 @@ pub mod finding;
 pub mod pace;
 pub mod runtime;
 
+pub use bucket::{BucketMode, BucketWhy};
 pub use causes::with_causes;
 pub use counter::{Counter, CounterKind};
 pub use end::{EndReason, Phase, Who};

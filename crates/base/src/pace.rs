@@ -3,7 +3,7 @@
 //! Counting must cost an addition; judging happens in a periodic sweep over all sessions. Time
 //! comes in as milliseconds of any steady clock; this module never reads one. Waiting that is not
 //! the peer's fault (the disk, the application, a peer not yet allowed to send) must not be counted
-//! against it: begin a new [`Pace`] after it.
+//! against it: tell [`Pace::waited`], or begin a new [`Pace`] after it.
 //!
 //! For downloads, bytes handed to the kernel say little: a socket buffer of megabytes fills at once
 //! and then drains for minutes at a modest but healthy rate. Feed [`Pace::moved`] with what the
@@ -69,6 +69,14 @@ impl Pace {
     #[inline]
     pub const fn moved(&mut self, bytes: u64) {
         self.current_bytes = self.current_bytes.saturating_add(bytes);
+    }
+
+    /// The last `ms` milliseconds were not the peer's, and it was not judged in them: they count
+    /// for nothing. The time of grace is not renewed: nobody gains by making us wait often.
+    pub fn waited(&mut self, ms: u64) {
+        let ms = u32::try_from(ms).unwrap_or(u32::MAX);
+        self.half_start = self.half_start.wrapping_add(ms);
+        self.progress_at = self.progress_at.wrapping_add(ms);
     }
 
     /// Judges at `now_ms`; to be called every second or so, for the stall rule is only as fine as

@@ -29,7 +29,7 @@ pub use model::{
     Config, Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable,
     Fields, Guard, Hook, HookEvent, Limits, Links, Mount, Mppe, NameValue, Network, Php,
     PhpAddress, PhpBackend, PlainMode, Pptp, Protect, ProtectBy, PublicPath, QueryPiece, Redirect,
-    Rule, SignedLinks, Site, Sql, SqlAddress, SqlTransactions, Threshold, Tls, Try, Tunnel,
+    Rule, S3, SignedLinks, Site, Sql, SqlAddress, SqlTransactions, Threshold, Tls, Try, Tunnel,
     Uploads, UpstreamTls, Web, WithoutBinlog,
 };
 pub use parse::{Parsed, TEXT_BYTES_MAX, parse};
@@ -41,7 +41,7 @@ pub use tunnel::{TunnelListener, TunnelSpec};
 pub use watch::WatchSpec;
 pub use worker::{
     HookSpec, LinkKeySpec, LinkSpec, ListenerRole, ListenerSpec, POOLS_MAX, PairOrigin, PoolSpec,
-    Secrets, Shelf, ShelfPair, SiteSpec, WorkerSpec,
+    S3Spec, Secrets, Shelf, ShelfPair, SiteSpec, WorkerSpec,
 };
 
 /// A configuration file, read and rendered.

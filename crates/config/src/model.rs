@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 mod guard;
 mod hook;
 mod links;
+mod rests;
+mod s3;
 mod site;
 mod sql;
 mod tunnel;
@@ -16,6 +18,8 @@ mod uploads;
 pub use guard::{Bounds, Children, Guard, Protect, ProtectBy, Threshold};
 pub use hook::{Hook, HookEvent};
 pub use links::SignedLinks;
+pub use rests::{Expire, Quota};
+pub use s3::S3;
 pub use site::{
     Delivery, EXTERNAL_WORKERS, ExternalPool, FieldPiece, FieldTemplate, FieldVariable, Fields,
     Links, Mount, NameValue, Php, PhpAddress, PhpBackend, QueryPiece, Redirect, Rule, Site, Try,
@@ -40,6 +44,8 @@ pub struct Config {
     pub uploads: Uploads,
     /// Signed links.
     pub links: SignedLinks,
+    /// The bucket of the file service.
+    pub s3: S3,
     /// Sites, in the order of the file.
     pub sites: Vec<Site>,
     /// PHP as a whole.
@@ -73,6 +79,10 @@ pub struct Web {
     pub root: PathBuf,
     /// Paths open without token.
     pub public: Vec<PublicPath>,
+    /// How much may rest in folders.
+    pub quotas: Vec<Quota>,
+    /// How long files rest in folders.
+    pub expires: Vec<Expire>,
     /// Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<Network>,
     /// Whether an upload is flushed to the disk before it is acknowledged.
@@ -254,6 +264,7 @@ impl Default for Config {
             web: Web::default(),
             uploads: Uploads::default(),
             links: SignedLinks::default(),
+            s3: S3::default(),
             sites: Vec::new(),
             php: Php::default(),
             sql: Sql::default(),
@@ -281,6 +292,8 @@ impl Default for Web {
             plain: PlainMode::Redirect,
             root: PathBuf::from("files"),
             public: Vec::new(),
+            quotas: Vec::new(),
+            expires: Vec::new(),
             trusted_proxies: Vec::new(),
             durable: true,
             http2: true,

@@ -18,6 +18,7 @@ pub(crate) mod hook;
 pub(crate) mod links;
 pub(crate) mod pool;
 mod reader;
+pub(crate) mod s3;
 pub(crate) mod size;
 pub(crate) mod sql;
 pub(crate) mod syntax;

@@ -46,6 +46,7 @@ pub fn resolve(config: &mut Config, base: &Path) {
         .chain([&mut sql.certificate, &mut sql.key, &mut sql.upstream_ca])
         .chain([&mut sql.control_password_file])
         .chain([&mut tunnel.users, &mut tunnel.accounting])
+        .chain([&mut config.s3.credentials, &mut config.s3.roots])
         .chain(acme.directories.iter_mut().flat_map(|one| [&mut one.eab_key, &mut one.roots]));
     let hooks = config.uploads.hooks.iter_mut();
     let files = files.chain(hooks.flat_map(|one| [&mut one.secret, &mut one.roots]));
@@ -119,6 +120,7 @@ pub fn secrets(config: &Config) -> impl Iterator<Item = Secret<'_>> {
         ("sql.key", "the private key of the sql door", &sql.key),
         ("sql.control_password_file", "the password of the server", &sql.control_password_file),
         ("tunnel.users", "the file of users of the tunnel door", &tunnel.users),
+        ("s3.credentials", "the credentials of the bucket", &config.s3.credentials),
         ("tunnel.accounting", "the accounting of the tunnel door", &tunnel.accounting),
     ];
     let plain = plain.into_iter().map(|(key, what, path)| (key, 0, 0, what, path.as_deref()));

@@ -20,6 +20,8 @@ mod limits;
 mod links;
 mod php;
 mod repeated;
+mod rests;
+mod s3;
 mod server;
 mod site;
 mod sql;
@@ -244,6 +246,11 @@ pub(crate) const SECTIONS: &[Section] = &[
         name: "links",
         help: "signed links of the file service, as `menshen link` makes them",
         rows: links::LINKS,
+    },
+    Section {
+        name: "s3",
+        help: "a bucket for the files of the file service, instead of web.root",
+        rows: s3::S3,
     },
     Section { name: "tls", help: "certificates", rows: server::TLS },
     Section { name: "acme", help: "how the certificates of `tls.acme` are got", rows: acme::ACME },

@@ -69,6 +69,18 @@ pub struct WorkerSpec {
     /// One per `[[uploads.hook]]`, in the order of the configuration.
     #[serde(default)]
     pub hooks: Vec<HookSpec>,
+    /// What the bucket is used with; none without one.
+    #[serde(default)]
+    pub s3: Option<S3Spec>,
+}
+
+/// What a worker needs besides the configuration to use the bucket; `Debug` shows no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct S3Spec {
+    /// The file of credentials as it is, or the environment's written as such a file.
+    pub credentials: Secret,
+    /// PEM roots of the server.
+    pub roots_pem: Option<String>,
 }
 
 /// What a worker needs to take signed links.

@@ -11,6 +11,7 @@ pub mod capture;
 pub mod certificate;
 pub mod fuzz;
 pub mod handshake;
+pub mod install;
 pub mod next;
 pub mod oom;
 pub mod page;

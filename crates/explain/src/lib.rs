@@ -8,6 +8,7 @@ pub mod connect;
 pub mod fetch;
 pub mod handshake;
 mod hello;
+pub mod install;
 pub mod next;
 pub mod oom;
 pub mod page;

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use menshen_config::Config;
 use menshen_config::model::PhpBackend;
+use serde::{Deserialize, Serialize};
 
 use crate::error::GuardError;
 
 /// A user with its main group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) uid: u32,

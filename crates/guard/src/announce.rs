@@ -63,7 +63,7 @@ pub(crate) fn text(
         row("site", &format!("{} → {line}", hosts(site, config.sites.len() == 1)));
     }
     if !takes_every_host(config) {
-        row("files", &config.web.root.display().to_string());
+        row("files", &files_row(config));
     }
     for (role, label) in [(ListenerRole::Https, "port"), (ListenerRole::Plain, "plain")] {
         let doors: Vec<&Door> = generation.doors.iter().filter(|d| d.role == role).collect();
@@ -95,6 +95,14 @@ pub(crate) fn text(
         let _ = writeln!(out, "{}", paint.bold(&log::finding_text(finding)));
     }
     out
+}
+
+/// Where the files of the file service are.
+fn files_row(config: &Config) -> String {
+    let Some(endpoint) = &config.s3.endpoint else { return config.web.root.display().to_string() };
+    let prefix = if config.s3.prefix.is_empty() { "" } else { "/" };
+    let place = format!("{}{prefix}{}", config.s3.bucket, config.s3.prefix);
+    format!("bucket {place} at {endpoint}; what it keeps is said by web/0 and by `menshen status`")
 }
 
 /// What each site is, after its hosts: `/srv/app/public, PHP 8.2.36 managed, 4 workers`.

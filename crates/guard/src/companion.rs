@@ -42,7 +42,7 @@ impl Companion {
             arguments: &[role],
             stdin: handed_over(role, spec)?,
             keep,
-            hide: notify::VARIABLES,
+            hide: notify::HIDDEN,
             set: &[],
             foreign: None,
         })?;

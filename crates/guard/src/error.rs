@@ -189,6 +189,12 @@ pub enum GuardError {
         /// What happened to them.
         detail: String,
     },
+    /// Another program cannot take over from this one.
+    #[error("the program cannot take over while menshen runs")]
+    LocalHandover {
+        /// Why not.
+        detail: String,
+    },
     /// Certificate or token failed.
     #[error(transparent)]
     Tls(TlsError),
@@ -207,6 +213,7 @@ impl GuardError {
             Self::LocalBind { detail, .. }
             | Self::LocalSocket { detail, .. }
             | Self::LocalDraining { detail }
+            | Self::LocalHandover { detail }
             | Self::ConfigPhpMissing { detail, .. }
             | Self::ConfigPhpRefused { detail }
             | Self::LocalWorkers { detail } => (!detail.is_empty()).then(|| detail.clone()),
@@ -255,6 +262,9 @@ impl GuardError {
                 "`menshen tunnel user NAME >> FILE` makes it; an empty file lets nobody in"
             }
             Self::LocalWorkers { .. } => "the lines above say why each of them ended",
+            Self::LocalHandover { .. } => {
+                "restart menshen when connections may be lost (systemctl restart menshen)"
+            }
             Self::LocalDraining { .. } => {
                 "try again when they are done, or lower `limits.drain_seconds_max`"
             }
@@ -282,6 +292,7 @@ impl GuardError {
             | Self::LocalTunnelDevice { .. }
             | Self::LocalTunnelUsers { .. }
             | Self::LocalWorkers { .. }
+            | Self::LocalHandover { .. }
             | Self::Tls(_) => 100,
             _ => 2,
         }

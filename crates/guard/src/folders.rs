@@ -21,7 +21,7 @@ use crate::error::GuardError;
 #[derive(Debug)]
 pub(crate) struct StateLock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl StateLock {
@@ -51,8 +51,18 @@ impl StateLock {
             file.set_len(0)
                 .and_then(|()| writeln!(&file, "{}", std::process::id()))
                 .map_err(|source| failed("write", &path, source))?;
-            return Ok(Self { path, _file: file });
+            return Ok(Self { path, file });
         }
+    }
+
+    /// The lock that this process has already, as another program.
+    pub(crate) fn adopt(state: &Path, file: File) -> Self {
+        Self { path: state.join(PID_FILE), file }
+    }
+
+    /// The locked file.
+    pub(crate) const fn file(&self) -> &File {
+        &self.file
     }
 }
 
@@ -78,9 +88,22 @@ pub fn running_guard(state: &Path) -> Option<u32> {
 /// # Errors
 /// When the process belongs to another user (`EPERM`) or is gone.
 pub fn ask_reload(pid: u32) -> io::Result<()> {
+    ask(pid, Signal::HUP)
+}
+
+/// Asks the guard with this process id to become the program that is installed now; the scoreboard
+/// tells what became of it.
+///
+/// # Errors
+/// As [`ask_reload`].
+pub fn ask_upgrade(pid: u32) -> io::Result<()> {
+    ask(pid, Signal::USR2)
+}
+
+fn ask(pid: u32, signal: Signal) -> io::Result<()> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    Ok(kill_process(pid, Signal::HUP)?)
+    Ok(kill_process(pid, signal)?)
 }
 
 /// Where the scoreboard of a guard with this state folder is.

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use menshen_base::{Finding, Severity};
-use menshen_config::{Config, HookSpec};
+use menshen_config::{Config, HookSpec, S3Spec};
 use menshen_sys::scoreboard::SLOTS_MAX;
 
 use crate::account::{self, Account};
@@ -17,7 +17,7 @@ use crate::shelf::Contents;
 use crate::sites::{self, SiteFolders};
 use crate::sockets::{Door, open_doors};
 use crate::worker::Role;
-use crate::{folders, hooks, sql, tunnel};
+use crate::{bucket, folders, hooks, sql, tunnel};
 
 /// One configuration with its sockets, files and keys.
 pub(crate) struct Generation {
@@ -44,6 +44,8 @@ pub(crate) struct Generation {
     pub(crate) keeping: Option<keeper::Plan>,
     /// What hooks name, read.
     pub(crate) hooks: Vec<HookSpec>,
+    /// What the bucket is used with.
+    pub(crate) s3: Option<S3Spec>,
     /// Open questions of this configuration.
     pub(crate) findings: Vec<Finding>,
 }
@@ -55,8 +57,8 @@ pub(crate) struct Current<'a> {
     pub(crate) doors: &'a [Door],
     /// Workers of the web door that serve them.
     pub(crate) serving: u32,
-    pub(crate) sql: Option<&'a sql::Plan>,
-    pub(crate) tunnel: Option<&'a tunnel::Plan>,
+    pub(crate) sql: Option<sql::Before<'a>>,
+    pub(crate) tunnel: Option<tunnel::Before<'a>>,
 }
 
 impl Generation {
@@ -75,7 +77,7 @@ impl Generation {
             rustix::process::geteuid().is_root().then(|| account::choose(&config)).transpose()?;
         let (store, before) = shelf;
         let certificates = Contents::read(&config, store, before, unix_now())?;
-        let root = if sites::takes_every_host(&config) {
+        let root = if sites::takes_every_host(&config) || config.s3.is_on() {
             sites::open_nothing(&config.state)?
         } else {
             let (root, about_root) = folders::open_root(&config.web.root, account.as_ref())?;
@@ -90,6 +92,7 @@ impl Generation {
         let php = estate.prepare(&config, account.as_ref(), Instant::now())?;
         findings.extend(php.look(account.as_ref()));
         let hooks = hooks::read(&config, &mut findings)?;
+        let s3 = bucket::read(&config, &mut findings)?;
         // Last, since only this step shows outside.
         let (doors, about_doors) = open_doors(&config, workers, current.doors, current.serving)?;
         findings.extend(about_doors);
@@ -115,6 +118,7 @@ impl Generation {
             certificates,
             keeping,
             hooks,
+            s3,
             findings,
         })
     }

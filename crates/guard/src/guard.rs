@@ -4,25 +4,27 @@
 //! moments that came, what signals ask for.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use menshen_config::Colour;
+use menshen_config::{Colour, Config};
 use menshen_sys::Scoreboard;
 use menshen_sys::process::{ignore_terminal_stops, stdin_from_null};
 use menshen_sys::scoreboard::HeaderWord;
 use menshen_sys::spawn::seal_descriptors;
-use menshen_tls::ensure_token;
+use menshen_tls::{Token, ensure_token};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::announce::{self, TokenShown};
 use crate::error::GuardError;
 use crate::folders::{StateLock, create_failures, scoreboard_path};
 use crate::generation::{Current, Generation};
+use crate::handover::{Handed, Inventory};
 use crate::keeper::{Keeper, Store};
 use crate::memory::{self, Protection};
-use crate::php::{Estate, Inheritance, Php};
+use crate::php::{Estate, HeldPlaces, Inheritance, Php};
 use crate::posture::Shared;
 use crate::settings::{self, Source};
 use crate::shelf::Certificates;
@@ -32,9 +34,11 @@ use crate::watch::Watch;
 use crate::worker::{Home, Worker, unix_millis};
 use crate::{log, notify, sql, tunnel};
 use crew::Seat;
+use upgrade::Upgrade;
 
 mod crew;
 mod reload;
+mod upgrade;
 
 /// What `menshen serve` was asked for.
 #[derive(Debug, Clone)]
@@ -66,21 +70,36 @@ pub enum Print {
 /// printed.
 #[must_use]
 pub fn serve(options: ServeOptions) -> ExitCode {
-    let ended = Guard::start(options).and_then(Guard::run);
+    let before = match Handed::take() {
+        Ok(before) => before,
+        Err(error) => return fail(&error),
+    };
+    let started = Guard::start(options, before.clone());
+    if let (Err(error), Some(before)) = (&started, before.filter(|before| before.can_go_back())) {
+        // Returns only where that cannot be.
+        log::event(&before.go_back(error).render());
+    }
+    let ended = started.and_then(Guard::run);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::to_stderr(&format!("{}\n", error.render()));
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => fail(&error),
     }
+}
+
+fn fail(error: &GuardError) -> ExitCode {
+    log::to_stderr(&format!("{}\n", error.render()));
+    ExitCode::from(error.exit_code())
 }
 
 struct Guard {
     options: ServeOptions,
     began: Instant,
     signals: Signals,
-    _state: StateLock,
+    state: Rc<StateLock>,
+    /// Where a program to become is looked for.
+    program: PathBuf,
+    /// Soft limit of open files before it was raised.
+    descriptors: Option<u64>,
     home: Home,
     board: Scoreboard,
     protection: Protection,
@@ -109,6 +128,12 @@ struct Guard {
     /// The workers of the next generation are not started yet: its pools come first.
     pending_waits: bool,
     reload_wanted: bool,
+    upgrade_wanted: bool,
+    upgrade: Option<Upgrade>,
+    /// What the program before left, until this one serves.
+    before: Option<Rc<Handed>>,
+    /// Places at PHP of workers of the program before, up to that generation.
+    left_places: (u64, HeldPlaces),
     opened: bool,
     stopping: bool,
     /// Why the guard ends by itself.
@@ -116,49 +141,47 @@ struct Guard {
 }
 
 impl Guard {
-    fn start(options: ServeOptions) -> Result<Self, GuardError> {
+    fn start(options: ServeOptions, before: Option<Rc<Handed>>) -> Result<Self, GuardError> {
         let began = Instant::now();
         let system = |action| move |source| GuardError::LocalSystem { action, source };
         ignore_terminal_stops();
         let signals = Signals::install().map_err(system("install signal handlers"))?;
         stdin_from_null().map_err(system("open /dev/null"))?;
         seal_descriptors().map_err(system("read /proc/self/fd"))?;
-        let descriptors = raise_descriptor_limit();
-        let activated = activation::take()?;
-        let settings = settings::load(&options.source, Colour::Plain)?;
-        log::to_stderr(&settings.warnings);
-        let config = settings.config;
-        let state = StateLock::take(&config.state)?;
+        let left = before.as_deref();
+        let (program, descriptors) = program_and_limit(left)?;
+        let config = first_config(&options.source, left)?;
+        let state = match left {
+            Some(left) => left.lock(&config.state)?,
+            None => Rc::new(StateLock::take(&config.state)?),
+        };
         let token = ensure_token(&config.state)?;
-        let protection = memory::protect();
+        let protection = memory::protect(left.map(|left| left.inventory.score_saved));
         let oom_score_adj = protection.scores.workers;
-        let mut php = Estate::new(Inheritance { oom_score_adj, descriptors });
+        let inheritance = Inheritance { oom_score_adj, descriptors };
+        let mut php = match left {
+            Some(left) => Estate::adopt(inheritance, left, began)?,
+            None => Estate::new(inheritance),
+        };
         let store = Store::new(&config.state);
-        let before = Current { doors: &activated, serving: 0, sql: None, tunnel: None };
-        let mut current = Generation::prepare(config, 1, before, &mut php, (&store, None))?;
+        let mut current = first_generation(config, left, &mut php, &store)?;
         let contents = std::mem::take(&mut current.certificates);
         let certificates = Certificates::create(contents, began)?;
         let keeper = Keeper::create(oom_score_adj).map_err(system("make a bulletin"))?;
-        let failures = create_failures(&current.config.state)?;
-        let posture = Shared::create(&current.config.state)?;
-        let desk = current.sql.is_some().then(|| sql::Desk::create(&current.config.state));
-        let (tunnels, tunnel_memory) = share_tunnels(&current, options.users)?;
-        let (board, scoreboard) = fresh_board(&current.config.state)?;
-        current.php.show(&board);
-        let home = Home {
-            instance: random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
-            ticket_key: random()?,
-            token,
-            scoreboard,
-            oom_score_adj,
-            failures,
-            posture,
-        };
+        let desk = sql_desk(&current, left)?;
+        let (tunnels, tunnel_memory) = share_tunnels(&current, options.users, left)?;
+        let shared = SharedFiles::make(&current.config.state, left)?;
+        current.php.show(&shared.board);
+        let board = shared.board;
+        let home = shared.home(token, oom_score_adj, left)?;
         let mut guard = Self {
             options,
             began,
             signals,
-            _state: state,
+            state,
+            program,
+            descriptors,
+            workers: left.map_or_else(Vec::new, |left| left.workers(began)),
             home,
             board,
             protection,
@@ -166,9 +189,8 @@ impl Guard {
             current,
             pending: None,
             seats: Vec::new(),
-            workers: Vec::new(),
             certificates,
-            desk: desk.transpose()?,
+            desk,
             tunnels,
             tunnel_memory,
             keeper,
@@ -178,6 +200,10 @@ impl Guard {
             retired: Vec::new(),
             pending_waits: false,
             reload_wanted: false,
+            upgrade_wanted: false,
+            upgrade: None,
+            before,
+            left_places: (0, HeldPlaces::new()),
             opened: false,
             stopping: false,
             fatal: None,
@@ -218,6 +244,7 @@ impl Guard {
         let due = due.chain(self.php.deadline()).chain(self.keeper.deadline());
         let due = due.chain([self.certificates.deadline()]);
         let due = due.chain(self.tunnels.as_ref().map(tunnel::Desk::deadline));
+        let due = due.chain(self.upgrade.as_ref().and_then(Upgrade::deadline));
         let due = due.chain(self.watch.deadline()).min();
         let pause = due.map_or(DAY, |due| due.saturating_duration_since(Instant::now()));
         // Rounded up, or the loop would spin through the last millisecond.
@@ -237,9 +264,15 @@ impl Guard {
             self.begin_stop(now, "stopping: waiting for open transfers to end");
         }
         self.reload_wanted |= asked.reload;
-        if self.reload_wanted && self.opened && !self.stopping && self.pending.is_none() {
-            self.reload_wanted = false;
+        self.upgrade_wanted |= asked.upgrade;
+        let busy = self.pending.is_some() || self.upgrade.is_some();
+        if !self.opened || self.stopping || busy {
+            return;
+        }
+        if std::mem::take(&mut self.reload_wanted) {
             self.begin_reload();
+        } else if std::mem::take(&mut self.upgrade_wanted) {
+            self.begin_upgrade(now);
         }
     }
 
@@ -261,6 +294,7 @@ impl Guard {
             desk.look(now, &mut self.tunnel_memory);
         }
         self.board.set_header(HeaderWord::ShelfVersion, self.certificates.version());
+        self.go_on_upgrading(now);
     }
 
     fn begin_stop(&mut self, now: Instant, why: &str) {
@@ -271,6 +305,7 @@ impl Guard {
         self.board.set_header(HeaderWord::Stopping, 1);
         notify::stopping();
         self.pending = None;
+        self.upgrade.take().into_iter().for_each(Upgrade::drop_it);
         self.seats.clear();
         self.keeper.quit(now);
         let patience = self.patience();
@@ -288,7 +323,10 @@ impl Guard {
         self.want_keeper(Instant::now());
         self.watch.want(&self.current.config.guard, Instant::now());
         notify::ready(&self.status_line());
-        if self.options.print == Print::Full {
+        if let Some(before) = self.before.take() {
+            self.take_over(&before, Instant::now());
+            self.log_findings();
+        } else if self.options.print == Print::Full {
             let token = if notify::under_service_manager() {
                 TokenShown::No
             } else {
@@ -338,17 +376,125 @@ impl Guard {
     }
 }
 
+/// Where a program to become is looked for, and the soft limit of open files before it was raised:
+/// this program's, or as `left`.
+fn program_and_limit(left: Option<&Handed>) -> Result<(PathBuf, Option<u64>), GuardError> {
+    let found = raise_descriptor_limit();
+    if let Some(Inventory { program, descriptors, .. }) = left.map(|left| &left.inventory) {
+        return Ok((program.clone(), *descriptors));
+    }
+    let program = std::env::current_exe()
+        .map_err(|source| GuardError::LocalSystem { action: "find the own program", source })?;
+    Ok((program, found))
+}
+
+/// What the file says, or what was served before, for whoever came back.
+fn first_config(source: &Source, left: Option<&Handed>) -> Result<Config, GuardError> {
+    if let Some(config) = left.and_then(Handed::config) {
+        return Ok(config);
+    }
+    let settings = settings::load(source, Colour::Plain)?;
+    log::to_stderr(&settings.warnings);
+    Ok(settings.config)
+}
+
+/// The first generation of this program, on the sockets there are: those `left` by another one, or
+/// those of the service manager.
+fn first_generation(
+    config: Config,
+    left: Option<&Handed>,
+    php: &mut Estate,
+    store: &Store,
+) -> Result<Generation, GuardError> {
+    let Some(left) = left else {
+        let activated = activation::take()?;
+        let before = Current { doors: &activated, serving: 0, sql: None, tunnel: None };
+        return Generation::prepare(config, 1, before, php, (store, None));
+    };
+    let Inventory { serving, generation, sql, tunnel, .. } = &left.inventory;
+    let doors = left.doors()?;
+    let sql_doors = sql.as_ref().map(|sql| sql.doors(left)).transpose()?;
+    let tunnel_doors = tunnel.as_ref().map(|tunnel| tunnel.doors(left)).transpose()?;
+    let threads = sql.as_ref().map_or(0, |sql| sql.threads);
+    let before = Current {
+        doors: &doors,
+        serving: *serving,
+        sql: sql_doors.as_ref().map(|doors| sql::Before { doors, threads, plan: None }),
+        tunnel: tunnel_doors.as_ref().map(|doors| tunnel::Before { doors, plan: None }),
+    };
+    Generation::prepare(config, generation + 1, before, php, (store, None))
+}
+
+/// What the workers of the sql door of a guard that begins share.
+fn sql_desk(current: &Generation, left: Option<&Handed>) -> Result<Option<sql::Desk>, GuardError> {
+    if current.sql.is_none() {
+        return Ok(None);
+    }
+    if let Some((left, sql)) = left.and_then(|left| Some((left, left.inventory.sql.as_ref()?)))
+        && let Some(desk) = sql.desk(left)?
+    {
+        return Ok(Some(desk));
+    }
+    sql::Desk::create(&current.config.state).map(Some)
+}
+
 /// What the workers of the tunnel door of a guard that begins share.
 fn share_tunnels(
     current: &Generation,
     users: UsersCheck,
+    left: Option<&Handed>,
 ) -> Result<(Option<tunnel::Desk>, tunnel::Memory), GuardError> {
-    let mut memory = tunnel::Memory::create(users)?;
+    let mut memory = match left {
+        Some(left) => left.inventory.tunnel_memory.adopt(left, users)?,
+        None => tunnel::Memory::create(users)?,
+    };
     let desk = current.tunnel.as_ref().map(|plan| {
         // Its sockets lie in the folder of the state.
-        tunnel::Desk::create(&current.config.state, plan, &mut memory)
+        tunnel::Desk::create(&current.config.state, plan, &mut memory, left)
     });
     Ok((desk.transpose()?, memory))
+}
+
+/// Files in the state folder that workers share, of a guard that begins.
+struct SharedFiles {
+    board: Scoreboard,
+    scoreboard: File,
+    failures: File,
+    posture: Shared,
+}
+
+impl SharedFiles {
+    fn make(state: &Path, left: Option<&Handed>) -> Result<Self, GuardError> {
+        let Some(left) = left else {
+            let (board, scoreboard) = fresh_board(state)?;
+            let (failures, posture) = (create_failures(state)?, Shared::create(state)?);
+            return Ok(Self { board, scoreboard, failures, posture });
+        };
+        let Inventory { board_fd, failures_fd, posture_fd, .. } = left.inventory;
+        let scoreboard = File::from(left.copy(board_fd)?);
+        let board = Scoreboard::from_file(&scoreboard)
+            .map_err(|source| GuardError::LocalSystem { action: "map the scoreboard", source })?;
+        let (failures, posture) = (left.copy(failures_fd)?.into(), left.copy(posture_fd)?);
+        Ok(Self { board, scoreboard, failures, posture: Shared::adopt(posture)? })
+    }
+
+    /// What all workers share, with the names and keys `left`, or new ones.
+    fn home(
+        self,
+        token: Token,
+        oom_score_adj: Option<i32>,
+        left: Option<&Handed>,
+    ) -> Result<Home, GuardError> {
+        let (instance, ticket_key) = match left.map(|left| &left.inventory) {
+            Some(left) => (left.instance.clone(), left.ticket_key),
+            None => {
+                let bytes = random::<8>()?;
+                (bytes.iter().map(|byte| format!("{byte:02x}")).collect(), random()?)
+            }
+        };
+        let Self { scoreboard, failures, posture, .. } = self;
+        Ok(Home { instance, ticket_key, token, scoreboard, oom_score_adj, failures, posture })
+    }
 }
 
 /// The scoreboard of a guard that begins.

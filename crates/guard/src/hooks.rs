@@ -39,16 +39,21 @@ pub(crate) fn read(
     Ok(all)
 }
 
+/// Whether whoever is on this machine may use the file at `path`.
+pub(crate) fn is_open_to_all(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o007 != 0)
+}
+
 fn open_to_all(path: &Path) -> Option<Finding> {
-    let mode = std::fs::metadata(path).ok()?.permissions().mode();
-    (mode & 0o007 != 0).then(|| {
+    is_open_to_all(path).then(|| {
         let claim = "everyone on this machine may read or change the secret of a hook";
         Finding::new("hook-secret-open", Severity::Warning, path.display().to_string(), claim)
             .hint("chmod 600; the guard reads it with its own rights")
     })
 }
 
-fn text(path: &Path) -> Result<String, GuardError> {
+/// A whole file that the configuration names.
+pub(crate) fn text(path: &Path) -> Result<String, GuardError> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| failed(path, error))?;
     let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);

@@ -8,11 +8,13 @@
 
 mod account;
 mod announce;
+mod bucket;
 mod companion;
 mod error;
 mod folders;
 mod generation;
 mod guard;
+mod handover;
 mod holder;
 mod hooks;
 mod keeper;
@@ -35,8 +37,9 @@ mod watch;
 mod worker;
 
 pub use error::GuardError;
-pub use folders::{ask_reload, running_guard, scoreboard_path};
+pub use folders::{ask_reload, ask_upgrade, running_guard, scoreboard_path};
 pub use guard::{Print, ServeOptions, UsersCheck, serve};
+pub use handover::trial;
 pub use log::{event as log_event, finding_text};
 pub use posture::posture_path;
 pub use reach::{PoolReach, Reach, reach, user_name};

@@ -8,11 +8,13 @@ use menshen_sys::process::{read_oom_score_adj, write_oom_score_adj};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Protection {
     pub(crate) scores: Scores,
+    /// The guard's score before it was changed.
+    pub(crate) saved: i32,
     attempt: Attempt,
 }
 
-/// Tries to lower the guard's own score.
-pub(crate) fn protect() -> Protection {
+/// Tries to lower the guard's own score; `before` is what it was, where that is known already.
+pub(crate) fn protect(before: Option<i32>) -> Protection {
     let (saved, attempt) = match read_oom_score_adj() {
         Err(_) => (0, Attempt::Unavailable),
         Ok(saved) if write_oom_score_adj(GUARD_SCORE).is_ok() => (saved, Attempt::Lowered),
@@ -20,7 +22,8 @@ pub(crate) fn protect() -> Protection {
         Ok(saved) if write_oom_score_adj(saved).is_ok() => (saved, Attempt::Refused),
         Ok(saved) => (saved, Attempt::Unavailable),
     };
-    Protection { scores: scores(saved, attempt), attempt }
+    let saved = before.unwrap_or(saved);
+    Protection { scores: scores(saved, attempt), saved, attempt }
 }
 
 impl Protection {

@@ -15,9 +15,11 @@ use menshen_config::{Config, POOLS_MAX};
 use menshen_sys::Scoreboard;
 use menshen_sys::posture::Posture;
 use rustix::process::{Pid, WaitStatus};
+use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, may_reach};
 use crate::error::GuardError;
+use crate::handover::{Handed, Outgoing};
 
 pub(crate) mod find;
 pub(crate) mod folder;
@@ -30,7 +32,8 @@ mod said;
 use find::Program;
 use folder::Folder;
 pub(crate) use managed::Inheritance;
-use managed::{Identity, Managed};
+use managed::{HandedPool, Identity, Managed};
+pub(crate) use place::{HandedPlaces, HeldPlaces};
 use place::{Place, Places};
 use pool::{PoolPlan, STATUS_PATH};
 use recycle::Recycler;
@@ -102,7 +105,44 @@ impl Php {
     }
 }
 
+/// The pools as they are handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedPhp {
+    last_number: u32,
+    pools: Vec<HandedPool>,
+}
+
 impl Estate {
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> (HandedPlaces, HandedPhp) {
+        let places = self.places.hand_over(outgoing);
+        let pools = self.pools.iter().filter_map(|pool| pool.hand_over(outgoing)).collect();
+        (places, HandedPhp { last_number: self.last_number, pools })
+    }
+
+    /// With the pools of another program, which go on.
+    pub(crate) fn adopt(
+        inheritance: Inheritance,
+        left: &Handed,
+        now: Instant,
+    ) -> Result<Self, GuardError> {
+        let handed = &left.inventory.php;
+        let adopt = |pool: &HandedPool| Managed::adopt(pool, left, now);
+        let pools = handed.pools.iter().map(adopt).collect::<Result<_, _>>()?;
+        let (places, last_number) = (Places::adopt(&left.places), handed.last_number);
+        Ok(Self { places, pools, last_number, inheritance, recycler: Recycler::default() })
+    }
+
+    /// Ends all pools that `left` does not tell of, and waits for them; the others go on.
+    pub(crate) fn abandon(&mut self, left: &Handed, now: Instant) {
+        let handed = &left.inventory.php.pools;
+        for pool in &mut self.pools {
+            if pool.pid().is_some_and(|pid| handed.iter().all(|known| !known.is(pid))) {
+                pool.kill_and_wait(now);
+            }
+        }
+    }
+
     /// Without any pool.
     pub(crate) fn new(inheritance: Inheritance) -> Self {
         let (places, pools) = (Places::default(), Vec::new());

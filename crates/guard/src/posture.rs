@@ -35,6 +35,14 @@ impl Shared {
         Ok(Self { posture, file, readable })
     }
 
+    /// The one of the program before.
+    pub(crate) fn adopt(file: OwnedFd) -> Result<Self, GuardError> {
+        let made = Posture::from_file(&file).and_then(|p| Ok((Posture::read_only(&file)?, p)));
+        let (readable, posture) =
+            made.map_err(|source| GuardError::LocalSystem { action: "map the posture", source })?;
+        Ok(Self { posture, file: file.into(), readable })
+    }
+
     /// For the watch, to write.
     pub(crate) fn writable(&self) -> BorrowedFd<'_> {
         self.file.as_fd()

@@ -1,12 +1,14 @@
 //! The signals the guard listens to, as flags and a pipe that wakes its one poll loop.
 
+use std::ffi::c_int;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use menshen_sys::hold::let_in;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 
 /// Flags set by signal handlers.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub(crate) struct Signals {
     reload: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     interrupt: Arc<AtomicBool>,
+    upgrade: Arc<AtomicBool>,
 }
 
 /// What was asked for since the last look.
@@ -26,6 +29,8 @@ pub(crate) struct Asked {
     pub(crate) stop: bool,
     /// `SIGINT`.
     pub(crate) interrupt: bool,
+    /// `SIGUSR2`: become the program that is installed now.
+    pub(crate) upgrade: bool,
 }
 
 impl Signals {
@@ -33,13 +38,14 @@ impl Signals {
     pub(crate) fn install() -> io::Result<Self> {
         let (wake, sender) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
-        let flags =
-            Self { wake, reload: Arc::default(), stop: Arc::default(), interrupt: Arc::default() };
+        let (reload, stop, interrupt, upgrade) = Default::default();
+        let flags = Self { wake, reload, stop, interrupt, upgrade };
         let rows = [
             (SIGHUP, Some(&flags.reload)),
             (SIGUSR1, Some(&flags.reload)),
             (SIGTERM, Some(&flags.stop)),
             (SIGINT, Some(&flags.interrupt)),
+            (SIGUSR2, Some(&flags.upgrade)),
             (SIGCHLD, None),
         ];
         for (signal, flag) in rows {
@@ -50,6 +56,8 @@ impl Signals {
             }
             signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
         }
+        // What came while another program became this one.
+        let_in(&HANDLED)?;
         Ok(flags)
     }
 
@@ -68,6 +76,10 @@ impl Signals {
             reload: take(&self.reload),
             stop: take(&self.stop),
             interrupt: take(&self.interrupt),
+            upgrade: take(&self.upgrade),
         }
     }
 }
+
+/// All that would end a guard without handlers, and what it must not miss.
+pub(crate) const HANDLED: [c_int; 6] = [SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGCHLD];

@@ -9,17 +9,20 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::os::fd::{OwnedFd, RawFd};
 
 use menshen_base::{Finding, Severity};
 use menshen_config::{Config, ListenerRole};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use crate::error::GuardError;
+use crate::handover::Outgoing;
 
 pub(crate) mod activation;
 pub(crate) mod group;
 
-pub(crate) use group::{Group, Port, Sharing, bind_error};
+pub(crate) use group::{Group, HandedGroup, Port, Sharing, bind_error};
 
 /// An address of the web door.
 #[derive(Debug, Clone)]
@@ -33,6 +36,31 @@ impl Deref for Door {
 
     fn deref(&self) -> &Group {
         &self.group
+    }
+}
+
+/// A door as it is handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedDoor {
+    role: ListenerRole,
+    group: HandedGroup,
+}
+
+impl HandedDoor {
+    /// The door, of copies of its sockets.
+    pub(crate) fn adopt(
+        &self,
+        copy: impl Fn(RawFd) -> Result<OwnedFd, GuardError>,
+    ) -> Result<Door, GuardError> {
+        let group = self.group.adopt(door_name(self.role), copy)?;
+        Ok(Door { role: self.role, group })
+    }
+}
+
+impl Door {
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> HandedDoor {
+        HandedDoor { role: self.role, group: self.group.hand_over(outgoing) }
     }
 }
 

@@ -9,22 +9,26 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use menshen_base::{Finding, Severity};
 use menshen_config::keeper::Secret;
 use menshen_config::{Config, Sql, SqlAddress, SqlListener, SqlPair, SqlSpec};
 use menshen_sys::words::Words;
+use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, may_connect};
 use crate::error::{GuardError, reason};
 use crate::generation::unix_now;
+use crate::handover::{Handed as Left, Outgoing};
 
 mod place;
 
-pub(crate) use place::{SqlDoor, UnixDoor, connect};
+use place::HandedSqlDoor;
+pub(crate) use place::{HandedUnix, SqlDoor, UnixDoor, connect};
 
 /// What a worker of the sql door is to do.
 #[derive(Debug)]
@@ -53,7 +57,51 @@ struct What {
 pub(crate) struct Desk {
     words: Words,
     words_fd: OwnedFd,
-    control: UnixDoor,
+    control: Rc<UnixDoor>,
+}
+
+/// What the next plan takes over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before<'a> {
+    pub(crate) doors: &'a [SqlDoor],
+    /// Threads that serve them.
+    pub(crate) threads: u32,
+    /// The plan that is replaced; `None`: it was another program's.
+    pub(crate) plan: Option<&'a Plan>,
+}
+
+/// The sql door as it is handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedSql {
+    doors: Vec<HandedSqlDoor>,
+    pub(crate) threads: u32,
+    words_fd: RawFd,
+    control: HandedUnix,
+}
+
+impl HandedSql {
+    /// Its sockets with names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &HandedUnix> {
+        let doors = self.doors.iter().filter_map(|door| match door {
+            HandedSqlDoor::Tcp(_) => None,
+            HandedSqlDoor::Unix(door) => Some(door),
+        });
+        doors.chain([&self.control])
+    }
+
+    /// Its addresses.
+    pub(crate) fn doors(&self, left: &Left) -> Result<Vec<SqlDoor>, GuardError> {
+        let doors = self.doors.iter().map(|door| SqlDoor::adopt(door, left));
+        doors.filter_map(Result::transpose).collect()
+    }
+
+    /// What its workers share.
+    pub(crate) fn desk(&self, left: &Left) -> Result<Option<Desk>, GuardError> {
+        let words_fd = left.copy(self.words_fd)?;
+        let error = |source| GuardError::LocalSystem { action: "map the versions", source };
+        let words = Words::from_file(&words_fd).map_err(error)?;
+        Ok(left.unix(&self.control.path).map(|control| Desk { words, words_fd, control }))
+    }
 }
 
 /// What of a guard's a worker is handed.
@@ -123,7 +171,7 @@ impl Plan {
         config: &Config,
         number: u64,
         account: Option<&Account>,
-        current: Option<&Self>,
+        current: Option<Before<'_>>,
         findings: &mut Vec<Finding>,
     ) -> Result<Option<Self>, GuardError> {
         if !config.sql.is_on() {
@@ -131,12 +179,12 @@ impl Plan {
         }
         let what = What::read(config, account, findings)?;
         look(&what, findings);
-        if let Some(current) = current.filter(|current| current.what == what) {
+        let plan = current.and_then(|current| current.plan);
+        if let Some(current) = plan.filter(|current| current.what == what) {
             let (doors, since) = (current.doors.clone(), current.since);
             return Ok(Some(Self { doors, since, what }));
         }
-        let (open, serving) =
-            current.map_or((&[][..], 0), |plan| (&plan.doors[..], plan.what.threads));
+        let (open, serving) = current.map_or((&[][..], 0), |c| (c.doors, c.threads));
         let Sql { listen, socket_mode, .. } = &what.config;
         let doors = place::open_doors(listen, *socket_mode, what.threads, open, serving)?;
         Ok(Some(Self { doors, since: number, what }))
@@ -181,6 +229,21 @@ impl Plan {
             control_password: what.control_password.clone(),
         };
         (spec, keep)
+    }
+
+    /// What the next generation takes over.
+    pub(crate) fn before(&self) -> Before<'_> {
+        Before { doors: &self.doors, threads: self.what.threads, plan: Some(self) }
+    }
+
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, desk: &Desk, outgoing: &mut Outgoing) -> HandedSql {
+        HandedSql {
+            doors: self.doors.iter().map(|door| door.hand_over(outgoing)).collect(),
+            threads: self.what.threads,
+            words_fd: outgoing.add(&desk.words_fd),
+            control: desk.control.hand_over(outgoing),
+        }
     }
 
     /// How long sessions are served on after a reload, seconds.
@@ -259,7 +322,7 @@ impl Desk {
     /// Makes versions and the control socket.
     pub(crate) fn create(state: &Path) -> Result<Self, GuardError> {
         let (words, words_fd) = fresh_words()?;
-        let control = UnixDoor::open(&sql_control_path(state), 0o600)?;
+        let control = Rc::new(UnixDoor::open(&sql_control_path(state), 0o600)?);
         Ok(Self { words, words_fd, control })
     }
 

@@ -31,9 +31,9 @@ use crate::sockets::{Group, Port, Sharing, bind_error};
 mod desk;
 mod memory;
 
-pub(crate) use desk::Desk;
+pub(crate) use desk::{Desk, HandedTunnel};
 pub use desk::{tunnel_control, tunnel_control_path};
-pub(crate) use memory::Memory;
+pub(crate) use memory::{HandedMemory, Memory};
 
 /// What a worker of the tunnel door is to do.
 #[derive(Debug)]
@@ -61,6 +61,14 @@ struct What {
 /// What is in the file of users; `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Contents(Vec<u8>);
+
+/// What the next plan takes over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before<'a> {
+    pub(crate) doors: &'a [Group],
+    /// The plan that is replaced; `None`: it was another program's.
+    pub(crate) plan: Option<&'a Plan>,
+}
 
 /// What of a guard's a worker is handed.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +107,7 @@ impl Plan {
         config: &Config,
         number: u64,
         account: Option<&Account>,
-        current: Option<&Self>,
+        current: Option<Before<'_>>,
         findings: &mut Vec<Finding>,
     ) -> Result<Option<Self>, GuardError> {
         let tunnel = &config.tunnel;
@@ -116,12 +124,13 @@ impl Plan {
             account: account.cloned(),
             accounting: accounting.as_ref().map(|(_, number)| *number),
         };
-        if let Some(current) = current.filter(|current| current.what == what) {
+        let plan = current.and_then(|current| current.plan);
+        if let Some(current) = plan.filter(|current| current.what == what) {
             let (doors, accounting) = (current.doors.clone(), current.accounting.clone());
             return Ok(Some(Self { doors, since: current.since, what, users, accounting }));
         }
         let accounting = accounting.map(|(file, _)| Rc::new(file));
-        let doors = open_doors(tunnel, current.map_or(&[], |plan| &plan.doors))?;
+        let doors = open_doors(tunnel, current.map_or(&[], |current| current.doors))?;
         Ok(Some(Self { doors, since: number, what, users, accounting }))
     }
 
@@ -163,6 +172,11 @@ impl Plan {
             stop_seconds_max: what.stop_seconds_max,
         };
         (spec, keep)
+    }
+
+    /// What the next generation takes over.
+    pub(crate) fn before(&self) -> Before<'_> {
+        Before { doors: &self.doors, plan: Some(self) }
     }
 
     /// Whether a worker could take the users that were read.
@@ -312,7 +326,7 @@ const PPTP_BROKEN: &str = "its authentication and its cipher are broken: who rec
                            can find the hash of the password, and with it read and change \
                            everything";
 /// What it is called in messages.
-const NAME: &str = "tunnel";
+pub(crate) const NAME: &str = "tunnel";
 const DEVICE: &str = "/dev/net/tun";
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 const USERS_BYTES_MAX: u64 = 1 << 20;

@@ -14,7 +14,8 @@ use menshen_sys::{Slot, SlotDoor};
 use menshen_tls::Token;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, WaitStatus, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitStatus, kill_process, waitid};
+use serde::{Deserialize, Serialize};
 
 use crate::companion::handed_over;
 use crate::generation::Generation;
@@ -48,7 +49,7 @@ pub(crate) struct Lent<'a> {
 }
 
 /// Which door a worker serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Role {
     /// The web door.
     Web,
@@ -85,7 +86,55 @@ pub(crate) enum State {
     Draining { until: Instant },
 }
 
+/// A worker as it is handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedWorker {
+    pid: i32,
+    role: Role,
+    index: u32,
+    generation: u64,
+    slot: u32,
+    lived_ms: u64,
+    /// What is left of its patience, where its end was asked for.
+    ends_in_ms: Option<u64>,
+    asked: bool,
+    served: bool,
+}
+
+impl HandedWorker {
+    /// The worker, if it is still there to be waited for.
+    pub(crate) fn adopt(&self, now: Instant) -> Option<Worker> {
+        let pid = Pid::from_raw(self.pid).filter(|pid| is_child(*pid))?;
+        let lived = Duration::from_millis(self.lived_ms);
+        let started = now.checked_sub(lived).unwrap_or(now);
+        let Self { role, index, generation, slot, asked, served, .. } = *self;
+        let state = self.ends_in_ms.map_or(State::Ready, |left| State::Draining {
+            until: now + Duration::from_millis(left),
+        });
+        Some(Worker { pid, role, index, generation, slot, started, state, asked, served })
+    }
+}
+
+/// Whether there is such a child of this process, also one that has ended and was not waited for.
+pub(crate) fn is_child(pid: Pid) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(pid), look).is_ok()
+}
+
 impl Worker {
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, now: Instant) -> HandedWorker {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let ends_in_ms = match self.state {
+            State::Draining { until } => Some(millis(until.saturating_duration_since(now))),
+            State::Starting { .. } | State::Ready => None,
+        };
+        let Self { role, index, generation, slot, asked, served, .. } = *self;
+        let (pid, lived) = (self.pid.as_raw_nonzero().get(), now - self.started);
+        let lived_ms = millis(lived);
+        HandedWorker { pid, role, index, generation, slot, lived_ms, ends_in_ms, asked, served }
+    }
+
     /// Starts worker `index` of the web door of `generation`.
     pub(crate) fn start(
         home: &Home,
@@ -143,6 +192,7 @@ impl Worker {
             },
             links: generation.links.as_ref().map(Links::spec),
             hooks: generation.hooks.clone(),
+            s3: generation.s3.clone(),
         };
         let spec = handed_over("worker", &spec)?;
         let place = Place { role: Role::Web, index, generation: generation.number, number, slot };
@@ -209,7 +259,7 @@ impl Worker {
             arguments: &[role.command()],
             stdin: spec,
             keep,
-            hide: notify::VARIABLES,
+            hide: notify::HIDDEN,
             set: role.tunables(),
             foreign: None,
         })?;

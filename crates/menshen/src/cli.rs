@@ -11,6 +11,7 @@ mod cert;
 mod drill;
 mod explain;
 mod guard;
+mod install;
 mod link;
 mod oom;
 mod port;
@@ -25,6 +26,7 @@ pub(crate) use cert::{
 pub(crate) use drill::{DrillCommand, OomDrillArguments};
 pub(crate) use explain::{CertArguments, ExplainCommand, PageArguments, UploadArguments};
 pub(crate) use guard::GuardArguments;
+pub(crate) use install::{ExplainInstallArguments, FromWord, ProgramArguments, SourceArguments};
 pub(crate) use link::{
     KeyCommand, LinkArguments, LinkCommand, MakeArguments, MethodWord, ShowArguments,
 };
@@ -51,6 +53,7 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     Check(CheckArguments),
     Reload(ReloadArguments),
+    Upgrade(UpgradeArguments),
     Status(StatusArguments),
     Run(Box<RunArguments>),
     /// Order certificates, install what comes back, and trust the development CA
@@ -59,12 +62,13 @@ pub(crate) enum Command {
     Link(Box<LinkArguments>),
     /// Say why something is as it is: out-of-memory nights, ports, silent and stopped programs,
     /// certificates, handshakes, pages, tunnels, uploads to PHP, statements the cache does not
-    /// answer
+    /// answer, programs that are not here or too old
     #[command(subcommand)]
     Explain(Box<ExplainCommand>),
     /// Dial a tunnel by SSTP or PPTP and keep it up, and make users of the tunnel door
     #[command(subcommand)]
     Tunnel(TunnelCommand),
+    Install(Box<ProgramArguments>),
     Guard(GuardArguments),
     /// Try on this host what menshen promises
     #[command(subcommand)]
@@ -74,6 +78,7 @@ pub(crate) enum Command {
     DrillHog(HogArguments),
     /// Print a configuration file with every key, its default and what it means
     Sample,
+    Pages(PagesArguments),
     /// Keep certificates; started by the guard only
     #[command(hide = true)]
     Keeper,
@@ -83,6 +88,9 @@ pub(crate) enum Command {
     /// Serve as a worker of the tunnel door; started by the guard only
     #[command(hide = true)]
     TunnelWorker,
+    /// Say whether this program could take over from a guard; started by that guard only
+    #[command(hide = true)]
+    Trial(ServeArguments),
     /// Watch memory; started by the guard only
     #[command(hide = true)]
     Watch,
@@ -140,6 +148,18 @@ pub(crate) struct ReloadArguments {
     pub(crate) place: Place,
 }
 
+/// Make a running menshen become the program that is installed now
+///
+/// The process stays and its sockets stay open: no connection is lost, open transfers are finished
+/// by the workers there are. The new program is tried first; one that does not start, does not
+/// take the configuration or does not get ready changes nothing (exit code 1). SIGUSR2 asks for
+/// the same.
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArguments {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
 /// Show workers, transfers, certificates and limits of a running menshen, and supervised programs
 ///
 /// Where only `menshen guard` runs, its watch is shown.
@@ -155,6 +175,16 @@ pub(crate) struct StatusArguments {
     /// Only what `menshen run` runs and ran; needs no other menshen. Exit code 1: nothing runs
     #[arg(long)]
     pub(crate) runs: bool,
+}
+
+/// Write man pages and completions for shells into a folder
+///
+/// Pages of section 1 for every command go to man1/ in the folder; completions to bash/menshen,
+/// zsh/_menshen and fish/menshen.fish.
+#[derive(Debug, Args)]
+pub(crate) struct PagesArguments {
+    /// The folder; made where it is missing
+    pub(crate) folder: PathBuf,
 }
 
 /// Which menshen is meant.

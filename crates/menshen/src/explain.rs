@@ -21,6 +21,7 @@ use crate::{EXIT_CONFIG, EXIT_RETRY, out};
 pub(crate) mod cert;
 mod findings;
 pub(crate) mod https;
+pub(crate) mod install;
 pub(crate) mod next;
 pub(crate) mod oom;
 pub(crate) mod page;

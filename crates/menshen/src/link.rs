@@ -110,8 +110,12 @@ fn claims(arguments: &MakeArguments, config: &Config) -> Result<Claims, Refused>
         MethodWord::Put => Deed::Put,
         MethodWord::Drop => Deed::Drop,
     };
-    // Whoever names a folder means a folder.
-    let is_folder = on_disk(config, &path).is_dir();
+    if deed == Deed::Drop && config.s3.is_on() {
+        let hint = "make a link with --method put for one file instead";
+        return Err(usage("there are no drop-boxes in a bucket", hint));
+    }
+    // Whoever names a folder means a folder. What is in a bucket is not looked at from here.
+    let is_folder = !config.s3.is_on() && on_disk(config, &path).is_dir();
     if !path.ends_with('/') && (deed == Deed::Drop || deed == Deed::Get && is_folder) {
         path.push('/');
     }
@@ -193,7 +197,8 @@ fn said(claims: &Claims, key: KeyId) -> Said<'_> {
 
 /// What a link names that is not there; it may come.
 fn missing(claims: &Claims, config: &Config) -> Option<String> {
-    let needed = claims.deed == Deed::Get && !on_disk(config, &claims.path).exists();
+    let is_on_disk = claims.deed == Deed::Get && !config.s3.is_on();
+    let needed = is_on_disk && !on_disk(config, &claims.path).exists();
     needed.then(|| {
         format!("note: there is no {} below {} now", shown(&claims.path), config.web.root.display())
     })

@@ -6,9 +6,11 @@ mod cli;
 mod drill;
 mod explain;
 mod guard;
+mod install;
 mod keeper;
 mod link;
 mod out;
+mod pages;
 mod reload;
 mod run;
 mod sample;
@@ -31,9 +33,11 @@ fn main() -> ExitCode {
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Run(arguments) => run::run(*arguments),
+        Command::Install(arguments) => install::run(&arguments),
         Command::Explain(what) => match *what {
             ExplainCommand::Cert(arguments) => explain::cert::run(&arguments),
             ExplainCommand::Https(arguments) => explain::https::run(arguments),
+            ExplainCommand::Install(arguments) => explain::install::run(&arguments),
             ExplainCommand::Oom(arguments) => explain::oom::run(&arguments),
             ExplainCommand::Page(arguments) => explain::page::run(arguments),
             ExplainCommand::Port(arguments) => explain::port::run(&arguments),
@@ -50,6 +54,9 @@ fn main() -> ExitCode {
         Command::DrillHog(arguments) => drill::hog(&arguments),
         Command::Guard(arguments) => guard::run(&arguments),
         Command::Sample => sample::run(),
+        Command::Trial(arguments) => menshen_guard::trial(&arguments.source()),
+        Command::Upgrade(arguments) => reload::upgrade(&arguments),
+        Command::Pages(arguments) => pages::run(&arguments),
         Command::Keeper => keeper::run(),
         Command::SqlWorker => workers::sql(),
         Command::TunnelWorker => workers::tunnel(),

@@ -1,15 +1,15 @@
-//! `menshen reload`: checks the file, asks the guard, waits for what becomes of it.
+//! `menshen reload` and `menshen upgrade`: ask the guard, and wait for what becomes of it.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use menshen_guard::{ask_reload, load, running_guard, scoreboard_path};
+use menshen_guard::{ask_reload, ask_upgrade, load, running_guard, scoreboard_path};
 use menshen_sys::ScoreView;
 use menshen_sys::scoreboard::HeaderWord;
 
-use crate::cli::{Place, ReloadArguments};
+use crate::cli::{Place, ReloadArguments, UpgradeArguments};
 use crate::{EXIT_CONFIG, EXIT_NO, EXIT_PERMANENT, EXIT_RETRY, out};
 
 pub(crate) fn run(arguments: &ReloadArguments) -> ExitCode {
@@ -21,31 +21,54 @@ pub(crate) fn run(arguments: &ReloadArguments) -> ExitCode {
         }
     };
     let state = arguments.place.state.clone().unwrap_or(settings.config.state);
-    let (pid, board) = match find(&state) {
+    ask_for(&RELOAD, &state)
+}
+
+/// `menshen upgrade`: asks the guard to become the installed program, and waits for it.
+pub(crate) fn upgrade(arguments: &UpgradeArguments) -> ExitCode {
+    match state_of(&arguments.place) {
+        Ok(state) => ask_for(&UPGRADE, &state),
+        Err(code) => code,
+    }
+}
+
+/// What the guard is asked for.
+struct Request {
+    name: &'static str,
+    done_text: &'static str,
+    ask: fn(u32) -> std::io::Result<()>,
+    done: HeaderWord,
+    refused: HeaderWord,
+    wait: Duration,
+}
+
+fn ask_for(request: &Request, state: &Path) -> ExitCode {
+    let (pid, board) = match find(state) {
         Ok(found) => found,
         Err(code) => return code,
     };
-    let before = counts(board);
-    if let Err(error) = ask_reload(pid) {
+    let counts = || (board.header(request.done), board.header(request.refused));
+    let before = counts();
+    if let Err(error) = (request.ask)(pid) {
         out::complain(&format!(
             "menshen: could not signal the guard (pid {pid})\n  detail: {error}\n  hint: run this \
              as root or as the user who started it"
         ));
         return ExitCode::from(EXIT_PERMANENT);
     }
-    let give_up = Instant::now() + WAIT_MAX;
+    let give_up = Instant::now() + request.wait;
     while Instant::now() < give_up {
-        let now = counts(board);
+        let now = counts();
         if now.1 > before.1 {
-            let reason = board.text();
-            out::complain(&format!("menshen: reload refused, nothing changed\n{reason}"));
+            let (name, reason) = (request.name, board.text());
+            out::complain(&format!("menshen: {name} refused, nothing changed\n{reason}"));
             return ExitCode::from(EXIT_NO);
         }
         if now.0 > before.0 {
             let generation = board.header(HeaderWord::Generation);
-            return out::print(&format!("reloaded: generation {generation}\n"), 0);
+            return out::print(&format!("{}: generation {generation}\n", request.done_text), 0);
         }
-        if running_guard(&state) != Some(pid) {
+        if running_guard(state) != Some(pid) {
             out::complain("menshen: the guard ended before it answered");
             return ExitCode::from(EXIT_NO);
         }
@@ -53,7 +76,7 @@ pub(crate) fn run(arguments: &ReloadArguments) -> ExitCode {
     }
     out::complain(&format!(
         "menshen: no answer after {} s\n  hint: `menshen status` and the guard's log tell more",
-        WAIT_MAX.as_secs()
+        request.wait.as_secs()
     ));
     ExitCode::from(EXIT_RETRY)
 }
@@ -106,9 +129,23 @@ pub(crate) fn find(state: &Path) -> Result<(u32, ScoreView), ExitCode> {
     Ok((pid, view))
 }
 
-fn counts(board: ScoreView) -> (u64, u64) {
-    (board.header(HeaderWord::ReloadsDone), board.header(HeaderWord::ReloadsRefused))
-}
+const RELOAD: Request = Request {
+    name: "reload",
+    done_text: "reloaded",
+    ask: ask_reload,
+    done: HeaderWord::ReloadsDone,
+    refused: HeaderWord::ReloadsRefused,
+    // Workers get 10 s to be ready.
+    wait: Duration::from_secs(12),
+};
 
-/// Workers get 10 s to be ready.
-const WAIT_MAX: Duration = Duration::from_secs(12);
+const UPGRADE: Request = Request {
+    name: "upgrade",
+    done_text: "upgraded",
+    ask: ask_upgrade,
+    done: HeaderWord::UpgradesDone,
+    refused: HeaderWord::UpgradesRefused,
+    // The trial may take 10 s, keeper and watch 5 s to end, a program that does not get ready
+    // three tries of 10 s.
+    wait: Duration::from_secs(50),
+};

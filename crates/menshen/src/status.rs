@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::cli::StatusArguments;
 use crate::{out, reload};
 
+mod bucket;
 mod certificates;
 mod doors;
 mod ladder;
@@ -39,6 +40,8 @@ struct Status {
     crashes: u64,
     workers: Vec<WorkerRow>,
     transfers: Vec<TransferRow>,
+    /// The bucket of the file service; none without one.
+    bucket: Option<bucket::Bucket>,
     /// The sql door; none where there is none.
     sql: Option<sql::Sql>,
     /// The tunnel door; none where there is none.
@@ -174,6 +177,7 @@ fn read(board: ScoreView, guard_pid: u32, state: &Path) -> Status {
         crashes: header(HeaderWord::Crashes),
         workers: living(board).map(|slot| worker_row(slot, now)).collect(),
         transfers: transfers_now,
+        bucket: bucket::read(board),
         sql: sql::read(board, state),
         tunnel: tunnel::read(board, state),
         php: php::read(board),

@@ -2,17 +2,7 @@
 //! refuses nonces and looks for its answers at the door, and clients that trust pebble alone.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/acme_door.rs"]
-mod acme_door;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/pebble.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod pebble;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
+use crate::support::{acme_door, live, pebble};
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -2,6 +2,8 @@
 //! a child that never stands in anybody's way.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+use crate::support::{live, secure};
+
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
@@ -20,11 +22,6 @@ use tempfile::TempDir;
 
 use live::{BIG_BYTES, Live, wait_for};
 use secure::{Secure, connect};
-
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/secure.rs"]
-mod secure;
 
 /// An authority of the test's own, which makes a new certificate whenever it is asked later.
 struct Issuer {

@@ -28,6 +28,8 @@ fn help_is_as_agreed() {
         "serve",
         "check",
         "reload",
+        "upgrade",
+        "pages",
         "status",
         "run",
         "drill",
@@ -39,6 +41,7 @@ fn help_is_as_agreed() {
         "cert dev",
         "explain cert",
         "explain https",
+        "explain install",
         "explain oom",
         "explain page",
         "explain port",
@@ -58,6 +61,7 @@ fn help_is_as_agreed() {
         "tunnel connect",
         "tunnel user",
         "guard",
+        "install",
         "cert",
         "cert request",
         "cert install",
@@ -165,4 +169,73 @@ fn a_reader_that_went_away_is_no_error() {
             Command::new("bash").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
         assert_eq!((text(&output.stdout).trim(), text(&output.stderr).as_str()), ("0", ""));
     }
+}
+
+/// Commands that `--help` lists, each with those below it.
+fn commands_below(words: &[String]) -> Vec<Vec<String>> {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_menshen")).args(words).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let rows = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let mut all = vec![words.to_vec()];
+    for row in rows.take_while(|line| line.starts_with("  ")) {
+        if let Some(name) = row.strip_prefix("  ").filter(|row| !row.starts_with(' ')) {
+            let name = name.split_whitespace().next().unwrap();
+            all.extend(commands_below(&[words, &[name.to_owned()]].concat()));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_command_has_a_page_and_shells_complete_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("pages");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_menshen")).arg("pages").arg(&pages).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let commands = commands_below(&[]);
+    assert!(commands.len() > 30, "{commands:?}");
+    let mut expected: Vec<String> = commands
+        .iter()
+        .map(|words| [&["menshen".to_owned()][..], words].concat().join("-") + ".1")
+        .collect();
+    let names = std::fs::read_dir(pages.join("man1")).unwrap();
+    let mut names: Vec<String> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    expected.sort();
+    names.sort();
+    assert_eq!(names, expected);
+    for shell in ["zsh/_menshen", "fish/menshen.fish"] {
+        let text = std::fs::read_to_string(pages.join(shell)).unwrap();
+        assert!(text.contains("upgrade") && !text.contains("sql-worker"), "{shell}");
+    }
+    for (typed, wanted) in [("upg", "upgrade"), ("explain q", "query"), ("upgrade --st", "--state")]
+    {
+        assert_eq!(completed(&pages.join("bash/menshen"), typed), wanted, "{typed}");
+    }
+    let Ok(groff) = Command::new("groff").arg("--version").output() else {
+        eprintln!("SKIPPED in part: groff is not installed");
+        return;
+    };
+    assert!(groff.status.success());
+    for name in names {
+        let mut groff = Command::new("groff");
+        groff.args(["-k", "-man", "-ww", "-Tutf8", "-z"]).arg(pages.join("man1").join(&name));
+        let output = groff.output().unwrap();
+        assert!(output.stderr.is_empty(), "{name}: {output:?}");
+    }
+}
+
+/// What bash makes of a line typed so far, by the completion in this file.
+fn completed(script: &Path, typed: &str) -> String {
+    let program = "source \"$1\"; shift; COMP_WORDS=(menshen \"$@\"); COMP_CWORD=$#; \
+                   COMP_LINE=\"menshen $*\"; COMP_POINT=${#COMP_LINE}; \
+                   _menshen menshen \"${COMP_WORDS[COMP_CWORD]}\" \
+                   \"${COMP_WORDS[COMP_CWORD-1]}\"; echo \"${COMPREPLY[@]}\"";
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "-c", program, "bash"]).arg(script).args(typed.split(' '));
+    let output = bash.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -3,15 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test left out says so")]
 
-#[path = "support/live.rs"]
-#[expect(dead_code, reason = "shared with tests that start menshen themselves")]
-mod live;
-#[path = "support/peers.rs"]
-#[expect(dead_code, reason = "shared with tests of other peers")]
-mod peers;
-#[path = "support/uml.rs"]
-#[expect(dead_code, reason = "shared with other tests in guests")]
-mod uml;
+use crate::support::uml;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -4,16 +4,7 @@
 //! What it does not show: that a disk keeps what it was told to flush; nobody cuts the power here.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/strace.rs"]
-mod strace;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{live, strace, wire};
 
 use std::collections::HashMap;
 use std::fs::{self, Permissions};

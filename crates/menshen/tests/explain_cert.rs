@@ -2,15 +2,7 @@
 //! Left out where openssl or python3 is not installed; `CI` requires them.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/authority.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod authority;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
+use crate::support::{authority, live, peers};
 
 use std::net::SocketAddr;
 use std::process::Stdio;

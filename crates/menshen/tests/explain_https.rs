@@ -3,16 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-#[expect(dead_code, reason = "the other suites' part of it")]
-mod live;
-#[path = "support/peers.rs"]
-#[expect(dead_code, reason = "the other suites' part of it")]
-mod peers;
-#[path = "support/tls_relay.rs"]
-mod tls_relay;
-#[path = "support/tls_servers.rs"]
-mod tls_servers;
+use crate::support::{live, peers};
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -22,10 +13,10 @@ use std::process::{Command, Stdio};
 use menshen_config::failure::{Failure, FailureEnd, Piece, RECORD_BYTES, Sender};
 use serde_json::Value;
 
-use crate::live::command;
-use crate::peers::find;
-use crate::tls_relay::{ALERT, CHANGE_CIPHER_SPEC, Passed, Relay, tshark};
-use crate::tls_servers::{EarlyData, certificates, gnutls, go, nginx, openssl};
+use crate::support::live::command;
+use crate::support::peers::find;
+use crate::support::tls_relay::{ALERT, CHANGE_CIPHER_SPEC, Passed, Relay, tshark};
+use crate::support::tls_servers::{EarlyData, certificates, gnutls, go, nginx, openssl};
 
 /// The messages of a story; payload and what was not opened left out.
 fn passed(story: &Value) -> Vec<Passed> {

@@ -2,9 +2,7 @@
 //! ways, and each cause is named.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
+use crate::support::live;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -3,16 +3,7 @@
 //! one that menshen tells. Left out where no Chromium is installed; `CI` requires it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/chromium.rs"]
-mod chromium;
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/sites.rs"]
-mod sites;
+use crate::support::{chromium, live, peers, sites};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,15 +2,7 @@
 //! compared with `ss`, who never accepts, and why a connection is refused or times out.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-#[expect(dead_code, reason = "this test uses a part of it")]
-mod live;
-#[path = "support/peers.rs"]
-#[expect(dead_code, reason = "this test uses a part of it")]
-mod peers;
-#[path = "support/space.rs"]
-#[expect(dead_code, reason = "this test uses a part of it")]
-mod space;
+use crate::support::{live, peers, space};
 
 use std::collections::BTreeMap;
 use std::process::Command;

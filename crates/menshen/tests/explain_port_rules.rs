@@ -2,15 +2,7 @@
 //! rule refuses or drops a connection, for this machine and for others.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-#[expect(dead_code, reason = "this test uses a part of it")]
-mod live;
-#[path = "support/peers.rs"]
-#[expect(dead_code, reason = "this test uses a part of it")]
-mod peers;
-#[path = "support/space.rs"]
-#[expect(dead_code, reason = "this test uses a part of it")]
-mod space;
+use crate::support::{peers, space};
 
 use peers::find;
 use serde_json::Value;

@@ -2,12 +2,7 @@
 //! started by it and, where it lives on, looked at as it runs. Text is compared to the byte.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/peers.rs"]
-mod peers;
+use crate::support::{live, peers};
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -2,12 +2,7 @@
 //! frozen groups. Each is told, and is as before afterwards.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/peers.rs"]
-mod peers;
+use crate::support::{live, peers};
 
 use std::fs::File;
 use std::io::Write;

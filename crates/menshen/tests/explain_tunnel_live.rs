@@ -5,15 +5,7 @@
 //! stand-in for pppd. What is missing (root, a program, the kernel's PPTP helper) is said.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-#[expect(dead_code, reason = "this test uses a part of it")]
-mod live;
-#[path = "support/peers.rs"]
-#[expect(dead_code, reason = "this test uses a part of it")]
-mod peers;
-#[path = "support/space.rs"]
-#[expect(dead_code, reason = "this test uses a part of it")]
-mod space;
+use crate::support::{live, peers, space};
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -2,15 +2,7 @@
 //! Left out where no php-fpm is installed; `CI` requires it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/fpm.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod fpm;
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
+use crate::support::{fpm, live, peers};
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -2,16 +2,7 @@
 //! and whatever it was, the client hears of it, the old file stays, and nothing half-done is seen.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/strace.rs"]
-mod strace;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{live, strace, wire};
 
 use std::fs::File;
 use std::time::{Duration, Instant};

@@ -4,15 +4,7 @@
 //! Without user-mode-linux it says `SKIPPED`.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/peers.rs"]
-mod peers;
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/uml.rs"]
-mod uml;
+use crate::support::uml;
 
 use serde_json::Value;
 use uml::Guest;

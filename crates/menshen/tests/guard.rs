@@ -1,10 +1,7 @@
 //! The guard on a live menshen: crashes, reloads, stops, and what workers are given.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/load.rs"]
-mod load;
+use crate::support::{live, load};
 
 use std::io::Read;
 use std::net::TcpStream;

@@ -1,15 +1,7 @@
 //! What needs rights the host does not give: in a guest with a kernel of its own.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[expect(dead_code, reason = "shared with tests of other peers")]
-mod peers;
-#[path = "support/uml.rs"]
-#[allow(dead_code, reason = "not every word of it is needed yet")]
-mod uml;
+use crate::support::{live, uml};
 
 use uml::Guest;
 

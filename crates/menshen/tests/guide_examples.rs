@@ -3,12 +3,7 @@
 //! requires it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
+use crate::support::{live, peers};
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};

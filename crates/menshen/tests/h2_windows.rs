@@ -2,17 +2,7 @@
 //! that upload, and never more than one budget for all of a worker.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/frames.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod frames;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/secure.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod secure;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{frames, live, secure, wire};
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -6,16 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "known differences are worth seeing")]
 
+use crate::support::{live, peers};
+
 #[path = "hostile/backend.rs"]
 mod backend;
 #[path = "hostile/cases.rs"]
 mod cases;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

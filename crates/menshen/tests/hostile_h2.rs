@@ -3,17 +3,7 @@
 //! RFC says, nothing is stored, and other connections see nothing.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/frames.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod frames;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/secure.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod secure;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{frames, live, wire};
 
 use frames::*;
 use live::Live;

@@ -2,25 +2,10 @@
 //! at once than there are workers (RFC 9113 §10.5); and real clients that just want their bytes.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
+use crate::support::{counts, frames, live, peers, wire};
+
 #[path = "hostile/floods.rs"]
 mod floods;
-#[path = "support/frames.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod frames;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/secure.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod secure;
-#[path = "support/wire.rs"]
-mod wire;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};

@@ -2,17 +2,7 @@
 //! refused, counted, and all is well again when the crowd has gone.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/secure.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod secure;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{counts, live, secure, wire};
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};

@@ -2,20 +2,7 @@
 //! reason, while slow but honest ones are served to the end and fast ones notice nothing.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/secure.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod secure;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{counts, live, peers, secure, wire};
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

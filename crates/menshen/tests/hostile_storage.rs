@@ -5,14 +5,7 @@
 //! The kernel does the failing: limits are set on the running worker from outside.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{counts, live, wire};
 
 use std::path::Path;
 use std::process::Command;

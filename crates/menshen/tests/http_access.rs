@@ -2,11 +2,7 @@
 //! what keeps stored content from acting as the door itself.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "shared with the tests of the guard")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{live, wire};
 
 use live::Live;
 use wire::{Answer, ONE, Wire, ask, curl_ask, get, lay, lay_folder, request, start_with, stored};

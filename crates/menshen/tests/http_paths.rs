@@ -2,11 +2,7 @@
 //! must come back byte for byte.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "shared with the tests of the guard")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{live, wire};
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;

@@ -2,19 +2,7 @@
 //! it, and renewals. The test plays guard and workers.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/keeping.rs"]
-mod keeping;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/pebble.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod pebble;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/renewal.rs"]
-mod renewal;
+use crate::support::{keeping, pebble, peers, renewal};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

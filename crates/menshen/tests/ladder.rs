@@ -3,22 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test left out says so")]
 
-#[path = "support/fpm.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod fpm;
-#[path = "support/groups.rs"]
-mod groups;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/site.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod site;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{groups, live, site, wire};
 
 use std::collections::BTreeSet;
 use std::fs::File;

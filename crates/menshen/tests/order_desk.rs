@@ -2,21 +2,7 @@
 //! and the running door serves it by itself.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/acme_door.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod acme_door;
-#[path = "support/authority.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod authority;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/pebble.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod pebble;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
+use crate::support::{acme_door, authority, live};
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};

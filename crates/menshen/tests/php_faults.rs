@@ -2,25 +2,10 @@
 //! request comes to a clear end, at most one script runs for it, and nothing is left behind.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[path = "support/fpm.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod fpm;
+use crate::support::{counts, fpm, live, peers, site, wire};
+
 #[path = "php/lies.rs"]
 mod lies;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/site.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod site;
-#[path = "support/wire.rs"]
-mod wire;
 
 use std::fs;
 use std::process::{Child, Command, Stdio};

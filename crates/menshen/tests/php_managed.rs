@@ -3,11 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test left out says so")]
 
-#[path = "support/fastcgi.rs"]
-mod fastcgi;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
+use crate::support::{fastcgi, live};
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};

@@ -6,17 +6,10 @@
 //! the same to both, except for reasons that are listed, each with a test of its own.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+use crate::support::fpm;
+
 #[path = "php/forms.rs"]
 mod forms;
-#[path = "support/fpm.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod fpm;
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

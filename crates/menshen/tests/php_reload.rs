@@ -2,20 +2,7 @@
 //! with other settings, another site. Nobody loses anything.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/fpm.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod fpm;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/site.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod site;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{live, peers, site, wire};
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{scope, sleep};
@@ -23,7 +10,7 @@ use std::time::Duration;
 
 use live::wait_for;
 use menshen_sys::SlotState;
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use site::{BOTH, FORM_TYPE, Form, Proto, Site, told};
 use wire::{Wire, pattern, request};
 
@@ -88,6 +75,42 @@ fn no_request_is_lost_in_reloads_of_any_kind() {
     // Old pools have ended with their workers.
     wait_for("one pool", || site.masters().len() == 1);
     site.wait_clean("after the reloads");
+}
+
+#[test]
+fn an_upgrade_leaves_the_pool_alone_and_its_requests() {
+    let Some(site) = Site::start(&children(3), "") else { return };
+    site.lay("sum.php", SUM);
+    site.lay("long.php", "<?php sleep(2); echo 'long';");
+    site.lay("page.php", "<?php echo 'page';");
+    let masters = site.masters();
+    let content = pattern(400_000);
+    let form = Form::new().file("a", "a", &content).file("b", "b", "x").end();
+    let want = format!("{} {} 400000 1", digest(&content), digest(b"x"));
+    let bytes = request("POST", "/sum.php", &[FORM_TYPE, "Connection: close"], &form);
+    let mut upload = Wire::open(site.live.plain);
+    upload.send(&bytes[..bytes.len() / 2]);
+    let long = scope(|scope| {
+        let long = scope.spawn(|| site.ask(Proto::H2, "GET", "/long.php", &[], b""));
+        wait_for("the upload in the spool", || !site.spooled().is_empty());
+        sleep(Duration::from_millis(300));
+        for round in 0..2 {
+            let output = site.live.run(&["upgrade"]);
+            assert!(output.status.success(), "{round}: {output:?} {}", site.live.log());
+            assert_eq!(site.get("/page.php").said(), (200, "page".into()), "{round}");
+        }
+        long.join().unwrap()
+    });
+    assert_eq!(long.said(), (200, "long".into()));
+    upload.send(&bytes[bytes.len() / 2..]);
+    assert_eq!(told("POST", &upload.rest()).said(), (200, want), "{}", site.live.log());
+    wait_for("the old workers to end", || site.live.workers(SlotState::Draining).is_empty());
+    assert_eq!(site.masters(), masters, "the same php-fpm: {}", site.live.log());
+    // The guard of today looks after it: one that dies is started again.
+    kill_process(masters[0], Signal::KILL).unwrap();
+    wait_for("another master", || site.masters().first().is_some_and(|pid| *pid != masters[0]));
+    wait_for("an answer", || site.get("/page.php").said() == (200, "page".into()));
+    site.wait_clean("after the upgrades");
 }
 
 #[test]

@@ -2,8 +2,7 @@
 //! terminals, limits, and what is left when both are killed.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/running.rs"]
-mod running;
+use crate::support::running;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

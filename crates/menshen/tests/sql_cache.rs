@@ -5,25 +5,12 @@
 //! cache are first shown to be: a cache that answers nothing passes none of these.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/mariadb.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod mariadb;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
+use crate::support::{live, mariadb, sql_client, sql_shop};
+
 #[path = "sql_cache/rights.rs"]
 mod rights;
 #[path = "sql_cache/sessions.rs"]
 mod sessions;
-#[path = "support/sql_client.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod sql_client;
-#[path = "support/sql_shop.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod sql_shop;
 #[path = "sql_cache/transactions.rs"]
 mod transactions;
 #[path = "sql_cache/trouble.rs"]

@@ -3,21 +3,7 @@
 //! cache for a part of it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/mariadb.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod mariadb;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/sql_client.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod sql_client;
-#[path = "support/sql_shop.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod sql_shop;
+use crate::support::{mariadb, peers, sql_shop};
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

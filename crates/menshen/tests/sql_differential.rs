@@ -8,19 +8,10 @@
 
 #[path = "differential/grammar.rs"]
 mod grammar;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/mariadb.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod mariadb;
 #[path = "differential/mutate.rs"]
 mod mutate;
 #[path = "differential/oracle.rs"]
 mod oracle;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
 #[path = "differential/pieces.rs"]
 mod pieces;
 #[path = "differential/random.rs"]

@@ -2,14 +2,7 @@
 //! worker, its sockets and the versions of tables, and what status tells.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[expect(dead_code, reason = "other tests fetch and load more")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/mariadb.rs"]
-mod mariadb;
-#[expect(dead_code, reason = "the servers of other tests")]
-#[path = "support/peers.rs"]
-mod peers;
+use crate::support::{live, mariadb};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -159,6 +152,32 @@ fn a_reload_keeps_sessions_and_the_worker_unless_something_of_it_changed() {
     assert_eq!(json["sql"]["door"]["generation"], 3, "the new one is asked: {json}");
     wait_for("the old one's figures", || shop.status_json()["sql"]["sessions"] == 1);
     drop(session);
+    wait_for("the old one's end", || shop.worker(SlotState::Draining).is_none());
+    assert_eq!(shop.live.header(HeaderWord::Crashes), 0);
+}
+
+#[test]
+fn an_upgrade_keeps_sessions_and_what_all_workers_know_of_writes() {
+    let Some(shop) = Shop::open("") else { return };
+    let (mut reader, mut writer) = (shop.session(), shop.session());
+    reader.ask("SET @mine = 7; SELECT @mine").unwrap();
+    assert_eq!(reader.ask(GOODS).as_deref(), Some("pear"));
+    writer.ask("BEGIN; UPDATE shop.goods SET name = 'plum' WHERE id = 2; SELECT 1").unwrap();
+    let (first, words) = (shop.pid(), words_of(shop.pid()));
+    let output = shop.live.run(&["upgrade"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?} {}", shop.live.log());
+    assert_ne!(shop.pid(), first);
+    assert_eq!(shop.worker(SlotState::Draining).unwrap().pid(), first);
+    assert_eq!(words_of(shop.pid()), words, "old and new have the same versions of tables");
+    assert_eq!(reader.ask("SELECT @mine").as_deref(), Some("7"), "the old one goes on");
+    // The new one may have stored the old row; the old one's write is seen all the same.
+    assert_eq!(shop.once(GOODS), "pear\n");
+    assert_eq!(shop.once(GOODS), "pear\n");
+    writer.ask("COMMIT; SELECT 1").unwrap();
+    assert_eq!(shop.once(GOODS), "plum\n");
+    assert_eq!(shop.status_json()["sql"]["door"]["generation"], 2, "the new one is asked");
+    assert!(std::os::unix::net::UnixStream::connect(&shop.socket).is_ok(), "by its name too");
+    drop((reader, writer));
     wait_for("the old one's end", || shop.worker(SlotState::Draining).is_none());
     assert_eq!(shop.live.header(HeaderWord::Crashes), 0);
 }

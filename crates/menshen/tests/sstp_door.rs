@@ -2,9 +2,7 @@
 //! shown, renewals, names, HTTP/2, and what a draining worker does with its tunnels.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "shared with the tests of failures")]
-#[path = "support/lone_worker.rs"]
-mod lone_worker;
+use crate::support::lone_worker;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

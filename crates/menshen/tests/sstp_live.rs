@@ -2,12 +2,11 @@
 //! tunnel worker, packets of two kernels through both interfaces, beside the files of the door.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+use crate::support::live;
+
 #[allow(dead_code, reason = "shared with the tests of the tunnel door's server")]
 #[path = "../../tunnel/tests/server/client.rs"]
 mod client;
-#[allow(dead_code, reason = "shared with the tests of the guard")]
-#[path = "support/live.rs"]
-mod live;
 #[allow(dead_code, reason = "shared with the tests of the tunnel door's server")]
 #[path = "../../tunnel/tests/server/space.rs"]
 mod space;

@@ -2,8 +2,7 @@
 //! workers are given, what cannot stop it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/live.rs"]
-mod live;
+use crate::support::live;
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -2,9 +2,7 @@
 //! those that succeed leave nothing. Clients are real ones: OpenSSL, curl, and plain sockets.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "shared with the tests of swaps")]
-#[path = "support/lone_worker.rs"]
-mod lone_worker;
+use crate::support::lone_worker;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};

@@ -2,9 +2,7 @@
 //! nobody's connection is lost, tickets go on, and ordinary clients see nothing of it.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "shared with the tests of failures")]
-#[path = "support/lone_worker.rs"]
-mod lone_worker;
+use crate::support::lone_worker;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

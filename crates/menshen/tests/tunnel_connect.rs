@@ -4,19 +4,10 @@
 //! Needs root and /dev/net/tun, else it says so and is skipped.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+use crate::support::{live, peers, space, tunnel_server};
+
 #[path = "tunnel_connect/guest.rs"]
 mod guest;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/space.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod space;
-#[path = "support/tunnel_server.rs"]
-mod tunnel_server;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -2,18 +2,11 @@
 //! users, and what status tells. The clients are ours, each in a network namespace of its own.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+use crate::support::{fpm, live};
+
 #[expect(dead_code, reason = "what the tunnel crate's own tests look at")]
 #[path = "../../tunnel/tests/server/client.rs"]
 mod client;
-#[expect(dead_code, reason = "only where php-fpm is")]
-#[path = "support/fpm.rs"]
-mod fpm;
-#[expect(dead_code, reason = "other tests fetch and load more")]
-#[path = "support/live.rs"]
-mod live;
-#[expect(dead_code, reason = "only whether a program is there")]
-#[path = "support/peers.rs"]
-mod peers;
 #[path = "../../tunnel/tests/server/space.rs"]
 mod space;
 
@@ -209,6 +202,29 @@ fn a_reload_keeps_live_tunnels_and_gives_their_addresses_to_nobody() {
         (&json["sessions_of_earlier"], &json["door"]["sessions_max"]),
         (&1.into(), &9.into())
     );
+    assert!(matches!(one.close().cause, Cause::Closed));
+    wait_for("the old one's end", || door.worker(SlotState::Draining).is_none());
+    assert_eq!(door.live.header(HeaderWord::Crashes), 0, "{}", door.live.log());
+    drop(two);
+}
+
+#[test]
+fn an_upgrade_keeps_live_tunnels_and_gives_their_addresses_to_nobody() {
+    let Some(door) = Door::open("") else { return };
+    let one = pptp(&door.far, 1, ANNA, encrypted());
+    let (inner, ours) = one.open();
+    let first = door.pid();
+    let output = door.live.run(&["upgrade"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?} {}", door.live.log());
+    assert_ne!(door.pid(), first);
+    assert_eq!(door.worker(SlotState::Draining).unwrap().pid(), first);
+    both_ways((&door.far, inner.into()), (&door.space, ours.into()));
+    let two = pptp(&door.farther, 2, ANNA, encrypted());
+    let (other, ours) = two.open();
+    assert_ne!(other, inner, "the old worker's is not free");
+    both_ways((&door.farther, other.into()), (&door.space, ours.into()));
+    both_ways((&door.far, inner.into()), (&door.space, ours.into()));
+    wait_for("the figures of both", || door.status()["sessions"] == 2);
     assert!(matches!(one.close().cause, Cause::Closed));
     wait_for("the old one's end", || door.worker(SlotState::Draining).is_none());
     assert_eq!(door.live.header(HeaderWord::Crashes), 0, "{}", door.live.log());

@@ -2,23 +2,7 @@
 //! by every delivery, once, and never to anybody else's form.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[path = "support/fpm.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod fpm;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/site.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod site;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{live, site, wire};
 
 use std::net::SocketAddr;
 

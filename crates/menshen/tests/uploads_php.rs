@@ -2,23 +2,7 @@
 //! happened on the way, and its answer can be had again.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[path = "support/fpm.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod fpm;
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
-#[path = "support/peers.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod peers;
-#[path = "support/site.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod site;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{counts, live, site, wire};
 
 use counts::count;
 use live::wait_for;
@@ -191,4 +175,21 @@ fn what_php_surely_did_not_see_is_tried_again_and_the_rest_is_not() {
     assert_eq!(told.status, 502, "{}\n{}", told.head, told.text());
     assert!(told.text().contains("its answer is lost"), "{}", told.text());
     assert_eq!(runs(&site), 2);
+}
+
+#[test]
+fn a_site_has_its_share_of_unfinished_bytes() {
+    let Some(site) = Site::start("", "uploads_bytes_max = \"1MiB\"\n") else { return };
+    let make = |length: usize| {
+        ask(site.live.plain, "POST", PLACE, &[TUS, &format!("Upload-Length: {length}")], b"")
+    };
+    let made = make(700 << 10);
+    assert_eq!(made.status, 201, "{}\n{}", made.head, made.text());
+    let full = make(400 << 10);
+    assert_eq!(full.status, 507, "{}\n{}", full.head, full.text());
+    assert_eq!(make(300 << 10).status, 201);
+    assert_eq!(count(&site.live, Counter::LimitUnfinishedBytes), 1);
+    let gone = ask(site.live.plain, "DELETE", made.location(), &[TUS], b"");
+    assert_eq!(gone.status, 204);
+    assert_eq!(make(400 << 10).status, 201);
 }

@@ -2,14 +2,7 @@
 //! once, and every way in which that can be wrong.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[path = "support/counts.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod counts;
-#[allow(dead_code, reason = "each test program uses its part")]
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{counts, live, wire};
 
 use std::time::Duration;
 

@@ -7,9 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
-#[path = "support/live.rs"]
-#[allow(dead_code, reason = "each test program uses its part")]
-mod live;
+use crate::support::live;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -2,14 +2,7 @@
 //! protocols, and ended when a file is not what it was.
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
-#[allow(dead_code, reason = "shared with the tests of the guard")]
-#[path = "support/live.rs"]
-mod live;
-#[allow(dead_code, reason = "shared with tests that start peers")]
-#[path = "support/peers.rs"]
-mod peers;
-#[path = "support/wire.rs"]
-mod wire;
+use crate::support::{live, peers, wire};
 
 use std::fs::Permissions;
 use std::io::{Read, Write};

@@ -40,6 +40,8 @@ pub struct Watched {
     sent: Cell<u64>,
     judged: Cell<u64>,
     breach: Cell<Option<Breach>>,
+    /// Since when the peer waits for us; [`NEVER`]: it does not.
+    paused_ms: Cell<u64>,
 }
 
 /// Why the sweep ended a connection.
@@ -67,6 +69,7 @@ impl Watch {
             sent: Cell::new(0),
             judged: Cell::new(0),
             breach: Cell::new(None),
+            paused_ms: Cell::new(NEVER),
         });
         self.all.borrow_mut().push(Rc::downgrade(&watched));
         watched
@@ -131,6 +134,7 @@ impl Watched {
         self.deadline_ms.set(deadline);
         self.pace.take();
         self.breach.set(None);
+        self.paused_ms.set(NEVER);
     }
 
     /// Enters a phase in which bytes must keep moving.
@@ -141,7 +145,33 @@ impl Watched {
         self.received.set(0);
         self.sent.set(0);
         self.judged.set(0);
+        self.paused_ms.set(NEVER);
         self.pace.replace(Some((Pace::new(coarse_ms(), &limits), limits)));
+    }
+
+    /// From now on the peer waits for us (a disk, an object store): until [`Self::resume`] it is
+    /// not judged for what does not move. A new phase ends it, too.
+    pub fn pause(&self) {
+        self.pause_at(coarse_ms());
+    }
+
+    /// The peer is to move bytes again. It is judged as if no time had passed: its time of grace is
+    /// not renewed.
+    pub fn resume(&self) {
+        self.resume_at(coarse_ms());
+    }
+
+    fn pause_at(&self, now: u64) {
+        self.paused_ms.set(self.paused_ms.get().min(now));
+    }
+
+    fn resume_at(&self, now: u64) {
+        let since = self.paused_ms.replace(NEVER);
+        if since != NEVER
+            && let Some((pace, _)) = self.pace.borrow_mut().as_mut()
+        {
+            pace.waited(now.saturating_sub(since));
+        }
     }
 
     /// Bytes received in the present phase.
@@ -175,6 +205,9 @@ impl Watched {
         if now >= self.deadline_ms.get() {
             let idle_drain = draining && phase == Phase::Idle;
             return Some(if idle_drain { Breach::Drain } else { Breach::Deadline(phase) });
+        }
+        if self.paused_ms.get() != NEVER {
+            return None;
         }
         let mut judge = self.pace.borrow_mut();
         let (pace, limits) = judge.as_mut()?;

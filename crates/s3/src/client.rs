@@ -24,6 +24,7 @@ use crate::error::{Cause, Error};
 use crate::login::Login;
 use crate::place::Place;
 use crate::send::{POOL_TIME, Wire, attempt, whole};
+use crate::tally::{Figures, Tally};
 
 /// A client of one place. Clones share connections.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ struct Inner {
     place: Place,
     login: Login,
     times: Times,
+    tally: Arc<Tally>,
 }
 
 /// Deadlines and how often a call is tried.
@@ -104,7 +106,7 @@ impl Client {
             .pool_max_idle_per_host(POOL_MAX)
             .pool_timer(TokioTimer::new())
             .build(builder.enable_http1().wrap_connector(http));
-        Ok(Self(Arc::new(Inner { wire, place, login, times })))
+        Ok(Self(Arc::new(Inner { wire, place, login, times, tally: Arc::default() })))
     }
 
     /// Where its objects are.
@@ -119,14 +121,25 @@ impl Client {
         &self.0.times
     }
 
+    /// What it has done so far, with all that share its connections.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.0.tally.figures()
+    }
+
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
+        &self.0.tally
+    }
+
     /// The same with a prefix below its own, over the same connections.
     ///
     /// # Errors
     /// The prefix cannot be one.
     pub fn below(&self, prefix: &str) -> Result<Self, crate::place::PlaceProblem> {
-        let Inner { wire, login, times, place } = &*self.0;
+        let Inner { wire, login, times, place, tally } = &*self.0;
         let place = place.below(prefix)?;
-        Ok(Self(Arc::new(Inner { wire: wire.clone(), login: login.clone(), times: *times, place })))
+        let (wire, login, tally) = (wire.clone(), login.clone(), Arc::clone(tally));
+        Ok(Self(Arc::new(Inner { wire, login, times: *times, place, tally })))
     }
 
     pub(crate) fn key(&self, operation: &'static str, key: &str) -> Result<String, Error> {
@@ -171,6 +184,7 @@ impl Client {
         let mut tried = 0;
         loop {
             tried += 1;
+            self.0.tally.attempt(tried);
             let again = content.again();
             let error = match self.once(call, content, judge).await {
                 Ok(got) => return Ok((got, unsure)),
@@ -180,7 +194,10 @@ impl Client {
             unsure |= matches!(error.cause, Cause::Unavailable(_) | Cause::Protocol(_));
             content = match again {
                 Some(again) if error.is_passing() && tried < times.tries => again,
-                _ => return Err(Error { unsure, ..error }),
+                _ => {
+                    self.0.tally.failed(&error);
+                    return Err(Error { unsure, ..error });
+                }
             };
             sleep(pause(times, tried, &error.cause)).await;
         }
@@ -192,8 +209,10 @@ impl Client {
         content: Content,
         judge: Option<Judge>,
     ) -> Result<Got, Cause> {
-        let Inner { wire, place, login, times } = &*self.0;
+        let Inner { wire, place, login, times, tally } = &*self.0;
+        let length = content.1;
         let answer = attempt(wire, call, place, login, content, times).await?;
+        tally.sent(length);
         let Some(judge) = judge else { return Ok(Got::Head(answer)) };
         let bytes = whole(answer, ANSWER_BYTES_MAX, times).await?;
         let text = String::from_utf8(bytes.into());

@@ -23,6 +23,7 @@ mod objects;
 mod place;
 mod probe;
 mod send;
+mod tally;
 mod xml;
 
 pub use answers::{Entry, Page, Part, PartPage, Pending, PendingPage};
@@ -33,7 +34,8 @@ pub use login::{Login, LoginProblem};
 pub use menshen_tls::client::Trust;
 pub use objects::{Condition, Facts, Labels, Object};
 pub use place::{Place, PlaceProblem, Style};
-pub use probe::Abilities;
+pub use probe::{Abilities, PROBE_FOLDER};
+pub use tally::Figures;
 
 /// Fewest bytes of a part that is not the last
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>).

@@ -1,12 +1,14 @@
 //! Objects: put, get, head, delete, list.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use jiff::fmt::rfc2822;
 use md5::{Digest, Md5};
 use rusty_s3::Method;
 use tokio::time::timeout;
@@ -16,6 +18,7 @@ use crate::call::Call;
 use crate::client::{Client, any};
 use crate::content::Content;
 use crate::error::{Cause, Error, Why};
+use crate::tally::Tally;
 
 /// Under which condition something is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct Facts {
     pub etag: String,
     /// The note it was written with (`Labels`).
     pub note: Option<String>,
+    /// When it was written, unix seconds; 0 where the server does not say.
+    pub modified: i64,
 }
 
 /// An object, or a range of it, that is being read.
@@ -55,6 +60,7 @@ pub struct Object {
     pub facts: Facts,
     body: Incoming,
     idle: Duration,
+    tally: Arc<Tally>,
 }
 
 impl Client {
@@ -103,7 +109,8 @@ impl Client {
             return Err(Error::new(operation, Cause::Protocol("a range was asked for")));
         }
         let facts = facts(answer.headers()).map_err(|cause| Error::new(operation, cause))?;
-        Ok(Object { facts, body: answer.into_body(), idle: self.times().idle })
+        let tally = Arc::clone(self.tally());
+        Ok(Object { facts, body: answer.into_body(), idle: self.times().idle, tally })
     }
 
     /// What is known of an object.
@@ -173,6 +180,7 @@ impl Object {
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()
                     {
+                        self.tally.received(data.len());
                         return Ok(Some(data));
                     }
                 }
@@ -236,7 +244,9 @@ fn facts(headers: &HeaderMap) -> Result<Facts, Cause> {
     let size = size.and_then(|size| size.parse().ok());
     let size = size.ok_or(Cause::Protocol("the answer lacks a size"))?;
     let note = text(NOTE).filter(|note| note.len() <= 2048).map(str::to_owned);
-    Ok(Facts { size, etag: tag(headers)?, note })
+    let modified = text(LAST_MODIFIED.as_str()).and_then(|text| rfc2822::parse(text).ok());
+    let modified = modified.map_or(0, |time| time.timestamp().as_second());
+    Ok(Facts { size, etag: tag(headers)?, note, modified })
 }
 
 /// RFC 4648 §4.

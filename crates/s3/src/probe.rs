@@ -12,6 +12,9 @@ use crate::content::Content;
 use crate::error::{Cause, Error};
 use crate::objects::{Condition, Labels};
 
+/// What the keys of probes begin with.
+pub const PROBE_FOLDER: &str = ".menshen/probe/";
+
 /// What was seen to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Abilities {
@@ -25,14 +28,16 @@ pub struct Abilities {
     pub multipart: bool,
     /// The uploads that are under way can be listed.
     pub list_uploads: bool,
-    /// A list shows what was written just before, and no longer what was just removed.
+    /// A list shows what was written just before. What was just removed it may still show: Garage
+    /// does as long as one of its nodes has not heard of it, and nobody here relies on it.
     pub list_consistent: bool,
     /// Notes are kept with objects.
     pub notes: bool,
 }
 
 impl Client {
-    /// Tries out what the bucket does, under `.menshen/probe/` with a name of its own.
+    /// Tries out what the bucket does, under [`PROBE_FOLDER`] with a name of its own. Who dies
+    /// meanwhile leaves it there.
     ///
     /// # Errors
     /// The bucket cannot be written to, read or removed from at all.
@@ -41,14 +46,12 @@ impl Client {
         let drawn = rand::fill(&mut name);
         drawn.map_err(|_| Error::new("probe", Cause::Input("there are no random numbers")))?;
         let name: String = name.iter().map(|octet| format!("{octet:02x}")).collect();
-        let folder = format!(".menshen/probe/{name}");
+        let folder = format!("{PROBE_FOLDER}{name}");
         let key = format!("{folder}/a");
         let seen = self.tried(&folder, &key).await;
         let removed = self.delete(&key).await;
-        let mut seen = seen?;
+        let seen = seen?;
         removed?;
-        let page = self.list(&folder, None, None).await?;
-        seen.list_consistent &= page.entries.is_empty();
         Ok(seen)
     }
 

@@ -26,7 +26,7 @@ use crate::versions::Slot;
 
 pub use intent::{Change, Intent};
 pub use texts::{Effective, Texts};
-pub use transaction::{Outcome, Settled, Target, Transaction, Turn, Undo};
+pub use transaction::{Outcome, Settled, Snapshot, Target, Transaction, Turn, Undo};
 pub use variables::{Isolation, Variables};
 
 mod intent;
@@ -73,11 +73,12 @@ pub enum Transactions {
 pub enum Serving {
     /// Yes; for a snapshot only what has not changed since.
     Yes {
-        /// As `Versions::now` counted before the snapshot.
-        snapshot: Option<u64>,
+        /// When the server took it.
+        snapshot: Option<Snapshot>,
     },
-    /// It must go to the server, which takes a snapshot or opens the transaction with it; its reply
-    /// may be stored.
+    /// It must go to the server, which takes a snapshot or opens the transaction with it, or has
+    /// done so unnoticed; its reply may be stored if nothing has changed since
+    /// [`Transaction::since`].
     Opens,
     /// Not before [`Session::tracking`] has been sent again.
     Ask,

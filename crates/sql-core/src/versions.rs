@@ -232,11 +232,18 @@ impl Versions {
         held
     }
 
-    /// The number of the last write that ended. As a snapshot: take it before the transaction's
-    /// first read is sent.
+    /// The number of the last write that ended, or of the last [`Self::moment`]. As a snapshot:
+    /// take it before the transaction's first read is sent.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.words[SEQUENCE].load(SeqCst)
+    }
+
+    /// A moment of its own: later than every number [`Self::now`] gave before, and not later than
+    /// any it gives from then on.
+    #[must_use]
+    pub fn moment(&self) -> u64 {
+        self.words[SEQUENCE].fetch_add(1, SeqCst) + 1
     }
 
     /// The number of the last finished write to a slot; 0: none yet.

@@ -78,9 +78,8 @@ pub struct Ask<'a> {
     pub key: Key<'a>,
     /// The interned account (and roles) of the session.
     pub account: u32,
-    /// The session's snapshot in a REPEATABLE READ transaction, as [`Versions::now`] counted when
-    /// it began; `None` outside.
-    pub snapshot: Option<u64>,
+    /// The session's snapshot in a REPEATABLE READ transaction; `None` outside.
+    pub snapshot: Option<Sight>,
     /// In such a transaction before the server took its snapshot: only replies that no snapshot
     /// concerns ([`Fill::timeless`]) are served.
     pub unopened: bool,
@@ -90,6 +89,19 @@ pub struct Ask<'a> {
     pub ttl_ms: Option<u64>,
     /// The thread, for its counters.
     pub thread: usize,
+}
+
+/// What a snapshot shows, and how far writes of others are told. Moments are what
+/// [`Versions::now`] counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sight {
+    /// Before the server can have taken it.
+    pub since: u64,
+    /// When it surely had. [`u64::MAX`]: it may not have yet, so nothing is served.
+    pub until: u64,
+    /// All that was visible before this moment is marked in the versions. To be read before the
+    /// cache is asked.
+    pub told: u64,
 }
 
 /// What a lookup gives.
@@ -126,6 +138,9 @@ pub enum Absence {
     Pending(Slot),
     /// Newer than the session's snapshot.
     Snapshot(Slot),
+    /// Nobody knows yet whether the entry and the session's snapshot show the same: a write of
+    /// others between them may not be told. It will be known when all is told up to this moment.
+    Unconfirmed(u64),
     /// The session's snapshot is still to be taken, which the server must do.
     Unopened,
     /// Older than the time bound; the entry is gone now.
@@ -184,6 +199,9 @@ impl Cache {
         let event = match &found {
             Lookup::Hit(reply) => {
                 self.counters.add(ask.thread, Event::HitBytes, reply.len() as u64);
+                if ask.snapshot.is_some() {
+                    self.counters.count(ask.thread, Event::SnapshotHit);
+                }
                 Event::Hit
             }
             Lookup::Verify { .. } => Event::Verify,
@@ -287,14 +305,20 @@ impl Cache {
         if ask.unopened && !entry.timeless {
             return Some(Absence::Unopened);
         }
-        if let Some(snapshot) = ask.snapshot.filter(|snapshot| *snapshot < entry.at())
-            && !entry.timeless
-            && let Held::Changed(slot) = self.versions.held(snapshot, entry.slots())
+        let snapshot = ask.snapshot.filter(|_| !entry.timeless);
+        if let Some(sight) = snapshot.filter(|sight| sight.since < entry.at())
+            && let Held::Changed(slot) = self.versions.held(sight.since, entry.slots())
         {
             return Some(Absence::Snapshot(slot));
         }
         let age = ask.now_ms.saturating_sub(entry.asked_ms());
-        ask.ttl_ms.is_some_and(|ttl| age >= ttl).then_some(Absence::Expired)
+        if ask.ttl_ms.is_some_and(|ttl| age >= ttl) {
+            return Some(Absence::Expired);
+        }
+        // Whatever was visible to either of the two is told, so what differs has moved a version.
+        let sight = snapshot?;
+        let both = sight.until.max(entry.at());
+        (sight.told <= both).then_some(Absence::Unconfirmed(both))
     }
 
     fn part(&self, hash: u64) -> MutexGuard<'_, Part> {

@@ -32,6 +32,8 @@ pub enum Event {
     Verify,
     /// Slots bumped by writes, this door's own and foreign ones.
     Invalidation,
+    /// Hits that a snapshot was compared for, inside of transactions.
+    SnapshotHit,
     /// Bytes of replies served from the cache.
     HitBytes,
 }

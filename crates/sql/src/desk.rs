@@ -383,6 +383,7 @@ fn absent(insight: &Insight, absence: Absence, tables: &[(Slot, String)]) -> Str
         Absence::Stale(slot) => named("there was a write to", slot),
         Absence::Pending(slot) => named("there is a write under way to", slot),
         Absence::Snapshot(slot) => named("it is newer than the snapshot of", slot),
+        Absence::Unconfirmed(_) => "the binary log is not seen up to the snapshot".to_owned(),
         Absence::Unopened => "the transaction has no snapshot yet".to_owned(),
         Absence::Expired => "older than ttl_ms".to_owned(),
         Absence::Off => "the cache is off".to_owned(),

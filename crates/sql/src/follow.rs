@@ -9,13 +9,14 @@
 
 mod gate;
 mod stream;
+mod told;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use menshen_sql_core::binlog::Gtid;
 use menshen_sql_core::catalog::Scope;
-use menshen_sql_core::follow::{Changed, Counts, Do, Follow};
+use menshen_sql_core::follow::{Changed, Counts, Do, Follow, Position};
 use menshen_sql_core::versions::{Change, Slot, Versions};
 use tokio::sync::{Notify, mpsc};
 
@@ -27,6 +28,7 @@ pub use gate::Gate;
 use gate::GateCell;
 pub use stream::Rule;
 pub(crate) use stream::{FollowSettings, run};
+use told::Told;
 
 /// Why the binary log is not followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,19 @@ impl Follower {
         self.shared.gate.get()
     }
 
+    /// All that was visible to any session before this moment of [`Versions::now`] is marked in the
+    /// versions: one atomic load. To be read before the versions it says something of.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        self.shared.told.get()
+    }
+
+    /// Has the server asked how far its log is, unless that is under way, so that [`Self::told`]
+    /// comes past `moment`. Never waits; on one thread or many, the question is asked once.
+    pub fn want(&self, moment: u64) {
+        self.shared.told.want(moment);
+    }
+
     /// From now on changes beside the door are noted and counted there; later calls do nothing.
     pub fn note_in(&self, cache: Arc<Cache>) {
         let _ = self.shared.cache.set(cache);
@@ -133,6 +148,7 @@ impl Follower {
 pub(crate) struct Shared {
     versions: Versions,
     gate: GateCell,
+    told: Told,
     state: Mutex<FollowState>,
     machine: Mutex<Machine>,
     /// Something waits to become visible.
@@ -148,6 +164,17 @@ struct Machine {
     /// `None` while nothing is followed.
     follow: Option<Follow>,
     heard: Option<Instant>,
+    /// A question to which the stream has not come yet.
+    asked: Option<Asked>,
+}
+
+/// A question to the server how far its log is.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// Of [`Versions::moment`], from before it was asked.
+    moment: u64,
+    /// The answer.
+    end: Position,
 }
 
 /// Names to read again, by the number to give back.
@@ -159,6 +186,7 @@ impl Shared {
         let shared = Self {
             versions,
             gate: GateCell::default(),
+            told: Told::default(),
             state: Mutex::new(state),
             machine: Mutex::default(),
             unsettled: Notify::new(),
@@ -174,7 +202,8 @@ impl Shared {
         let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let mut out = Vec::new();
         let mut machine = locked(&self.machine);
-        let Some(follow) = machine.follow.as_mut() else { return };
+        let Machine { follow, asked, .. } = &mut *machine;
+        let Some(follow) = follow.as_mut() else { return };
         step(follow, now, &mut out);
         self.note(follow.take_changed());
         for one in out {
@@ -186,6 +215,25 @@ impl Shared {
                 Do::Refresh(number, scopes) => drop(self.refreshes.send((number, scopes))),
             }
         }
+        if let Some(Asked { moment, end }) = *asked
+            && follow.position() >= end
+        {
+            *asked = None;
+            // Files are behind each other only if they were not begun anew from number one.
+            self.told.arrives(moment, end.file == follow.position().file);
+        }
+    }
+
+    /// The server has answered a question. What it named is marked once the stream is there, which
+    /// may be now.
+    fn answered(&self, asked: Asked) {
+        locked(&self.machine).asked = Some(asked);
+        self.with(|_, _, _| ());
+    }
+
+    /// Whether the stream has not come yet to where the server was when it was asked.
+    fn awaits(&self) -> bool {
+        locked(&self.machine).asked.is_some()
     }
 
     /// Ends slots, and counts those that changed.
@@ -224,7 +272,20 @@ impl Shared {
         locked(&self.machine).follow.as_mut().map(question)
     }
 
+    /// Hits inside of transactions so far.
+    fn snapshot_hits(&self) -> u64 {
+        self.cache.get().map_or(0, |cache| cache.counters().sum(Event::SnapshotHit))
+    }
+
+    /// Everything counts as changed.
+    fn end_of_gap(&self) {
+        self.versions.bump(&[Slot::EVERYTHING]);
+    }
+
     fn turn(&self, state: FollowState, gate: Gate) {
+        // Where nobody else writes there is nothing to be told of.
+        let alone = matches!(state, FollowState::Off(_)) && gate == Gate::Open;
+        self.told.is_alone(alone);
         *locked(&self.state) = state;
         self.gate.set(gate);
     }
@@ -232,6 +293,7 @@ impl Shared {
     /// Lets go of everything, for good or until the stream runs again.
     pub(crate) fn lost(&self, state: FollowState, gate: Gate) {
         self.gate.set(Gate::Closed);
+        locked(&self.machine).asked = None;
         self.with(|follow, _, out| follow.lost(out));
         self.turn(state, gate);
     }

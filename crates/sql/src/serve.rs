@@ -10,7 +10,8 @@
 //!    last packet of its reply goes to the client ([`settle`]);
 //! 2. a fill is stamped before its SELECT goes to the server, and the catalog its tables were found
 //!    with must still be the current one after the stamp ([`plan`]);
-//! 3. a snapshot's moment is taken before the read that opens it is sent.
+//! 3. the earliest moment of a snapshot is noted before the first statement is sent with which the
+//!    server may take it, the latest when a reply has come that proves it ([`plan`], [`settle`]).
 //!
 //! How it can fail, and what follows: the client is gone in mid-statement (a write's reply is
 //! awaited and settled; otherwise the server link is closed), the server is gone (the client's link
@@ -24,6 +25,7 @@ mod explain;
 mod fill;
 mod hit;
 mod interned;
+mod opens;
 mod own;
 mod plan;
 mod query;
@@ -86,6 +88,11 @@ pub struct Connection<'a> {
     used: Instant,
     /// Hits since the session's `FLUSH STATUS`.
     session_hits: u64,
+    /// The reply to the command under way is in the cache, but this transaction may not see it yet.
+    unconfirmed: bool,
+    /// The cache was of use in a transaction: when the next one's snapshot is taken, the follower
+    /// is asked at once how far it is.
+    confirms: bool,
 }
 
 /// Serves a session to its end. The client does not know yet that it has begun.
@@ -130,6 +137,8 @@ impl<'a> Connection<'a> {
             scratch: Vec::new(),
             used: Instant::now(),
             session_hits: 0,
+            unconfirmed: false,
+            confirms: false,
         }
     }
 
@@ -189,6 +198,7 @@ impl<'a> Connection<'a> {
             self.track().await?;
         }
         let payload = bytes.get(HEADER_BYTES..).unwrap_or_default();
+        self.unconfirmed = false;
         let whole = rest == Rest::NOTHING && packet.sequence == 0;
         let command = Command::parse(payload);
         match command {

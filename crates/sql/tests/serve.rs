@@ -5,136 +5,19 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
 
+#[path = "support/door.rs"]
+mod door;
+#[path = "support/hold.rs"]
+mod hold;
 #[path = "support/mariadb.rs"]
 mod mariadb;
 
-use std::os::unix::net::UnixListener;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use mariadb::{BINLOG, Mariadb, Session};
-use menshen_config::keeper::Secret;
-use menshen_config::{Sql, SqlAddress, SqlSpec};
-use menshen_sql::accept::{Listening, Stage, Thread};
+use door::{Bench, READ, wait};
+use mariadb::Session;
+use menshen_config::Sql;
 use menshen_sql::counters::Event;
-use menshen_sql::door::Door;
-use menshen_sql::serve::Shared;
-use menshen_sql::upstream::{Origin, Upstream};
-use menshen_sql_core::versions::Versions;
-use rustix::process::Signal;
-
-/// A door with its cache in front of a server, and a session past it.
-struct Bench {
-    server: Mariadb,
-    shared: Arc<Shared>,
-    at: Upstream,
-    root: Session,
-    _folder: tempfile::TempDir,
-    stage: tokio::sync::watch::Sender<Stage>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Bench {
-    fn start(change: impl FnOnce(&mut Sql)) -> Option<Self> {
-        let server = Mariadb::start(BINLOG)?;
-        let mut root = Session::open(&server, "root", "");
-        root.run(
-            "CREATE DATABASE t;; CREATE USER door@localhost IDENTIFIED BY 'geheim';; \
-             GRANT ALL ON *.* TO door@localhost;; CREATE USER anna@localhost IDENTIFIED BY 'a';; \
-             GRANT ALL ON *.* TO anna@localhost WITH GRANT OPTION;; CREATE TABLE t.x (id INT \
-             PRIMARY KEY, v INT) ENGINE=InnoDB;; INSERT INTO t.x VALUES (1, 1), (2, 2)",
-        );
-        let mut config = Sql {
-            upstream: SqlAddress::Unix(server.socket()),
-            control_user: Some("door".to_owned()),
-            ..Sql::default()
-        };
-        change(&mut config);
-        let spec = spec(config);
-        let door = Door::new(&spec, 1 << 12, None, 0).unwrap();
-        let upstream = door.entrance.upstream.clone();
-        let shared = Shared::begin(&spec, Versions::private(), upstream).unwrap();
-        let door = Arc::new(door.with_cache(Arc::clone(&shared)));
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("door");
-        let listener = UnixListener::bind(&path).unwrap();
-        let (stage, stages) = tokio::sync::watch::channel(Stage::Serving);
-        let thread = std::thread::spawn(move || {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime.enable_all().build().unwrap();
-            let thread = Rc::new(Thread::new(door, 0));
-            let served = thread.serve(vec![Listening::Unix(listener)], stages, || {});
-            tokio::task::LocalSet::new().block_on(&runtime, served).unwrap();
-        });
-        let at = Upstream { address: SqlAddress::Unix(path), tls: None, origin: Origin::Hidden };
-        let bench = Self { server, shared, at, root, _folder: folder, stage, thread: Some(thread) };
-        let mut first = bench.session();
-        wait("the cache to be on", || bench.is_hit(&mut first, READ));
-        Some(bench)
-    }
-
-    fn session(&self) -> Session {
-        let mut session = Session::at(&self.at, "anna", "a");
-        session.run("USE t");
-        session
-    }
-
-    fn hits(&self) -> u64 {
-        self.shared.counters().sum(Event::Hit)
-    }
-
-    /// Whether the second of two equal reads is answered from the cache.
-    fn is_hit(&self, session: &mut Session, read: &str) -> bool {
-        let first = session.value(read);
-        let before = self.hits();
-        assert_eq!(session.value(read), first);
-        self.hits() > before
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        // A server that is stopped answers nobody who wants to end.
-        self.server.signal(Signal::CONT);
-        self.stage.send_replace(Stage::Stopping(Instant::now()));
-        let _ = self.thread.take().unwrap().join();
-        self.shared.foreign().stop();
-    }
-}
-
-fn spec(config: Sql) -> SqlSpec {
-    SqlSpec {
-        index: 0,
-        generation: 1,
-        slot: 0,
-        config,
-        threads: 1,
-        listeners: Vec::new(),
-        words_fd: -1,
-        control_fd: -1,
-        scoreboard_fd: -1,
-        posture_fd: None,
-        ready_fd: -1,
-        become_user: None,
-        oom_score_adj: None,
-        stop_seconds_max: 1,
-        certificate: None,
-        upstream_ca_pem: None,
-        control_password: Some(Secret("geheim".to_owned())),
-    }
-}
-
-fn wait(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(30);
-    while !condition() {
-        assert!(Instant::now() < until, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-const READ: &str = "SELECT v FROM t.x WHERE id = 1";
 
 #[test]
 fn writes_are_seen_at_once_and_transactions_when_they_commit() {
@@ -162,14 +45,14 @@ fn a_snapshot_shows_what_it_showed() {
     let (mut a, mut b) = (bench.session(), bench.session());
     // An entry of another transaction, which the first read must leave alone.
     a.run("BEGIN");
-    assert!(bench.is_hit(&mut a, READ) || bench.is_hit(&mut a, READ));
+    wait("a hit", || bench.is_hit(&mut a, READ));
     a.run("COMMIT;; BEGIN");
     b.run("BEGIN");
     let before = bench.hits();
     assert_eq!(b.value(READ), "1");
     // The first read opens the server's snapshot.
     assert_eq!(bench.hits(), before);
-    assert_eq!((b.value(READ), bench.hits()), ("1".into(), before + 1));
+    wait("a hit", || bench.is_hit(&mut b, READ));
     a.run("UPDATE x SET v = 2 WHERE id = 1;; COMMIT");
     assert_eq!((a.value(READ), a.value(READ)), ("2".into(), "2".into()));
     assert_eq!(b.value(READ), "1");

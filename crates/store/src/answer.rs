@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Whole;
+use crate::s3::S3Whole;
 
 /// How far an upload is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,9 @@ pub enum Begun {
         /// This attempt, counted from 1.
         attempt: u32,
     },
+    /// It became an object under its own name when it became whole; what is left is to say
+    /// [`Store::answer`](crate::Store::answer) with attempt 0.
+    Stands(Box<S3Whole>),
     /// It was delivered before; this was the answer.
     Answered(Stored),
     /// An attempt was made by a process that is gone, and what became of it is for the caller to

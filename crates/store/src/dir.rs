@@ -106,9 +106,26 @@ impl Dir {
         self.run(move |inner| inner.list(owner)).await
     }
 
-    pub(crate) async fn remove(&self, id: &Id) -> Result<(), Error> {
+    /// All uploads that are not answered yet, of whatever owner.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn unfinished(&self) -> Result<Vec<Record>, Error> {
+        self.run(Inner::unfinished).await
+    }
+
+    pub(crate) async fn remove(&self, id: &Id) -> Result<Record, Error> {
         let id = *id;
         self.run(move |inner| inner.remove(id)).await
+    }
+
+    pub(crate) async fn collect_told(&self, now: u64) -> Result<(usize, Vec<Record>), Error> {
+        self.run(move |inner| {
+            let mut gone = Vec::new();
+            let removed = inner.collect_told(now, &mut |record| gone.push(record))?;
+            Ok((removed, gone))
+        })
+        .await
     }
 
     pub(crate) async fn collect(&self, now: u64) -> Result<usize, Error> {

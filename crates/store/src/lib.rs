@@ -49,4 +49,4 @@ pub use record::{
 pub use spans::{SPANS_MAX, Spans};
 pub use store::{ANSWERED_TIMES, Limits, Store};
 pub use whole::{Replace, Whole};
-pub use writer::{Push, Start, Writer};
+pub use writer::{Patience, Push, Start, Writer};

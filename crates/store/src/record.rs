@@ -16,6 +16,10 @@ pub struct Record {
     /// has a share of the room, and blocks are reserved for none of their promises.
     #[serde(default)]
     pub source: u64,
+    /// The group it belongs to, and how many bytes the unfinished uploads of that may hold
+    /// together, as [`crate::Limits::unfinished_bytes_max`] counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<(u64, u64)>,
     /// The word for the dialect it was created in; at most 32 bytes.
     pub dialect: String,
     /// Unix seconds.
@@ -97,6 +101,7 @@ impl Record {
             id,
             owner: None,
             source: 0,
+            share: None,
             dialect: String::new(),
             created,
             expires,

@@ -9,29 +9,33 @@
 //! It must never: tell an offset whose state is not written; abort a multipart upload that is not
 //! surely its own; keep more in memory than `buffers_max` times twice a part.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use menshen_s3::{
-    Abilities, Client, Condition, Content, Labels, Object, PART_BYTES_MIN, PART_NUMBER_MAX,
-};
-use tokio::sync::Semaphore;
+use menshen_s3::{Abilities, Client, Condition, Content, Labels, PART_BYTES_MIN, PART_NUMBER_MAX};
 
+use self::books::Books;
 use self::ledger::{Held, Ledger, folder};
 use self::plan::LENGTH_MAX;
 use self::state::{FOLDER, State, Tail};
-use crate::{Aim, Error, Id, Order, Outcome, Record, Stage, Stored};
+use crate::{Error, Id, Limits, Order, Record, Stage};
 
+mod books;
+mod buffers;
 mod collect;
+mod delivery;
 mod finish;
 mod ledger;
 mod plan;
 mod state;
+mod whole;
 mod writer;
 
+pub use buffers::{Buffers, Share};
+pub use delivery::S3Begun;
 pub use ledger::Kind;
 pub use state::{Replaced, Target};
+pub use whole::S3Whole;
 pub use writer::S3Writer;
 
 /// Uploads in a bucket. Cloning is cheap.
@@ -43,13 +47,16 @@ pub struct S3(Arc<Inner>);
 pub struct Options {
     /// Bytes of a part, 5 MiB to 64 MiB; more where the length asks for it.
     pub part_bytes: u64,
-    /// Buffers all writers together may have; one that has none waits. A writer that keeps up has
-    /// two, one of them on its way.
+    /// Buffers of `part_bytes` all writers together may have; one that has none waits. A writer
+    /// that keeps up has two, one of them on its way; one whose parts are larger has more.
     pub buffers_max: usize,
     /// What clients are told when the bucket is away, seconds.
     pub retry_after_s: u32,
     /// How old something without an owner must be before it is collected, seconds.
     pub orphan_s: u64,
+    /// How much is taken. What other nodes took counts some seconds later; `keep_free_bytes`
+    /// means nothing here.
+    pub limits: Limits,
 }
 
 /// What every part of the store shares.
@@ -57,45 +64,9 @@ pub struct Options {
 pub(crate) struct Inner {
     ledger: Ledger,
     options: Options,
-    shares: Arc<Semaphore>,
+    buffers: Buffers,
+    books: Books,
     kind: Kind,
-}
-
-/// An upload that is whole.
-#[derive(Debug)]
-pub struct S3Whole {
-    /// What is known of it.
-    pub record: Record,
-    /// Where its bytes are, under the client's prefix.
-    pub key: String,
-    /// The object's tag.
-    pub etag: String,
-    client: Client,
-}
-
-/// What [`S3::begin_delivery`] found.
-#[derive(Debug)]
-pub enum S3Begun {
-    /// Deliver this, then say [`S3::answer`].
-    Go {
-        /// The bytes.
-        whole: Box<S3Whole>,
-        /// This attempt, counted from 1.
-        attempt: u32,
-    },
-    /// It was delivered before; this was the answer.
-    Answered(Stored),
-    /// An attempt was made, and nothing was heard of it for ten minutes.
-    Interrupted {
-        /// That attempt.
-        attempt: u32,
-        /// When it began, unix seconds.
-        since: u64,
-        /// What it aimed at.
-        aim: Aim,
-        /// What is known of it.
-        outcome: Outcome,
-    },
 }
 
 impl S3 {
@@ -107,6 +78,20 @@ impl S3 {
         client: Client,
         abilities: &Abilities,
         options: Options,
+    ) -> Result<Self, &'static str> {
+        Self::open_within(client, abilities, options, Buffers::new(options.buffers_max))
+    }
+
+    /// The same within memory that others use as well, such as the store that was here before an
+    /// outage, whose writers may still be at work.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_within(
+        client: Client,
+        abilities: &Abilities,
+        options: Options,
+        buffers: Buffers,
     ) -> Result<Self, &'static str> {
         if !abilities.multipart {
             return Err("the bucket has no multipart uploads");
@@ -124,7 +109,8 @@ impl S3 {
         Ok(Self(Arc::new(Inner {
             ledger: Ledger::new(client, kind, options.retry_after_s),
             options,
-            shares: Arc::new(Semaphore::new(options.buffers_max.max(2))),
+            buffers,
+            books: Books::default(),
             kind,
         })))
     }
@@ -133,6 +119,13 @@ impl S3 {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// The shares of memory all writers have together, `buffers_max` of them, for whoever else
+    /// brings bytes into this bucket.
+    #[must_use]
+    pub fn buffers(&self) -> Buffers {
+        self.0.buffers.clone()
     }
 
     /// The client of the bucket.
@@ -145,7 +138,7 @@ impl S3 {
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::TooLong`], [`Error::TooLarge`], [`Error::Segments`],
-    /// [`Error::Unavailable`], [`Error::Storage`].
+    /// [`Error::TooMany`], [`Error::Full`], [`Error::Unavailable`], [`Error::Storage`].
     pub async fn create(
         &self,
         mut record: Record,
@@ -159,18 +152,25 @@ impl S3 {
             return Err(Error::TooLong);
         }
         (record.offset, record.stage) = (0, Stage::Receiving);
+        self.0.admit(&record).await?;
+        let id = record.id;
         let mut state = State::new(record, target);
         state.reserve();
-        let held = self.0.ledger.create(&mut state).await?;
-        S3Writer::open(Arc::clone(&self.0), held, state).await
+        match self.0.ledger.create(&mut state).await {
+            Ok(held) => Ok(S3Writer::open(Arc::clone(&self.0), held, state)),
+            Err(error) => {
+                self.0.books.strike(&id);
+                Err(error)
+            }
+        }
     }
 
-    /// What is known of an upload; disturbs nobody.
+    /// What is known of an upload; disturbs nobody. One that only has to be completed is whole.
     ///
     /// # Errors
     /// [`Error::Gone`], [`Error::Unavailable`], [`Error::Storage`].
     pub async fn look(&self, id: &Id) -> Result<Record, Error> {
-        Ok(self.0.ledger.read(id).await?.record)
+        Ok(self.0.ledger.read(id).await?.seen())
     }
 
     /// Becomes the writer of an upload; whoever was it before is fenced from now on, on whichever
@@ -198,23 +198,24 @@ impl S3 {
             return Err(Error::Complete);
         }
         let record = state.record.clone();
-        Ok((record, S3Writer::open(Arc::clone(&self.0), held, state).await?))
+        Ok((record, S3Writer::open(Arc::clone(&self.0), held, state)))
     }
 
-    /// The uploads of an owner, newest first. Reads every state: not for a hot path.
+    /// The unfinished uploads of an owner, newest first; what others made some seconds ago may be
+    /// missing. Reads the state of each: not for a hot path.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Storage`].
     pub async fn list(&self, owner: &[u8; 32]) -> Result<Vec<Record>, Error> {
         let mut found = Vec::new();
-        for id in self.0.ids().await? {
+        for id in self.0.of_owner(owner).await? {
             match self.0.ledger.read(&id).await {
-                Ok(state) if state.record.owner.as_ref() == Some(owner) => found.push(state.record),
+                Ok(state) if state.record.owner.as_ref() == Some(owner) => found.push(state.seen()),
                 Ok(_) | Err(Error::Gone) => {}
                 Err(error) => return Err(error),
             }
         }
-        found.sort_by_key(|record| std::cmp::Reverse(record.created));
+        found.sort_by_key(|record| std::cmp::Reverse((record.created, record.id)));
         Ok(found)
     }
 
@@ -223,9 +224,11 @@ impl S3 {
     ///
     /// # Errors
     /// [`Error::Gone`], [`Error::Unavailable`], [`Error::Storage`].
-    pub async fn remove(&self, id: &Id) -> Result<(), Error> {
+    pub async fn remove(&self, id: &Id) -> Result<Record, Error> {
         let (state, held) = self.0.ledger.claim(id, |_| Ok(())).await?;
-        self.0.clear(&state, &held).await
+        self.0.clear(&state, &held).await?;
+        self.0.books.strike(id);
+        Ok(state.record)
     }
 
     /// Lets an upload expire at another time, unix seconds. A writer is fenced by it.
@@ -240,106 +243,6 @@ impl S3 {
         self.0.ledger.claim(id, change).await.map(drop)
     }
 
-    /// Sets about delivering a whole upload to an application, durably. Never gives
-    /// [`S3Begun::Go`] twice, but after [`Self::release`].
-    ///
-    /// # Errors
-    /// [`Error::Gone`], [`Error::Incomplete`], [`Error::Underway`] in the first ten minutes of
-    /// somebody's attempt, [`Error::Unavailable`], [`Error::Storage`].
-    pub async fn begin_delivery(
-        &self,
-        id: &Id,
-        by: &str,
-        aim: Aim,
-        now: u64,
-    ) -> Result<S3Begun, Error> {
-        let mut begun = None;
-        let change = |state: &mut State| {
-            begun = None;
-            match &state.record.stage {
-                Stage::Receiving => Err(Error::Incomplete),
-                Stage::Whole => {
-                    let by = by.chars().take(crate::BY_BYTES_MAX / 4).collect();
-                    let file = (0, 0);
-                    state.record.stage =
-                        Stage::Delivering { attempt: 1, by, since: now, aim, file };
-                    Ok(())
-                }
-                Stage::Delivering { since, .. } if since + DELIVERY_S > now => Err(Error::Underway),
-                Stage::Delivering { attempt, since, aim, .. } => {
-                    begun = Some(S3Begun::Interrupted {
-                        attempt: *attempt,
-                        since: *since,
-                        aim: *aim,
-                        outcome: Outcome::Unknown,
-                    });
-                    Err(Error::Underway)
-                }
-                Stage::Answered(stored) => {
-                    let body = state.answer.clone();
-                    begun = Some(S3Begun::Answered(Stored { body, ..stored.clone() }));
-                    Err(Error::Complete)
-                }
-            }
-        };
-        let claimed = self.0.ledger.claim(id, change).await;
-        if let Some(begun) = begun {
-            return Ok(begun);
-        }
-        let (state, _) = claimed?;
-        Ok(S3Begun::Go { whole: Box::new(self.0.whole(&state)?), attempt: 1 })
-    }
-
-    /// Takes an attempt back: the upload is whole as before.
-    ///
-    /// # Errors
-    /// [`Error::Gone`], [`Error::Underway`] when another attempt was begun, [`Error::Unavailable`],
-    /// [`Error::Storage`].
-    pub async fn release(&self, id: &Id, attempt: u32) -> Result<(), Error> {
-        let change = |state: &mut State| match state.record.stage {
-            Stage::Delivering { attempt: own, .. } if own == attempt => {
-                state.record.stage = Stage::Whole;
-                Ok(())
-            }
-            _ => Err(Error::Underway),
-        };
-        self.0.ledger.claim(id, change).await.map(drop)
-    }
-
-    /// Keeps the answer of an attempt until the upload expires. The first answer stays: it is
-    /// returned when there was one. Bytes that have no target of their own are removed.
-    ///
-    /// # Errors
-    /// As [`Self::release`]; [`Error::TooLarge`].
-    pub async fn answer(&self, id: &Id, attempt: u32, answer: Stored) -> Result<Stored, Error> {
-        if answer.body.len() > crate::ANSWER_BODY_BYTES_MAX {
-            return Err(Error::TooLarge { what: "answer" });
-        }
-        let mut kept = None;
-        let change = |state: &mut State| match &state.record.stage {
-            Stage::Answered(stored) => {
-                let body = state.answer.clone();
-                kept = Some(Stored { body, ..stored.clone() });
-                Err(Error::Complete)
-            }
-            Stage::Delivering { attempt: own, .. } if *own == attempt => {
-                state.answer.clone_from(&answer.body);
-                state.record.stage = Stage::Answered(answer.clone());
-                Ok(())
-            }
-            _ => Err(Error::Underway),
-        };
-        let claimed = self.0.ledger.claim(id, change).await;
-        if let Some(kept) = kept {
-            return Ok(kept);
-        }
-        let (state, _) = claimed?;
-        if state.target.is_none() {
-            let _ = self.0.ledger.delete(&state.key()).await;
-        }
-        Ok(answer)
-    }
-
     /// Removes what has expired at `now` (unix seconds), and what nobody owns: parts of uploads
     /// that are not known, tails that were followed. Any node may do it at any time.
     ///
@@ -350,32 +253,7 @@ impl S3 {
     }
 }
 
-impl S3Whole {
-    /// Begins to read a range of it, or all; only while it is the object that was completed.
-    ///
-    /// # Errors
-    /// By cause.
-    pub async fn read(&self, range: Option<Range<u64>>) -> Result<Object, menshen_s3::Error> {
-        self.client.get(&self.key, range, Some(&self.etag)).await
-    }
-
-    /// Bytes.
-    #[must_use]
-    pub const fn size(&self) -> u64 {
-        self.record.offset
-    }
-}
-
 impl Inner {
-    fn whole(&self, state: &State) -> Result<S3Whole, Error> {
-        Ok(S3Whole {
-            record: state.record.clone(),
-            key: state.home(),
-            etag: state.done.clone().ok_or(Error::Storage)?,
-            client: self.ledger.client().clone(),
-        })
-    }
-
     async fn tail(&self, tail: &Tail) -> Result<Vec<u8>, Error> {
         let read = async {
             let object = self.ledger.client().get(&tail.key, None, None).await?;
@@ -389,30 +267,17 @@ impl Inner {
             Err(error) => Err(self.ledger.sorted(&error)),
         }
     }
-
-    async fn ids(&self) -> Result<Vec<Id>, Error> {
-        let (mut ids, mut after) = (Vec::new(), None);
-        let beginning = format!("{FOLDER}/");
-        loop {
-            let client = self.ledger.client();
-            let page = client.list(&beginning, Some('/'), after.as_deref()).await;
-            let page = page.map_err(|error| self.ledger.sorted(&error))?;
-            let name = |folder: &String| {
-                let name = folder.strip_prefix(&beginning)?.strip_suffix('/')?;
-                Id::parse(name).ok()
-            };
-            ids.extend(page.folders.iter().filter_map(name));
-            match page.next {
-                Some(next) if ids.len() < UPLOADS_MAX => after = Some(next),
-                _ => return Ok(ids),
-            }
-        }
-    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { part_bytes: 8 << 20, buffers_max: 32, retry_after_s: 5, orphan_s: 86_400 }
+        Self {
+            part_bytes: 8 << 20,
+            buffers_max: 32,
+            retry_after_s: 5,
+            orphan_s: 86_400,
+            limits: Limits { unfinished_bytes_max: u64::MAX, ..Limits::default() },
+        }
     }
 }
 
@@ -421,8 +286,3 @@ fn random<const N: usize>() -> Result<[u8; N], Error> {
     aws_lc_rs::rand::fill(&mut octets).map_err(|_| Error::Storage)?;
     Ok(octets)
 }
-
-/// How long an attempt to deliver is believed to be alive, seconds.
-const DELIVERY_S: u64 = 600;
-/// Uploads that are looked at in one pass.
-const UPLOADS_MAX: usize = 100_000;

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::{Aim, Begun, Dir, Error, Id, Record, Stored, Whole, Writer};
+use crate::s3::{S3, Target};
+use crate::{Aim, Begun, Dir, Error, Id, Record, Stored, Whole, Writer, writer};
 
 /// Where uploads rest. Cloning is cheap.
 ///
@@ -13,6 +14,8 @@ use crate::{Aim, Begun, Dir, Error, Id, Record, Stored, Whole, Writer};
 pub enum Store {
     /// A folder.
     Dir(Dir),
+    /// A bucket. It has neither segments in any order nor concatenations.
+    S3(S3),
 }
 
 /// How much a store takes, all owners together unless it says otherwise.
@@ -32,6 +35,15 @@ pub struct Limits {
 }
 
 impl Store {
+    /// The bucket, where it is one.
+    #[must_use]
+    pub const fn bucket(&self) -> Option<&S3> {
+        match self {
+            Self::Dir(_) => None,
+            Self::S3(s3) => Some(s3),
+        }
+    }
+
     /// Makes an upload; it is durable when this returns, and its room is reserved. The record's
     /// `offset`, `spans`, `stage` and `epoch` are set here.
     ///
@@ -39,8 +51,18 @@ impl Store {
     /// [`Error::Exists`], [`Error::Full`], [`Error::TooMany`], [`Error::TooLarge`],
     /// [`Error::Storage`]. Nothing is left then (or collected later).
     pub async fn create(&self, record: Record) -> Result<Writer, Error> {
+        self.create_at(record, None).await
+    }
+
+    /// [`Self::create`], of what becomes this object. In a folder a target means nothing: whoever
+    /// delivers gives the file its name.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_at(&self, record: Record, target: Option<Target>) -> Result<Writer, Error> {
         match self {
             Self::Dir(dir) => dir.create(record).await,
+            Self::S3(s3) => s3.create(record, target).await.map(of_s3),
         }
     }
 
@@ -51,6 +73,7 @@ impl Store {
     pub async fn look(&self, id: &Id) -> Result<Record, Error> {
         match self {
             Self::Dir(dir) => dir.look(id).await,
+            Self::S3(s3) => s3.look(id).await,
         }
     }
 
@@ -64,6 +87,7 @@ impl Store {
     pub async fn claim(&self, id: &Id) -> Result<(Record, Writer), Error> {
         match self {
             Self::Dir(dir) => dir.claim(id).await,
+            Self::S3(s3) => s3.claim(id).await.map(|(record, writer)| (record, of_s3(writer))),
         }
     }
 
@@ -79,6 +103,7 @@ impl Store {
     ) -> Result<(Record, Writer), Error> {
         match self {
             Self::Dir(dir) => dir.claim_segment(id, segment).await,
+            Self::S3(_) => Err(Error::Segments),
         }
     }
 
@@ -89,6 +114,7 @@ impl Store {
     pub async fn list(&self, owner: &[u8; 32]) -> Result<Vec<Record>, Error> {
         match self {
             Self::Dir(dir) => dir.list(owner).await,
+            Self::S3(s3) => s3.list(owner).await,
         }
     }
 
@@ -97,8 +123,18 @@ impl Store {
     /// # Errors
     /// [`Error::Gone`], [`Error::Underway`] while it is being delivered, [`Error::Storage`].
     pub async fn remove(&self, id: &Id) -> Result<(), Error> {
+        self.take_out(id).await.map(drop)
+    }
+
+    /// The same, and tells what it was at that moment: of those who remove it at the same time one
+    /// is told.
+    ///
+    /// # Errors
+    /// As [`Self::remove`].
+    pub async fn take_out(&self, id: &Id) -> Result<Record, Error> {
         match self {
             Self::Dir(dir) => dir.remove(id).await,
+            Self::S3(s3) => s3.remove(id).await,
         }
     }
 
@@ -110,6 +146,19 @@ impl Store {
     pub async fn collect(&self, now: u64) -> Result<usize, Error> {
         match self {
             Self::Dir(dir) => dir.collect(now).await,
+            Self::S3(s3) => s3.collect(now).await,
+        }
+    }
+
+    /// As [`Self::collect`], and tells what the expired ones of a folder were at that moment;
+    /// nobody has to be given anything back for those of a bucket.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn collect_told(&self, now: u64) -> Result<(usize, Vec<Record>), Error> {
+        match self {
+            Self::Dir(dir) => dir.collect_told(now).await,
+            Self::S3(s3) => s3.collect(now).await.map(|removed| (removed, Vec::new())),
         }
     }
 
@@ -120,6 +169,7 @@ impl Store {
     pub async fn expire_at(&self, id: &Id, expires: u64) -> Result<(), Error> {
         match self {
             Self::Dir(dir) => dir.expire_at(id, expires).await,
+            Self::S3(s3) => s3.expire_at(id, expires).await,
         }
     }
 
@@ -138,6 +188,7 @@ impl Store {
     ) -> Result<Begun, Error> {
         match self {
             Self::Dir(dir) => dir.begin_delivery(id, by, aim, now).await,
+            Self::S3(s3) => s3.begin_delivery(id, by, aim, now).await.map(Begun::from),
         }
     }
 
@@ -149,6 +200,7 @@ impl Store {
     pub async fn release(&self, id: &Id, attempt: u32) -> Result<(), Error> {
         match self {
             Self::Dir(dir) => dir.release(id, attempt).await,
+            Self::S3(s3) => s3.release(id, attempt).await,
         }
     }
 
@@ -161,6 +213,29 @@ impl Store {
     pub async fn answer(&self, id: &Id, attempt: u32, answer: Stored) -> Result<Stored, Error> {
         match self {
             Self::Dir(dir) => dir.answer(id, attempt, answer).await,
+            Self::S3(s3) => s3.answer(id, attempt, answer).await,
+        }
+    }
+
+    /// [`Self::answer`], and the upload expires at `expires`, unix seconds.
+    ///
+    /// # Errors
+    /// As [`Self::answer`].
+    pub async fn answer_until(
+        &self,
+        id: &Id,
+        attempt: u32,
+        answer: Stored,
+        expires: u64,
+    ) -> Result<Stored, Error> {
+        match self {
+            Self::Dir(dir) => {
+                let kept = dir.answer(id, attempt, answer).await;
+                // Where this fails, the answer is kept for less long, or longer.
+                let _ = dir.expire_at(id, expires).await;
+                kept
+            }
+            Self::S3(s3) => s3.answer_until(id, attempt, answer, Some(expires)).await,
         }
     }
 
@@ -171,8 +246,13 @@ impl Store {
     pub async fn concat(&self, parts: &[Id], record: Record) -> Result<Whole, Error> {
         match self {
             Self::Dir(dir) => dir.concat(parts, record).await,
+            Self::S3(_) => Err(Error::Segments),
         }
     }
+}
+
+fn of_s3(writer: crate::s3::S3Writer) -> Writer {
+    Writer(writer::Kind::S3(Box::new(writer)))
 }
 
 impl Default for Limits {

@@ -4,9 +4,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::dir::DirWhole;
+use crate::s3::S3Whole;
 use crate::{Error, Record};
 
-/// A whole upload. As long as it exists, others see that its delivery is alive.
+/// A whole upload. As long as it exists, others see that its delivery is alive (in a folder).
 #[derive(Debug)]
 pub struct Whole {
     pub(crate) record: Record,
@@ -17,6 +18,7 @@ pub struct Whole {
 #[derive(Debug)]
 pub(crate) enum Kind {
     Dir(DirWhole),
+    S3(Box<S3Whole>),
 }
 
 /// Whether an existing target may be replaced.
@@ -29,6 +31,10 @@ pub enum Replace {
 }
 
 impl Whole {
+    pub(crate) fn of_s3(whole: S3Whole) -> Self {
+        Self { record: whole.record.clone(), kind: Kind::S3(Box::new(whole)) }
+    }
+
     /// What is known of it.
     #[must_use]
     pub const fn record(&self) -> &Record {
@@ -42,10 +48,22 @@ impl Whole {
     }
 
     /// The open file, to read at any place (its own position is shared: read with offsets).
-    #[must_use]
-    pub fn file(&self) -> Arc<OwnedFd> {
+    ///
+    /// # Errors
+    /// [`Error::Storage`] of one in a bucket, which is [`Self::object`].
+    pub fn file(&self) -> Result<Arc<OwnedFd>, Error> {
         match &self.kind {
-            Kind::Dir(whole) => whole.file(),
+            Kind::Dir(whole) => Ok(whole.file()),
+            Kind::S3(_) => Err(Error::Storage),
+        }
+    }
+
+    /// The object, where it is one.
+    #[must_use]
+    pub fn object(&self) -> Option<&S3Whole> {
+        match &self.kind {
+            Kind::Dir(_) => None,
+            Kind::S3(whole) => Some(whole),
         }
     }
 
@@ -58,6 +76,7 @@ impl Whole {
     pub fn publish_to(&self, to: impl AsFd, name: &[u8], replace: Replace) -> Result<(), Error> {
         match &self.kind {
             Kind::Dir(whole) => whole.publish_to(to.as_fd(), name, replace),
+            Kind::S3(_) => Err(Error::OtherFileSystem),
         }
     }
 
@@ -69,6 +88,7 @@ impl Whole {
     pub fn copy_to(&self, to: impl AsFd) -> Result<(), Error> {
         match &self.kind {
             Kind::Dir(whole) => whole.copy_to(to.as_fd(), self.size()),
+            Kind::S3(_) => Err(Error::Storage),
         }
     }
 }

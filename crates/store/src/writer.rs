@@ -1,6 +1,7 @@
 //! The one who may append now.
 
 use crate::dir::DirWriter;
+use crate::s3::S3Writer;
 use crate::{Error, Id, Whole};
 
 /// The one who may append now, owned by one connection's task. Dropping it loses what was not
@@ -12,6 +13,16 @@ pub struct Writer(pub(crate) Kind);
 #[derive(Debug)]
 pub(crate) enum Kind {
     Dir(Box<DirWriter>),
+    S3(Box<S3Writer>),
+}
+
+/// After how much what was pushed should be made durable without being asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Bytes.
+    pub bytes: u64,
+    /// Milliseconds, once there is a byte.
+    pub ms: u64,
 }
 
 /// What became of pushed bytes.
@@ -39,6 +50,7 @@ impl Writer {
     pub fn id(&self) -> &Id {
         match &self.0 {
             Kind::Dir(writer) => writer.id(),
+            Kind::S3(writer) => writer.id(),
         }
     }
 
@@ -47,6 +59,7 @@ impl Writer {
     pub fn durable(&self) -> u64 {
         match &self.0 {
             Kind::Dir(writer) => writer.durable(),
+            Kind::S3(writer) => writer.durable(),
         }
     }
 
@@ -55,6 +68,7 @@ impl Writer {
     pub fn position(&self) -> u64 {
         match &self.0 {
             Kind::Dir(writer) => writer.position(),
+            Kind::S3(writer) => writer.position(),
         }
     }
 
@@ -67,6 +81,7 @@ impl Writer {
     pub async fn start(&mut self, offset: u64) -> Result<Start, Error> {
         match &mut self.0 {
             Kind::Dir(writer) => writer.start(offset).await,
+            Kind::S3(writer) => writer.start(offset).await,
         }
     }
 
@@ -78,6 +93,30 @@ impl Writer {
     pub fn set_length(&mut self, length: u64) -> Result<(), Error> {
         match &mut self.0 {
             Kind::Dir(writer) => writer.set_length(length),
+            Kind::S3(writer) => writer.set_length(length),
+        }
+    }
+
+    /// Lets the upload expire at another time, unix seconds: durable with the next flush. False
+    /// where a writer cannot say it; then it is for [`Store::expire_at`](crate::Store::expire_at).
+    #[must_use]
+    pub fn prolong(&mut self, expires: u64) -> bool {
+        match &mut self.0 {
+            Kind::Dir(_) => false,
+            Kind::S3(writer) => {
+                writer.prolong(expires);
+                true
+            }
+        }
+    }
+
+    /// How long a request that goes on may leave what it pushed as it is. In a bucket each flush
+    /// costs requests, and writes anew what is too short for a part.
+    #[must_use]
+    pub fn patience(&self) -> Patience {
+        match &self.0 {
+            Kind::Dir(_) => Patience { bytes: FLUSH_BYTES, ms: 5_000 },
+            Kind::S3(writer) => writer.patience(),
         }
     }
 
@@ -89,6 +128,16 @@ impl Writer {
     pub fn push(&mut self, bytes: &[u8]) -> Result<Push, Error> {
         match &mut self.0 {
             Kind::Dir(writer) => writer.push(bytes),
+            Kind::S3(writer) => writer.push(bytes),
+        }
+    }
+
+    /// Whether [`Self::ready`] will wait for memory that other writers have.
+    #[must_use]
+    pub fn lacks_memory(&self) -> bool {
+        match &self.0 {
+            Kind::Dir(_) => false,
+            Kind::S3(writer) => writer.lacks_memory(),
         }
     }
 
@@ -99,6 +148,7 @@ impl Writer {
     pub async fn ready(&mut self) -> Result<(), Error> {
         match &mut self.0 {
             Kind::Dir(writer) => writer.ready().await,
+            Kind::S3(writer) => writer.ready().await,
         }
     }
 
@@ -110,6 +160,7 @@ impl Writer {
     pub async fn cut(&mut self, position: u64) -> Result<(), Error> {
         match &mut self.0 {
             Kind::Dir(writer) => writer.cut(position).await,
+            Kind::S3(writer) => writer.cut(position).await,
         }
     }
 
@@ -122,6 +173,7 @@ impl Writer {
     pub async fn flush(&mut self) -> Result<u64, Error> {
         match &mut self.0 {
             Kind::Dir(writer) => writer.flush().await,
+            Kind::S3(writer) => writer.flush().await,
         }
     }
 
@@ -134,6 +186,10 @@ impl Writer {
     pub async fn complete(self) -> Result<Whole, Error> {
         match self.0 {
             Kind::Dir(writer) => writer.complete().await,
+            Kind::S3(writer) => writer.complete().await.map(Whole::of_s3),
         }
     }
 }
+
+/// What a failure takes of a single long request at most.
+pub(crate) const FLUSH_BYTES: u64 = 64 << 20;

@@ -245,10 +245,15 @@ fn each_answer_may_be_lost_once() {
                 },
             );
             let mut acked = 0;
-            let outcome = run(script(&store, record(length), &all, &mut acked));
+            let made = record(length);
+            let id = made.id;
+            let outcome = run(script(&store, made, &all, &mut acked));
             assert_eq!((outcome, acked), (Ok(()), full), "{kind:?} at {losing}");
             assert!(engine.object("p/e").unwrap() == all, "{kind:?} at {losing}");
             calls = engine.log().len();
+            // The next node would read its state, and there would be ever more calls.
+            engine.plan(|_| Fault::None);
+            run(store.remove(&id)).unwrap();
             losing += 1;
         }
         assert!(calls > 8);
@@ -513,6 +518,25 @@ fn collecting_harms_no_live_writer() {
             other.collect(1_900_000_000).await.unwrap();
         });
         assert!(engine.object("p/c").unwrap() == all);
+    });
+}
+
+#[test]
+fn what_a_killed_probe_left_is_collected() {
+    both(|engine, kind| {
+        let store = node(engine, kind, 1);
+        // The bucket goes away in the middle of a probe, as for a node that dies.
+        for cut in [3, 9] {
+            engine.plan(move |seen| if seen.index >= cut { Fault::Cut } else { Fault::None });
+            run(async { store.client().probe().await.unwrap_err() });
+        }
+        engine.plan(|_| Fault::None);
+        let probes = || engine.keys().into_iter().filter(|key| key.contains("probe")).count();
+        assert!(probes() > 0 && !engine.uploads().is_empty());
+        run(async { store.collect(1_000).await.unwrap() });
+        assert!(probes() > 0, "one that is under way stays");
+        run(async { store.collect(4_000_000_000).await.unwrap() });
+        assert!(probes() == 0 && engine.uploads().is_empty());
     });
 }
 

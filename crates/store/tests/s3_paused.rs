@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use engine::{BUCKET, Engine, KEY, SECRET};
 use menshen_s3::{Abilities, Client, Login, Place, Style, Times, Trust};
-use menshen_store::s3::{Kind, Options, Replaced, S3, Target};
+use menshen_store::s3::{Kind, Options, Replaced, S3, S3Writer, Target};
 use menshen_store::{Error, Id, Push, Record};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -36,6 +36,13 @@ fn run<T>(work: impl Future<Output = T>) -> T {
     runtime.block_on(work)
 }
 
+async fn push(writer: &mut S3Writer, fill: u8) -> Result<(), Error> {
+    while writer.push(&[fill; STEP])? == Push::Wait {
+        writer.ready().await?;
+    }
+    Ok(())
+}
+
 /// The process that is stopped: appends its fill byte until it is fenced, and tells each offset
 /// that was acknowledged.
 #[test]
@@ -48,7 +55,7 @@ fn owner() {
     run(async {
         let Ok((_, mut writer)) = store.claim(&id).await else { return };
         loop {
-            if !matches!(writer.push(&[words[3].parse().unwrap(); STEP]), Ok(Push::Taken)) {
+            if push(&mut writer, words[3].parse().unwrap()).await.is_err() {
                 return;
             }
             match writer.flush().await {
@@ -106,7 +113,7 @@ fn a_stopped_owner_says_nothing_that_is_not_so() {
             run(async {
                 let (_, mut writer) = store.claim(&id).await.unwrap();
                 for _ in 0..2 {
-                    assert!(matches!(writer.push(&[fill; STEP]), Ok(Push::Taken)));
+                    push(&mut writer, fill).await.unwrap();
                     told.push((writer.flush().await.unwrap(), fill));
                 }
                 kill_process(process, Signal::CONT).unwrap();
@@ -116,7 +123,7 @@ fn a_stopped_owner_says_nothing_that_is_not_so() {
                     is_fenced |= line.contains("fenced");
                 }
                 assert!(child.wait().unwrap().success() && is_fenced, "{kind:?} {round}");
-                assert!(matches!(writer.push(&[fill; STEP]), Ok(Push::Taken)));
+                push(&mut writer, fill).await.unwrap();
                 told.push((writer.flush().await.unwrap(), fill));
             });
         }

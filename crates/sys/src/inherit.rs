@@ -37,6 +37,19 @@ pub fn copy(number: RawFd) -> std::io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(borrowed, 0)?)
 }
 
+/// Marks what `number` is to stay open across `exec`; whoever owns it keeps it.
+///
+/// # Errors
+/// When no such descriptor is open.
+pub fn keep_number_across_exec(number: RawFd) -> std::io::Result<()> {
+    if number < 0 {
+        return Err(std::io::Error::from(rustix::io::Errno::BADF));
+    }
+    // SAFETY: the borrow is used only for F_SETFD, which fails cleanly on a closed number.
+    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    keep_across_exec(borrowed)
+}
+
 /// Marks a descriptor to stay open across `exec`, for a child that adopts it by number.
 ///
 /// # Errors

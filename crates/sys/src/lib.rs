@@ -7,6 +7,7 @@ pub mod addresses;
 pub mod batch;
 pub mod bulletin;
 pub mod cgroup;
+pub mod hold;
 pub mod inherit;
 pub mod kmsg;
 pub mod lease;

@@ -259,7 +259,8 @@ pub const STEPS_MAX: usize = 16;
 const PAGE_WORDS: usize = 512;
 const PAGE_BYTES: u64 = PAGE_WORDS as u64 * 8;
 const MAGIC: u64 = u64::from_be_bytes(*b"menshenP");
-const LAYOUT: u64 = 1;
+/// Counts up whenever older programs would misread it.
+pub const LAYOUT: u64 = 1;
 const STEPS_AT: usize = 64;
 const STEP_WORDS: usize = 8;
 const SINCE: usize = 0;

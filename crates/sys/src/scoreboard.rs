@@ -120,6 +120,10 @@ pub enum HeaderWord {
     Stopping = 8,
     /// Version of the certificates posted for the workers.
     ShelfVersion = 9,
+    /// Times the guard became the program that is installed.
+    UpgradesDone = 10,
+    /// Times it did not; the reason is the header text.
+    UpgradesRefused = 11,
 }
 
 impl Scoreboard {
@@ -460,7 +464,8 @@ const SLOTS: usize = POOLS + pools::WORDS;
 const FILE_WORDS: usize = SLOTS + SLOTS_MAX * SLOT_WORDS;
 const FILE_BYTES: u64 = FILE_WORDS as u64 * 8;
 const MAGIC: u64 = u64::from_be_bytes(*b"menshen\0");
-const LAYOUT: u64 = 3;
+/// Counts up whenever older programs would misread it.
+pub const LAYOUT: u64 = 3;
 const TEXT_AT: usize = 64;
 const PID: usize = 0;
 const INDEX: usize = 1;

@@ -94,7 +94,8 @@ const RETIRED: usize = 17;
 const FILE_WORDS: usize = HEADER_WORDS + SLOT_WORDS;
 const FILE_BYTES: u64 = FILE_WORDS as u64 * 8;
 const MAGIC: u64 = u64::from_be_bytes(*b"menshenW");
-const LAYOUT: u64 = 1;
+/// Counts up whenever older programs would misread it.
+pub const LAYOUT: u64 = 1;
 
 #[cfg(test)]
 mod tests;

@@ -88,6 +88,15 @@ pub enum Interim {
     Progress,
 }
 
+/// What uploads may be made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// Each of one stream of bytes.
+    Streams,
+    /// Also the sum of others.
+    Sums,
+}
+
 impl Dialect {
     /// An upload was made. It may be complete already, when nobody else answers the request.
     #[must_use]
@@ -130,7 +139,7 @@ impl Dialect {
     /// What the server can do. Clients of all dialects ask the same way and get the same: what tus
     /// says under "OPTIONS", and `Accept-Patch` and `Upload-Limit` of RUFH (§4.1.4).
     #[must_use]
-    pub fn options(self, place: Place, limits: &Limits) -> Answer {
+    pub fn options(self, place: Place, limits: &Limits, offer: Offer) -> Answer {
         let mut answer = Answer::new(204);
         answer.push("allow", allowed(place));
         answer.push("accept-patch", ACCEPT_PATCH);
@@ -138,6 +147,11 @@ impl Dialect {
         answer.push("tus-resumable", tus::VERSION);
         answer.push("tus-version", tus::VERSION);
         answer.push("tus-extension", tus::EXTENSIONS);
+        if offer == Offer::Sums
+            && let Some((_, extensions)) = answer.fields.last_mut()
+        {
+            extensions.extend_from_slice(tus::SUMS);
+        }
         if let Some(most) = limits.size_max {
             answer.fields.push(("tus-max-size", decimal(most)));
         }

@@ -173,7 +173,7 @@ pub fn answer(data: &[u8]) {
 /// All answers to what went well.
 fn answers(dialect: Dialect, facts: &Facts<'_>) {
     for place in PLACES {
-        sound(&dialect.options(place, &facts.limits));
+        sound(&dialect.options(place, &facts.limits, crate::Offer::Sums));
     }
     for answer in [dialect.created(facts), dialect.appended(facts), dialect.looked(facts)] {
         sound(&answer);

@@ -19,7 +19,7 @@ pub mod limits;
 pub mod metadata;
 pub mod refusal;
 
-pub use answer::{Answer, Facts, Interim, Problem, ProblemKind};
+pub use answer::{Answer, Facts, Interim, Offer, Problem, ProblemKind};
 pub use checksum::{Checksum, ChecksumKind};
 pub use dialect::{Dialect, Interop};
 pub use intent::{

@@ -67,6 +67,8 @@ pub enum Refusal {
     ConcatPart,
     /// A newer request took the upload over.
     Fenced,
+    /// The store has no such uploads: segments in any order, or sums of uploads.
+    Unsupported,
     /// Not allowed to this client.
     Forbidden,
     /// No space is left.

@@ -257,9 +257,21 @@ function drawn(view, all) {
 function zipOf(chosen, none) {
   const names = chosen?.map((entry) => `&name=${encodeURIComponent(entry.name)}`).join("") ?? "";
   const link = byId("zip");
-  link.href = `${page.dir}?zip${names}`;
-  link.hidden = none || names.length > ZIP_NAMES_MAX;
+  const long = names.length > ZIP_NAMES_MAX;
+  link.href = long ? "#" : `${page.dir}?zip${names}`;
+  // What is too long for an address goes as a form.
+  link.onclick = long ? (event) => zipOfMany(event, chosen) : null;
+  link.hidden = none;
   link.lastElementChild.textContent = t(chosen ? "zip_shown" : "zip_all");
+}
+
+function zipOfMany(event, chosen) {
+  event.preventDefault();
+  const names = chosen.map(({ name }) => make("input", { type: "hidden", name: "name", value: name }));
+  const form = make("form", { method: "post", action: `${page.dir}?zip`, hidden: "" }, ...names);
+  body.append(form);
+  form.submit();
+  form.remove();
 }
 
 function emptyWords(title, text, actWord) {

@@ -6,14 +6,14 @@ import { Refused, ask, encodable, readable, refusalOf } from "./door.js";
 
 /** Whether `upload` goes up in pieces: large enough that a cut would hurt. */
 export function isLarge(upload) {
-  return upload.size >= LARGE_BYTES && encodable(upload.dir);
+  return upload.size >= LARGE_BYTES && (Boolean(upload.place) || encodable(upload.dir));
 }
 
 /**
  * Brings `upload.file` up from where the server has it and resolves to the last answer, or to
  * `null` when `still()` says no. `upload.url` and `upload.offset` tell how far it is, also
  * afterwards. Throws `Refused`; status 404 without `upload.url` means that the door has no such
- * uploads.
+ * uploads. With `upload.place` it is made there, at a drop-box, and not in `upload.dir`.
  */
 export async function sendPieces(upload, { still, moved, saving }) {
   for (let renewed = 0; ; ) {
@@ -30,7 +30,9 @@ export async function sendPieces(upload, { still, moved, saving }) {
       return null;
     } catch (fault) {
       if (!still()) return null;
-      const gone = upload.url && (fault.status === 404 || fault.status === 410);
+      // Strangers are asked for a token where nothing is.
+      const unknown = fault.status === 401 && Boolean(upload.place);
+      const gone = upload.url && (fault.status === 404 || fault.status === 410 || unknown);
       if ((!gone && fault.status !== 409) || renewed >= RENEWED_MAX) throw fault;
       renewed += 1;
       if (gone) upload.url = null;
@@ -56,15 +58,17 @@ async function settle(upload) {
     upload.offset = offsetOf(answer.headers.get("Upload-Offset"), 0);
     return;
   }
-  const folder = encodeURIComponent(readable(upload.dir));
-  const query = `folder=${folder}&filename=${encodeURIComponent(upload.name)}`;
-  const answer = await ask("POST", `${PLACE}?${query}`, {
+  const query = `filename=${encodeURIComponent(upload.name)}`;
+  const made = upload.place
+    ? `${upload.place}?${query}`
+    : `${PLACE}?folder=${encodeURIComponent(readable(upload.dir))}&${query}`;
+  const answer = await ask("POST", made, {
     ...VERSION,
     "Upload-Complete": "?0",
     "Upload-Length": String(upload.size),
     // By this a file that is chosen again is known for the same.
     "Upload-Metadata": `modified ${btoa(String(upload.file.lastModified))}`,
-    ...(upload.replace ? {} : { "If-None-Match": "*" }),
+    ...(upload.replace || upload.place ? {} : { "If-None-Match": "*" }),
   });
   upload.url = new URL(answer.headers.get("Location"), location.href).pathname;
   upload.offset = 0;

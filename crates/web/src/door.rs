@@ -18,6 +18,7 @@ use menshen_web_core::head::{HeadLimits, Headers};
 use menshen_web_core::response::{DATE_BYTES, http_date};
 
 use crate::auth::Authority;
+use crate::bucket::Bucket;
 use crate::challenges::Challenges;
 use crate::fault::Fault;
 use crate::files::Files;
@@ -54,6 +55,8 @@ pub(crate) struct Door {
     pub(crate) cut: crate::relay::Cut,
     /// The tunnel worker; `None` without a tunnel door.
     pub(crate) tunnel: Option<Tunnel>,
+    /// Where the file service keeps its files, if not in the served folder.
+    pub(crate) bucket: Option<Rc<Bucket>>,
     /// Uploads that can be resumed.
     pub(crate) uploads: Uploads,
     pub(crate) places: RefCell<Vec<usize>>,

@@ -382,6 +382,7 @@ fn door(config: &Config, specs: &[SiteSpec], root_fd: i32) -> io::Result<Door> {
         drain: tokio::sync::Notify::new(),
         cut: crate::relay::Cut::default(),
         tunnel: None,
+        bucket: None,
         uploads: Uploads::new(config.uploads.clone(), rustix::fs::Mode::empty()),
         places: Door::all_places(),
         date: <_>::default(),

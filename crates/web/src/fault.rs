@@ -51,7 +51,12 @@ pub(crate) enum Fault {
     /// More than was left of a signed link.
     #[error("this link takes no more than it has")]
     LinkSpent,
+    /// More than a quota of the folder ever lets in.
+    #[error("the file is larger than the quota of its folder")]
+    QuotaNever,
     // This server's.
+    #[error("the quota of the folder is used up")]
+    Quota,
     #[error("no space left for the file")]
     Full,
     #[error("too busy, try again")]
@@ -80,9 +85,10 @@ impl Fault {
             Self::IsDirectory | Self::NotDirectory | Self::NotEmpty => 409,
             Self::OtherFileSystem | Self::Fenced | Self::Named(_) => 409,
             Self::Form(error) if !error.is_limit() => 400,
-            Self::TooLarge | Self::FieldsTooLarge | Self::LinkSpent | Self::Form(_) => 413,
+            Self::TooLarge | Self::FieldsTooLarge | Self::LinkSpent => 413,
+            Self::QuotaNever | Self::Form(_) => 413,
             Self::HeaderTooLarge => 431,
-            Self::Full => 507,
+            Self::Full | Self::Quota => 507,
             Self::Busy | Self::NoTunnel | Self::Shed { .. } | Self::Unavailable { .. } => 503,
             Self::Storage => 500,
         }
@@ -96,6 +102,8 @@ impl Fault {
             }
             Self::Shed { .. } => "Wait, then send it again; nothing of it was read.",
             Self::Full => "Free some space or ask the operator; nothing of this upload was kept.",
+            Self::Quota => "Delete something there, or ask the operator.",
+            Self::QuotaNever => "The limit is a web.quota in menshen.toml.",
             Self::Precondition => "Fetch the current version and try again.",
             Self::Digest => "The bytes changed on the way; send them again.",
             Self::NotEmpty => "Delete what is in it first.",

@@ -293,15 +293,8 @@ impl FileEntry {
         ];
         match &self.dress {
             Dress::Download => {
-                let mut disposition = Vec::new();
-                content_disposition_attachment(name_of(&self.path), &mut disposition);
                 own.iter().for_each(|(field, value)| push(&mut lines, field, value));
-                push(&mut lines, "content-disposition", &disposition);
-                push(&mut lines, "cache-control", CACHE_CONTROL.as_bytes());
-                push(&mut lines, "content-security-policy", b"sandbox; default-src 'none'");
-                push(&mut lines, "cross-origin-resource-policy", b"same-origin");
-                // The address may hold a signed link.
-                push(&mut lines, "referrer-policy", b"no-referrer");
+                dress_download(&self.path, &mut lines);
             }
             Dress::Site(extra) | Dress::Encoded { extra, .. } => {
                 for (field, value) in own {
@@ -412,6 +405,30 @@ impl FileEntry {
             Seen::of(&stat) == self.seen && (stat.st_ctime, stat.st_ctime_nsec) == self.changed
         })
     }
+}
+
+/// Header lines of somebody's upload that is no file here; `content-type` comes first.
+pub(crate) fn download_lines(path: &[u8], kind: &[u8], etag: &[u8], mtime_s: i64) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(512);
+    push(&mut lines, "content-type", kind);
+    push(&mut lines, "etag", etag);
+    push(&mut lines, "last-modified", &http_date(mtime_s));
+    push(&mut lines, "accept-ranges", accept_ranges(Ranged::Yes));
+    push(&mut lines, "x-content-type-options", b"nosniff");
+    dress_download(path, &mut lines);
+    lines
+}
+
+/// What makes a file a download and nothing else.
+fn dress_download(path: &[u8], lines: &mut Vec<u8>) {
+    let mut disposition = Vec::new();
+    content_disposition_attachment(name_of(path), &mut disposition);
+    push(lines, "content-disposition", &disposition);
+    push(lines, "cache-control", CACHE_CONTROL.as_bytes());
+    push(lines, "content-security-policy", b"sandbox; default-src 'none'");
+    push(lines, "cross-origin-resource-policy", b"same-origin");
+    // The address may hold a signed link.
+    push(lines, "referrer-policy", b"no-referrer");
 }
 
 fn name_of(path: &[u8]) -> &[u8] {

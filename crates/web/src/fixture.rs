@@ -94,6 +94,7 @@ impl Fixture {
             drain: tokio::sync::Notify::new(),
             cut: crate::relay::Cut::default(),
             tunnel: tunnel.map(|socket| crate::tunnel::Tunnel::new(socket, 60)),
+            bucket: None,
             uploads: crate::uploads::Uploads::new(uploads, Mode::from_raw_mode(0o022)),
             places: Door::all_places(),
             date: <_>::default(),

@@ -12,6 +12,7 @@
 //! what follows has no known meaning. A body refused half-way is answered at once; then the rest
 //! is read and forgotten for a moment, so that the client sees the answer and not a reset.
 
+mod bucket;
 mod link;
 mod php;
 mod receive;
@@ -364,6 +365,9 @@ impl Session {
             Plan::Job(job, wanted) => self.work(job, wanted, &mut ways).await,
             // Boxed, as the calls of PHP are.
             Plan::Zip(question) => Box::pin(self.answer_zip(question, &mut ways)).await,
+            Plan::Bucket(errand, wanted) => {
+                Box::pin(self.answer_bucket(*errand, wanted, &mut ways)).await
+            }
             Plan::Receive(sink) => self.receive(sink, &mut ways).await,
             // Boxed: few connections are with PHP at a time, and all would be as large.
             Plan::Php(call) => Box::pin(self.call(call, &mut ways)).await,

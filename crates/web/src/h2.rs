@@ -9,6 +9,7 @@
 //! How it fails: a connection that floods (resets, settings, empty frames) is ended by the library
 //! with `ENHANCE_YOUR_CALM`, which is counted.
 
+mod bucket;
 mod link;
 mod php;
 mod request;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     /// Streams being served, and how many of them wait for the file system.
     open: Cell<u32>,
     storing: Cell<u32>,
+    /// Streams that wait in the midst of a body.
+    waiting: Cell<u32>,
     uploaded: Cell<u64>,
     handshake_ms: Cell<i64>,
     /// Rung when a large body comes, or much has come.
@@ -72,6 +75,7 @@ pub(crate) async fn run(
         local,
         open: Cell::new(0),
         storing: Cell::new(0),
+        waiting: Cell::new(0),
         uploaded: Cell::new(0),
         handshake_ms: Cell::new(handshake_ms),
         grow: tokio::sync::Notify::new(),
@@ -130,6 +134,18 @@ impl Shared {
         Storing { shared: Rc::clone(self) }
     }
 
+    /// A stream waits in the midst of a body for its destination, until the guard is dropped.
+    fn wait(self: &Rc<Self>) -> Waiting {
+        self.waiting.set(self.waiting.get() + 1);
+        self.settle();
+        Waiting { shared: Rc::clone(self) }
+    }
+
+    /// Whether some stream does.
+    fn waits(&self) -> bool {
+        self.waiting.get() > 0
+    }
+
     /// The phase that the streams together make: when all wait for the disk, the peer has nothing
     /// to move and is not blamed for it.
     fn settle(&self) {
@@ -140,6 +156,12 @@ impl Shared {
             open if open == self.storing.get() => self.watched.enter(Phase::Store, 0),
             _ if self.watched.phase() == Phase::Body => {}
             _ => self.watched.enter_paced(Phase::Body, self.door.pace()),
+        }
+        // No new phase, which would begin the time of grace anew.
+        if self.waits() && self.waiting.get() + self.storing.get() >= self.open.get() {
+            self.watched.pause();
+        } else {
+            self.watched.resume();
         }
     }
 
@@ -169,6 +191,19 @@ struct Storing {
 impl Drop for Storing {
     fn drop(&mut self) {
         self.shared.storing.set(self.shared.storing.get().saturating_sub(1));
+        self.shared.settle();
+    }
+}
+
+/// One stream's wait in the midst of its body.
+#[derive(Debug)]
+struct Waiting {
+    shared: Rc<Shared>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.shared.waiting.set(self.shared.waiting.get().saturating_sub(1));
         self.shared.settle();
     }
 }

@@ -2,6 +2,7 @@
 //! directories. It runs on a blocking thread, so a slow disk holds up nobody else.
 
 use menshen_web_core::fields::{Lang, Wanted};
+use rustix::fs::Stat;
 
 use crate::auth::Grant;
 use crate::door::Shared;
@@ -10,8 +11,10 @@ use crate::hooks::settle;
 use crate::links::page;
 use crate::listing::Listing;
 use crate::page::Page;
+use crate::quota::Sum;
 use crate::reply::{Body, Reply};
-use crate::root::{Expect, Replace};
+use crate::root::{Expect, Kind, Replace, kind_of};
+use crate::tree::{Mounts, walk};
 use crate::tunnel::Question;
 
 /// One piece of such work.
@@ -61,11 +64,7 @@ impl Job {
             Self::GreCounts(question) => question.put(),
             Self::ListJson { path, grant } => {
                 let listing = Listing::read(&shared.root, &path, word(grant), shared.entries_max)?;
-                Ok(Reply::new(200)
-                    .text("cache-control", "private, no-cache")
-                    .text("vary", "accept, accept-language, cookie, authorization")
-                    .text("x-content-type-options", "nosniff")
-                    .body("application/json", Body::Owned(listing.json())))
+                Ok(listed_json(&listing))
             }
             Self::ListPage { path, grant, lang } => {
                 let access = word(grant);
@@ -76,25 +75,15 @@ impl Job {
             Self::ListShared { path, top, link, lang } => {
                 let listing =
                     Listing::read(&shared.root, &path, word(Grant::Read), shared.entries_max)?;
-                let rows = listing.rows_for(&link);
-                // What lies above the link's folder is nobody's business.
-                let above = top.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
-                let title = path.get(above..).unwrap_or(&path);
-                let title = if title.is_empty() { "/" } else { title };
-                let top = path == top;
-                Ok(page::Shared { lang, title, top, rows: &rows, link: &link }.reply())
+                Ok(listed_shared(&listing, &path, &top, &link, lang))
             }
             Self::Remove { path, expect } => {
-                let promise = shared.will_go(path.as_bytes())?;
-                let removed = shared.root.remove(path.as_bytes(), &expect, durable);
-                settle(promise, &removed);
-                removed?;
-                shared.board.bump_path(path.as_bytes());
+                shared.remove(path.as_bytes(), &expect)?;
                 Ok(Reply::new(204))
             }
             Self::Rename { from, expect, to, replace } => {
                 let (from, to) = (from.as_bytes(), to.as_bytes());
-                let replaced = shared.root.rename(from, &expect, to, replace, durable)?;
+                let replaced = shared.rename(from, &expect, to, replace)?;
                 // A directory takes all paths below it along.
                 shared.board.bump_all_paths();
                 Ok(Reply::new(if replaced { 204 } else { 201 }))
@@ -108,6 +97,100 @@ impl Job {
             }
         }
     }
+}
+
+impl Shared {
+    /// Removes a file or an empty folder; hooks are told, quotas have its room.
+    pub(crate) fn remove(&self, path: &[u8], expect: &Expect) -> Result<(), Fault> {
+        let promise = self.will_go(path)?;
+        let remove = || self.root.remove(path, expect, self.durable);
+        let removed = match self.spool.quotas() {
+            None => remove(),
+            Some(quotas) => {
+                let mut books = quotas.books(&[path])?;
+                let was = self.root.look(path).ok().flatten();
+                let removed = remove();
+                if let Some(size) = was.as_ref().and_then(file_bytes).filter(|_| removed.is_ok()) {
+                    books.went(Sum::file(size));
+                    let _ = books.write();
+                }
+                removed
+            }
+        };
+        settle(promise, &removed);
+        removed?;
+        self.board.bump_path(path);
+        Ok(())
+    }
+
+    /// Renames; what comes into a folder has to fit into its quotas.
+    fn rename(
+        &self,
+        from: &[u8],
+        expect: &Expect,
+        to: &[u8],
+        replace: Replace,
+    ) -> Result<bool, Fault> {
+        let rename = || self.root.rename(from, expect, to, replace, self.durable);
+        let Some(quotas) = self.spool.quotas() else { return rename() };
+        // A folder is looked through first: it may be large, and nobody waits for that.
+        let sum = self.sum_of(from)?;
+        let mut books = quotas.books(&[from, to])?;
+        books.fits_move(from, to, sum)?;
+        let there = self.root.look(to).ok().flatten();
+        let replaced = rename()?;
+        books.moved(from, to, sum, there.as_ref().and_then(file_bytes));
+        let _ = books.write();
+        Ok(replaced)
+    }
+
+    fn sum_of(&self, path: &[u8]) -> Result<Sum, Fault> {
+        let Some(stat) = self.root.look(path)? else { return Err(Fault::NotFound) };
+        if kind_of(&stat) != Some(Kind::Directory) {
+            return Ok(file_bytes(&stat).map(Sum::file).unwrap_or_default());
+        }
+        let mut folder = String::from_utf8_lossy(path).into_owned();
+        if !folder.ends_with('/') {
+            folder.push('/');
+        }
+        let mut all = Sum::default();
+        walk(&self.root, &folder, Mounts::Entered, &mut |_, stat| {
+            all.bytes = all.bytes.saturating_add(u64::try_from(stat.st_size).unwrap_or(0));
+            all.files += 1;
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
+/// Of a regular file.
+fn file_bytes(stat: &Stat) -> Option<u64> {
+    (kind_of(stat) == Some(Kind::File)).then(|| u64::try_from(stat.st_size).unwrap_or(0))
+}
+
+/// A folder for scripts and the page.
+pub(crate) fn listed_json(listing: &Listing) -> Reply {
+    Reply::new(200)
+        .text("cache-control", "private, no-cache")
+        .text("vary", "accept, accept-language, cookie, authorization")
+        .text("x-content-type-options", "nosniff")
+        .body("application/json", Body::Owned(listing.json()))
+}
+
+/// A folder for somebody with a signed link for the folder `top`.
+pub(crate) fn listed_shared(
+    listing: &Listing,
+    path: &str,
+    top: &str,
+    link: &str,
+    lang: Lang,
+) -> Reply {
+    let rows = listing.rows_for(link);
+    // What lies above the link's folder is nobody's business.
+    let above = top.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
+    let title = path.get(above..).unwrap_or(path);
+    let title = if title.is_empty() { "/" } else { title };
+    page::Shared { lang, title, top: path == top, rows: &rows, link }.reply()
 }
 
 /// The word of a grant in listings.

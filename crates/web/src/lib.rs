@@ -7,9 +7,11 @@
 
 mod ask;
 mod auth;
+mod bucket;
 mod certificates;
 mod challenges;
 mod door;
+mod expire;
 pub mod explain;
 pub mod failures;
 mod fault;
@@ -28,6 +30,7 @@ mod notes;
 mod page;
 mod php;
 mod plan;
+mod quota;
 mod relay;
 mod reply;
 mod root;
@@ -36,6 +39,7 @@ mod shrink;
 mod sink;
 mod site;
 mod spool;
+mod tree;
 mod tunnel;
 mod uploads;
 mod worker;

@@ -21,8 +21,8 @@ use menshen_config::LinkSpec;
 use menshen_net::clock;
 use menshen_tls::LinkKey;
 use menshen_web_core::fields::Wanted;
-use menshen_web_core::link::tally::{Limits, Spent, Want};
-use menshen_web_core::link::{Claims, Denied, LinkId, Sealed, Use};
+use menshen_web_core::link::tally::{Limits, Spent, Taken, Want};
+use menshen_web_core::link::{Claims, Denied, KeyId, LinkId, Sealed, Use};
 
 use crate::door::Door;
 use crate::fault::Fault;
@@ -97,6 +97,11 @@ impl Links {
         sealed.verify(|bytes| key.sign(bytes)).map_err(|_| LinkRefusal::Invalid)
     }
 
+    /// Whether links of this key are still good.
+    pub(crate) fn knows(&self, key: KeyId) -> bool {
+        self.keys.iter().any(|known| known.id == key.0)
+    }
+
     /// The same, if it also allows this use; whether there is anything left of it, only
     /// [`Linked::begin`] knows.
     pub(crate) fn judge(&self, link: &[u8], used: &Use<'_>) -> Result<Claims, LinkRefusal> {
@@ -143,19 +148,7 @@ impl Linked {
     pub(crate) async fn begin(self, door: &Door) -> Result<(Plan, Option<Charge>), Reply> {
         let Self { plan, take, wanted, .. } = self;
         let Some(take) = take else { return Ok((plan, None)) };
-        let refused = |refusal: LinkRefusal| door.refuse_link(refusal, wanted);
-        let desk = door.authority.links().desk().ok_or_else(|| refused(LinkRefusal::Storage))?;
-        let worker = Arc::clone(desk);
-        let now = clock::unix_s();
-        let taken = tokio::task::spawn_blocking(move || worker.take(&take, now)).await;
-        let taken = taken.unwrap_or(Err(Refused::Storage)).map_err(|reason| {
-            refused(match reason {
-                Refused::Spent(spent) => LinkRefusal::Spent(spent, take.direction()),
-                Refused::Full => LinkRefusal::Full,
-                Refused::Storage => LinkRefusal::Storage,
-            })
-        })?;
-        let charge = Charge::new(Arc::clone(desk), take, taken);
+        let charge = door.charged(take, wanted).await?;
         Ok(match plan {
             Plan::Receive(Sink::Link(mut sink)) => {
                 sink.charged(charge);
@@ -167,6 +160,42 @@ impl Linked {
 }
 
 impl Door {
+    /// Takes a use of a counted link, durably.
+    pub(crate) async fn take(&self, take: Take) -> Result<Taken, LinkRefusal> {
+        let desk = self.authority.links().desk().ok_or(LinkRefusal::Storage)?;
+        let (desk, now) = (Arc::clone(desk), clock::unix_s());
+        let taken = tokio::task::spawn_blocking(move || desk.take(&take, now)).await;
+        taken.unwrap_or(Err(Refused::Storage)).map_err(|reason| match reason {
+            Refused::Spent(spent) => LinkRefusal::Spent(spent, take.direction()),
+            Refused::Full => LinkRefusal::Full,
+            Refused::Storage => LinkRefusal::Storage,
+        })
+    }
+
+    /// Takes a use for what is about to be sent.
+    ///
+    /// # Errors
+    /// The answer, when nothing is left.
+    pub(crate) async fn charged(&self, take: Take, wanted: Wanted) -> Result<Charge, Reply> {
+        let taken = self.take(take).await.map_err(|refusal| self.refuse_link(refusal, wanted))?;
+        self.charge(take, taken).map_err(|refusal| self.refuse_link(refusal, wanted))
+    }
+
+    /// A use that was taken, to be told how it ended.
+    pub(crate) fn charge(&self, take: Take, taken: Taken) -> Result<Charge, LinkRefusal> {
+        let desk = self.authority.links().desk().ok_or(LinkRefusal::Storage)?;
+        Ok(Charge::new(Arc::clone(desk), take, taken))
+    }
+
+    /// Says what was really used of `taken`, a while ago perhaps: the rest is given back.
+    pub(crate) async fn settle_use(&self, id: LinkId, taken: Taken, count: u32, bytes: u64) {
+        if let Some(desk) = self.authority.links().desk() {
+            let desk = Arc::clone(desk);
+            let settle = move || desk.settle(id, &taken, count, bytes);
+            let _ = tokio::task::spawn_blocking(settle).await;
+        }
+    }
+
     /// The answer to a link that does not open the way; counted here.
     pub(crate) fn refuse_link(&self, refusal: LinkRefusal, wanted: Wanted) -> Reply {
         self.slot.add(refusal.counter(), 1);

@@ -28,7 +28,7 @@ pub(crate) struct Listing {
 }
 
 #[derive(Debug, Serialize)]
-struct Entry {
+pub(crate) struct Entry {
     name: String,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,8 +85,38 @@ impl Listing {
                 listing.entries.push(entry);
             }
         }
-        listing.entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+        listing.sort();
         Ok(listing)
+    }
+
+    /// Of `path`, with nothing in it yet.
+    pub(crate) fn empty(path: &str, access: &'static str) -> Self {
+        let (entries, truncated, unservable) = (Vec::new(), false, 0);
+        Self { path: path.into(), access, entries, truncated, unservable }
+    }
+
+    /// Adds an entry, if its name is one that requests can say and there is room.
+    pub(crate) fn add(&mut self, name: &str, entry: impl FnOnce() -> Entry, entries_max: usize) {
+        if name.starts_with(".menshen") {
+            return;
+        }
+        if check_name(name.as_bytes()).is_err() {
+            self.unservable += 1;
+        } else if self.entries.len() >= entries_max {
+            self.truncated = true;
+        } else {
+            self.entries.push(entry());
+        }
+    }
+
+    /// Whether there is more than fits.
+    pub(crate) const fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Directories first, then by name.
+    pub(crate) fn sort(&mut self) {
+        self.entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     }
 
     /// As JSON.
@@ -131,6 +161,19 @@ impl Listing {
 }
 
 impl Entry {
+    /// A folder nobody knows the time of.
+    pub(crate) fn folder(name: &str) -> Self {
+        let modified = String::new();
+        Self { name: name.into(), kind: "directory", size: None, modified, etag: None }
+    }
+
+    /// A file by what is known of it; the tag with its quotes.
+    pub(crate) fn file(name: &str, size: u64, modified_s: i64, etag: &str) -> Self {
+        let etag = (!etag.is_empty()).then(|| etag.to_owned());
+        let modified = rfc3339(modified_s);
+        Self { name: name.into(), kind: "file", size: Some(size), modified, etag }
+    }
+
     fn new(name: &str, stat: &Stat) -> Option<Self> {
         let (kind, size, etag) = match kind_of(stat)? {
             Kind::Directory => ("directory", None, None),

@@ -4,6 +4,7 @@
 //! out owns little. Authorisation comes before any look at the disk, so a stranger cannot learn
 //! which names exist.
 
+mod bucket;
 mod file;
 mod link;
 mod zip;
@@ -36,7 +37,8 @@ use crate::site::Way;
 use crate::uploads::{Errand, Scope};
 use crate::zip::Question;
 
-pub(crate) use file::{FileAnswer, Span, unsatisfiable};
+pub(crate) use file::{FileAnswer, Span, not_modified, unsatisfiable};
+pub(crate) use link::{beside, mark};
 
 /// What will be done.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub(crate) enum Plan {
     /// Wait for one tick of the file system's clock, then plan again: the file changed so
     /// recently that its tag would be weak.
     Tick,
+    /// Ask the bucket.
+    Bucket(Box<crate::bucket::Errand>, Wanted),
     /// Receive a body.
     Receive(Sink),
     /// Have PHP answer.
@@ -126,6 +130,9 @@ impl Door {
         })?;
         if let Some(link) = link_of(query) {
             return self.by_link(ask, &path, link, patience);
+        }
+        if let Some(bucket) = &self.bucket {
+            return self.at_bucket(ask, &path, bucket);
         }
         match ask.method {
             Method::Get | Method::Head => self.get(ask, &path, patience),
@@ -288,6 +295,10 @@ impl Door {
     }
 
     fn post(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
+        if let Some(plan) = self.zip_selection(ask, path, split(ask.target).1)? {
+            // It changes nothing: who may read may ask.
+            return self.judge(ask, path, Reach::Inside).map(|_grant| plan);
+        }
         self.may_write(ask, path, Reach::Inside)?;
         self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
         if !path.is_dir() {
@@ -296,14 +307,20 @@ impl Door {
         Ok(Plan::Receive(Sink::Form(self.receive_form(ask, path)?)))
     }
 
-    /// A form with files for the folder `path`.
-    fn receive_form(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Box<Form>, Stop> {
+    /// The type of a form with files.
+    fn form_type<'a>(&self, ask: &Ask<'a>) -> Result<&'a [u8], Stop> {
         let kind = ask.headers.get("content-type").unwrap_or_default();
         let essence = kind.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
-        if !essence.eq_ignore_ascii_case(b"multipart/form-data") {
-            let hint = "Use multipart/form-data here, or PUT with the file's name.";
-            return Err(Reply::trouble(415, "not a form", hint, ask.wanted()).into());
+        if essence.eq_ignore_ascii_case(b"multipart/form-data") {
+            return Ok(kind);
         }
+        let hint = "Use multipart/form-data here, or PUT with the file's name.";
+        Err(Reply::trouble(415, "not a form", hint, ask.wanted()).into())
+    }
+
+    /// A form with files for the folder `path`.
+    fn receive_form(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Box<Form>, Stop> {
+        let kind = self.form_type(ask)?;
         let boundary = boundary_of(kind)
             .map_err(|_| Fault::BadRequest("the form's boundary is missing or malformed"))?;
         let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
@@ -432,6 +449,7 @@ impl Door {
         match fault {
             Fault::TooLarge => self.slot.add(Counter::LimitUpload, 1),
             Fault::FieldsTooLarge => self.slot.add(Counter::LimitPhpFields, 1),
+            Fault::Quota | Fault::QuotaNever => self.slot.add(Counter::LimitQuota, 1),
             Fault::Full => self.slot.add(Counter::StorageFull, 1),
             Fault::Shed { .. } => self.slot.add(Counter::UploadsRefused, 1),
             Fault::Form(error) if error.is_limit() => self.slot.add(Counter::LimitParts, 1),

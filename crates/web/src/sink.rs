@@ -26,18 +26,23 @@ use crate::reply::{Body, Reply};
 use crate::root::Expect;
 use crate::spool::{Published, Upload};
 use crate::uploads::{Appending, Held, Namer};
+use crate::zip::{Question, Selection};
 
 /// A body's destination.
 #[derive(Debug)]
 pub(crate) enum Sink {
     Put(Box<Put>),
     Form(Box<Form>),
+    /// Into the bucket.
+    Bucket(Box<crate::bucket::Intake>),
     /// By a signed link.
     Link(Box<LinkSink>),
     /// A request for PHP.
     Php(Box<ForPhp>),
     /// An upload that can be resumed.
     Upload(Box<Appending>),
+    /// What is wanted of a folder as a zip file.
+    Select(Box<Selection>),
     /// Read and forgotten, up to so many bytes.
     Discard(u64),
 }
@@ -69,6 +74,8 @@ pub(crate) enum Finished {
     Reply(Reply),
     /// A request that PHP answers.
     Call(Box<Call>),
+    /// A folder to be sent as a zip file.
+    Zip(Box<Question>),
 }
 
 /// One file.
@@ -107,11 +114,18 @@ struct Stored {
     stored: Vec<StoredFile>,
 }
 
+/// A file that is there now.
 #[derive(Serialize)]
-struct StoredFile {
-    path: String,
-    size: u64,
-    etag: String,
+pub(crate) struct StoredFile {
+    pub(crate) path: String,
+    pub(crate) size: u64,
+    pub(crate) etag: String,
+}
+
+/// The answer to a form of a script.
+pub(crate) fn stored_json(stored: Vec<StoredFile>) -> Reply {
+    let text = serde_json::to_vec(&Stored { stored }).unwrap_or_default();
+    Reply::new(201).body("application/json", Body::Owned(text))
 }
 
 impl Sink {
@@ -120,9 +134,11 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.write(bytes),
             Self::Form(form) => form.take(bytes),
+            Self::Bucket(intake) => intake.take(bytes),
             Self::Link(link) => link.take(bytes),
             Self::Php(php) => php.intake.take(bytes),
             Self::Upload(appending) => appending.take(bytes),
+            Self::Select(selection) => selection.take(bytes),
             Self::Discard(left) => {
                 *left = left.checked_sub(bytes.len() as u64).ok_or(Fault::TooLarge)?;
                 Ok(())
@@ -132,13 +148,23 @@ impl Sink {
 
     /// Whether [`Self::settle`] has something to do before more is taken.
     pub(crate) fn is_due(&self) -> bool {
-        matches!(self, Self::Upload(appending) if appending.is_due())
+        match self {
+            Self::Upload(appending) => appending.is_due(),
+            Self::Bucket(intake) => intake.is_due(),
+            Self::Link(link) => link.is_due(),
+            _ => false,
+        }
     }
 
     /// Waits for the destination; fields of an interim answer about it.
     pub(crate) async fn settle(&mut self) -> Result<Option<Fields>, Fault> {
         match self {
             Self::Upload(appending) => Box::pin(appending.settle()).await,
+            Self::Bucket(intake) => Box::pin(intake.settle()).await.map(|()| None),
+            Self::Link(link) => match link.intake() {
+                Some(intake) => Box::pin(intake.settle()).await.map(|()| None),
+                None => Ok(None),
+            },
             _ => Ok(None),
         }
     }
@@ -162,6 +188,7 @@ impl Sink {
                 let stored = Box::pin(form.store(door)).await;
                 stored.map(Finished::Reply).map_err(|fault| (fault, wanted))
             }
+            Self::Bucket(intake) => Box::pin(intake.finish(door)).await.map(Finished::Reply),
             Self::Link(link) => Box::pin(link.finish(door)).await,
             Self::Php(php) => {
                 let ForPhp { intake, mut call } = *php;
@@ -174,6 +201,10 @@ impl Sink {
                 Ok(Finished::Call(call))
             }
             Self::Upload(appending) => Ok(Finished::Reply(Box::pin(appending.finish(door)).await)),
+            Self::Select(selection) => {
+                let wanted = selection.wanted();
+                selection.finish().map(Finished::Zip).map_err(|fault| (fault, wanted))
+            }
             Self::Discard(_) => Ok(Finished::Reply(Reply::new(204))),
         }
     }
@@ -183,8 +214,8 @@ impl Sink {
     pub(crate) async fn cut(self, door: &Rc<Door>, why: Cut) -> Option<Reply> {
         match self {
             Self::Upload(appending) => Some(Box::pin(appending.cut(door, why)).await),
-            Self::Discard(_) => None,
-            Self::Put(_) | Self::Form(_) | Self::Link(_) | Self::Php(_) => {
+            Self::Discard(_) | Self::Select(_) => None,
+            Self::Put(_) | Self::Form(_) | Self::Link(_) | Self::Php(_) | Self::Bucket(_) => {
                 door.slot.add(Counter::UploadsAborted, 1);
                 None
             }
@@ -196,9 +227,11 @@ impl Sink {
         match self {
             Self::Put(put) => put.upload.path(),
             Self::Form(form) => form.folder.as_bytes(),
+            Self::Bucket(intake) => intake.path(),
             Self::Link(link) => link.path(),
             Self::Php(php) => &php.call.script.name,
             Self::Upload(appending) => appending.path(),
+            Self::Select(selection) => selection.path(),
             Self::Discard(_) => b"",
         }
     }
@@ -208,9 +241,11 @@ impl Sink {
         match self {
             Self::Put(put) => put.wanted,
             Self::Form(form) => form.wanted,
+            Self::Bucket(intake) => intake.wanted(),
             Self::Link(link) => link.wanted(),
             Self::Php(php) => php.call.wanted,
             Self::Upload(appending) => appending.wanted(),
+            Self::Select(selection) => selection.wanted(),
             Self::Discard(_) => Wanted::Either,
         }
     }
@@ -283,8 +318,7 @@ impl Form {
             size: u64::try_from(published.stat.st_size).unwrap_or(0),
             etag: strong(published),
         });
-        let text = serde_json::to_vec(&Stored { stored: stored.collect() }).unwrap_or_default();
-        Ok(Reply::new(201).body("application/json", Body::Owned(text)))
+        Ok(stored_json(stored.collect()))
     }
 }
 

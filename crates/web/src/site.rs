@@ -61,6 +61,8 @@ pub(crate) struct Site {
     /// `DOCUMENT_ROOT`: absolute, as PHP sees it, without a slash at its end unless it
     /// is `/`.
     pub(crate) document_root: Vec<u8>,
+    /// Which group its unfinished uploads are, and how many bytes these may hold together.
+    pub(crate) uploads_share: Option<(u64, u64)>,
     /// One per rule of the configuration: the folder of its `fields.store`.
     pub(crate) stores: Vec<Option<Arc<OwnedFd>>>,
     /// One per rule: where files on their way to its store rest; made at the first.
@@ -190,6 +192,7 @@ impl Site {
             names_none: site.hosts.is_empty(),
             pool,
             document_root,
+            uploads_share: share_of(site),
             stores: stores?,
             fields: site.rules.iter().map(|rule| rule.fields.clone()).collect(),
             store_spools: site.rules.iter().map(|_| OnceCell::new()).collect(),
@@ -203,6 +206,14 @@ impl Site {
             gzips,
         })
     }
+}
+
+/// A site is known by its names, over reloads.
+fn share_of(site: &model::Site) -> Option<(u64, u64)> {
+    let names = site.hosts.join(" ");
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, names.as_bytes());
+    let group = digest.as_ref().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    (site.uploads_bytes_max > 0).then_some((group, site.uploads_bytes_max))
 }
 
 impl Script {

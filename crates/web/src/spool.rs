@@ -9,6 +9,7 @@
 //! untouched); kill -9 (leftover spool file, collected by name: instance and process id); power
 //! loss between rename and the folder's flush (either old or new, never acknowledged).
 
+mod digesting;
 mod unique;
 
 use std::collections::HashSet;
@@ -16,9 +17,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use aws_lc_rs::digest;
 use menshen_hooks::Promise;
-use menshen_web_core::fields::{Algorithm, Digests, write_digest};
+use menshen_web_core::fields::{Algorithm, Digests};
 use rustix::fs::{
     AtFlags, FallocateFlags, Mode, OFlags, RenameFlags, Stat, fallocate, fdatasync, fstat, fstatfs,
     fsync, ftruncate, openat, renameat_with, statat, unlinkat,
@@ -27,7 +27,10 @@ use rustix::io::Errno;
 
 use crate::fault::Fault;
 use crate::hooks::settle;
+use crate::quota::{Hold, Quotas};
 use crate::root::{Expect, Kind, Lock, Mount, Root, Seen, kind_of, own_folder};
+pub(crate) use digesting::Digesting;
+pub(crate) use unique::{NUMBERS_MAX, numbered};
 
 /// The spool of one worker.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ pub(crate) struct Spool {
     folder: OnceLock<SpoolFolder>,
     names: Names,
     durable: bool,
+    quotas: Option<Arc<Quotas>>,
 }
 
 /// Names nobody has for the files of this process: `INSTANCE-PID-NUMBER`.
@@ -73,6 +77,8 @@ pub(crate) struct Upload {
     largest: u64,
     digests: Digesting,
     digest: Option<Vec<u8>>,
+    /// Room in the quotas of its folder.
+    hold: Option<Hold>,
 }
 
 /// A finished upload.
@@ -82,15 +88,6 @@ pub(crate) struct Published {
     pub(crate) replaced: bool,
     /// Field value for `Repr-Digest`, when the client wanted one.
     pub(crate) digest: Option<Vec<u8>>,
-}
-
-/// Running digests, only those somebody asked for: hashing costs more than receiving.
-#[derive(Default)]
-struct Digesting {
-    promised: Digests,
-    wanted: Option<Algorithm>,
-    sha256: Option<Box<digest::Context>>,
-    sha512: Option<Box<digest::Context>>,
 }
 
 /// Where a spool file is; dropping it unlinks the file unless it is `kept`.
@@ -119,7 +116,18 @@ impl Spool {
             folder: OnceLock::new(),
             names: Names::of(instance),
             durable,
+            quotas: None,
         }
+    }
+
+    /// Has these hold for what it takes.
+    pub(crate) fn with_quotas(self, quotas: Option<Arc<Quotas>>) -> Self {
+        Self { quotas, ..self }
+    }
+
+    /// What may rest in folders.
+    pub(crate) const fn quotas(&self) -> Option<&Arc<Quotas>> {
+        self.quotas.as_ref()
     }
 
     /// Removes what earlier lives and dead workers left; returns how many files.
@@ -130,6 +138,22 @@ impl Spool {
     /// Begins an upload of `path`. `expected` is the length when known: what cannot fit is refused
     /// before a byte of it is read. `largest` is the limit in bytes, 0 for none.
     pub(crate) fn begin(
+        &self,
+        path: &[u8],
+        expected: Option<u64>,
+        largest: u64,
+        promised: Digests,
+        wanted: Option<Algorithm>,
+    ) -> Result<Upload, Fault> {
+        let mut upload = self.begin_held(path, expected, largest, promised, wanted)?;
+        if let Some(quotas) = &self.quotas {
+            upload.hold = quotas.hold(path, expected.unwrap_or(0))?;
+        }
+        Ok(upload)
+    }
+
+    /// The same, of bytes that somebody else took room for.
+    pub(crate) fn begin_held(
         &self,
         path: &[u8],
         expected: Option<u64>,
@@ -150,8 +174,8 @@ impl Spool {
         let place = Place { folder, name, kept: false };
         let (path, written) = (path.to_vec(), 0);
         let reserve = Reserve::new(expected, reserves);
-        let (file, digest) = (Some(file), None);
-        Ok(Upload { file, place, path, written, expected, reserve, largest, digests, digest })
+        let (file, digest, hold) = (Some(file), None, None);
+        Ok(Upload { file, place, path, written, expected, reserve, largest, digests, digest, hold })
     }
 
     /// [`Self::publish_told`], and nobody is told.
@@ -188,10 +212,15 @@ impl Spool {
         (folder, name): (&OwnedFd, &[u8]),
         expect: &Expect,
     ) -> Result<Published, Fault> {
-        let replaced = {
+        let named = || {
             let _lock = Lock::take(folder)?;
-            take_name(&upload.place, folder, name, expect)?
+            take_name(&upload.place, folder, name, expect)
         };
+        let replaced = match upload.hold.take() {
+            Some(hold) => hold.stand(size_of(file)?, named, |replaced| *replaced)?,
+            None => named()?,
+        };
+        let replaced = replaced.is_some();
         upload.place.kept = true;
         if self.durable {
             fsync(folder).map_err(Fault::from_errno)?;
@@ -251,12 +280,20 @@ impl Upload {
         if after > self.largest {
             return Err(Fault::TooLarge);
         }
+        if let Some(hold) = &mut self.hold {
+            hold.cover(after)?;
+        }
         self.digests.update(bytes);
         let file = self.file.as_ref().ok_or(Fault::Storage)?;
         self.reserve.ahead(file, after);
         append(file, bytes)?;
         self.written = after;
         Ok(())
+    }
+
+    /// Room that was taken for it.
+    pub(crate) fn holds(&mut self, hold: Option<Hold>) {
+        self.hold = hold;
     }
 
     /// The path it is for.
@@ -394,58 +431,18 @@ impl Drop for Place {
     }
 }
 
-impl Digesting {
-    fn new(promised: Digests, wanted: Option<Algorithm>) -> Self {
-        let start = |algorithm| Some(Box::new(digest::Context::new(algorithm)));
-        let needs = |algorithm, promised: bool| promised || wanted == Some(algorithm);
-        Self {
-            sha256: needs(Algorithm::Sha256, promised.sha256.is_some())
-                .then(|| start(&digest::SHA256))
-                .flatten(),
-            sha512: needs(Algorithm::Sha512, promised.sha512.is_some())
-                .then(|| start(&digest::SHA512))
-                .flatten(),
-            promised,
-            wanted,
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        for context in [&mut self.sha256, &mut self.sha512].into_iter().flatten() {
-            context.update(bytes);
-        }
-    }
-
-    /// Compares with what was promised; returns the field value of what was wanted.
-    fn finish(self) -> Result<Option<Vec<u8>>, Fault> {
-        let sha256 = self.sha256.map(|context| context.finish());
-        let sha512 = self.sha512.map(|context| context.finish());
-        let differs = |made: &Option<digest::Digest>, promised: Option<&[u8]>| {
-            promised.is_some_and(|p| made.as_ref().map(AsRef::as_ref) != Some(p))
-        };
-        if differs(&sha256, self.promised.sha256.as_ref().map(<[u8; 32]>::as_slice))
-            || differs(&sha512, self.promised.sha512.as_ref().map(<[u8; 64]>::as_slice))
-        {
-            return Err(Fault::Digest);
-        }
-        Ok(self.wanted.and_then(|algorithm| {
-            let made = if algorithm == Algorithm::Sha256 { sha256 } else { sha512 }?;
-            let mut line = Vec::new();
-            write_digest(algorithm, made.as_ref(), &mut line);
-            Some(line)
-        }))
-    }
+/// Bytes of an open file.
+pub(crate) fn size_of(file: impl AsFd) -> Result<u64, Fault> {
+    fstat(file).map(|stat| u64::try_from(stat.st_size).unwrap_or(0)).map_err(Fault::from_errno)
 }
 
-impl std::fmt::Debug for Digesting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Digesting").field("promised", &self.promised).finish_non_exhaustive()
-    }
-}
-
-/// Whether a file may have this name under these conditions, and whether it replaces another;
-/// true only as long as the folder's lock is held.
-pub(crate) fn may_take(folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result<bool, Fault> {
+/// Whether a file may have this name under these conditions, and how large the one is that it
+/// replaces; true only as long as the folder's lock is held.
+pub(crate) fn may_take(
+    folder: &OwnedFd,
+    name: &[u8],
+    expect: &Expect,
+) -> Result<Option<u64>, Fault> {
     let current = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Some(stat),
         Err(Errno::NOENT) => None,
@@ -459,10 +456,15 @@ pub(crate) fn may_take(folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result
     {
         return Err(Fault::Precondition);
     }
-    Ok(current.is_some())
+    Ok(current.map(|stat| u64::try_from(stat.st_size).unwrap_or(0)))
 }
 
-fn take_name(place: &Place, folder: &OwnedFd, name: &[u8], expect: &Expect) -> Result<bool, Fault> {
+fn take_name(
+    place: &Place,
+    folder: &OwnedFd,
+    name: &[u8],
+    expect: &Expect,
+) -> Result<Option<u64>, Fault> {
     let replaced = may_take(folder, name, expect)?;
     let flags = match expect {
         Expect::Nothing => RenameFlags::NOREPLACE,

@@ -6,6 +6,9 @@
 //! by; the answer is kept, so that a client that lost it gets it again and nothing is delivered
 //! twice. `docs/decisions/0042-resumable-uploads-in-the-door.md`.
 //!
+//! Where the file service's files are in a bucket, so are its uploads ([`object`]): any node goes
+//! on with what another began. Uploads for sites are always on this machine.
+//!
 //! Nothing here waits for a disk on the thread of the connections but a write into the page cache.
 //! How it fails: [`reply::of_store`] sorts what the store says; what was acknowledged stays.
 
@@ -13,26 +16,29 @@ mod allowed;
 mod answered;
 mod append;
 mod begin;
+mod by_link;
 mod checks;
 mod deliver;
 mod held;
 mod landing;
+mod object;
 mod owner;
 mod publish;
 mod reply;
 mod request;
+mod room;
 mod route;
 mod said;
 mod segments;
 mod told;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use menshen_config::model;
 use menshen_net::clock;
 use menshen_store::{Dir, Store};
-use menshen_upload_core::Limits;
+use menshen_upload_core::{Limits, Offer};
 use rustix::fs::Mode;
 
 use crate::door::Door;
@@ -42,6 +48,7 @@ use crate::root::own_folder;
 pub(crate) use answered::Answered;
 pub(crate) use append::Appending;
 pub(crate) use begin::{Begun, Errand};
+pub(crate) use by_link::Fresh;
 pub(crate) use held::{Held, Namer};
 pub(crate) use owner::word as owner_word;
 pub(crate) use request::RequestHead;
@@ -53,6 +60,8 @@ pub(crate) struct Uploads {
     pub(super) settings: model::Uploads,
     files: OnceCell<Store>,
     sites: OnceCell<Store>,
+    /// When the bucket was last looked through for what has expired; 0: not yet.
+    looked_ms: Cell<u64>,
     /// Bits that new files do not have.
     pub(super) umask: Mode,
 }
@@ -68,19 +77,12 @@ pub(crate) enum Scope {
 impl Uploads {
     /// None are open yet; `umask` is the process's.
     pub(crate) fn new(settings: model::Uploads, umask: Mode) -> Self {
-        Self { settings, files: OnceCell::new(), sites: OnceCell::new(), umask }
-    }
-
-    fn limits(&self) -> menshen_store::Limits {
-        let most = self.settings.unfinished_bytes_max;
-        menshen_store::Limits {
-            uploads_max: UPLOADS_MAX,
-            uploads_per_owner_max: usize::try_from(self.settings.uploads_per_owner_max)
-                .unwrap_or(usize::MAX),
-            uploads_per_source_max: usize::try_from(self.settings.uploads_per_owner_max)
-                .unwrap_or(usize::MAX),
-            unfinished_bytes_max: if most == 0 { u64::MAX } else { most },
-            keep_free_bytes: KEEP_FREE_BYTES,
+        Self {
+            settings,
+            files: OnceCell::new(),
+            sites: OnceCell::new(),
+            looked_ms: Cell::new(0),
+            umask,
         }
     }
 
@@ -104,9 +106,38 @@ impl Uploads {
     }
 }
 
+/// What the stores are held to.
+pub(crate) fn limits(settings: &model::Uploads) -> menshen_store::Limits {
+    let most = settings.unfinished_bytes_max;
+    let each = usize::try_from(settings.uploads_per_owner_max).unwrap_or(usize::MAX);
+    menshen_store::Limits {
+        uploads_max: UPLOADS_MAX,
+        uploads_per_owner_max: each,
+        uploads_per_source_max: each,
+        unfinished_bytes_max: if most == 0 { u64::MAX } else { most },
+        keep_free_bytes: KEEP_FREE_BYTES,
+    }
+}
+
 impl Door {
-    /// The store of `scope`, opened at its first use.
-    pub(super) fn store(&self, scope: &Scope) -> Result<Store, Fault> {
+    /// The store of `scope`: the bucket of the file service where there is one, else a folder.
+    pub(super) async fn store(&self, scope: &Scope) -> Result<Store, Fault> {
+        match (scope, &self.bucket) {
+            (Scope::Files, Some(bucket)) => bucket.store().await.map(Store::S3),
+            _ => self.folder(scope),
+        }
+    }
+
+    /// What uploads of `scope` may be made of.
+    pub(super) fn offer(&self, scope: &Scope) -> Offer {
+        match (scope, &self.bucket) {
+            (Scope::Files, Some(_)) => Offer::Streams,
+            _ => Offer::Sums,
+        }
+    }
+
+    /// The folder of `scope`, opened at its first use.
+    fn folder(&self, scope: &Scope) -> Result<Store, Fault> {
         let uploads = &self.uploads;
         let cell = match scope {
             Scope::Files => &uploads.files,
@@ -122,7 +153,7 @@ impl Door {
                 self.pools.first().ok_or(Fault::NotFound)?.spool.own_folder(FOLDER)?
             }
         };
-        let dir = Dir::open(folder, uploads.limits()).map_err(|_| Fault::Storage)?;
+        let dir = Dir::open(folder, limits(&uploads.settings)).map_err(|_| Fault::Storage)?;
         Ok(cell.get_or_init(|| Store::Dir(dir)).clone())
     }
 
@@ -140,10 +171,30 @@ impl Door {
     pub(crate) async fn collect_uploads(&self) {
         for cell in [&self.uploads.files, &self.uploads.sites] {
             if let Some(store) = cell.get()
-                && let Ok(removed) = store.clone().collect(clock::unix_s()).await
+                && let Ok((removed, gone)) = store.clone().collect_told(clock::unix_s()).await
             {
+                for record in &gone {
+                    self.give_back(record).await;
+                }
                 self.slot.add(menshen_base::Counter::ResumableExpired, removed as u64);
             }
+        }
+        self.collect_objects().await;
+    }
+
+    /// The same in the bucket, which costs some requests for each upload: less often.
+    async fn collect_objects(&self) {
+        let Some(bucket) = self.bucket.as_ref().filter(|_| self.uploads.settings.enabled) else {
+            return;
+        };
+        let (last, now) = (self.uploads.looked_ms.get(), clock::coarse_ms());
+        if last > 0 && now < last + OBJECTS_MS {
+            return;
+        }
+        let Ok(store) = bucket.store().await else { return };
+        if let Ok(removed) = store.collect(clock::unix_s()).await {
+            self.uploads.looked_ms.set(now.max(1));
+            self.slot.add(menshen_base::Counter::ResumableExpired, removed as u64);
         }
     }
 
@@ -155,9 +206,9 @@ impl Door {
                 Scope::Site(_) => self.pools.first().is_some_and(|pool| pool.spool.has(FOLDER)),
             };
             for scope in [Scope::Files, Scope::Site(String::new())] {
-                if has(&scope) {
+                if self.offer(&scope) == Offer::Sums && has(&scope) {
                     // Where it cannot be opened, whoever uploads is told.
-                    let _ = self.store(&scope);
+                    let _ = self.folder(&scope);
                 }
             }
         }
@@ -186,6 +237,8 @@ const KEEP_FREE_BYTES: u64 = 32 << 20;
 /// How long an upload of a stranger waits for its first byte.
 const EMPTY_S: u64 = 3600;
 const HOUR_S: u64 = 3600;
+/// How often a bucket is looked through, milliseconds.
+const OBJECTS_MS: u64 = 3_600_000;
 /// Characters of an id that logs show.
 const SHOWN_CHARS: usize = 6;
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use menshen_base::{Counter, Finding, Phase, Severity};
+use menshen_config::model::Expire;
 use menshen_config::{ListenerRole, ListenerSpec, PlainMode, PoolSpec, WorkerSpec};
 use menshen_net::{Breach, Gate, GateRefusal, Pass, Stream, Watch};
 use menshen_sys::posture::PostureView;
@@ -27,9 +28,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::auth::Authority;
+use crate::bucket::Bucket;
 use crate::certificates::{Certificates, Look, Manner};
 use crate::challenges::Challenges;
 use crate::door::{Door, Shared};
+use crate::expire;
 use crate::failures::Failures;
 use crate::files::Files;
 use crate::h1::{Mode, Session};
@@ -40,6 +43,8 @@ use crate::log::Log;
 use crate::notes::Notes;
 use crate::php::Pool;
 use crate::php::pulse::Pulse;
+use crate::quota::Quotas;
+use crate::quota::count::Which;
 use crate::root::Root;
 use crate::shrink::Shrink;
 use crate::site::Sites;
@@ -75,6 +80,8 @@ struct Acceptor {
     plain: Mode,
     /// Whether this is the first worker of its generation, which does what one alone should.
     first: bool,
+    /// Folders whose files are deleted after a time.
+    expires: Vec<Expire>,
 }
 
 /// What the guard left open for this worker, all taken over before rights are dropped.
@@ -131,7 +138,9 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     let challenges = inherited.challenges.map(|fd| Arc::new(Challenges::new(fd)));
     let (certificates, left_out) = certificates(&spec, inherited.shelf, challenges.clone(), &slot)?;
     let root = Arc::new(Root::new(root).map_err(fail("look at the served folder"))?);
+    let quotas = Quotas::new(&spec.config.web.quotas, &root);
     let spool = Spool::open(Arc::clone(&root), &spec.instance, spec.config.web.durable);
+    let spool = spool.with_quotas(quotas);
     spool.collect();
 
     let limits = spec.config.limits.clone();
@@ -163,6 +172,7 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
         drain: tokio::sync::Notify::new(),
         cut: crate::relay::Cut::default(),
         tunnel: tunnel(&spec),
+        bucket: bucket(&spec, slot),
         uploads: Uploads::new(spec.config.uploads.clone(), umask()),
         places: Door::all_places(),
         date: <_>::default(),
@@ -175,8 +185,9 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     });
     let plain = plain_mode(spec.config.web.plain);
     let first = spec.index == 0;
+    let expires = spec.config.web.expires.clone();
     let failures = inherited.failures.map(|file| Failures::new(file, spec.slot));
-    let acceptor = Rc::new(Acceptor { door, gate, certificates, failures, plain, first });
+    let acceptor = Rc::new(Acceptor { door, gate, certificates, failures, plain, first, expires });
     acceptor.tell(&left_out);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -213,9 +224,21 @@ async fn serve(
         move |breach| count_breach(&door, breach)
     }));
     tokio::task::spawn_local(housekeeping(Rc::clone(acceptor)));
+    if let Some(bucket) = &door.bucket {
+        let (door, tells) = (Rc::clone(&door), acceptor.first);
+        tokio::task::spawn_local(Rc::clone(bucket).keep(move |mode, why| {
+            // Once is enough, whichever worker serves.
+            if tells {
+                door.tell_bucket(mode, why);
+            }
+        }));
+    }
     if acceptor.first {
         tokio::task::spawn_local(collect_uploads(Rc::clone(&door)));
+        tokio::task::spawn_local(expire::run(Rc::clone(&door), acceptor.expires.clone()));
     }
+    let which = if acceptor.first { Which::All } else { Which::Due };
+    tokio::task::spawn_local(count_quotas(Rc::clone(&door), which));
     if acceptor.first {
         for pool in &door.pools {
             if let Some(pulse) = Pulse::of(pool.spec()) {
@@ -376,6 +399,9 @@ async fn housekeeping(acceptor: Rc<Acceptor>) {
             Look::Refused(_) => {}
         }
         shrink.look(door);
+        if let Some(bucket) = &door.bucket {
+            bucket.count();
+        }
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(IDLE_FILE_TICKS) {
             door.files.close_idle();
@@ -396,7 +422,20 @@ async fn collect_uploads(door: Rc<Door>) {
         // Another worker may have made the folder since.
         door.open_uploads();
         door.collect_uploads().await;
+        if let Some(bucket) = &door.bucket {
+            bucket.collect(menshen_net::clock::unix_s()).await;
+        }
         tokio::time::sleep(Duration::from_secs(COLLECT_SECONDS)).await;
+    }
+}
+
+/// Counts what rests in folders with quotas. Every worker looks whether it is due: whoever comes
+/// first counts.
+async fn count_quotas(door: Rc<Door>, mut which: Which) {
+    while door.shared.spool.quotas().is_some() {
+        door.count_quotas(which).await;
+        which = Which::Due;
+        tokio::time::sleep(Duration::from_secs(QUOTA_SECONDS)).await;
     }
 }
 
@@ -487,6 +526,12 @@ fn listeners(spec: &WorkerSpec) -> std::io::Result<Vec<Listening>> {
     spec.listeners.iter().map(adopt).collect()
 }
 
+fn bucket(spec: &WorkerSpec, slot: Slot) -> Option<Rc<Bucket>> {
+    let handed = spec.s3.as_ref()?;
+    let limits = crate::uploads::limits(&spec.config.uploads);
+    Some(Rc::new(Bucket::new(&spec.config.s3, handed, slot).held_to(limits)))
+}
+
 fn tunnel(spec: &WorkerSpec) -> Option<Tunnel> {
     let drain_s = spec.config.tunnel.drain_seconds_max;
     spec.tunnel_socket.clone().map(|socket| Tunnel::new(socket, drain_s))
@@ -522,6 +567,8 @@ const FORMS_KEPT: u64 = crate::site::coding::KEPT_MAX as u64;
 /// The connection to PHP and the file that is being sent over it.
 const AT_PHP: u64 = 2;
 const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
+/// How often it is looked whether a quota is to be counted.
+const QUOTA_SECONDS: u64 = 5;
 const COLLECT_SECONDS: u64 = 300;
 const CUT_MS: u64 = 1000;
 const DRAIN_IDLE_MS: u64 = 1000;

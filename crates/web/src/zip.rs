@@ -10,6 +10,7 @@
 //! refused before anything is sent. A file that is replaced or becomes shorter while its turn has
 //! not come ends the connection: a zip with a wrong member must never look whole.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,20 +20,26 @@ use menshen_web_core::conditional::range_applies;
 use menshen_web_core::conditional::{Outcome, Purpose, Strength, Validators, evaluate};
 use menshen_web_core::fields::{Wanted, content_disposition_attachment};
 use menshen_web_core::head::{Headers, Method};
+use menshen_web_core::link::LinkId;
+use menshen_web_core::link::tally::{Limits, Part, Want};
 use menshen_web_core::range::{self, ByteRange, Ranges};
+use menshen_web_core::target::{PathError, check_name};
 use menshen_web_core::zip::{Entry, Layout};
 
 use crate::ask::Ask;
 use crate::door::Shared;
 use crate::fault::Fault;
 use crate::files::{CACHE_CONTROL, TICK_NS, push};
-use crate::plan::unsatisfiable;
+use crate::links::Take;
+use crate::plan::{mark, unsatisfiable};
 use crate::reply::Reply;
 use crate::root::Root;
 
+pub(crate) use select::{Form as SelectionForm, SELECTION_BYTES_MAX, Selection};
 pub(crate) use source::{Next, Source, Work};
 use walk::{Member, Walk};
 
+mod select;
 mod source;
 mod walk;
 
@@ -48,6 +55,18 @@ pub(crate) struct Question {
     pub(crate) wanted: Wanted,
     ranges: bool,
     kept: Kept,
+    /// The link that opened the way.
+    pub(crate) link: Option<Box<ByLink>>,
+}
+
+/// What of a link counts for an archive.
+#[derive(Debug, Clone)]
+pub(crate) struct ByLink {
+    /// Bytes per second it may be sent with, 0 for no limit.
+    pub(crate) rate: u64,
+    pub(crate) counted: Option<(LinkId, Limits)>,
+    /// Who asks.
+    pub(crate) network: String,
 }
 
 /// An archive that could be sent.
@@ -79,12 +98,14 @@ impl Question {
     /// Asks for `folder`, of which `names` are wanted.
     pub(crate) fn new(ask: &Ask<'_>, folder: &str, names: Vec<String>, entries_max: usize) -> Self {
         let mut kept = Kept::default();
-        for name in KEPT {
+        // Fields of a POST are about the selection it brings.
+        for name in KEPT.into_iter().filter(|_| ask.method != Method::Post) {
             ask.headers.for_each(name, &mut |value| kept.0.push((name, value.to_vec())));
         }
         let (folder, wanted) = (folder.to_owned(), ask.wanted());
         // RFC 9110 §14.2: a Range field counts for GET only.
-        Self { folder, names, entries_max, wanted, ranges: ask.method == Method::Get, kept }
+        let ranges = ask.method == Method::Get;
+        Self { folder, names, entries_max, wanted, ranges, kept, link: None }
     }
 
     /// Looks what there is and judges the conditions; it waits for the disk.
@@ -164,6 +185,36 @@ impl Question {
             Ranges::Whole | Ranges::TooMany | Ranges::Many(_) => whole,
         }
     }
+}
+
+impl ByLink {
+    /// What sending `answer` takes of the link; `None` for one that is not counted.
+    pub(crate) fn take(&self, answer: &Answer) -> Option<Take> {
+        let (id, limits) = self.counted?;
+        let part = if answer.status == 206 { Part::Range } else { Part::Whole };
+        let archive = &answer.archive;
+        let mark = mark(&self.network, archive.path(), archive.tag().as_bytes());
+        let (bytes, size) = (answer.range.bytes(), archive.length());
+        Some(Take { id, limits, want: Want::Fetch { mark, part, bytes, size } })
+    }
+}
+
+/// The names of a selection, each once.
+pub(crate) fn checked<'n>(
+    names: impl Iterator<Item = Cow<'n, [u8]>>,
+) -> Result<Vec<String>, Fault> {
+    let mut all = Vec::new();
+    for name in names {
+        check_name(&name).map_err(|error| match error {
+            PathError::Reserved => Fault::NotFound,
+            other => Fault::BadPath(other.reason()),
+        })?;
+        let name = String::from_utf8(name.into_owned());
+        all.push(name.map_err(|_| Fault::BadPath("a name is not UTF-8"))?);
+    }
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
 }
 
 impl Archive {

@@ -201,6 +201,26 @@ step("a folder, all of it, or what the filter leaves is downloaded as a zip file
   await page.fill("#filter", "random");
   const some = await namesOf(() => page.click("#zip"));
   assert.deepEqual(some.names, ["random data.bin"]);
+  // More names than an address takes.
+  const many = await page.evaluate(async (dir) => {
+    const names = Array.from({ length: 45 }, (_, n) => `many ${n} ${"x".repeat(180)}`);
+    for (const name of names) {
+      await fetch(dir + encodeURIComponent(name), { method: "PUT", body: name });
+    }
+    return names;
+  }, `/${room}/`);
+  await page.reload();
+  await row(many[0]).waitFor();
+  await page.fill("#filter", "many ");
+  const long = await namesOf(() => page.click("#zip"));
+  assert.deepEqual(long.names.sort(), [...many].sort());
+  await page.evaluate(
+    ([dir, names]) =>
+      Promise.all(names.map((name) => fetch(dir + encodeURIComponent(name), { method: "DELETE" }))),
+    [`/${room}/`, many],
+  );
+  await page.reload();
+  await row("random data.bin").waitFor();
   await page.fill("#filter", "");
 });
 

@@ -7,6 +7,7 @@
 // host is reached.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
@@ -153,6 +154,129 @@ step("the page: what was left unfinished can be given up", async () => {
     const answer = await fetch(`${door.origin}/.menshen/uploads/`, { headers: authorization });
     return (await answer.json()).uploads.length === 0;
   });
+});
+
+step("the page: the session ends half-way, and after signing in again the upload goes on", async () => {
+  await remove("big file 大.bin");
+  const offsets = [];
+  const watch = (request) => {
+    if (request.method() === "PATCH") offsets.push(Number(request.headers()["upload-offset"]));
+  };
+  page.on("request", watch);
+  const tab = await context.newPage();
+  await tab.goto(`${origin}/`);
+  // As another tab of the same person does.
+  const signOut = async () => {
+    const status = await tab.evaluate(() =>
+      fetch("/.menshen/session", { method: "DELETE" }).then((answer) => answer.status),
+    );
+    assert.equal(status, 204, "status of signing out");
+    await page.waitForSelector("body[data-state=locked] #token");
+  };
+  const signBackIn = async () => {
+    await page.fill("#token", door.token);
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("body[data-state=open]");
+  };
+  const before = wire.moved;
+  await slowly(4_000_000, async () => {
+    await page.setInputFiles("#files", file);
+    await sent(0.5);
+    await signOut();
+    await shot("page-signed-out");
+    const asked = await page.textContent("#login-error");
+    assert.match(asked, /1/, "it says that an upload waits");
+    // What the door has is what the page goes on from.
+    const listed = await fetch(`${door.origin}/.menshen/uploads/`, { headers: authorization });
+    const [{ offset }] = (await listed.json()).uploads;
+    assert.ok(offset >= 8 << 20 && offset < bytes.length, `${offset} bytes are safe`);
+    offsets.length = 0;
+    await signBackIn();
+    await sent(0.7);
+    assert.equal(offsets[0], offset, "goes on from the durable offset");
+  });
+  await allDone();
+  await same("big file 大.bin");
+  assert.ok(wire.moved - before < 1.8 * bytes.length, `${wire.moved - before} bytes were sent`);
+
+  // The page goes as well: it signs in, the file is chosen again, and only the rest is sent.
+  await remove("big file 大.bin");
+  await slowly(4_000_000, async () => {
+    await page.setInputFiles("#files", file);
+    await sent(0.5);
+    await signOut();
+  });
+  await page.reload();
+  await page.waitForSelector("body[data-state=locked] #token");
+  await signBackIn();
+  const left = page.locator('.up[data-state="left"]');
+  await left.waitFor();
+  offsets.length = 0;
+  const [picker] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    left.locator("[data-do=choose]").click(),
+  ]);
+  await picker.setFiles(file);
+  await allDone();
+  assert.ok(offsets[0] >= 8 << 20, `went on from ${offsets[0]}`);
+  await same("big file 大.bin");
+  page.off("request", watch);
+  await tab.close();
+  await remove("big file 大.bin");
+});
+
+// ── a drop-box ──────────────────────────────────────────────────────────────
+
+step("a drop-box: a stranger's large file goes on after a lost network, and counts once", async () => {
+  const link = (...args) => {
+    const made = spawnSync(menshen, ["link", ...args], { cwd: work, encoding: "utf8" });
+    assert.equal(made.status, 0, made.stderr);
+    return made.stdout.trim();
+  };
+  const url = link("/inbox", "--method", "drop", "--count", "2");
+  const stranger = await open();
+  await stranger.goto(origin + new URL(url).pathname);
+  const before = wire.moved;
+  const row = stranger.locator("#list li").first();
+  const share = (least) =>
+    stranger.waitForFunction(
+      (n) => {
+        const bar = document.querySelector("#list progress");
+        return bar && bar.value / bar.max > n;
+      },
+      least,
+    );
+  await slowly(
+    12_000_000,
+    async () => {
+      await stranger.setInputFiles("#files", file);
+      await share(0.5);
+      await stranger.screenshot({ path: path.join(shots, "drop-sending.png") });
+      wire.down(Infinity);
+      await stranger.waitForSelector('#list li[data-state="waiting"]');
+      await stranger.screenshot({ path: path.join(shots, "drop-waiting.png") });
+      wire.up();
+      await stranger.evaluate(() => dispatchEvent(new Event("online")));
+      await share(0.7);
+      await door.kill();
+      await door.start();
+    },
+    stranger,
+  );
+  await poll(async () => (await row.getAttribute("data-state")) === "sent", 30_000);
+  await same("inbox/big file 大.bin");
+  assert.ok(wire.moved - before < 1.9 * bytes.length, `${wire.moved - before} bytes were sent`);
+  const small = { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("small") };
+  await stranger.setInputFiles("#files", small);
+  await stranger.waitForFunction(
+    () => document.querySelectorAll('#list li[data-state="sent"]').length === 2,
+  );
+  // Two uses, two files: a third is refused in words.
+  await stranger.setInputFiles("#files", { ...small, name: "third.txt" });
+  const failed = stranger.locator('#list li[data-state="failed"]');
+  await failed.waitFor();
+  assert.match(await failed.textContent(), /used as often as it may be/);
+  await stranger.context().close();
 });
 
 // ── Uppy ────────────────────────────────────────────────────────────────────
@@ -386,7 +510,7 @@ async function allDone() {
 }
 
 async function same(name) {
-  const url = `${door.origin}/${encodeURIComponent(name)}`;
+  const url = `${door.origin}/${name.split("/").map(encodeURIComponent).join("/")}`;
   const answer = await fetch(url, { headers: authorization });
   assert.equal(answer.status, 200, `status of ${name}`);
   assert.equal(sha(Buffer.from(await answer.arrayBuffer())), sha(bytes), `SHA-256 of ${name}`);
@@ -412,8 +536,8 @@ async function poll(is, milliseconds = 15_000) {
 }
 
 /** Runs `act` with uploads held to `limit` bytes per second. */
-async function slowly(limit, act) {
-  const session = await context.newCDPSession(page);
+async function slowly(limit, act, on = page) {
+  const session = await on.context().newCDPSession(on);
   await session.send("Network.enable");
   const set = (uploadThroughput) =>
     session.send("Network.emulateNetworkConditions", {

@@ -63,12 +63,18 @@ pub(crate) enum Listener {
 impl Lab {
     /// Makes what is missing below `target`, cargo's folder for built things.
     pub(crate) fn new(target: &Path) -> Result<Self, String> {
+        Self::of_profile(target, "release")
+    }
+
+    /// The same with programs built with another of cargo's profiles.
+    pub(crate) fn of_profile(target: &Path, profile: &str) -> Result<Self, String> {
+        let built = target.join(if profile == "dev" { "debug" } else { profile });
         let ram = PathBuf::from(format!("/dev/shm/menshen-bench-{}", std::process::id()));
         let lab = Self {
             disk: target.join("bench"),
             ram,
-            loadgen: target.join("release/loadgen"),
-            menshen: target.join("release/menshen"),
+            loadgen: built.join("loadgen"),
+            menshen: built.join("menshen"),
             is_root: fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0),
             ports: free_ports(LISTENERS + 2 * STORES)?,
         };

@@ -3,7 +3,8 @@
 //!
 //! All servers run at the same time, one is driven at a time, in turns. Client and servers share
 //! the machine's processors, as they do on a small server; so rates are compared, and processor
-//! time of the two proxies. Only loopback is contacted.
+//! time of the two proxies. Only loopback is contacted. Hits are also asked for over Unix sockets,
+//! which take less of the processors than loopback TCP, so that the servers' difference shows.
 
 mod probe;
 mod rivals;
@@ -15,7 +16,7 @@ use super::report::{Report, Row, median};
 use super::{Only, Options};
 use crate::shell;
 pub(crate) use rivals::configurations;
-use rivals::{Rivals, Target};
+use rivals::{Link, Rivals, Target};
 
 /// Runs every case against every target, in turns.
 pub(crate) fn measure(options: &Options, lab: &Lab, report: &Report) -> Result<Vec<Row>, String> {
@@ -39,6 +40,7 @@ struct Case {
     threads: u32,
     /// Percent of statements that repeat.
     hit: u32,
+    link: Link,
 }
 
 /// What one run of one target gave.
@@ -56,11 +58,13 @@ fn cases(options: &Options) -> Vec<Case> {
     let threads: &[u32] = if options.short { &[8] } else { &[1, 8, 64, 256] };
     let mut cases = Vec::new();
     for &threads in threads {
+        let link = Link::Tcp;
         for hit in [0, 50, 95, 100] {
-            cases.push(Case { mix: "point", threads, hit });
+            cases.push(Case { mix: "point", threads, hit, link });
         }
+        cases.push(Case { mix: "point", threads, hit: 100, link: Link::Unix });
         for hit in [0, 50, 95] {
-            cases.push(Case { mix: "readonly", threads, hit });
+            cases.push(Case { mix: "readonly", threads, hit, link });
         }
     }
     cases.retain(|case| case.name().contains(&options.filter));
@@ -69,7 +73,11 @@ fn cases(options: &Options) -> Vec<Case> {
 
 impl Case {
     fn name(&self) -> String {
-        format!("sql, {} {} connections, {} % repeat", self.mix, self.threads, self.hit)
+        let link = match self.link {
+            Link::Tcp => "",
+            Link::Unix => ", Unix sockets",
+        };
+        format!("sql, {} {} connections, {} % repeat{link}", self.mix, self.threads, self.hit)
     }
 }
 
@@ -93,7 +101,7 @@ fn run_case(
         for (target, samples) in &mut samples {
             let sample = run_once(options, rivals, case, *target, lab)?;
             let line = format!(
-                "{},{},{},{:?},{round},{:.1},{:.3},{:.3},{:.2},{}",
+                "{},{},{},{:?},{round},{:.1},{:.3},{:.3},{:.2},{},{}",
                 case.mix,
                 case.threads,
                 case.hit,
@@ -102,7 +110,8 @@ fn run_case(
                 sample.average_ms,
                 sample.p99_ms,
                 sample.cpu_us,
-                sample.errors
+                sample.errors,
+                case.link.name()
             );
             report.more("sql.csv", HEADING, &[line])?;
             samples.push(sample);
@@ -149,9 +158,18 @@ fn sysbench(
     let script = crate::workspace::repository_root()?.join("bench/scenarios/sql.lua");
     let mut command = Command::new(program);
     command.current_dir(&lab.disk).arg(script);
-    command.args(["--db-driver=mysql", "--mysql-host=127.0.0.1", "--mysql-user=sbtest"]);
+    command.args(["--db-driver=mysql", "--mysql-user=sbtest"]);
     command.args(["--mysql-db=sbtest", "--db-ps-mode=disable", "--events=0", "--percentile=99"]);
-    command.arg(format!("--mysql-port={}", rivals.port(target)));
+    match case.link {
+        Link::Tcp => {
+            command.arg("--mysql-host=127.0.0.1");
+            command.arg(format!("--mysql-port={}", rivals.port(target)));
+        }
+        Link::Unix => {
+            command.arg("--mysql-host=localhost");
+            command.arg(format!("--mysql-socket={}", rivals.socket(target).display()));
+        }
+    }
     command.arg(format!("--threads={}", case.threads)).arg(format!("--hit={}", case.hit));
     command.arg(format!("--mix={}", case.mix)).arg(format!("--nonce={}", rivals.nonce()));
     // Whole seconds only.
@@ -247,7 +265,7 @@ fn shown(samples: &[Sample]) -> String {
 }
 
 const HEADING: &str = "mix,connections,repeat_percent,target,round,queries_per_s,average_ms,p99_ms,\
-                       cpu_us_per_query,errors";
+                       cpu_us_per_query,errors,link";
 /// Of `--secs`: sysbench counts whole seconds, and its threads need a moment to start.
 const SECONDS_FACTOR: f64 = 5.0;
 

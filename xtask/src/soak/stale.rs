@@ -35,7 +35,8 @@ pub(super) fn run(
     let text = format!(
         "# soak stale, {when}\n\n{machine}\n`cargo xtask soak stale --seconds {seconds}`: one \
          writer for each of {} ways to write through the door and as many straight to the server, \
-         {READERS} readers through the door; disasters in turn every {} s. A write beside the door \
+         {READERS} readers through the door and {READERS} more whose transactions must show one \
+         moment beside writes past it; disasters in turn every {} s. A write beside the door \
          has to be seen after {BOUND_MS} ms at the latest; one through the door at once.\n\n{}\n\n\
          ## A planted fault\n\nA door told `without_binlog = \"sole-door\"` while others write \
          beside it, {PLANTED_SECONDS} s; what is older than {PLANTED_BOUND_MS} ms counts.\n\n{}\n",
@@ -51,9 +52,14 @@ fn judge(told: &Value, planted: &Value) -> Result<(), String> {
     let number = |value: &Value, key: &str| value[key].as_u64().unwrap_or(0);
     if number(told, "violations") > 0 {
         Err(format!("{} answers were too old: {}", told["violations"], told["shown"]))
-    } else if number(told, "hits") == 0 || number(told, "writes") == 0 {
+    } else if number(told, "hits") == 0
+        || number(told, "writes") == 0
+        || number(told, "reads_in_transactions") == 0
+    {
         Err("nothing was answered from the cache, or nothing written: this shows nothing".into())
-    } else if number(planted, "violations") == 0 {
+    } else if number(planted, "transactions_of_two_moments") == 0 {
+        Err("transactions of two moments were not found: the checker shows nothing".to_owned())
+    } else if number(planted, "violations") == number(planted, "transactions_of_two_moments") {
         Err("the planted fault was not found: the checker shows nothing".to_owned())
     } else {
         Ok(())
@@ -92,7 +98,8 @@ struct Arena<'l> {
 type Disasters = Vec<(&'static str, u32)>;
 
 /// What is done to them, in turn.
-const DISASTERS: [&str; 7] = [
+const DISASTERS: [&str; 8] = [
+    "the binary log delayed by 0.02 s",
     "the door's worker killed",
     "the follower's link cut at the server",
     "the binary log delayed by 0.3 s",
@@ -132,12 +139,13 @@ impl<'l> Arena<'l> {
             }
             let which = usize::try_from(turn).unwrap_or(0) % DISASTERS.len();
             match which {
-                0 => door.kill("menshen:sql")?,
-                1 => cut(&mariadb)?,
-                2 => self.delay_for(300)?,
-                3 => self.reload()?,
-                4 => self.delay_for(3000)?,
-                5 => {
+                0 => self.delay_for(20)?,
+                1 => door.kill("menshen:sql")?,
+                2 => cut(&mariadb)?,
+                3 => self.delay_for(300)?,
+                4 => self.reload()?,
+                5 => self.delay_for(3000)?,
+                6 => {
                     server.kill("mariadbd")?;
                     drop(server);
                     server = mariadb.start()?;
@@ -255,7 +263,7 @@ fn finish(checker: Child) -> Result<Value, String> {
 const READERS: u32 = 8;
 /// From one disaster to the next.
 const TURN: Duration = Duration::from_secs(4);
-const SHORT_SECONDS: u32 = 34;
+const SHORT_SECONDS: u32 = 38;
 const PLANTED_SECONDS: u32 = 6;
 /// Short: writes through the door that name no table drop every entry, stale ones with them.
 const PLANTED_BOUND_MS: u32 = 20;

@@ -81,6 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tls", &["base", "sys", "web-core"]),
     ("store", &["base", "s3"]),
     ("hooks", &["tls"]),
+    ("install", &["tls"]),
     // Of `tunnel-core` only how SSTP's request is recognised: decision 0032.
     ("web", WEB),
     ("sql", &["base", "sql-core", "net", "sys", "config", "tls"]),
@@ -94,7 +95,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "explain",
         // `tunnel-core` for the live probe, which speaks PPTP and SSTP as far as it must.
-        &["base", "explain-core", "guard-core", "tunnel-core", "process", "sys", "config", "tls"],
+        // `install` for recipes, and for what they find on the host.
+        &[
+            "base",
+            "explain-core",
+            "guard-core",
+            "tunnel-core",
+            "install",
+            "process",
+            "sys",
+            "config",
+            "tls",
+        ],
     ),
     (
         "menshen",
@@ -110,6 +122,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keeper",
             "watch",
             "run",
+            "install",
             "process",
             "explain",
             "explain-core",
@@ -122,6 +135,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("capi", &["base", "web-core", "sql-core", "tunnel-core", "guard-core", "explain-core"]),
     ("testkit", &["base", "sys", "net"]),
+    // Looks into the bucket beside the doors, and collects as they do.
+    ("nodeload", &["s3", "store"]),
     // The limit of tunnels uses their batches and offloads, so that the protocol alone differs.
     ("tunnelload", &["sys", "tunnel-core"]),
 ];
@@ -134,6 +149,7 @@ const WEB: &[&str] = &[
     "tunnel-core",
     "net",
     "store",
+    "s3",
     "hooks",
     "sys",
     "config",
@@ -142,12 +158,17 @@ const WEB: &[&str] = &[
 
 /// External crates that only some of ours may name in the product.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "store", "hooks", "web", "sql", "tunnel", "keeper", "explain", "s3"]),
-    ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain"]),
+    (
+        "tokio",
+        &["net", "store", "hooks", "web", "sql", "tunnel", "keeper", "explain", "s3", "install"],
+    ),
+    ("rustls", &["net", "tls", "web", "sql", "tunnel", "keeper", "explain", "install"]),
     ("instant-acme", &["keeper"]),
-    ("hyper", &["keeper", "explain", "hooks", "s3"]),
+    ("hyper", &["keeper", "explain", "hooks", "s3", "install"]),
     ("h2", &["net", "web"]),
     ("clap", &["menshen"]),
+    ("clap_complete", &["menshen"]),
+    ("clap_mangen", &["menshen"]),
     ("object", &["process"]),
     // System calls go through rustix, whose types carry the kernel's rules.
     ("libc", &[]),

@@ -1,8 +1,8 @@
 //! Pages in another language are in step with their originals.
 //!
-//! `NAME.zh-CN.md` translates `NAME.md` beside it. Its first line names the original's hash, so that
-//! whoever changes a page has to look at its translation too; headings and what is to be typed have
-//! to be the same. Whether the words say the same is for people to judge.
+//! `NAME.zh-CN.md` translates `NAME.md` beside it. Its first line names the original's hash, so
+//! that whoever changes a page has to look at its translation too; headings and what is to be
+//! typed have to be the same. Whether the words say the same is for people to judge.
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,8 @@
 //!     sql_torture DOOR SERVER SECONDS BOUND_MS READERS
 //!
 //! DOOR and SERVER are `unix:PATH` or `HOST:PORT`; half of the scenarios are written through the
-//! door, half straight to the server; all are read through the door. Whoever started it kills
+//! door, half straight to the server; all are read through the door. As many readers more read in
+//! transactions, beside writes of another kind. Whoever started it kills
 //! servers and doors meanwhile: a link that breaks is made anew. Prints one JSON text; exit 1 if
 //! anything was older than allowed. The account is root without a password, the database `torture`
 //! is made anew.
@@ -18,6 +19,8 @@ use std::thread;
 use std::time::Duration;
 
 use sqlload::client::{Failure, Prepared, Session};
+use sqlload::torture::pairs::{Pairs, TABLES};
+use sqlload::torture::random::Random;
 use sqlload::torture::register::{Register, Side, Violation};
 use sqlload::torture::scenario::{SCENARIOS, Scenario};
 
@@ -103,6 +106,7 @@ struct Torture<'p> {
     /// Ages of values that were out of date, microseconds.
     ages: Mutex<Vec<u64>>,
     stop: AtomicBool,
+    pairs: Pairs,
 }
 
 impl<'p> Torture<'p> {
@@ -123,6 +127,7 @@ impl<'p> Torture<'p> {
             refusals: Mutex::default(),
             ages: Mutex::default(),
             stop: AtomicBool::new(false),
+            pairs: Pairs::default(),
         }
     }
 
@@ -147,6 +152,9 @@ impl<'p> Torture<'p> {
                 session.query(&Scenario::text(statement, case.number, 0))?;
             }
         }
+        for statement in Pairs::setup() {
+            session.query(&statement)?;
+        }
         Ok(())
     }
 
@@ -159,6 +167,10 @@ impl<'p> Torture<'p> {
             }
             for reader in 0..self.plan.readers {
                 scope.spawn(move || self.read(reader));
+                scope.spawn(move || self.read_pairs(reader));
+            }
+            for table in 0..TABLES {
+                scope.spawn(move || self.write_pairs(table));
             }
             thread::sleep(self.plan.length);
             self.stop.store(true, SeqCst);
@@ -273,6 +285,38 @@ impl<'p> Torture<'p> {
         }
     }
 
+    fn write_pairs(&self, table: usize) {
+        let mut value = 0;
+        while !self.stop.load(SeqCst) {
+            let both = (self.connect(&self.plan.server), self.connect(&self.plan.door));
+            let (Some(server), Some(door)) = both else { continue };
+            if self.pairs.write(table, &mut [server, door], &mut value, &self.stop).is_err() {
+                self.add(Count::LinksBroken);
+            }
+        }
+    }
+
+    fn read_pairs(&self, reader: usize) {
+        let mut random = Random(u64::try_from(reader).unwrap_or(0) * 104_729 + 71);
+        while !self.stop.load(SeqCst) {
+            let Some(mut session) = self.connect(&self.plan.door) else { continue };
+            while !self.stop.load(SeqCst) {
+                match self.pairs.read(&mut session, &mut random) {
+                    Ok(None) => {}
+                    Ok(Some(wrong)) => self.violates(format!("two moments: {wrong}")),
+                    Err(Failure::Server(number, text)) => {
+                        self.refuses("reads in a transaction", number, &text);
+                        break;
+                    }
+                    Err(Failure::Link(_)) => {
+                        self.add(Count::LinksBroken);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
     fn check(&self, case: &Case, session: &mut Session, which: usize) -> Result<(), Failure> {
         let text = Scenario::text(case.scenario.reads[which], case.number, 0);
         let floor = case.register.floor();
@@ -365,17 +409,25 @@ impl<'p> Torture<'p> {
     }
 
     fn violation(&self, case: &Case, text: &str, what: &str) {
+        self.violates(format!("{} ({:?}): {text}: {what}", case.scenario.name, case.side));
+    }
+
+    fn violates(&self, what: String) {
         self.add(Count::Violations);
         let mut shown = lock(&self.violations);
         if shown.len() < SHOWN_MAX {
-            shown.push(format!("{} ({:?}): {text}: {what}", case.scenario.name, case.side));
+            shown.push(what);
         }
     }
 
     fn refused(&self, case: &Case, number: u16, text: &str) {
+        self.refuses(case.scenario.name, number, text);
+    }
+
+    fn refuses(&self, name: &str, number: u16, text: &str) {
         self.add(Count::Refused);
         let text: String = text.chars().filter(|c| !c.is_ascii_digit()).take(80).collect();
-        let key = format!("{}: {number} {text}", case.scenario.name);
+        let key = format!("{name}: {number} {text}");
         *lock(&self.refusals).entry(key).or_default() += 1;
     }
 
@@ -427,6 +479,13 @@ impl<'p> Torture<'p> {
         for (name, count) in COUNTS.iter().zip(&self.counts) {
             text += &format!("\"{name}\":{},", count.load(SeqCst));
         }
+        for (name, count) in [
+            ("transactions", &self.pairs.transactions),
+            ("reads_in_transactions", &self.pairs.reads),
+            ("transactions_of_two_moments", &self.pairs.wrong),
+        ] {
+            text += &format!("\"{name}\":{},", count.load(SeqCst));
+        }
         let mut ages = lock(&self.ages).clone();
         ages.sort_unstable();
         let at = |share: usize| ages.get(ages.len() * share / 100).copied().unwrap_or(0);
@@ -453,18 +512,6 @@ impl<'p> Torture<'p> {
 
     fn count(&self, count: Count) -> u64 {
         self.counts[count as usize].load(SeqCst)
-    }
-}
-
-/// Marsaglia's xorshift: which statement comes next need not be secret.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(end).unwrap_or(1).max(1)).unwrap_or(0)
     }
 }
 

@@ -84,3 +84,35 @@ fn extremes_do_not_overflow() {
         assert_eq!(fast.judge(second * 1000, &LIMITS), None);
     }
 }
+
+#[test]
+fn waiting_for_us_counts_for_nothing_and_renews_no_grace() {
+    // A minute of ours after each second of theirs: judged as if there had been none.
+    let (mut pace, mut now) = (Pace::new(3, &LIMITS), 3);
+    let found = (1..=1000).find_map(|second| {
+        pace.moved(u64::from(second % 10 == 0));
+        now += 1000;
+        let breach = pace.judge(now, &LIMITS);
+        pace.waited(60_000);
+        now += 60_000;
+        breach.map(|breach| (second, breach))
+    });
+    assert_eq!(found, Some((30, PaceBreach::Rate)), "as a drip without a wait");
+    let (mut pace, mut now) = (Pace::new(3, &LIMITS), 3);
+    let found = (1..=1000).find_map(|second| {
+        now += 1000;
+        let breach = pace.judge(now, &LIMITS);
+        pace.waited(14_000);
+        now += 14_000;
+        breach.map(|breach| (second, breach))
+    });
+    assert_eq!(found, Some((16, PaceBreach::Stall)), "as silence without a wait");
+    let (mut pace, mut now) = (Pace::new(3, &LIMITS), 3);
+    for _ in 0..1000 {
+        pace.moved(1000);
+        now += 1000;
+        assert_eq!(pace.judge(now, &LIMITS), None, "a healthy peer");
+        pace.waited(600_000);
+        now += 600_000;
+    }
+}

@@ -34,6 +34,8 @@ pub struct Site {
     pub delivery: Delivery,
     /// Largest request body in bytes, 0 for none; more is 413.
     pub upload_bytes_max: u64,
+    /// Bytes all its unfinished uploads may hold, 0 for any.
+    pub uploads_bytes_max: u64,
     /// Largest single file of a form in bytes, 0 for none; a larger one reaches PHP as
     /// `UPLOAD_ERR_INI_SIZE`.
     pub file_bytes_max: u64,
@@ -286,6 +288,7 @@ impl Default for Site {
             headers: Vec::new(),
             delivery: Delivery::Auto,
             upload_bytes_max: 0,
+            uploads_bytes_max: 0,
             file_bytes_max: 0,
             authorize: None,
             mounts: Vec::new(),

@@ -14,6 +14,8 @@ mod folders;
 mod guard;
 mod hooks;
 mod php;
+mod rests;
+mod s3;
 mod sites;
 mod sql;
 mod tunnel;
@@ -25,6 +27,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     doors(read);
     networks(read);
     public(read);
+    rests::check(read);
     clashes(read);
     default_admin(read);
     folders::check(read);
@@ -35,6 +38,7 @@ pub(super) fn check(read: &mut Read<'_>) {
     guard::check(read);
     sql::check(read);
     tunnel::check(read);
+    s3::check(read);
 }
 
 impl Read<'_> {

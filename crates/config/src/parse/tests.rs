@@ -154,6 +154,40 @@ fn a_warning_leaves_a_configuration() {
 }
 
 #[test]
+fn quotas_and_expiries_that_are_no_good_are_told() {
+    for (text, part) in [
+        ("[[web.expire]]\npath = \"/\"\nage_seconds_max = 60\n", "everything that is served"),
+        (
+            "[[site]]\nhosts = [\"a.test\"]\nroot = \"files/tmp/site\"\n\
+             [[web.expire]]\npath = \"/tmp/\"\nage_seconds_max = 60\n",
+            "files of the site",
+        ),
+        (
+            "[[site]]\nhosts = [\"a.test\"]\nroot = \"files/tmp\"\n\
+             [[web.expire]]\npath = \"/tmp/deep/\"\nage_seconds_max = 60\n",
+            "files of the site",
+        ),
+    ] {
+        let told = messages(text);
+        assert!(told.iter().any(|message| message.contains(part)), "{text}: {told:?}");
+        assert!(parse(text).config.is_some(), "a warning: {text}");
+    }
+    for text in [
+        "[[web.expire]]\npath = \"/tmp/\"\n",
+        "[[web.expire]]\npath = \"/tmp/\"\nage_seconds_max = 1\n",
+        "[[web.quota]]\nbytes_max = 5\n",
+        "[[web.quota]]\npath = \"/team/\"\n",
+        "[[web.quota]]\npath = \"/team/\"\nbytes_max = 0\n",
+        "[[web.quota]]\npath = \"team\"\nbytes_max = 5\n",
+    ] {
+        assert_eq!(parse(text).config, None, "{text}");
+    }
+    let good = "[[web.quota]]\npath = \"/team/\"\nbytes_max = \"1GiB\"\n\
+        [[web.expire]]\npath = \"/tmp/\"\nage_seconds_max = 60\n";
+    assert_eq!(messages(good), [""; 0]);
+}
+
+#[test]
 fn the_default_admin_address_steps_aside_and_a_written_one_does_not() {
     let stepped = parse("[web]\nlisten = [\"0.0.0.0:8444\"]\n").config.unwrap();
     assert_eq!(stepped.admin.listen, None);

@@ -35,6 +35,8 @@ fn the_sample_uncommented_is_the_default() {
     assert!(config.admin.explicit, "the key was written");
     config.admin.explicit = false;
     assert_eq!(config.web.public.drain(..).count(), 1);
+    assert_eq!(config.web.quotas.drain(..).count(), 1);
+    assert_eq!(config.web.expires.drain(..).count(), 1);
     assert_eq!(config.uploads.hooks.drain(..).count(), 1);
     assert_eq!(config.acme.directories.drain(..).count(), 1);
     assert_eq!(config.php.pools.drain(..).count(), 1);

@@ -1,5 +1,6 @@
 //! Rows of the whole server, the web door, certificates and `/metrics`.
 
+use super::rests::{EXPIRES, QUOTAS};
 use super::{
     Kind, List, Number, NumberPlace, REQUIRED, Row, Section, Text, Texts, Unit, WORKERS_MAX, Word,
     site,
@@ -177,6 +178,26 @@ pub(super) const WEB: &[Row] = &[
         detail: "Everything else needs the owner token or a session made from it.",
         counter: None,
         tried: &["allow", "anonymous", "open", "public_paths"],
+    },
+    Row {
+        name: "web.quota",
+        kind: Kind::Tables(&QUOTAS),
+        default: "[]",
+        example: "[{ path = \"/team/\", bytes_max = \"10GiB\" }]",
+        help: "how much may rest in folders",
+        detail: "",
+        counter: None,
+        tried: &["quotas", "limit", "space"],
+    },
+    Row {
+        name: "web.expire",
+        kind: Kind::Tables(&EXPIRES),
+        default: "[]",
+        example: "[{ path = \"/tmp/\", age_seconds_max = 604800 }]",
+        help: "folders whose files are deleted after a time",
+        detail: "",
+        counter: None,
+        tried: &["expires", "expiry", "clean", "cleanup", "tmpfiles"],
     },
 ];
 

@@ -1,5 +1,7 @@
 //! Rows of `[[site]]` and of the tables in it.
 
+use menshen_base::Counter;
+
 use super::{
     Kind, List, Number, NumberPlace, Pairs, REQUIRED, Row, Section, Text, Texts, Unit, Word,
 };
@@ -228,6 +230,23 @@ const SITE: &[Row<Site>] = &[
         detail: "More is answered 413. `limits.upload_bytes_max` holds as well.",
         counter: None,
         tried: &["client_max_body_size", "post_max_size", "max_size", "request_body"],
+    },
+    Row {
+        name: "site.uploads_bytes_max",
+        kind: Kind::Number(Number {
+            min: 1 << 20,
+            max: PIB,
+            zero: Some("no limit"),
+            unit: Unit::Bytes,
+            place: NumberPlace::Large(|site| &mut site.uploads_bytes_max),
+        }),
+        default: "0",
+        example: "\"50GiB\"",
+        help: "bytes all unfinished uploads of the site together may hold",
+        detail: "Those that can be resumed. A new one beyond it is answered 507; \
+                 `uploads.unfinished_bytes_max` holds for all sites together.",
+        counter: Some(Counter::LimitUnfinishedBytes),
+        tried: &["quota", "uploads_max", "unfinished_bytes_max"],
     },
     Row {
         name: "site.file_bytes_max",

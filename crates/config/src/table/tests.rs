@@ -21,7 +21,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
     match outer {
         "site" => text.push_str("[[site]]\nphp = \"managed\"\n"),
         "uploads" => text.push_str("[[site]]\nphp = \"managed\"\n"),
-        "" | "web" | "php" | "acme" | "guard" | "sql" => {}
+        "" | "web" | "php" | "acme" | "guard" | "sql" | "s3" => {}
         "tunnel" => text.push_str("[tunnel]\nusers = \"u\"\n"),
         other => panic!("{other} is new"),
     }
@@ -55,6 +55,7 @@ fn written(table: &Table, entry: &Entry, value: Option<&str>, alone: bool) -> St
         "php.pool.status_listen" => "status_path = \"/status\"\n",
         "sql.certificate" => "key = \"k.pem\"\n",
         "sql.key" => "certificate = \"c.pem\"\n",
+        "s3.endpoint" => "bucket = \"b\"\n",
         "sql.control_password_file" => "control_user = \"menshen\"\n",
         "sql.without_binlog" => "listen = [\"127.0.0.1:3307\"]\nttl_ms = 5\n",
         "guard.hold_raise_percent" => "hold_cgroups = [\"/a\"]\n",
@@ -101,6 +102,8 @@ fn leaves(config: &Config) -> BTreeMap<String, Vec<Value>> {
                         ("php", "pools") => "pool",
                         ("acme", "directories") => "directory",
                         ("uploads", "hooks") => "hook",
+                        ("web", "quotas") => "quota",
+                        ("web", "expires") => "expire",
                         ("site", "tries") => "try",
                         ("site", "mounts") => "mount",
                         ("site", "rules") => "rule",
@@ -143,7 +146,10 @@ fn config(text: &str) -> Config {
 #[test]
 fn every_field_has_a_row_and_every_row_a_field() {
     let full = config(
-        "[[web.public]]\npath = \"/a/\"\n[[acme.directory]]\nurl = \"https://a\"\n\
+        "[[web.public]]\npath = \"/a/\"\n\
+         [[web.quota]]\npath = \"/a/\"\nbytes_max = 1\n\
+         [[web.expire]]\npath = \"/a/\"\nage_seconds_max = 60\n[[acme.directory]]\n\
+         url = \"https://a\"\n\
          [[uploads.hook]]\nurl = \"http://a\"\n\
          [[php.pool]]\naddress = \"127.0.0.1:1\"\n\
          [[guard.protect]]\nname = \"a\"\ncommand = \"a\"\n[[site]]\n\

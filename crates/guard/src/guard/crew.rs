@@ -10,6 +10,7 @@ use rustix::process::{WaitOptions, wait};
 use super::Guard;
 use crate::error::GuardError;
 use crate::generation::Generation;
+use crate::handover::Handed;
 use crate::worker::{Lent, Role, START_MAX, State, Worker, describe};
 use crate::{log, tunnel};
 
@@ -115,8 +116,10 @@ impl Guard {
     pub(super) fn collect_ended(&mut self, now: Instant) {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let Some(place) = self.workers.iter().position(|worker| worker.pid == pid) else {
+                let known = self.trial_ended(pid, status, now);
                 let posture = &self.home.posture;
-                let known = self.keeper.ended(pid, status, now)
+                let known = known
+                    || self.keeper.ended(pid, status, now)
                     || self.watch.ended(pid, status, now, posture);
                 if !known {
                     self.php.ended(pid, status, now);
@@ -136,6 +139,8 @@ impl Guard {
                 }
             } else if self.is_current(&worker) {
                 self.crashed(&worker, &what, lived, now);
+            } else if self.is_left(&worker) {
+                log::event(&format!("{what} before this program serves"));
             } else {
                 self.abort_reload(&format!("{what} before it was ready"), now);
             }
@@ -144,6 +149,16 @@ impl Guard {
         self.retired.retain(|(number, _)| {
             workers.iter().any(|w| w.role == Role::Web && w.generation == *number)
         });
+        let (left, places) = &mut self.left_places;
+        if !workers.iter().any(|w| w.role == Role::Web && w.generation <= *left) {
+            places.clear();
+        }
+    }
+
+    /// Whether the program before started it.
+    fn is_left(&self, worker: &Worker) -> bool {
+        let left = |before: &Handed| worker.generation <= before.inventory.generation;
+        self.before.as_deref().is_some_and(left)
     }
 
     /// Whether it belongs to what is served now.
@@ -282,7 +297,9 @@ impl Guard {
         if hopeless && !self.opened && !self.stopping {
             // One of them may well be the cause.
             self.log_findings();
-            self.fatal = Some(GuardError::LocalWorkers { detail });
+            let error = GuardError::LocalWorkers { detail };
+            self.go_back(&error, now);
+            self.fatal = Some(error);
             self.begin_stop(now, "giving up: the workers do not get ready");
         }
     }

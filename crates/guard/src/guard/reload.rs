@@ -127,7 +127,9 @@ impl Guard {
         log::to_stderr(&settings.warnings);
         let (number, serving) = (self.last_number + 1, self.current.workers);
         let Generation { doors, sql, tunnel, .. } = &self.current;
-        let before = Current { doors, serving, sql: sql.as_ref(), tunnel: tunnel.as_ref() };
+        let sql = sql.as_ref().map(crate::sql::Plan::before);
+        let tunnel = tunnel.as_ref().map(tunnel::Plan::before);
+        let before = Current { doors, serving, sql, tunnel };
         let shelf = (&self.store, Some(self.certificates.current()));
         let next = Generation::prepare(settings.config, number, before, &mut self.php, shelf)?;
         let (room, needed) = (self.free_slots().count(), started_anew(&next).count());
@@ -142,7 +144,7 @@ impl Guard {
             plan.check_users(&self.tunnel_memory)?;
             if self.tunnels.is_none() {
                 let (state, memory) = (&self.current.config.state, &mut self.tunnel_memory);
-                self.tunnels = Some(tunnel::Desk::create(state, plan, memory)?);
+                self.tunnels = Some(tunnel::Desk::create(state, plan, memory, None)?);
             }
         }
         Ok(next)

@@ -1,6 +1,7 @@
 //! Finding php-fpm and what it is: its version and the settings files it reads. Only programs of
 //! the operator's are started, with the rights of the workers.
 
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -11,7 +12,7 @@ use crate::account::Account;
 use crate::error::GuardError;
 
 /// A php-fpm that can be started. Equal ones run the same code with the same `php.ini`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     /// Such as `8.2.36`.

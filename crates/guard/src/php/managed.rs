@@ -16,9 +16,9 @@
 //!   are killed in the same moment, children are left; they hold the old sockets, which nobody can
 //!   reach any more by name, and wait there until they are ended by hand.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use menshen_guard_core::restart::{RestartRecord, START_TRIES_MAX};
@@ -29,6 +29,8 @@ use rustix::process::{
     waitid, waitpid,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::find::Program;
 use super::folder::{Folder, listen};
 use super::place::Place;
@@ -36,11 +38,12 @@ use super::pool::{PoolPlan, QUIT_SECONDS};
 use super::said::Said;
 use crate::account::Account;
 use crate::error::GuardError;
-use crate::worker::describe;
+use crate::handover::{Handed, Outgoing};
+use crate::worker::{describe, is_child};
 use crate::{log, notify};
 
 /// What makes a pool another one: with the same of all this a reload leaves it alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) program: Program,
     pub(crate) plan: PoolPlan,
@@ -99,7 +102,81 @@ pub(crate) struct Inheritance {
     pub(crate) descriptors: Option<u64>,
 }
 
+/// A php-fpm as it is handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedPool {
+    number: u32,
+    identity: Identity,
+    /// Number of its place; `None`: nobody uses it any more.
+    place: Option<u32>,
+    sockets: Vec<(PathBuf, RawFd)>,
+    pid: i32,
+    said: Option<RawFd>,
+    ending: bool,
+}
+
+impl HandedPool {
+    /// Whether this is its process id.
+    pub(crate) fn is(&self, pid: Pid) -> bool {
+        pid.as_raw_nonzero().get() == self.pid
+    }
+}
+
 impl Managed {
+    /// What the next program is told; one that does not run it starts itself.
+    pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> Option<HandedPool> {
+        let pid = self.pid()?.as_raw_nonzero().get();
+        let sockets = self.sockets.iter().map(|(path, fd)| (path.clone(), outgoing.add(fd)));
+        Some(HandedPool {
+            number: self.number,
+            identity: self.identity.clone(),
+            place: self.place.upgrade().map(|place| place.number),
+            sockets: sockets.collect(),
+            pid,
+            said: self.said.as_ref().map(|said| outgoing.add(&said.pipe)),
+            ending: self.is_ending(),
+        })
+    }
+
+    /// One that another program started.
+    pub(crate) fn adopt(
+        handed: &HandedPool,
+        left: &Handed,
+        now: Instant,
+    ) -> Result<Self, GuardError> {
+        let place = left.places.iter().find(|place| Some(place.number) == handed.place);
+        let socket = |(path, number): &(PathBuf, RawFd)| Ok((path.clone(), left.copy(*number)?));
+        let pid = Pid::from_raw(handed.pid).filter(|pid| is_child(*pid));
+        let state = match pid {
+            Some(pid) if handed.ending => {
+                State::Ending { pid, by: Signal::QUIT, until: now + QUIT_MAX }
+            }
+            Some(pid) => State::Running { pid, since: now },
+            None => State::Waiting { at: now },
+        };
+        let said = handed.said.map(|number| left.copy(number).map(Said::of)).transpose()?;
+        Ok(Self {
+            number: handed.number,
+            identity: handed.identity.clone(),
+            place: place.map(Rc::downgrade).unwrap_or_default(),
+            sockets: handed.sockets.iter().map(socket).collect::<Result<_, GuardError>>()?,
+            state,
+            record: RestartRecord::new(),
+            said,
+            settled: true,
+            failure: None,
+        })
+    }
+
+    /// Ends it and all its children, and is there until they are gone.
+    pub(crate) fn kill_and_wait(&mut self, now: Instant) {
+        if let Some(pid) = self.pid() {
+            self.kill(now);
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+            self.bury();
+        }
+    }
+
     /// Makes its sockets and settings and has php-fpm check them; nothing is started.
     pub(crate) fn prepare(
         number: u32,
@@ -298,7 +375,7 @@ impl Managed {
             arguments: &["-F", "-O", "-y", settings.to_str().unwrap_or_default()],
             stdin,
             keep: &keep,
-            hide: notify::VARIABLES,
+            hide: notify::HIDDEN,
             set: &[("FPM_SOCKETS", &handed.join(","))],
             foreign: Some(Foreign {
                 output,

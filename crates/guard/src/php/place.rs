@@ -2,12 +2,16 @@
 //! with an address as long as anybody uses it, so its figures and its bell survive reloads.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::rc::{Rc, Weak};
 
 use menshen_config::POOLS_MAX;
 use menshen_config::model::PhpAddress;
 use rustix::event::{EventfdFlags, eventfd};
+use serde::{Deserialize, Serialize};
+
+use crate::error::GuardError;
+use crate::handover::Outgoing;
 
 /// One pool's place.
 #[derive(Debug)]
@@ -25,7 +29,48 @@ pub(crate) struct Places {
     taken: [Weak<Place>; POOLS_MAX],
 }
 
+/// The places as they are handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedPlaces(Vec<(u32, PhpAddress, RawFd)>);
+
+/// Places that are held for workers of another program.
+pub(crate) type HeldPlaces = Vec<Rc<Place>>;
+
+impl HandedPlaces {
+    /// The places, with copies of their bells.
+    pub(crate) fn hold(
+        &self,
+        copy: impl Fn(RawFd) -> Result<OwnedFd, GuardError>,
+    ) -> Result<HeldPlaces, GuardError> {
+        let place = |(number, address, wake): &(u32, PhpAddress, RawFd)| {
+            let (number, address) = (*number, address.clone());
+            Ok(Rc::new(Place { number, address, wake: copy(*wake)? }))
+        };
+        self.0.iter().map(place).collect()
+    }
+}
+
 impl Places {
+    /// Those that another program held.
+    pub(crate) fn adopt(held: &HeldPlaces) -> Self {
+        let mut places = Self::default();
+        for place in held {
+            let number = usize::try_from(place.number).unwrap_or(usize::MAX);
+            if let Some(slot) = places.taken.get_mut(number) {
+                *slot = Rc::downgrade(place);
+            }
+        }
+        places
+    }
+
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> HandedPlaces {
+        let held = self.taken.iter().filter_map(Weak::upgrade);
+        let row =
+            |place: Rc<Place>| (place.number, place.address.clone(), outgoing.add(&place.wake));
+        HandedPlaces(held.map(row).collect())
+    }
+
     /// The place of `address`, the same one as before where it is still held; `None`: all are
     /// taken.
     ///

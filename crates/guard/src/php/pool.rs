@@ -14,12 +14,13 @@ use std::path::Path;
 
 use menshen_config::Config;
 use menshen_config::model::{NameValue, PhpBackend, Site};
+use serde::{Deserialize, Serialize};
 
 use super::folder::Folder;
 use crate::error::GuardError;
 
 /// What one managed pool is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PoolPlan {
     pub(crate) children: u32,
     /// Largest body in bytes, 0 for none.

@@ -27,7 +27,12 @@ impl Said {
     pub(crate) fn new() -> io::Result<(Self, OwnedFd)> {
         let (pipe, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&pipe, true)?;
-        let said = Self {
+        Ok((Self::of(pipe), theirs))
+    }
+
+    /// Goes on reading a pipe, which does not block, where another program left off.
+    pub(crate) const fn of(pipe: OwnedFd) -> Self {
+        Self {
             pipe,
             partial: Vec::new(),
             last: VecDeque::new(),
@@ -35,8 +40,7 @@ impl Said {
             window: None,
             passed: 0,
             dropped: 0,
-        };
-        Ok((said, theirs))
+        }
     }
 
     /// Takes what is there, up to a bound per call, and gives the lines for the log.

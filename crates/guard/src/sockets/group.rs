@@ -3,13 +3,15 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use menshen_sys::steer::steer_to_first;
+use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
 
 use crate::error::GuardError;
+use crate::handover::Outgoing;
 use crate::holder;
 
 /// One address with its sockets.
@@ -33,7 +35,7 @@ pub(crate) enum Port {
 }
 
 /// How workers share an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Sharing {
     /// A socket for each, spread by the kernel.
     PerWorker,
@@ -43,7 +45,37 @@ pub(crate) enum Sharing {
     Activated,
 }
 
+/// A group as it is handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedGroup {
+    configured: SocketAddr,
+    bound: SocketAddr,
+    sharing: Sharing,
+    sockets: Vec<RawFd>,
+}
+
+impl HandedGroup {
+    /// The group, of copies of its sockets.
+    pub(crate) fn adopt(
+        &self,
+        name: &'static str,
+        copy: impl Fn(RawFd) -> Result<OwnedFd, GuardError>,
+    ) -> Result<Group, GuardError> {
+        let sockets = self.sockets.iter().map(|number| copy(*number).map(Rc::new));
+        let sockets = sockets.collect::<Result<_, _>>()?;
+        let Self { configured, bound, sharing, .. } = *self;
+        Ok(Group { name, configured, bound, sharing, sockets })
+    }
+}
+
 impl Group {
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> HandedGroup {
+        let sockets = self.sockets.iter().map(|socket| outgoing.add(&**socket)).collect();
+        let Self { configured, bound, sharing, .. } = *self;
+        HandedGroup { configured, bound, sharing, sockets }
+    }
+
     /// Opens an address for so many workers.
     pub(crate) fn open(
         name: &'static str,

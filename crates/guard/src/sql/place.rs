@@ -6,7 +6,7 @@
 //! here.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,13 @@ use std::rc::Rc;
 
 use menshen_config::SqlAddress;
 use rustix::fs::Mode;
+use serde::{Deserialize, Serialize};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::error::{GuardError, reason};
 use crate::folders::make_folder;
-use crate::sockets::{Group, Port, Sharing, bind_error};
+use crate::handover::{Handed, Outgoing};
+use crate::sockets::{Group, HandedGroup, Port, Sharing, bind_error};
 
 /// An address of the sql door.
 #[derive(Debug, Clone)]
@@ -38,7 +40,42 @@ pub(crate) struct UnixDoor {
     socket: OwnedFd,
 }
 
+/// A socket of the unix family as it is handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedUnix {
+    pub(crate) path: PathBuf,
+    file: (u64, u64),
+    pub(crate) socket: RawFd,
+}
+
+/// An address of the sql door as it is handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum HandedSqlDoor {
+    /// A socket for each thread.
+    Tcp(HandedGroup),
+    /// One for all threads.
+    Unix(HandedUnix),
+}
+
 impl SqlDoor {
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> HandedSqlDoor {
+        match self {
+            Self::Tcp(group) => HandedSqlDoor::Tcp(group.hand_over(outgoing)),
+            Self::Unix(door) => HandedSqlDoor::Unix(door.hand_over(outgoing)),
+        }
+    }
+
+    /// The address, of copies of its sockets; `None`: its socket is not there.
+    pub(crate) fn adopt(handed: &HandedSqlDoor, by: &Handed) -> Result<Option<Self>, GuardError> {
+        Ok(match handed {
+            HandedSqlDoor::Tcp(group) => {
+                Some(Self::Tcp(group.adopt(NAME, |number| by.copy(number))?))
+            }
+            HandedSqlDoor::Unix(door) => by.unix(&door.path).map(Self::Unix),
+        })
+    }
+
     /// As clients reach it.
     pub(crate) fn address(&self) -> SqlAddress {
         match self {
@@ -61,6 +98,17 @@ impl SqlDoor {
 }
 
 impl UnixDoor {
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> HandedUnix {
+        let (path, file) = (self.path.clone(), self.file);
+        HandedUnix { path, file, socket: outgoing.add(&self.socket) }
+    }
+
+    /// The one that this process has already, as another program.
+    pub(crate) fn adopt(handed: &HandedUnix, socket: OwnedFd) -> Self {
+        Self { path: handed.path.clone(), file: handed.file, socket }
+    }
+
     /// Makes it where nobody listens, with these permission bits.
     pub(crate) fn open(path: &Path, mode: u32) -> Result<Self, GuardError> {
         let failed = |detail: String, hint: &str, source: io::Error| GuardError::LocalSocket {

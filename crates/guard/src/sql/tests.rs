@@ -15,6 +15,7 @@ fn config(text: &str) -> Config {
 
 fn plan(config: &Config, number: u64, current: Option<&Plan>) -> (Plan, Vec<&'static str>) {
     let mut findings = Vec::new();
+    let current = current.map(Plan::before);
     let plan = Plan::prepare(config, number, None, current, &mut findings).unwrap().unwrap();
     (plan, findings.iter().map(|finding| finding.code).collect())
 }

@@ -8,29 +8,53 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
+use serde::{Deserialize, Serialize};
 
-use super::{Contents, Memory, Plan};
+use super::{Contents, Memory, NAME, Plan};
 use crate::account::Account;
 use crate::error::GuardError;
+use crate::handover::{Handed, Outgoing};
 use crate::log;
 use crate::shelf::Watch;
-use crate::sql::{UnixDoor, connect};
+use crate::sockets::{Group, HandedGroup};
+use crate::sql::{HandedUnix, UnixDoor, connect};
 
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    sstp: UnixDoor,
+    sstp: Rc<UnixDoor>,
     /// The socket's file, by which web workers connect: they cannot pass through the state folder.
     sstp_file: OwnedFd,
-    control: UnixDoor,
+    control: Rc<UnixDoor>,
     path: PathBuf,
     watch: Watch,
     look_at: Instant,
     /// Why the file could not be read at the last look, told once.
     trouble: Option<String>,
+}
+
+/// The tunnel door as it is handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedTunnel {
+    doors: Vec<HandedGroup>,
+    sstp: HandedUnix,
+    control: HandedUnix,
+}
+
+impl HandedTunnel {
+    /// Its sockets with names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &HandedUnix> {
+        [&self.sstp, &self.control].into_iter()
+    }
+
+    /// The addresses of PPTP.
+    pub(crate) fn doors(&self, left: &Handed) -> Result<Vec<Group>, GuardError> {
+        self.doors.iter().map(|group| group.adopt(NAME, |number| left.copy(number))).collect()
+    }
 }
 
 /// Where the tunnel door of a guard with this state folder is asked about itself.
@@ -48,21 +72,27 @@ pub fn tunnel_control(state: &Path) -> io::Result<std::os::unix::net::UnixStream
 }
 
 impl Desk {
-    /// Makes the sockets, and posts what `plan` has read of the users: nobody is let in otherwise.
+    /// Makes the sockets, but for those that another program `left`, and posts what `plan` has read
+    /// of the users: nobody is let in otherwise.
     pub(crate) fn create(
         state: &Path,
         plan: &Plan,
         memory: &mut Memory,
+        left: Option<&Handed>,
     ) -> Result<Self, GuardError> {
         plan.check_users(memory)?;
-        let sstp = UnixDoor::open(&state.join("tunnel-sstp"), 0o600)?;
+        let open = |path: &Path| match left.and_then(|left| left.unix(path)) {
+            Some(door) => Ok(door),
+            None => UnixDoor::open(path, 0o600).map(Rc::new),
+        };
+        let sstp = open(&state.join("tunnel-sstp"))?;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let sstp_file = rustix::fs::open(&sstp.path, flags, Mode::empty());
         let sstp_file = sstp_file.map_err(|error| GuardError::LocalSystem {
             action: "open the tunnel door's socket",
             source: error.into(),
         })?;
-        let control = UnixDoor::open(&tunnel_control_path(state), 0o600)?;
+        let control = open(&tunnel_control_path(state))?;
         let path = plan.config().users.clone().unwrap_or_default();
         let watch = Watch::new(std::slice::from_ref(&path));
         let look_at = Instant::now() + LOOK;
@@ -70,6 +100,15 @@ impl Desk {
         desk.admit(plan.what.account.as_ref())?;
         memory.post(&plan.users)?;
         Ok(desk)
+    }
+
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, plan: &Plan, outgoing: &mut Outgoing) -> HandedTunnel {
+        HandedTunnel {
+            doors: plan.doors.iter().map(|group| group.hand_over(outgoing)).collect(),
+            sstp: self.sstp.hand_over(outgoing),
+            control: self.control.hand_over(outgoing),
+        }
     }
 
     /// From now on what `plan` says holds. Until now nothing of it may show: it might have failed,

@@ -13,16 +13,19 @@
 
 use std::fs::{File, FileTimes};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, fchmod, memfd_create};
 
+use serde::{Deserialize, Serialize};
+
 use super::Contents;
 use crate::error::GuardError;
 use crate::guard::UsersCheck;
+use crate::handover::{Handed, Outgoing};
 
 /// See the top of this file.
 #[derive(Debug)]
@@ -30,11 +33,33 @@ pub(crate) struct Memory {
     users: File,
     /// The same for workers, who may not write.
     users_readable: OwnedFd,
-    posted: Contents,
+    /// What is there; `None`: what another program wrote.
+    posted: Option<Contents>,
     /// Counts what was written, from 1: the file's time of change.
     version: u64,
     leases: OwnedFd,
     check: UsersCheck,
+}
+
+/// The memory as it is handed to the next program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandedMemory {
+    users: RawFd,
+    leases: RawFd,
+    version: u64,
+}
+
+impl HandedMemory {
+    /// The memory; the users are written anew by whoever reads them first.
+    pub(crate) fn adopt(&self, left: &Handed, check: UsersCheck) -> Result<Memory, GuardError> {
+        let (users, leases) = (File::from(left.copy(self.users)?), left.copy(self.leases)?);
+        let users_readable = readable(&users).map_err(|source| GuardError::LocalSystem {
+            action: "open the users of the tunnel door",
+            source,
+        })?;
+        let version = self.version;
+        Ok(Memory { users, users_readable, posted: None, version, leases, check })
+    }
 }
 
 impl Memory {
@@ -44,8 +69,14 @@ impl Memory {
             |source| GuardError::LocalSystem { action: "make the tunnel door's files", source };
         let (users, users_readable) = file("tunnel-users", 0o444).map_err(failed)?;
         let (leases, _) = file("tunnel-leases", 0o600).map_err(failed)?;
-        let (posted, leases) = (Contents(Vec::new()), leases.into());
+        let (posted, leases) = (Some(Contents(Vec::new())), leases.into());
         Ok(Self { users, users_readable, posted, version: 0, leases, check })
+    }
+
+    /// What the next program is told.
+    pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> HandedMemory {
+        let (users, leases) = (outgoing.add(&self.users), outgoing.add(&self.leases));
+        HandedMemory { users, leases, version: self.version }
     }
 
     /// What is in the file of users, for reading.
@@ -71,7 +102,7 @@ impl Memory {
 
     /// Writes the users where they are others; whether they were.
     pub(crate) fn post(&mut self, contents: &Contents) -> Result<bool, GuardError> {
-        if self.version > 0 && self.posted == *contents {
+        if self.version > 0 && self.posted.as_ref() == Some(contents) {
             return Ok(false);
         }
         let version = UNIX_EPOCH + Duration::from_secs(self.version + 1);
@@ -82,7 +113,7 @@ impl Memory {
         written
             .map_err(|source| GuardError::LocalSystem { action: "hand over the users", source })?;
         self.version += 1;
-        self.posted = contents.clone();
+        self.posted = Some(contents.clone());
         Ok(true)
     }
 }
@@ -91,7 +122,12 @@ impl Memory {
 fn file(name: &str, mode: u32) -> io::Result<(File, OwnedFd)> {
     let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
     fchmod(&file, Mode::from_raw_mode(mode))?;
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let readable = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let readable = readable(&file)?;
     Ok((file.into(), readable))
+}
+
+/// A descriptor of the same file that only reads.
+fn readable(file: &impl AsRawFd) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
 }

@@ -28,6 +28,7 @@ fn plan(config: &Config, number: u64, current: Option<&Plan>) -> Option<(Plan, V
         return None;
     }
     let mut findings = Vec::new();
+    let current = current.map(Plan::before);
     let plan = Plan::prepare(config, number, None, current, &mut findings).unwrap().unwrap();
     let codes = findings.iter().map(|finding| finding.code);
     // What this machine forwards and has for addresses is not the test's to say.
@@ -87,7 +88,7 @@ fn a_reload_that_changes_nothing_here_keeps_the_worker() {
     assert_eq!(four.doors[0].bound, one.doors[0].bound, "on the same socket");
 
     std::fs::remove_file(folder.path().join("users")).unwrap();
-    let missing = Plan::prepare(&other, 5, None, Some(&four), &mut Vec::new()).unwrap_err();
+    let missing = Plan::prepare(&other, 5, None, Some(four.before()), &mut Vec::new()).unwrap_err();
     assert!(missing.render().contains("could not read the users"), "{}", missing.render());
 }
 
@@ -98,7 +99,7 @@ fn a_worker_is_handed_descriptors_and_nothing_of_the_users() {
     config.limits.drain_seconds_max = 9;
     let Some((plan, _)) = plan(&config, 4, None) else { return };
     let mut memory = Memory::create(check).unwrap();
-    let desk = Desk::create(folder.path(), &plan, &mut memory).unwrap();
+    let desk = Desk::create(folder.path(), &plan, &mut memory, None).unwrap();
     let null = File::open("/dev/null").unwrap();
     let fd = null.as_fd();
     let handed =
@@ -117,7 +118,8 @@ fn a_worker_is_handed_descriptors_and_nothing_of_the_users() {
     serde_json::from_str::<TunnelSpec>(&text).unwrap();
 
     config.tunnel.sstp = false;
-    let alone = Plan::prepare(&config, 5, None, Some(&plan), &mut Vec::new()).unwrap().unwrap();
+    let alone =
+        Plan::prepare(&config, 5, None, Some(plan.before()), &mut Vec::new()).unwrap().unwrap();
     assert_eq!(alone.spec(&desk, handed).0.sstp_fd, None);
 }
 
@@ -128,7 +130,7 @@ fn changed_users_reach_whoever_reads_them_and_lost_ones_stay() {
     let config = config(folder.path(), "");
     let Some((plan, _)) = plan(&config, 1, None) else { return };
     let mut memory = Memory::create(check).unwrap();
-    let mut desk = Desk::create(folder.path(), &plan, &mut memory).unwrap();
+    let mut desk = Desk::create(folder.path(), &plan, &mut memory, None).unwrap();
     let of_worker: OwnedFd = memory.users().try_clone_to_owned().unwrap();
     let seen = |fd: &OwnedFd| {
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
@@ -179,7 +181,7 @@ fn users_of_a_next_configuration_wait_until_it_holds() {
     let first = config(folder.path(), "");
     let Some((one, _)) = plan(&first, 1, None) else { return };
     let mut memory = Memory::create(check).unwrap();
-    let mut desk = Desk::create(folder.path(), &one, &mut memory).unwrap();
+    let mut desk = Desk::create(folder.path(), &one, &mut memory, None).unwrap();
     let other = folder.path().join("other");
     write(&other, "bob:00112233445566778899aabbccddeeff\n", 0o600);
     let mut next = first.clone();
@@ -201,7 +203,7 @@ fn users_of_a_next_configuration_wait_until_it_holds() {
     // Where there is no door in between, whoever was retired still has the same files.
     let of_retired = [memory.users(), memory.leases()].map(same_file);
     drop(desk);
-    let desk = Desk::create(folder.path(), &one, &mut memory).unwrap();
+    let desk = Desk::create(folder.path(), &one, &mut memory, None).unwrap();
     let null = File::open("/dev/null").unwrap();
     let fd = null.as_fd();
     let handed =

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{
-    OomArguments, Place, PortArguments, QueryArguments, Resolve, SilenceArguments,
-    StoppedArguments, parse_resolve,
+    ExplainInstallArguments, OomArguments, Place, PortArguments, QueryArguments, Resolve,
+    SilenceArguments, StoppedArguments, parse_resolve,
 };
 use crate::explain::https::HttpsArguments;
 use crate::explain::tunnel::TunnelArguments;
@@ -17,6 +17,7 @@ use crate::explain::tunnel::TunnelArguments;
 pub(crate) enum ExplainCommand {
     Cert(CertArguments),
     Https(HttpsArguments),
+    Install(ExplainInstallArguments),
     Oom(OomArguments),
     Page(PageArguments),
     Port(PortArguments),

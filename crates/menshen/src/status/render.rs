@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Status, TransferRow, certificates, ladder, php, runs, sql, tunnel, watch};
+use super::{Status, TransferRow, bucket, certificates, ladder, php, runs, sql, tunnel, watch};
 
 /// The whole answer, each line ended.
 pub(super) fn text(status: &Status) -> String {
@@ -28,6 +28,7 @@ pub(super) fn text(status: &Status) -> String {
     }
     workers(&mut out, status);
     transfers(&mut out, &status.transfers);
+    bucket::text(&mut out, status.bucket.as_ref());
     sql::text(&mut out, status.sql.as_ref());
     tunnel::text(&mut out, status.tunnel.as_ref());
     php::text(&mut out, &status.php);

@@ -3,8 +3,8 @@
 //! A statement is a list of tokens, so that mutations can move them; [`joined`] puts blanks and
 //! comments between. Many are refused by the server: that is as good a case as any.
 
-use crate::pieces::{BLANKS, EXPRESSIONS, LITERALS, ODD_LITERALS, TABLES};
-use crate::random::Random;
+use super::pieces::{BLANKS, EXPRESSIONS, LITERALS, ODD_LITERALS, TABLES};
+use super::random::Random;
 
 /// Makes statements.
 pub(crate) struct Grammar<'r> {

@@ -1,6 +1,6 @@
 //! Small changes: what a lexer must not lose its way over.
 
-use crate::random::Random;
+use super::random::Random;
 
 /// Tokens lost, doubled, swapped, or taken from another statement.
 pub(crate) fn tokens(tokens: &mut Vec<String>, other: &[String], random: &mut Random) {

@@ -17,8 +17,8 @@ use menshen_sql_core::lexer::{Mode, Server};
 use menshen_sql_core::statement::{CallRole, Flag, Kind, Name, Statement, read};
 use menshen_sql_core::versions::Versions;
 
-use crate::mariadb::{BINLOG, Mariadb};
-use crate::session::{Reply, Rows, Session};
+use super::session::{Reply, Rows, Session};
+use crate::support::mariadb::{BINLOG, Mariadb};
 
 /// A server with the schema, sessions at it, and what was found.
 pub(crate) struct Oracle {

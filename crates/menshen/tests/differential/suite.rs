@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::oracle::Oracle;
+use super::oracle::Oracle;
 
 /// The test files to take, `step` apart so that all subjects come; `None` after saying so where the
 /// suite is not installed.

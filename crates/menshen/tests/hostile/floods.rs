@@ -1,6 +1,6 @@
 //! What costs the sender little: frames in numbers (RFC 9113 §10.5).
 
-use crate::frames::*;
+use crate::support::frames::*;
 
 /// What a flood must lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

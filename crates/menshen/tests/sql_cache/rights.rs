@@ -1,7 +1,7 @@
 //! Rights: nobody is answered from the cache what the server would refuse.
 
 use super::{Case, Shop, warm};
-use crate::sql_client::Client;
+use crate::support::sql_client::Client;
 
 /// All of them.
 pub(crate) const CASES: &[Case] = &[

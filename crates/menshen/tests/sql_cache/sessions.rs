@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Case, Shop, never, warm};
-use crate::sql_client::{Client, packet, text_row};
+use crate::support::sql_client::{Client, packet, text_row};
 
 /// All of them.
 pub(crate) const CASES: &[Case] = &[
@@ -62,7 +62,7 @@ fn variables(shop: &Shop) {
         truth.run(&["USE variables", set]);
         other.run(&[set]);
         let (is, should) = (other.answers(statement), truth.answers(statement));
-        let values = |answers: &[crate::sql_client::Answer]| answers[0].rows.clone();
+        let values = |answers: &[crate::support::sql_client::Answer]| answers[0].rows.clone();
         match (is, should) {
             (Ok(is), Ok(should)) => {
                 assert_eq!(values(&is), values(&should), "{set}: {statement}");
@@ -341,7 +341,7 @@ fn killed(shop: &Shop) {
     // By the other's command, in mid-transaction.
     fresh.reader.run(&["BEGIN", "UPDATE t SET v=v+1"]);
     fresh.writer.run(&[&format!("KILL {thread}")]);
-    crate::live::wait_for("the end of the killed one", || {
+    crate::support::live::wait_for("the end of the killed one", || {
         fresh.reader.answers("SELECT SUM(v) FROM t").is_err()
     });
     assert_eq!(fresh.writer.rows(statement).unwrap(), before);
@@ -350,7 +350,7 @@ fn killed(shop: &Shop) {
     let mut third = Client::tcp(shop.address, "any", "killings").unwrap();
     warm(shop, &mut third, statement);
     fresh.writer.run(&[&format!("KILL {}", third.thread)]);
-    crate::live::wait_for("its end", || third.answers(statement).is_err());
+    crate::support::live::wait_for("its end", || third.answers(statement).is_err());
 }
 
 fn pipelined(shop: &Shop) {

@@ -1,7 +1,7 @@
 //! Transactions: what one sees of itself and of others.
 
 use super::{Case, Fresh, Shop, never, warm};
-use crate::sql_client::Client;
+use crate::support::sql_client::Client;
 
 /// All of them.
 pub(crate) const CASES: &[Case] = &[
@@ -201,7 +201,7 @@ fn two_phase(shop: &Shop) {
         // Another session ends it.
         let at = Client::tcp(shop.address, "any", "phases").unwrap();
         drop(std::mem::replace(&mut fresh.writer, at));
-        crate::live::wait_for("the prepared one to be free", || {
+        crate::support::live::wait_for("the prepared one to be free", || {
             fresh.writer.answers(&xa(end)).is_ok()
         });
         let seen = fresh.agrees(SUM);

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::warm;
-use crate::live::wait_for;
-use crate::mariadb::BINLOG;
-use crate::sql_client::Client;
-use crate::sql_shop::Shop;
+use crate::support::live::wait_for;
+use crate::support::mariadb::BINLOG;
+use crate::support::sql_client::Client;
+use crate::support::sql_shop::Shop;
 use rustix::process::Signal;
 
 const GOODS: &str = "SELECT COUNT(*) FROM goods";

@@ -17,9 +17,9 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::live::{self, Live};
-use crate::pebble::{Pebble, Settings};
-use crate::peers::free_address;
+use crate::support::live::{self, Live};
+use crate::support::pebble::{Pebble, Settings};
+use crate::support::peers::free_address;
 
 /// A connection whose handshake is done.
 pub(crate) type Secure = StreamOwned<ClientConnection, TcpStream>;

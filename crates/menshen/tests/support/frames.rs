@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::live::Live;
-use crate::secure::{Secure, client, connect};
+use crate::support::live::Live;
+use crate::support::secure::{Secure, client, connect};
 
 /// One HTTP/2 connection over TLS.
 pub(crate) struct Frames {
@@ -90,7 +90,7 @@ impl Frames {
             }
             match frame.kind {
                 PING if frame.flags & ACK == 0 => {
-                    let _ = self.send(&crate::frames::frame(PING, ACK, 0, &frame.payload));
+                    let _ = self.send(&crate::support::frames::frame(PING, ACK, 0, &frame.payload));
                 }
                 WINDOW_UPDATE if frame.id == 0 => self.window += u64::from(word(&frame.payload)),
                 _ => return Some(frame),
@@ -241,7 +241,6 @@ pub(crate) const FLOW_CONTROL_ERROR: u32 = 3;
 pub(crate) const STREAM_CLOSED: u32 = 5;
 pub(crate) const FRAME_SIZE_ERROR: u32 = 6;
 pub(crate) const CANCEL: u32 = 8;
-pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,5 +1,4 @@
 //! Control groups of the test's own (v1 memory), and a program that eats memory bit by bit.
-#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

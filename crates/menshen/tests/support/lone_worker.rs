@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 /// A worker with a shelf of its own; ended when dropped.
 pub(crate) struct LoneWorker {
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
     pub(crate) https: SocketAddr,
     pub(crate) plain: SocketAddr,
     pub(crate) shelf: Bulletin,
@@ -109,6 +109,7 @@ impl LoneWorker {
             secrets: Secrets { ticket_key: [1; 32], token_digest: [2; 32], cookie_key: [3; 32] },
             links: None,
             hooks: Vec::new(),
+            s3: None,
         };
         let mut keep = vec![root.as_fd(), board_file.as_fd(), ready_write.as_fd()];
         keep.extend([shelf.as_fd(), challenges.as_fd(), failures.as_fd()]);
@@ -130,7 +131,7 @@ impl LoneWorker {
         assert_eq!((got, said), (1, *b"+"), "the worker did not get ready");
         let [https, plain] = sockets.map(|(listener, _)| listener.address);
         let slot = board.slot(usize::try_from(SLOT).unwrap());
-        Self { folder, https, plain, shelf, challenges, slot, board, failures, pid }
+        Self { _folder: folder, https, plain, shelf, challenges, slot, board, failures, pid }
     }
 
     /// Asks it to end.
@@ -151,13 +152,6 @@ impl LoneWorker {
     /// All failed handshakes so far, the newest first.
     pub(crate) fn failures(&self) -> Vec<Failure> {
         menshen_web::failures::read(&self.failures).unwrap()
-    }
-
-    /// Writes a file for a client into the test's folder; its path.
-    pub(crate) fn file(&self, name: &str, content: &[u8]) -> String {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        path.to_str().unwrap().to_owned()
     }
 }
 

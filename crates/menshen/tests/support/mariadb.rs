@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::peers;
+use crate::support::peers;
 
 /// A running server.
 pub(crate) struct Mariadb {

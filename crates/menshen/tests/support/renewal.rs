@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use rustls::{ServerConnection, StreamOwned};
 
-use crate::keeping::server_config;
-use crate::pebble::Pebble;
+use crate::support::keeping::server_config;
+use crate::support::pebble::Pebble;
 
 /// The server; it lasts as long as the test.
 pub(crate) struct Renewal {

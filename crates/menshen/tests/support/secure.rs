@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::live::Live;
+use crate::support::live::Live;
 
 /// A connection whose handshake is done.
 pub(crate) type Secure = StreamOwned<ClientConnection, TcpStream>;

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::live::wait_for;
-use crate::peers::{Peer, find, free_address};
+use crate::support::live::wait_for;
+use crate::support::peers::{Peer, find, free_address};
 
 /// A folder with `rsa.pem`, `rsa.key`, `ec.pem`, `ec.key` for localhost, self-signed.
 pub(crate) fn certificates() -> TempDir {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
-use crate::peers;
+use crate::support::peers;
 
 /// What a guest is like.
 #[derive(Debug, Clone, Copy)]

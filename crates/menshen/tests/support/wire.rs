@@ -1,6 +1,5 @@
 //! Clients of the live HTTP tests: a raw socket where every byte counts, curl where a real client
 //! does.
-#![allow(dead_code, reason = "each test file needs its own part of these clients")]
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -12,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use menshen_sys::SlotState;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::live::{Live, command, folder, wait_for};
+use crate::support::live::{Live, command, folder, wait_for};
 
 /// An answer, taken apart.
 #[derive(Debug, Clone)]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Both, Tunnel, words};
-use crate::peers::find;
-use crate::space::Space;
+use crate::support::peers::find;
+use crate::support::space::Space;
 
 /// A guest kernel; it is asked to end when dropped, and ends its own.
 struct Guest(Child);
@@ -139,7 +139,7 @@ fn all_methods_of_a_real_pppd_are_named_and_no_others() {
         let server = format!("10.77.0.{host}");
         let look = ["explain", "tunnel", &server, "--json"];
         let output = both.client.command(env!("CARGO_BIN_EXE_menshen"), &look).output().unwrap();
-        let (code, told) = crate::space::answer(&output);
+        let (code, told) = crate::support::space::answer(&output);
         assert_eq!((code, &told["verdict"]["finding"]["code"]), (0, &"tunnel-lcp-only".into()));
         let methods = &told["live"]["attempts"][0]["methods"];
         assert_eq!(methods["whole"], true, "{auth}: {methods}");

@@ -138,6 +138,38 @@ fn a_task_that_waits_for_a_reader_wakes_up() {
 }
 
 #[test]
+fn who_waits_for_us_is_not_blamed_and_gains_no_grace() {
+    with_pair(async |pair| {
+        pair.watched.enter_paced(Phase::Body, LIMITS);
+        assert!(pair.after(50_000).is_empty());
+        pair.watched.pause_at(pair.now.get());
+        pair.watched.pause_at(pair.now.get() + 1);
+        assert!(pair.after(500_000).is_empty(), "our own slowness");
+        pair.watched.resume_at(pair.now.get());
+        pair.watched.resume_at(pair.now.get() + 1);
+        assert!(pair.after(9_000).is_empty());
+        assert_eq!(pair.after(2_000), [Breach::Stall(Phase::Body)], "50 s before, 11 s after");
+    });
+    with_pair(async |pair| {
+        pair.watched.enter_paced(Phase::Body, RATE);
+        let mut theirs = 0;
+        let found = loop {
+            // A drip, with a pause of ours after every byte.
+            pair.watched.received(1);
+            theirs += 1_000;
+            if let Some(breach) = pair.after(1_000).pop() {
+                break breach;
+            }
+            assert!(theirs < 60_000, "never judged");
+            pair.watched.pause_at(pair.now.get());
+            assert!(pair.after(30_000).is_empty());
+            pair.watched.resume_at(pair.now.get());
+        };
+        assert_eq!((found, theirs), (Breach::Rate(Phase::Body), 30_000), "grace, one window");
+    });
+}
+
+#[test]
 fn a_stalled_body_is_ended_and_a_moving_one_is_not() {
     with_pair(async |pair| {
         pair.watched.enter_paced(Phase::Body, LIMITS);

@@ -173,6 +173,19 @@ impl Engine {
         std::fs::read(self.shared.root.path().join(BUCKET).join(key)).ok()
     }
 
+    /// Takes an object away, and tells nobody.
+    pub(crate) fn lose(&self, key: &str) {
+        std::fs::remove_file(self.shared.root.path().join(BUCKET).join(key)).unwrap();
+    }
+
+    /// Makes an object look so many seconds older.
+    pub(crate) fn age(&self, key: &str, seconds: u64) {
+        let path = self.shared.root.path().join(BUCKET).join(key);
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let then = std::time::SystemTime::now() - Duration::from_secs(seconds);
+        file.set_modified(then).unwrap();
+    }
+
     /// All keys.
     pub(crate) fn keys(&self) -> Vec<String> {
         let base = self.shared.root.path().join(BUCKET);
@@ -311,6 +324,8 @@ async fn done(
         return Ok(error(400, "BadDigest"));
     }
     match seen.operation {
+        // To the engine, what keys go through is a folder of the disk; to the protocol, nothing.
+        "HeadObject" | "GetObject" if shared.is_folder(&seen.key) => Ok(error(404, "NoSuchKey")),
         "ListMultipartUploads" => Ok(listed(shared, &prefix)),
         "ListParts" => Ok(parts(shared, &upload.unwrap())),
         // The engine's list fails if a file goes away while it looks.
@@ -420,6 +435,10 @@ fn renumbered(shared: &Shared, upload: &str, body: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Shared {
+    fn is_folder(&self, key: &str) -> bool {
+        self.root.path().join(BUCKET).join(key).is_dir()
+    }
+
     fn kept(&self, upload: &str, number: u16) -> PathBuf {
         self.kept.path().join(format!("{upload}.{number}"))
     }

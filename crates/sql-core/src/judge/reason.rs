@@ -52,6 +52,9 @@ reasons! {
         "use READ COMMITTED or REPEATABLE READ";
     InTransaction, "in-transaction", "inside a transaction whose snapshot the entry may not match",
         "see `transactions` in [sql]";
+    Unconfirmed, "unconfirmed",
+        "inside a transaction, and the binary log is not known to be seen up to its snapshot",
+        "nothing: it is known a moment later";
     OwnWrites, "own-writes", "the transaction has written to a table it reads", "commit first";
     // The statement's shape.
     NotARead, "not-a-read", "not a SELECT", "only SELECT and WITH are cached";

@@ -265,9 +265,11 @@ fn in_transactions_snapshots_decide() {
     let mut session = session();
     run(&mut session, "begin", OPEN);
     assert_eq!(session.serving(), Serving::Opens);
-    session.transaction_mut().take_snapshot(9);
+    session.transaction_mut().sends(9);
+    session.transaction_mut().proves_snapshot(10);
     run(&mut session, "select a from t", OPEN);
-    assert_eq!(session.serving(), Serving::Yes { snapshot: Some(9) });
+    let snapshot = Some(Snapshot { since: 9, until: 10 });
+    assert_eq!(session.serving(), Serving::Yes { snapshot });
     // After ERR nobody knows whether it is still open, until the next status.
     run(&mut session, "select a from t", None);
     assert_eq!(session.serving(), Serving::No(Reason::InTransaction));

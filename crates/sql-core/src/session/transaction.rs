@@ -84,6 +84,18 @@ pub struct Settled {
     pub parked: Vec<Slot>,
 }
 
+/// Between which moments the server took the snapshot that a transaction's consistent reads show,
+/// as `Versions::now` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Before the first statement was sent with which the server may have taken it: what has not
+    /// changed since then is shown.
+    pub since: u64,
+    /// When a reply had come that the server cannot give without one: what was visible later is not
+    /// shown.
+    pub until: u64,
+}
+
 /// What one session has pending.
 #[derive(Debug, Default)]
 pub struct Transaction {
@@ -93,10 +105,14 @@ pub struct Transaction {
     flight: Vec<Target>,
     /// Locked for writing, with `query_cache_wlock_invalidate`.
     locked: Vec<Slot>,
-    /// Sequence before the server took its snapshot.
-    snapshot: Option<u64>,
-    /// A snapshot the statement under way takes, if it succeeds.
-    taking: Option<u64>,
+    /// Sequence before the first statement with which the server may have taken its snapshot.
+    since: Option<u64>,
+    /// Sequence when it surely had.
+    until: Option<u64>,
+    /// Sequence before the statement under way was sent.
+    sent: Option<u64>,
+    /// Sequence when its reply had come, if that proves a snapshot.
+    proved: Option<u64>,
 }
 
 impl Transaction {
@@ -126,22 +142,32 @@ impl Transaction {
         &self.held
     }
 
-    /// Notes the versions' sequence before a statement is sent with which the server takes its
-    /// snapshot, if it succeeds.
-    pub const fn take_snapshot(&mut self, now: u64) {
-        self.taking = Some(now);
+    /// Notes the versions' sequence before a statement is sent: the server may take its snapshot
+    /// with any.
+    pub const fn sends(&mut self, now: u64) {
+        self.sent = Some(now);
     }
 
-    /// The statement under way turned out not to open a snapshot.
-    pub const fn take_no_snapshot(&mut self) {
-        self.taking = None;
+    /// The reply of the statement under way has come, and proves that the server has a snapshot
+    /// now.
+    pub const fn proves_snapshot(&mut self, now: u64) {
+        self.proved = Some(now);
     }
 
-    /// The sequence before the server took this transaction's snapshot; entries that have not
-    /// changed since then show what the snapshot shows.
+    /// When the server took this transaction's snapshot; `None`: it may not have yet.
     #[must_use]
-    pub const fn snapshot(&self) -> Option<u64> {
-        self.snapshot
+    pub const fn snapshot(&self) -> Option<Snapshot> {
+        match (self.since, self.until) {
+            (Some(since), Some(until)) => Some(Snapshot { since, until }),
+            _ => None,
+        }
+    }
+
+    /// Before the first statement with which the server may have taken its snapshot; `None`: it has
+    /// none. What is read now may be as old.
+    #[must_use]
+    pub const fn since(&self) -> Option<u64> {
+        self.since
     }
 
     /// Settles the statement under way by its reply.
@@ -210,14 +236,22 @@ impl Transaction {
     }
 
     fn settle_snapshot(&mut self, turn: Turn, outcome: Outcome, open: bool) {
-        let taken = self.taking.take();
-        if !open || outcome == Outcome::Failed || turn != Turn::Goes {
-            self.snapshot = None;
+        let (sent, proved) = (self.sent.take(), self.proved.take());
+        let done = outcome != Outcome::Failed;
+        let anew = done && matches!(turn, Turn::Begins { .. } | Turn::Commits | Turn::RollsBack);
+        if anew || !open {
+            self.since = None;
         }
-        if let (Some(_), Outcome::Done { open: true }) = (taken, outcome)
-            && self.snapshot.is_none()
-        {
-            self.snapshot = taken;
+        // Without a snapshot as yet, or with one of a transaction that may be another now.
+        if anew || !open || !done || turn != Turn::Goes {
+            self.until = None;
+        }
+        if open && (!anew || turn == (Turn::Begins { snapshot: true })) {
+            // Not noted: from the beginning.
+            self.since = self.since.or_else(|| Some(sent.unwrap_or(0)));
+        }
+        if open && done && self.until.is_none() {
+            self.until = proved;
         }
     }
 
@@ -248,8 +282,7 @@ impl Transaction {
         let mut slots = core::mem::take(&mut self.held);
         slots.append(&mut flight);
         slots.append(&mut self.locked);
-        self.snapshot = None;
-        self.taking = None;
+        (self.since, self.until, self.sent, self.proved) = (None, None, None, None);
         slots
     }
 }

@@ -219,6 +219,11 @@ impl Entry {
         self.at
     }
 
+    /// They were seen quiet again.
+    pub fn seen_quiet(&mut self, at: u64) {
+        self.at = self.at.max(at);
+    }
+
     /// The tables' slots.
     pub fn slots(&self) -> impl Iterator<Item = Slot> {
         let inline = &self.slots[..usize::from(self.slots_len).min(SLOTS_INLINE)];

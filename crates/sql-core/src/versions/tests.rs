@@ -71,6 +71,18 @@ fn a_snapshot_takes_only_what_did_not_change_since() {
 }
 
 #[test]
+fn a_moment_is_between_the_numbers_and_changes_nothing() {
+    let versions = Versions::private();
+    let stamp = versions.stamp(&[T]).unwrap();
+    let before = versions.now();
+    let moment = versions.moment();
+    assert!(before < moment && moment <= versions.now());
+    assert!(versions.holds(&stamp));
+    versions.bump(&[T]);
+    assert!(versions.version(T) > moment);
+}
+
+#[test]
 fn a_finished_change_wins_over_a_write_in_flight() {
     let versions = Versions::private();
     versions.begin(&[T]);

@@ -18,7 +18,8 @@ pub struct Fill {
     cache: Arc<Cache>,
     filling: Arc<Filling>,
     stamp: Option<Stamp>,
-    snapshot: Option<u64>,
+    /// The moment its content may be of, at the earliest.
+    since: u64,
     figures: Arc<Figures>,
     account: u32,
     epoch: u64,
@@ -75,7 +76,8 @@ impl Fill {
         stamp: Stamp,
         figures: Arc<Figures>,
     ) -> Option<Self> {
-        if !cache.versions.holds_at(&stamp, ask.snapshot.unwrap_or(u64::MAX)) {
+        let since = ask.snapshot.map_or(u64::MAX, |sight| sight.since);
+        if !cache.versions.holds_at(&stamp, since) {
             return None;
         }
         let epoch = cache.versions.epoch();
@@ -107,7 +109,7 @@ impl Fill {
             cache: Arc::clone(cache),
             filling,
             stamp: Some(stamp),
-            snapshot: ask.snapshot,
+            since,
             figures,
             account: ask.account,
             epoch,
@@ -216,10 +218,12 @@ impl Fill {
             return Stored::NoRoom;
         };
         part.filling.swap_remove(at);
-        let at = stamp.at().min(self.snapshot.unwrap_or(u64::MAX));
+        let (at, now) = (stamp.at().min(self.since), cache.versions.now());
         if let Held::Pending(slot) | Held::Changed(slot) = cache.versions.held(at, entry.slots()) {
             return Stored::Overtaken(slot);
         }
+        // Its content is not newer than this moment, see `Absence::Unconfirmed`.
+        entry.seen_quiet(now);
         let old = part.entries.find(hash, &self.filling.key());
         let old = old.and_then(|number| part.entries.remove(number));
         let charge = entry.charge();

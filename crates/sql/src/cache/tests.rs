@@ -21,6 +21,11 @@ fn ask(text: &str) -> Ask<'_> {
     Ask { key, account: 1, snapshot: None, unopened: false, now_ms: 0, ttl_ms: None, thread: 0 }
 }
 
+/// A snapshot of this moment, everything told.
+fn at(moment: u64) -> Sight {
+    Sight { since: moment, until: moment, told: u64::MAX }
+}
+
 fn begin(cache: &Arc<Cache>, ask: &Ask<'_>, slots: &[Slot]) -> Option<Fill> {
     let stamp = cache.versions().stamp(slots)?;
     cache.begin_fill(ask, stamp, cache.figures(ask.key.statement()))
@@ -128,7 +133,7 @@ fn another_account_is_verified_once_for_each_epoch_and_reply() {
 fn a_snapshot_is_served_only_what_it_would_see() {
     let cache = cache(1 << 20);
     fill(&cache, "old", &[slot(0)], b"rows");
-    let snapshot = Some(cache.versions().now());
+    let snapshot = Some(at(cache.versions().now()));
     let inside = |text| Ask { snapshot, ..ask(text) };
     assert!(hit(&cache, &inside("old")).is_some());
     cache.versions().bump(&[slot(1)]);
@@ -139,6 +144,34 @@ fn a_snapshot_is_served_only_what_it_would_see() {
     assert!(matches!(found, Lookup::Miss(Absence::Snapshot(s)) if s == slot(1)), "{found:?}");
     assert!(hit(&cache, &ask("new")).is_some(), "others are served");
     assert!(begin(&cache, &inside("newer"), &[slot(1)]).is_none(), "nor does it fill");
+}
+
+#[test]
+fn in_a_snapshot_both_it_and_the_entry_must_be_told() {
+    let cache = cache(1 << 20);
+    let versions = *cache.versions();
+    fill(&cache, "q", &[slot(0)], b"rows");
+    let since = versions.now();
+    let mut sight = Sight { since, until: versions.now(), told: 0 };
+    let look = |sight| match cache.lookup(&Ask { snapshot: Some(sight), ..ask("q") }) {
+        Lookup::Miss(Absence::Unconfirmed(moment)) => Some(moment),
+        Lookup::Hit(_) => None,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(look(sight), Some(sight.until));
+    sight.told = versions.moment();
+    assert_eq!(look(sight), None);
+    // Stored anew it may show what the snapshot does not.
+    fill(&cache, "q", &[slot(0)], b"rows");
+    assert_eq!(look(sight), Some(sight.told));
+    assert!(hit(&cache, &ask("q")).is_some(), "outside of transactions nothing is asked");
+    sight.told = versions.moment();
+    assert_eq!(look(sight), None);
+    // A snapshot that may be still to come sees what is told then.
+    assert_eq!(look(Sight { until: u64::MAX, ..sight }), Some(u64::MAX));
+    versions.bump(&[slot(0)]);
+    let snapshot = Some(Sight { told: u64::MAX, ..sight });
+    assert!(hit(&cache, &Ask { snapshot, ..ask("q") }).is_none(), "a change is one all the same");
 }
 
 #[test]
@@ -154,7 +187,7 @@ fn what_no_snapshot_concerns_is_served_before_and_after_it() {
     assert!(matches!(found, Lookup::Miss(Absence::Unopened)), "{found:?}");
     assert!(hit(&cache, &ask("versioned")).is_some(), "it stays for others");
     assert!(hit(&cache, &unopened("plain")).is_some());
-    let long_ago = Ask { snapshot: Some(0), ..ask("plain") };
+    let long_ago = Ask { snapshot: Some(Sight { told: 0, ..at(0) }), ..ask("plain") };
     cache.versions().bump(&[slot(1)]);
     assert!(hit(&cache, &unopened("plain")).is_none(), "a change is one all the same");
     let fill = begin(&cache, &ask("plain"), &[slot(1)]).unwrap();

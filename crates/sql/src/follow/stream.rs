@@ -1,6 +1,7 @@
 //! The follower's connections: the replica's stream, and the one that asks how far the server is.
 
 mod binlog;
+mod end;
 mod settle;
 
 use std::sync::Arc;
@@ -133,12 +134,19 @@ impl Run {
             if self.keeper.read_all().await == Refreshed::Unknown {
                 return Err(Ended::Off(self.unreadable()));
             }
+            // What happened before the stream's start is not in it: who read something then must
+            // not take what is read from now on for the same.
+            self.shared.end_of_gap();
             self.shared.turn(FollowState::Following, Gate::Open);
             settle::run(&self.shared, &mut asker, &self.settings).await
         };
         let read = stream.run(&self.shared, &self.cell);
         let refresh = self.refresh(refreshes);
-        match first_of(first_of(opened, read), refresh).await {
+        let ends = async {
+            let connect = async || self.connect().await.ok();
+            Ok(end::run(&self.shared, connect, facts.server().dialect).await)
+        };
+        match first_of(first_of(opened, read), first_of(refresh, ends)).await {
             Ok(never) => match never {},
             Err(ended) => Err(ended),
         }

@@ -87,7 +87,7 @@ impl Connection<'_> {
 
     fn entry(&mut self, text: &[u8]) -> Option<EntryReport> {
         let snapshot = match self.session.serving() {
-            Serving::Yes { snapshot } => snapshot,
+            Serving::Yes { snapshot } => snapshot.map(|snapshot| self.sight(snapshot)),
             _ => None,
         };
         let ask = self.ask(Asked::Text(text), snapshot, Instant::now())?;
@@ -131,6 +131,7 @@ fn code_of(absence: Absence) -> &'static str {
         Absence::Stale(_) => "stale",
         Absence::Pending(_) => "pending",
         Absence::Snapshot(_) => "snapshot",
+        Absence::Unconfirmed(_) => "unconfirmed",
         Absence::Unopened => "unopened",
         Absence::Expired => "expired",
         Absence::Off => "off",

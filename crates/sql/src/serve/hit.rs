@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use menshen_base::Counter;
 use menshen_sql_core::judge::CacheType;
-use menshen_sql_core::session::{Protocol, Serving};
+use menshen_sql_core::session::{Protocol, Serving, Snapshot};
 use menshen_sql_core::statement::trim;
 use menshen_sql_core::store::Key;
 use menshen_sql_core::surface::{Native, without_keywords};
@@ -17,7 +17,7 @@ use menshen_sql_core::wire::packet::packets;
 use menshen_sql_core::wire::{Capabilities, Reply, Status, StatusWords, command};
 
 use super::Connection;
-use crate::cache::{Ask, Epoch, Lookup};
+use crate::cache::{Absence, Ask, Epoch, Lookup, Sight};
 use crate::relay::Left;
 
 /// What a command is asked for by.
@@ -49,13 +49,20 @@ impl Connection<'_> {
                     _ => Ok(false),
                 }
             }
+            Some(Lookup::Miss(Absence::Unconfirmed(moment))) => {
+                self.confirms = true;
+                self.unconfirmed = true;
+                self.shared.foreign.follower.want(moment);
+                Ok(false)
+            }
             Some(Lookup::Miss(_)) | None => Ok(false),
         }
     }
 
     fn look(&mut self, asked: Asked<'_>, now: Instant) -> Option<Lookup> {
         let (snapshot, unopened) = match self.session.serving() {
-            Serving::Yes { snapshot } => (snapshot, false),
+            Serving::Yes { snapshot: None } => (None, false),
+            Serving::Yes { snapshot: Some(snapshot) } => (Some(self.sight(snapshot)), false),
             // Without one the answer itself would have begun it.
             Serving::Opens if self.session.in_transaction() => (None, true),
             _ => return None,
@@ -70,11 +77,17 @@ impl Connection<'_> {
         Some(self.shared.cache.lookup(&ask))
     }
 
+    /// What a snapshot shows, as far as it is known now.
+    pub(super) fn sight(&self, snapshot: Snapshot) -> Sight {
+        let told = self.shared.foreign.follower.told();
+        Sight { since: snapshot.since, until: snapshot.until, told }
+    }
+
     /// What the cache is asked for.
     pub(super) fn ask<'k>(
         &mut self,
         asked: Asked<'k>,
-        snapshot: Option<u64>,
+        snapshot: Option<Sight>,
         now: Instant,
     ) -> Option<Ask<'k>> {
         let key = match asked {
@@ -102,6 +115,7 @@ impl Connection<'_> {
         self.ghost.clear();
         self.ghost.extend_from_slice(bytes);
         self.session_hits += 1;
+        self.confirms |= self.session.in_transaction();
         if self.shared.by_account.is_on() {
             let rows = rows(reply, self.link.entered.client);
             // Where the server is not told of the client it sees the door, which is on its host.

@@ -26,8 +26,9 @@ use super::execute::Binding;
 use super::explain::judged;
 use super::fill::Keeping;
 use super::hit::Asked;
+use super::opens::reads_rows_of_tables;
 use super::shapes::KnownRead;
-use crate::cache::DIGEST_BYTES_MAX;
+use crate::cache::{DIGEST_BYTES_MAX, Sight};
 use crate::desk::name_of;
 
 /// What a command does.
@@ -55,8 +56,8 @@ pub(super) struct Plan {
     pub(super) uses: Option<Box<[u8]>>,
     /// The catalog that `targets` were found with.
     pub(super) catalog: Option<Arc<Catalog>>,
-    /// The moment before a read that opens the transaction's snapshot, if it returns a row.
-    pub(super) opens: Option<u64>,
+    /// A row of the reply proves that the server has a snapshot.
+    pub(super) opens: bool,
     /// The reply is stored.
     pub(super) keeping: Option<Keeping>,
     /// How rows change on their way.
@@ -100,7 +101,7 @@ impl Plan {
             resets: false,
             uses: None,
             catalog: None,
-            opens: None,
+            opens: false,
             keeping: None,
             patch: None,
             gtid: Vec::new(),
@@ -268,10 +269,9 @@ impl Connection<'_> {
         planned: Planned<'_>,
         plan: &mut Plan,
     ) -> Result<(), Reason> {
-        let now = self.shared.versions.now();
-        let snapshot = match self.session.serving() {
-            Serving::Yes { snapshot } => snapshot,
-            Serving::Opens => None,
+        let since = match self.session.serving() {
+            Serving::Yes { snapshot } => snapshot.map(|snapshot| snapshot.since),
+            Serving::Opens => self.session.transaction().since(),
             Serving::Ask => return Err(Reason::OpaqueSession),
             Serving::No(reason) => return Err(reason),
         };
@@ -287,8 +287,9 @@ impl Connection<'_> {
         let slots: Vec<Slot> = known.iter().flat_map(|one| one.reads.iter().map(slot)).collect();
         let slots = SlotSet::new(&slots);
         let plain = known.iter().all(|one| one.transactional && one.reads.len() == 1);
-        if self.session.serving() == Serving::Opens && plain && reads_rows_of_tables(statement) {
-            plan.opens = Some(now);
+        if self.session.serving() == Serving::Opens && plain && reads_rows_of_tables(statement.text)
+        {
+            plan.opens = true;
         }
         let Some(stamp) = self.shared.versions.stamp_set(&slots) else {
             let held = self.session.transaction().held();
@@ -310,7 +311,7 @@ impl Connection<'_> {
             let mut shelf = self.shared.shapes.of(self.thread());
             shelf.keep(planned.text, mode, &facts, catalog.generation(), read.clone());
         }
-        plan.keeping = Some(self.keep(planned, snapshot, stamp, read)?);
+        plan.keeping = Some(self.keep(planned, since, stamp, read)?);
         Ok(())
     }
 
@@ -318,13 +319,23 @@ impl Connection<'_> {
     fn keep(
         &mut self,
         planned: Planned<'_>,
-        snapshot: Option<u64>,
+        since: Option<u64>,
         stamp: Stamp,
         read: KnownRead,
     ) -> Result<Keeping, Reason> {
         let KnownRead { timeless, figures, .. } = read;
+        let since = since.filter(|_| !timeless);
+        if std::mem::take(&mut self.unconfirmed) {
+            // It is there, and stored anew it would be later what it is now.
+            return Err(Reason::Unconfirmed);
+        }
+        if since.is_some() && matches!(self.shared.open(), Some(Some(_))) {
+            // As old as its snapshot, whose age nobody knows.
+            return Err(Reason::InTransaction);
+        }
         let now = Instant::now();
-        let ask = self.ask(planned.asked, snapshot.filter(|_| !timeless), now);
+        let snapshot = since.map(|since| Sight { since, until: u64::MAX, told: 0 });
+        let ask = self.ask(planned.asked, snapshot, now);
         let ask = ask.ok_or(Reason::OpaqueSession)?;
         let fill = self.shared.cache.begin_fill(&ask, stamp, figures);
         let fill = fill.ok_or(Reason::FillInFlight)?;
@@ -335,6 +346,7 @@ impl Connection<'_> {
     /// `None`: it is to be planned in full, which also finds out why it may not be stored.
     pub(super) fn plan_known(&mut self, planned: Planned<'_>) -> Option<Plan> {
         let Serving::Yes { snapshot } = self.session.serving() else { return None };
+        let since = snapshot.map(|snapshot| snapshot.since);
         if self.locals.cache_type == CacheType::Off || self.shared.closed().is_some() {
             return None;
         }
@@ -357,7 +369,7 @@ impl Connection<'_> {
             return None;
         }
         let mut plan = Plan { intent: Intent::READ, ..Plan::nothing() };
-        match self.keep(planned, snapshot, stamp, read) {
+        match self.keep(planned, since, stamp, read) {
             Ok(keeping) => plan.keeping = Some(keeping),
             Err(reason) => self.shared.refused(self.thread(), reason, true),
         }
@@ -395,19 +407,6 @@ impl Connection<'_> {
             _ => None,
         }
     }
-}
-
-/// Whether a row of the result proves that the server has read rows of the tables: no aggregate, no
-/// subquery, no union, which return rows without.
-fn reads_rows_of_tables(statement: &Statement<'_>) -> bool {
-    let has = |word: &[u8]| {
-        statement.text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
-    };
-    !statement.text.contains(&b'(')
-        && !has(b"union")
-        && !has(b"except")
-        && !has(b"intersect")
-        && !has(b"limit")
 }
 
 const EVERY_TABLE: &str = "every table";

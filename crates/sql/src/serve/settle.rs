@@ -25,12 +25,10 @@ use crate::cache::Invalidation;
 impl Connection<'_> {
     /// Before the command is sent.
     pub(super) fn begin(&mut self, plan: &Plan) {
+        let may_open = self.session.is_open() || plan.intent.turn != Turn::Goes;
         let transaction = self.session.transaction_mut();
-        if let Some(now) = plan.opens {
-            transaction.take_snapshot(now);
-        }
-        if plan.intent.turn == (Turn::Begins { snapshot: true }) {
-            transaction.take_snapshot(self.shared.versions.now());
+        if may_open {
+            transaction.sends(self.shared.versions.now());
         }
         let slots = transaction.begin(&plan.targets);
         self.writes.begin(&slots);
@@ -42,14 +40,23 @@ impl Connection<'_> {
     /// The last packet is there: what was kept is stored, if it is fit to be.
     pub(super) fn seal(&mut self, passing: &Passing, len: usize, kind: Kind, plan: &mut Plan) {
         let facts = passing.response.facts();
-        if plan.opens.is_some() && facts.rows == 0 {
-            self.session.transaction_mut().take_no_snapshot();
+        if (plan.opens && facts.rows > 0) || plan.intent.turn == (Turn::Begins { snapshot: true }) {
+            self.opened();
         }
         let Some(keeping) = plan.keeping.take() else { return };
         let bytes = self.link.server.bytes();
         let packet = bytes.get(passing.ready..passing.ready + len).unwrap_or_default();
         if let Err(reason) = keeping.seal(packet, kind, facts, self.link.entered.server) {
             self.gave_up(reason);
+        }
+    }
+
+    /// The reply proves that the server has taken the transaction's snapshot.
+    fn opened(&mut self) {
+        let now = self.shared.versions.now();
+        self.session.transaction_mut().proves_snapshot(now);
+        if std::mem::take(&mut self.confirms) {
+            self.shared.foreign.follower.want(now);
         }
     }
 

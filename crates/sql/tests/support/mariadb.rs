@@ -123,6 +123,15 @@ impl Session {
         }
     }
 
+    /// All values of all rows, as text.
+    #[allow(dead_code, reason = "not every test that uses this module asks")]
+    pub(crate) fn table(&mut self, text: &str) -> String {
+        let rows = self.runtime.block_on(self.client.query(text, 1000)).unwrap();
+        let values = rows.into_iter().flatten().map(Option::unwrap_or_default);
+        let texts: Vec<_> = values.map(|value| String::from_utf8(value).unwrap()).collect();
+        texts.join(" | ")
+    }
+
     /// The first value, as text.
     pub(crate) fn value(&mut self, text: &str) -> String {
         let rows = self.runtime.block_on(self.client.query(text, 1000)).unwrap();

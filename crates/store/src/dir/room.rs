@@ -41,6 +41,13 @@ impl Inner {
         if taken.saturating_add(needed) > limits.unfinished_bytes_max {
             return Err(Error::Full);
         }
+        if let Some((group, most)) = record.share {
+            let of_group = books.values().filter(|one| one.group == Some(group));
+            let taken = of_group.fold(0, |sum: u64, one| sum.saturating_add(one.bytes));
+            if taken.saturating_add(needed) > most {
+                return Err(Error::Full);
+            }
+        }
         // Blocks reserved for others are not free any more; what of large ones is reserved later
         // may still fail, and then they wait.
         let wanted = needed.saturating_add(limits.keep_free_bytes);
@@ -73,7 +80,7 @@ impl Inner {
     /// What an upload counts.
     fn line(&self, id: Id) -> Line {
         // One that cannot be read counts as one of nobody's.
-        let unread = Line { owner: None, source: 0, bytes: 0, answered: false };
+        let unread = Line { owner: None, source: 0, group: None, bytes: 0, answered: false };
         let Ok(pair) = Pair::open(&self.folder, id) else { return unread };
         let slots = [0, 1].map(|number| pair.read_slot(number).ok().flatten());
         let newest = slots.into_iter().flatten().max_by_key(|slot| slot.number);
@@ -81,7 +88,8 @@ impl Inner {
         let there = pair.data.as_ref().map_or(0, |data| data.size().unwrap_or(0));
         let bytes = record.length.unwrap_or(0).max(there);
         let answered = matches!(record.stage, Stage::Answered(_));
-        Line { owner: record.owner, source: record.source, bytes, answered }
+        let group = record.share.map(|(group, _)| group);
+        Line { owner: record.owner, source: record.source, group, bytes, answered }
     }
 }
 
@@ -90,6 +98,7 @@ impl Inner {
 struct Line {
     owner: Option<[u8; 32]>,
     source: u64,
+    group: Option<u64>,
     /// All there will be, as far as that is known.
     bytes: u64,
     /// It will never change again.

@@ -57,7 +57,7 @@ pub(super) fn bytes(tag: u8, range: Range<u64>) -> Vec<u8> {
 /// All of a whole, by its descriptor.
 pub(super) fn read(whole: &Whole) -> Vec<u8> {
     let mut all = vec![0; usize::try_from(whole.size()).unwrap()];
-    let read = rustix::io::pread(whole.file(), &mut all, 0).unwrap();
+    let read = rustix::io::pread(whole.file().unwrap(), &mut all, 0).unwrap();
     assert_eq!(read, all.len());
     all
 }

@@ -37,18 +37,35 @@ impl Inner {
         Ok(found)
     }
 
+    /// See [`crate::Store::unfinished`].
+    pub(crate) fn unfinished(&self) -> Result<Vec<Record>, Error> {
+        let names = self.folder.names().map_err(Error::from_errno)?;
+        let ids = names.iter().filter_map(|name| id_of(name, RECORD));
+        let records = ids.filter_map(|id| self.look(id).ok());
+        Ok(records.filter(|record| !matches!(record.stage, Stage::Answered(_))).collect())
+    }
+
     /// See [`crate::Store::remove`].
-    pub(crate) fn remove(&self, id: Id) -> Result<(), Error> {
-        if self.remove_when(id, When::Always)? { Ok(()) } else { Err(Error::Underway) }
+    pub(crate) fn remove(&self, id: Id) -> Result<Record, Error> {
+        self.remove_when(id, When::Always)?.ok_or(Error::Underway)
     }
 
     /// See [`crate::Store::collect`].
     pub(crate) fn collect(&self, now: u64) -> Result<usize, Error> {
+        self.collect_told(now, &mut |_| {})
+    }
+
+    /// See [`crate::Store::collect_told`].
+    pub(crate) fn collect_told(
+        &self,
+        now: u64,
+        tell: &mut dyn FnMut(Record),
+    ) -> Result<usize, Error> {
         let names = self.folder.names().map_err(Error::from_errno)?;
         let records: HashSet<Id> = names.iter().filter_map(|name| id_of(name, RECORD)).collect();
         let mut removed = 0;
         for &id in &records {
-            removed += usize::from(self.collect_one(id, now));
+            removed += usize::from(self.collect_one(id, now, tell));
         }
         for id in names.iter().filter_map(|name| id_of(name, DATA)) {
             if !records.contains(&id) && self.is_old(&data_name(&id), now) {
@@ -62,10 +79,13 @@ impl Inner {
 
     /// Whether an upload, or what is left of one, was removed. Trouble with one is left to the next
     /// time and keeps nobody from the others.
-    fn collect_one(&self, id: Id, now: u64) -> bool {
+    fn collect_one(&self, id: Id, now: u64, tell: &mut dyn FnMut(Record)) -> bool {
         match self.look(id) {
             Ok(record) if record.expires <= now => {
-                self.remove_when(id, When::ExpiredAt(now)).unwrap_or(false)
+                let removed = self.remove_when(id, When::ExpiredAt(now)).unwrap_or(None);
+                let one = removed.is_some();
+                removed.into_iter().for_each(tell);
+                one
             }
             Ok(Record { stage: Stage::Answered(_), .. }) => {
                 // A process died between its answer and this.
@@ -81,8 +101,8 @@ impl Inner {
         }
     }
 
-    /// Removes an upload; false when somebody is at it.
-    fn remove_when(&self, id: Id, when: When) -> Result<bool, Error> {
+    /// Removes an upload and tells what it was at that moment; `None` when somebody is at it.
+    fn remove_when(&self, id: Id, when: When) -> Result<Option<Record>, Error> {
         let pair = Pair::open(&self.folder, id)?;
         let mut held = pair.hold()?;
         let record = held.record()?;
@@ -90,13 +110,13 @@ impl Inner {
             let alone = data.try_lock(Locking::Exclusive).map_err(Error::from_errno)?;
             let delivered = matches!(record.stage, Stage::Delivering { .. });
             if !alone && (delivered || when != When::Always) {
-                return Ok(false);
+                return Ok(None);
             }
         }
         if let When::ExpiredAt(now) = when
             && record.expires > now
         {
-            return Ok(false);
+            return Ok(None);
         }
         held.cell.removed = true;
         held.cell.writers.clear();
@@ -110,7 +130,7 @@ impl Inner {
         crate::step!(RemoveDataGone);
         drop(held);
         self.folder.sync().map_err(Error::from_errno)?;
-        Ok(true)
+        Ok(Some(record))
     }
 
     fn is_old(&self, name: &str, now: u64) -> bool {

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use menshen_s3::Pending;
+use menshen_s3::{PROBE_FOLDER, Pending};
 
 use super::{Error, FOLDER, Held, Id, Inner, State, folder};
 
@@ -35,8 +35,15 @@ impl Inner {
                 Err(error) => return Err(error),
             }
         }
+        // Whoever died while it tried the bucket out.
+        let probes = self.files_of(PROBE_FOLDER).await?;
+        for (key, _) in probes.iter().filter(|(_, written)| self.is_old(*written, now)) {
+            self.ledger.delete(key).await?;
+            removed += 1;
+        }
         for one in pending {
-            let is_ours = one.key.starts_with(FOLDER) || targets.contains(&one.key);
+            let is_ours = [FOLDER, PROBE_FOLDER].iter().any(|own| one.key.starts_with(own))
+                || targets.contains(&one.key);
             if is_ours && !named.contains(&one.upload) && self.is_old(one.begun, now) {
                 let aborted = self.ledger.client().abort(&one.key, &one.upload).await;
                 aborted.map_err(|error| self.ledger.sorted(&error))?;
@@ -69,7 +76,11 @@ impl Inner {
             if state.record.expires > now { Err(Error::Underway) } else { Ok(()) }
         });
         match claimed.await {
-            Ok((state, held)) => self.clear(&state, &held).await.map(|()| true),
+            Ok((state, held)) => {
+                self.clear(&state, &held).await?;
+                self.books.strike(id);
+                Ok(true)
+            }
             Err(Error::Underway | Error::Gone) => Ok(false),
             Err(error) => Err(error),
         }
@@ -109,14 +120,32 @@ impl Inner {
     }
 
     async fn files(&self, id: &Id) -> Result<Vec<(String, i64)>, Error> {
+        self.files_of(&folder(id)).await
+    }
+
+    /// Keys that begin so, and when they were written.
+    async fn files_of(&self, beginning: &str) -> Result<Vec<(String, i64)>, Error> {
         let (mut files, mut after) = (Vec::new(), None);
         loop {
-            let page = self.ledger.client().list(&folder(id), None, after.as_deref()).await;
+            let page = self.ledger.client().list(beginning, None, after.as_deref()).await;
             let page = page.map_err(|error| self.ledger.sorted(&error))?;
             files.extend(page.entries.into_iter().map(|entry| (entry.key, entry.modified)));
             match page.next {
                 Some(next) if files.len() < FILES_MAX => after = Some(next),
                 _ => return Ok(files),
+            }
+        }
+    }
+
+    /// All uploads there are, up to [`FILES_MAX`].
+    async fn ids(&self) -> Result<Vec<Id>, Error> {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let (found, next) = self.names_behind(after.as_deref()).await?;
+            ids.extend(found);
+            match next {
+                Some(next) if ids.len() < FILES_MAX => after = Some(next),
+                _ => return Ok(ids),
             }
         }
     }

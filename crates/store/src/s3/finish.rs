@@ -31,8 +31,8 @@ impl Inner {
         bytes: Option<Bytes>,
     ) -> Result<S3Whole, Error> {
         let key = state.key();
-        let condition =
-            if state.is_copied() { Condition::Always } else { self.condition(state).await? };
+        let last = self.condition(state).await?;
+        let condition = if state.is_copied() { Condition::Always } else { last.clone() };
         let mut etag = if state.pieces.is_empty() {
             let bytes = match (bytes, &state.tail) {
                 (Some(bytes), _) => bytes,
@@ -51,7 +51,7 @@ impl Inner {
         };
         self.compare(state, &key).await?;
         if state.is_copied() {
-            etag = self.copy(state, &key).await?;
+            etag = self.copy(state, &key, &last).await?;
         }
         let tail = state.tail.take();
         state.pieces.clear();
@@ -91,9 +91,10 @@ impl Inner {
     }
 
     /// The condition of the last write; looked up beforehand where the bucket does not keep it.
-    async fn condition(&self, state: &State) -> Result<Condition, Error> {
+    async fn condition(&self, state: &mut State) -> Result<Condition, Error> {
         let condition = match state.target.as_ref().map(|target| &target.replace) {
-            None | Some(Replaced::Anything) => return Ok(Condition::Always),
+            None => return Ok(Condition::Always),
+            Some(Replaced::Anything) => Condition::Always,
             Some(Replaced::Nothing) => Condition::Absent,
             Some(Replaced::Tag(tag)) => Condition::Tag(tag.clone()),
         };
@@ -105,8 +106,10 @@ impl Inner {
         let is_ours = there
             .as_ref()
             .is_some_and(|facts| facts.note.as_deref() == Some(state.record.id.as_str()));
+        // What a lost answer left is our own, and says nothing of what was there before.
+        state.has_replaced |= there.is_some() && !is_ours;
         let holds = match (&condition, &there) {
-            (Condition::Absent, None) => true,
+            (Condition::Always, _) | (Condition::Absent, None) => true,
             (Condition::Tag(tag), Some(facts)) => facts.etag == *tag,
             _ => false,
         };
@@ -128,10 +131,14 @@ impl Inner {
     }
 
     /// Copies the finished object to its target, within the bucket.
-    async fn copy(&self, state: &State, from: &str) -> Result<String, Error> {
+    async fn copy(
+        &self,
+        state: &State,
+        from: &str,
+        condition: &Condition,
+    ) -> Result<String, Error> {
         let client = self.ledger.client();
         let (to, id) = (state.home(), state.record.id.as_str().to_owned());
-        let condition = self.condition(state).await?;
         let sorted = |error: menshen_s3::Error| self.ledger.sorted(&error);
         let labels = labels(state, &id);
         let size = state.record.offset;
@@ -139,7 +146,7 @@ impl Inner {
             let object = client.get(from, None, None).await.map_err(sorted)?;
             let limit = usize::try_from(PART_BYTES_MIN).unwrap_or(usize::MAX);
             let bytes = Bytes::from(object.whole(limit).await.map_err(sorted)?);
-            let made = client.put(&to, Content::whole(bytes), &condition, labels).await;
+            let made = client.put(&to, Content::whole(bytes), condition, labels).await;
             return self.ours(state, &to, made).await;
         }
         let upload = client.begin(&to, labels).await.map_err(sorted)?;
@@ -158,7 +165,7 @@ impl Inner {
                 Err(error) => break Err(error),
             }
             if end == size {
-                break client.complete(&to, &upload, &parts, &condition).await;
+                break client.complete(&to, &upload, &parts, condition).await;
             }
             start = end;
         };

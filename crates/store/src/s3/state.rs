@@ -3,7 +3,7 @@
 use menshen_s3::Part;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Record};
+use crate::{Error, Record, Stage};
 
 /// What is known of an upload in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub(crate) struct State {
     pub(crate) is_sealed: bool,
     /// The finished object's tag.
     pub(crate) done: Option<String>,
+    /// Something had the target's name before, as far as could be seen.
+    #[serde(default)]
+    pub(crate) has_replaced: bool,
     /// The body of the kept answer.
     #[serde(with = "crate::octets")]
     pub(crate) answer: Vec<u8>,
@@ -86,6 +89,7 @@ impl State {
             reserved: 1,
             is_sealed: false,
             done: None,
+            has_replaced: false,
             answer: Vec::new(),
         }
     }
@@ -109,6 +113,15 @@ impl State {
             return Err(Error::TooLarge { what: "state" });
         }
         Ok(bytes)
+    }
+
+    /// What others see of it: what is sealed takes no more bytes, whoever completes it.
+    pub(crate) fn seen(self) -> Record {
+        let mut record = self.record;
+        if self.is_sealed && record.stage == Stage::Receiving {
+            record.stage = Stage::Whole;
+        }
+        record
     }
 
     /// The key the parts are made into an object at.

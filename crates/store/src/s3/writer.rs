@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use menshen_s3::{Condition, Content, Labels, PART_BYTES_MIN, PART_NUMBER_MAX};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
+use super::buffers::Share;
 use super::ledger::{Held, folder};
-use super::plan::{LENGTH_MAX, part_bytes};
+use super::plan::LENGTH_MAX;
 use super::state::{Piece, State, Tail};
 use super::{Inner, S3Whole};
 use crate::{Error, Id, Push, Start};
+
+mod memory;
 
 /// The one who may append now.
 #[derive(Debug)]
@@ -28,8 +30,10 @@ pub struct S3Writer {
     state: State,
     /// Behind the parts, in memory; at most a part and one push.
     buffer: Vec<u8>,
+    /// The saved tail belongs into the buffer, and is still in the bucket only.
+    is_parked: bool,
     /// Of the buffer's share of the memory all writers have together.
-    share: Option<OwnedSemaphorePermit>,
+    share: Option<Share>,
     sending: Option<Sending>,
     is_fenced: bool,
     tails: u64,
@@ -41,15 +45,17 @@ struct Sending {
     number: u16,
     bytes: Bytes,
     /// Given back with the bytes.
-    _share: Option<OwnedSemaphorePermit>,
+    _share: Option<Share>,
     task: Option<JoinHandle<Result<String, menshen_s3::Error>>>,
 }
 
 impl S3Writer {
-    pub(super) async fn open(store: Arc<Inner>, held: Held, state: State) -> Result<Self, Error> {
-        let mut writer = Self {
+    /// Asks the bucket for nothing: a tail is read when there is memory for it.
+    pub(super) fn open(store: Arc<Inner>, held: Held, state: State) -> Self {
+        Self {
             store,
             held,
+            is_parked: state.tail.is_some(),
             saved: state.clone(),
             state,
             buffer: Vec::new(),
@@ -57,9 +63,7 @@ impl S3Writer {
             sending: None,
             is_fenced: false,
             tails: 0,
-        };
-        writer.reload().await?;
-        Ok(writer)
+        }
     }
 
     /// The upload's name.
@@ -79,7 +83,20 @@ impl S3Writer {
     pub fn position(&self) -> u64 {
         let sent: u64 = self.state.pieces.iter().map(|piece| piece.1).sum();
         let sending = self.sending.as_ref().map_or(0, |sending| sending.bytes.len() as u64);
-        sent + sending + self.buffer.len() as u64
+        sent + sending + self.behind()
+    }
+
+    /// Bytes behind the parts.
+    fn behind(&self) -> u64 {
+        match &self.state.tail {
+            Some(tail) if self.is_parked => tail.size,
+            _ => self.buffer.len() as u64,
+        }
+    }
+
+    /// Lets the upload expire at another time, unix seconds. Durable with the next flush.
+    pub fn prolong(&mut self, expires: u64) {
+        self.state.record.expires = expires;
     }
 
     /// Whether a request may go on at `offset`: nothing is there behind what is durable.
@@ -120,9 +137,10 @@ impl S3Writer {
         if self.position().saturating_add(bytes.len() as u64) > most {
             return Err(Error::TooLong);
         }
-        if self.is_full() || !self.has_share() {
+        if self.is_parked || self.is_full() || !self.has_share() {
             return Ok(Push::Wait);
         }
+        self.grow(bytes.len());
         self.buffer.extend_from_slice(bytes);
         Ok(Push::Taken)
     }
@@ -130,22 +148,15 @@ impl S3Writer {
     /// Waits until there is room to push again: sends the part that is full.
     ///
     /// # Errors
-    /// [`Error::Fenced`], [`Error::Unavailable`] (nothing is lost: call again later),
+    /// [`Error::TooMany`] when others had all the memory for a minute, [`Error::Fenced`],
+    /// [`Error::Unavailable`] (nothing is lost: call again later),
     /// [`Error::Gone`] when the multipart upload was removed by others, [`Error::Storage`].
     pub async fn ready(&mut self) -> Result<(), Error> {
         if self.is_full() {
             self.settle().await?;
             self.send().await?;
         }
-        if !self.has_share() {
-            // What is on its way gives its share back; waiting for others' meanwhile would be
-            // waiting for ourselves.
-            self.settle().await?;
-            let all = Arc::clone(&self.store.shares);
-            let share = all.acquire_owned().await;
-            self.share = share.ok();
-        }
-        Ok(())
+        self.unpark().await
     }
 
     /// Forgets what was pushed behind `position`: what is durable, or anything that is still in
@@ -155,7 +166,8 @@ impl S3Writer {
     /// [`Error::Offset`] for other positions; as [`Self::ready`].
     pub async fn cut(&mut self, position: u64) -> Result<(), Error> {
         let behind = self.position().saturating_sub(position);
-        match (self.buffer.len() as u64).checked_sub(behind) {
+        match self.behind().checked_sub(behind) {
+            Some(_) if behind == 0 => Ok(()),
             Some(kept) if position >= self.durable() => {
                 self.buffer.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
                 Ok(())
@@ -178,6 +190,10 @@ impl S3Writer {
         }
         self.keep_tail().await?;
         self.save().await?;
+        if self.is_wanted() {
+            // All is in the bucket: whoever waits has their turn, and this one waits again.
+            self.park();
+        }
         Ok(self.durable())
     }
 
@@ -193,8 +209,11 @@ impl S3Writer {
             return Err(Error::Incomplete);
         }
         self.settle().await?;
-        let is_one = self.state.pieces.is_empty() && (self.buffer.len() as u64) < PART_BYTES_MIN;
-        if !is_one && !self.buffer.is_empty() {
+        let is_one = self.state.pieces.is_empty() && self.behind() < PART_BYTES_MIN;
+        if !is_one && self.behind() > 0 {
+            if self.is_parked {
+                self.unpark().await?;
+            }
             self.send().await?;
             self.settle().await?;
         }
@@ -202,24 +221,9 @@ impl S3Writer {
         self.state.record.length = Some(position);
         self.state.is_sealed = true;
         self.save().await?;
-        let bytes = is_one.then(|| Bytes::from(std::mem::take(&mut self.buffer)));
+        let is_here = is_one && !self.is_parked;
+        let bytes = is_here.then(|| Bytes::from(std::mem::take(&mut self.buffer)));
         self.store.finish(&mut self.held, &mut self.state, bytes).await
-    }
-
-    fn is_full(&self) -> bool {
-        let record = &self.state.record;
-        let gone = self.position() - self.buffer.len() as u64;
-        let left = record.length.map(|length| length.saturating_sub(gone));
-        let wanted = part_bytes(self.store.options.part_bytes, left, self.state.next);
-        self.buffer.len() as u64 >= wanted
-    }
-
-    fn has_share(&mut self) -> bool {
-        if self.share.is_none() {
-            let all = Arc::clone(&self.store.shares);
-            self.share = all.try_acquire_owned().ok();
-        }
-        self.share.is_some()
     }
 
     /// Begins to send the buffer as a part. Nothing else is on its way.
@@ -322,6 +326,9 @@ impl S3Writer {
 
     /// Puts what is too short for a part into an object of its own.
     async fn keep_tail(&mut self) -> Result<(), Error> {
+        if self.is_parked {
+            return Ok(());
+        }
         let size = self.buffer.len() as u64;
         if self.state.tail.as_ref().map_or(0, |tail| tail.size) == size {
             return Ok(());
@@ -386,10 +393,7 @@ impl S3Writer {
         self.state = self.saved.clone();
         self.state.next = next;
         self.state.reserved = reserved;
-        self.buffer = match &self.saved.tail {
-            Some(tail) => self.store.tail(tail).await?,
-            None => Vec::new(),
-        };
+        self.park();
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use menshen_tunnel_core::sstp::Timers;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::sync::{oneshot, watch};
 
-use crate::space::{Space, wait_for};
+use super::space::{Space, wait_for};
 
 /// A session that runs, or has failed.
 #[derive(Debug)]

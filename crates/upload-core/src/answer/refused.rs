@@ -116,6 +116,8 @@ fn status(dialect: Dialect, refusal: Refusal) -> u16 {
         Refusal::TooLarge | Refusal::AppendTooLarge => 413,
         Refusal::MediaType => 415,
         Refusal::Failed => 500,
+        // tus names no status; tusd and @tus/server answer so, and clients go on without.
+        Refusal::Unsupported => 501,
         Refusal::Unavailable { .. } => 503,
         Refusal::Full => 507,
         // tus: bytes that do not fit are too large for tusd and its clients. A client that missed

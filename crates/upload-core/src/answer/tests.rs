@@ -49,7 +49,7 @@ fn options_tell_all_dialects() {
     let dialects = [Dialect::Tus, Dialect::Rufh(Interop::V8), Dialect::Rufh(Interop::Unnamed)];
     let limits = Limits { size_max: Some(1000), append_max: Some(10), ..Limits::default() };
     for dialect in dialects {
-        let answer = dialect.options(Place::Creation, &limits);
+        let answer = dialect.options(Place::Creation, &limits, Offer::Sums);
         let types = field(&answer, "accept-patch").unwrap();
         assert!(types.split(", ").any(|kind| kind == "application/partial-upload"));
         let expected = Some("max-size=1000, max-append-size=10");
@@ -57,7 +57,7 @@ fn options_tell_all_dialects() {
         assert_eq!(field(&answer, "tus-version"), Some("1.0.0"));
         assert_eq!(field(&answer, "allow"), Some("GET, POST, OPTIONS"));
     }
-    let none = Dialect::Tus.options(Place::Upload, &Limits::default());
+    let none = Dialect::Tus.options(Place::Upload, &Limits::default(), Offer::Streams);
     assert_eq!(field(&none, "upload-limit"), Some("min-size=0"));
     assert_eq!(field(&none, "allow"), Some("HEAD, PATCH, DELETE, OPTIONS"));
 }

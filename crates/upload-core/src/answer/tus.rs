@@ -60,7 +60,9 @@ fn signed(status: u16) -> Answer {
 
 /// The extensions that are there.
 pub(super) const EXTENSIONS: &[u8] = b"creation,creation-with-upload,creation-defer-length,\
-    termination,checksum,expiration,concatenation";
+    termination,checksum,expiration";
+/// One more, where uploads can be summed up.
+pub(super) const SUMS: &[u8] = b",concatenation";
 
 #[cfg(test)]
 mod tests;

@@ -67,6 +67,14 @@ pub struct Taken {
     mark: Option<[u8; 8]>,
 }
 
+impl Taken {
+    /// What was taken to store so much, as whoever wrote it down finds it again.
+    #[must_use]
+    pub const fn to_store(count: u32, bytes: u64) -> Self {
+        Self { count, bytes, mark: None }
+    }
+}
+
 /// What a link has no more of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spent {

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::log::Outcome;
 use crate::reply::Reply;
 use crate::scratch::with_scratch;
-use crate::sink::{Cut, Finished, Sink};
+use crate::sink::{Cut, Fields, Finished, Sink};
 
 /// Why a body did not become whole.
 #[derive(Debug)]
@@ -69,6 +69,7 @@ impl Session {
         let store_ms = millis(clock::micros().saturating_sub(store_us));
         let mut outcome = match stored {
             Ok(Finished::Reply(reply)) => self.answer(reply, ways).await,
+            Ok(Finished::Zip(question)) => Box::pin(self.answer_zip(question, ways)).await,
             Ok(Finished::Call(call)) => Box::pin(self.call(call, ways)).await,
             Err((fault, wanted)) => {
                 self.door.count_fault(fault);
@@ -120,7 +121,7 @@ impl Session {
             .await?;
             done = whole;
             if sink.is_due()
-                && let Some(fields) = sink.settle().await.map_err(Broken::Fault)?
+                && let Some(fields) = self.settled(sink).await?
             {
                 self.tell(&fields, ways.version).await.map_err(|_| Broken::Gone)?;
             }
@@ -128,6 +129,14 @@ impl Session {
         }
         ways.body_left = false;
         Ok(())
+    }
+
+    /// Waits for the destination; meanwhile the client is not to blame that nothing moves.
+    async fn settled(&self, sink: &mut Sink) -> Result<Option<Fields>, Broken> {
+        self.watched.pause();
+        let settled = sink.settle().await;
+        self.watched.resume();
+        settled.map_err(Broken::Fault)
     }
 
     /// Hands payload on; keeps what follows the body. True: the body is whole.

@@ -266,7 +266,7 @@ impl Session {
     }
 
     /// A step's size under the present rate: about ten a second.
-    fn within_rate(&self, count: usize) -> usize {
+    pub(super) fn within_rate(&self, count: usize) -> usize {
         let tenth = usize::try_from(self.rate / 10).unwrap_or(usize::MAX);
         if self.rate == 0 { count } else { count.min(tenth.max(RATE_STEP_MIN)) }
     }

@@ -9,6 +9,7 @@ use std::task::{Poll, ready};
 use menshen_base::Phase;
 use menshen_net::clock;
 use menshen_sys::TransferKind;
+use menshen_web_core::fields::Wanted;
 use menshen_web_core::range::content_range;
 use menshen_web_core::response::ResponseHead;
 use rustix::net::SendFlags;
@@ -20,7 +21,7 @@ use crate::fault::Fault;
 use crate::log::Outcome;
 use crate::reply::Reply;
 use crate::scratch::with_scratch;
-use crate::zip::{Answer, Next, Question, Source, Work};
+use crate::zip::{Answer, ByLink, Next, Question, Source, Work};
 
 /// What a step came to.
 enum Step {
@@ -34,17 +35,46 @@ impl Session {
     /// Looks through the folder, then sends it.
     pub(super) async fn answer_zip(&mut self, question: Box<Question>, ways: &mut Ways) -> Outcome {
         let shared = Arc::clone(&self.door.shared);
-        let wanted = question.wanted;
+        let (wanted, link) = (question.wanted, question.link.clone());
         self.watched.enter(Phase::Store, 0);
         let store_us = clock::micros();
         let put = tokio::task::spawn_blocking(move || question.put(&shared)).await;
         let store_ms = millis(clock::micros().saturating_sub(store_us));
         let outcome = match put {
-            Ok(Ok(answer)) => self.send_archive(answer, ways).await,
+            Ok(Ok(answer)) => match link {
+                Some(link) => self.send_linked(answer, &link, wanted, ways).await,
+                None => self.send_archive(answer, ways).await,
+            },
             Ok(Err(reply)) => self.answer(*reply, ways).await,
             Err(_) => self.answer(Reply::fault(Fault::Storage, wanted), ways).await,
         };
         Outcome { store_ms, ..outcome }
+    }
+
+    /// The same by a link: its use is taken first, and told how it ended.
+    async fn send_linked(
+        &mut self,
+        answer: Answer,
+        link: &ByLink,
+        wanted: Wanted,
+        ways: &mut Ways,
+    ) -> Outcome {
+        let take = if ways.head_only { None } else { link.take(&answer) };
+        let charge = match take {
+            Some(take) => self.door.charged(take, wanted).await.map(Some),
+            None => Ok(None),
+        };
+        let charge = match charge {
+            Ok(charge) => charge,
+            Err(reply) => return self.answer(reply, ways).await,
+        };
+        self.rate = link.rate;
+        let outcome = self.send_archive(answer, ways).await;
+        self.rate = 0;
+        if let Some(charge) = charge {
+            charge.sent(outcome.bytes_out, outcome.end);
+        }
+        outcome
     }
 
     async fn send_archive(&mut self, answer: Answer, ways: &mut Ways) -> Outcome {
@@ -89,6 +119,7 @@ impl Session {
                     self.watched.sent(count - rest.len());
                     self.send_some(&rest, SendFlags::empty()).await?;
                     transfer.moved(count as u64);
+                    self.keep_to_rate(count).await;
                     turn.moved(count).await;
                 }
                 Step::Work(work) => {
@@ -109,12 +140,13 @@ impl Session {
 
     /// Fills the shared buffer and sends it; what the socket does not take is kept.
     async fn send_step(&mut self, source: &mut Source) -> io::Result<Step> {
+        let most = self.within_rate(STEP_BYTES);
         let stream = &mut self.stream;
         poll_fn(|cx| {
             ready!(stream.poll_flush(cx))?;
             with_scratch(|scratch| {
                 let room = scratch.data();
-                let most = room.len().min(STEP_BYTES);
+                let most = room.len().min(most);
                 let count = match source.fill(&mut room[..most])? {
                     Next::Bytes(count) => count,
                     Next::Work(work) => return Poll::Ready(Ok(Step::Work(work))),

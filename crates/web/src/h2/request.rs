@@ -62,6 +62,7 @@ pub(super) async fn serve(
             stream.answer(reply).await
         }
         Plan::Zip(question) => Box::pin(stream.answer_zip(question)).await,
+        Plan::Bucket(errand, wanted) => Box::pin(stream.answer_bucket(*errand, wanted)).await,
         Plan::Receive(sink) => stream.receive(sink, length, expects).await,
         Plan::Php(call) => stream.call(call).await,
         Plan::Asked(asking) => Box::pin(stream.asked(asking, length, expects)).await,
@@ -319,6 +320,7 @@ impl Exchange<'_> {
                 let store_ms = since(store_us);
                 let answered = match stored {
                     Ok(Finished::Reply(reply)) => self.answer(reply).await,
+                    Ok(Finished::Zip(question)) => Box::pin(self.answer_zip(question)).await,
                     Ok(Finished::Call(call)) => self.call(call).await,
                     Err((fault, wanted)) => {
                         let reply = self.refused(fault, wanted);
@@ -331,7 +333,9 @@ impl Exchange<'_> {
             Err(Broken::Fault(fault)) => {
                 let who = if fault.status() >= 500 { Who::Local } else { Who::Client };
                 self.shared.door.count_fault(fault);
+                let storing = self.shared.store();
                 let told = sink.cut(&self.shared.door, Cut::Fault(fault)).await;
+                drop(storing);
                 let reply = told.unwrap_or_else(|| Reply::fault(fault, wanted));
                 let answered = self.answer(reply).await;
                 (Outcome { end: EndReason::new(who, Phase::Body), ..answered }, -1)
@@ -349,7 +353,8 @@ impl Exchange<'_> {
     async fn receive_into(&mut self, sink: &mut Sink, transfer: &Transfer) -> Result<(), Broken> {
         let door = &self.shared.door;
         let limits = door.pace();
-        let mut pace = Pace::new(clock::coarse_ms(), &limits);
+        let mut judged_ms = clock::coarse_ms();
+        let mut pace = Pace::new(judged_ms, &limits);
         loop {
             let next = poll_fn(|cx| self.body.poll_data(cx));
             match tokio::time::timeout(JUDGED_EVERY, next).await {
@@ -357,10 +362,16 @@ impl Exchange<'_> {
                 Ok(Some(data)) => {
                     let data = data.map_err(|_| Broken::Gone(self.ended(Phase::Body)))?;
                     sink.take(&data).map_err(Broken::Fault)?;
-                    if sink.is_due()
-                        && let Some(fields) = sink.settle().await.map_err(Broken::Fault)?
-                    {
-                        self.tell(fields);
+                    if sink.is_due() {
+                        let (waiting, begun_ms) = (self.shared.wait(), clock::coarse_ms());
+                        let settled = sink.settle().await;
+                        drop(waiting);
+                        let waited_ms = clock::coarse_ms().saturating_sub(begun_ms);
+                        pace.waited(waited_ms);
+                        judged_ms += waited_ms;
+                        if let Some(fields) = settled.map_err(Broken::Fault)? {
+                            self.tell(fields);
+                        }
                     }
                     pace.moved(data.len() as u64);
                     transfer.moved(data.len() as u64);
@@ -371,7 +382,14 @@ impl Exchange<'_> {
                 Err(_) => {}
             }
             // A stream that drips is ended alone; the watch sees only the whole connection.
-            if let Some(breach) = pace.judge(clock::coarse_ms(), &limits) {
+            let now_ms = clock::coarse_ms();
+            if self.shared.waits() {
+                // Another stream waits for the store with what it has of the connection's window:
+                // perhaps this one may not send.
+                pace.waited(now_ms.saturating_sub(judged_ms));
+            }
+            judged_ms = now_ms;
+            if let Some(breach) = pace.judge(now_ms, &limits) {
                 door.slot.add(
                     match breach {
                         PaceBreach::Stall => Counter::LimitStall,
@@ -398,6 +416,22 @@ impl Exchange<'_> {
         }
     }
 
+    /// What is sent at once under the present rate: about a tenth of a second's.
+    pub(super) fn step_bytes(&self) -> usize {
+        let tenth = usize::try_from(self.rate / 10).unwrap_or(usize::MAX).max(RATE_STEP_MIN);
+        if self.rate == 0 { CHUNK_BYTES } else { CHUNK_BYTES.min(tenth) }
+    }
+
+    /// Waits as long as `bytes` take at the present rate.
+    pub(super) async fn keep_to_rate(&self, bytes: u64) {
+        if let Some(us) = bytes.saturating_mul(1_000_000).checked_div(self.rate) {
+            // The connection is not blamed for a wait that was asked for.
+            let waiting = self.shared.store();
+            tokio::time::sleep(Duration::from_micros(us)).await;
+            drop(waiting);
+        }
+    }
+
     async fn send_stretch(
         &self,
         send: &mut SendStream<Bytes>,
@@ -409,9 +443,7 @@ impl Exchange<'_> {
         let mut offset = range.start;
         while offset < range.end {
             let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
-            let tenth = usize::try_from(self.rate / 10).unwrap_or(usize::MAX).max(RATE_STEP_MIN);
-            let most = if self.rate == 0 { CHUNK_BYTES } else { CHUNK_BYTES.min(tenth) };
-            let room = self.capacity(send, left.min(most)).await?;
+            let room = self.capacity(send, left.min(self.step_bytes())).await?;
             let mut chunk = Vec::with_capacity(room);
             let read =
                 rustix::io::pread(&file.fd, rustix::buffer::spare_capacity(&mut chunk), offset);
@@ -425,12 +457,7 @@ impl Exchange<'_> {
             }
             offset += chunk.len() as u64;
             let bytes = chunk.len() as u64;
-            if let Some(us) = bytes.saturating_mul(1_000_000).checked_div(self.rate) {
-                // The connection is not blamed for a wait that the application asked for.
-                let waiting = self.shared.store();
-                tokio::time::sleep(Duration::from_micros(us)).await;
-                drop(waiting);
-            }
+            self.keep_to_rate(bytes).await;
             let end = last == Last::Yes && offset >= range.end;
             send.send_data(chunk.into(), end).map_err(|_| self.ended(Phase::Send))?;
             transfer.moved(bytes);
@@ -438,7 +465,7 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         send: &mut SendStream<Bytes>,
         mut bytes: Bytes,
@@ -500,7 +527,7 @@ impl Exchange<'_> {
 
 /// Whether a piece ends the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
+pub(super) enum Last {
     Yes,
     No,
 }

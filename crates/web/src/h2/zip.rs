@@ -7,32 +7,55 @@ use h2::{Reason, SendStream};
 use menshen_base::{EndReason, Phase, Who};
 use menshen_net::clock;
 use menshen_sys::TransferKind;
+use menshen_web_core::fields::Wanted;
 use menshen_web_core::range::content_range;
 
-use super::request::{CHUNK_BYTES, Exchange, outcome, set, set_length, since};
+use super::request::{Exchange, outcome, set, set_length, since};
 use crate::door::Transfer;
 use crate::fault::Fault;
 use crate::files::map_of;
 use crate::log::Outcome;
 use crate::reply::Reply;
-use crate::zip::{Answer, Next, Question, Source};
+use crate::zip::{Answer, ByLink, Next, Question, Source};
 
 impl Exchange<'_> {
     /// Looks through the folder, then sends it.
     pub(super) async fn answer_zip(&mut self, question: Box<Question>) -> Outcome {
         let shared = Arc::clone(&self.shared.door.shared);
-        let wanted = question.wanted;
+        let (wanted, link) = (question.wanted, question.link.clone());
         let storing = self.shared.store();
         let store_us = clock::micros();
         let put = tokio::task::spawn_blocking(move || question.put(&shared)).await;
         drop(storing);
         let store_ms = since(store_us);
         let outcome = match put {
-            Ok(Ok(answer)) => self.send_archive(answer).await,
+            Ok(Ok(answer)) => match link {
+                Some(link) => self.send_linked(answer, &link, wanted).await,
+                None => self.send_archive(answer).await,
+            },
             Ok(Err(reply)) => self.answer(*reply).await,
             Err(_) => self.answer(Reply::fault(Fault::Storage, wanted)).await,
         };
         Outcome { store_ms, ..outcome }
+    }
+
+    /// The same by a link: its use is taken first, and told how it ended.
+    async fn send_linked(&mut self, answer: Answer, link: &ByLink, wanted: Wanted) -> Outcome {
+        let take = if self.head_only { None } else { link.take(&answer) };
+        let charge = match take {
+            Some(take) => self.shared.door.charged(take, wanted).await.map(Some),
+            None => Ok(None),
+        };
+        let charge = match charge {
+            Ok(charge) => charge,
+            Err(reply) => return self.answer(reply).await,
+        };
+        self.rate = link.rate;
+        let outcome = self.send_archive(answer).await;
+        if let Some(charge) = charge {
+            charge.sent(outcome.bytes_out, outcome.end);
+        }
+        outcome
     }
 
     async fn send_archive(&mut self, answer: Answer) -> Outcome {
@@ -69,11 +92,12 @@ impl Exchange<'_> {
             if left == 0 {
                 return Ok(());
             }
-            let room = self.capacity(send, left.min(CHUNK_BYTES)).await?;
+            let room = self.capacity(send, left.min(self.step_bytes())).await?;
             let mut chunk = vec![0; room];
             match source.fill(&mut chunk) {
                 Ok(Next::Bytes(count)) => {
                     chunk.truncate(count);
+                    self.keep_to_rate(count as u64).await;
                     let end = source.left() == 0;
                     send.send_data(chunk.into(), end).map_err(|_| self.ended(Phase::Send))?;
                     transfer.moved(count as u64);

@@ -96,7 +96,8 @@ impl Desk {
         removed
     }
 
-    fn settle(&self, id: LinkId, taken: &Taken, count: u32, bytes: u64) {
+    /// Says what was really used of `taken`.
+    pub(crate) fn settle(&self, id: LinkId, taken: &Taken, count: u32, bytes: u64) {
         // Nothing to be done about a failure: what was taken stays taken.
         if let Ok(Some((file, _))) = self.open(id, Missing::Leave) {
             let _ = change(&file, |tally| {

@@ -8,10 +8,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use menshen_web_core::fields::Wanted;
+use rustix::fs::Stat;
 use serde::Serialize;
 
 use super::desk::Charge;
 use super::page::Drop;
+use crate::bucket::Intake;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::reply::{Body, Reply};
@@ -31,6 +33,8 @@ pub(crate) struct LinkSink {
 pub(crate) enum Inner {
     /// The file the link names.
     Put(Box<Put>),
+    /// The same in the bucket.
+    Bucket(Box<Intake>),
     /// One new file of a drop-box.
     New(Box<Put>),
     /// The files of a form, new in a drop-box; with the page that thanks.
@@ -64,6 +68,7 @@ impl LinkSink {
         }
         match &mut self.inner {
             Inner::Put(put) | Inner::New(put) => put.upload.write(bytes),
+            Inner::Bucket(intake) => intake.take(bytes),
             Inner::NewForm(form, _) => {
                 form.take(bytes)?;
                 let current = form.current.as_ref();
@@ -80,13 +85,31 @@ impl LinkSink {
         }
     }
 
+    /// What goes into the bucket, and has to wait for it.
+    pub(crate) fn intake(&mut self) -> Option<&mut Intake> {
+        match &mut self.inner {
+            Inner::Bucket(intake) => Some(intake),
+            _ => None,
+        }
+    }
+
+    /// Whether it has to wait now.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(&self.inner, Inner::Bucket(intake) if intake.is_due())
+    }
+
     /// The body is whole: stores and answers.
     pub(crate) async fn finish(self, door: &Rc<Door>) -> Result<Finished, (Fault, Wanted)> {
         let wanted = self.wanted();
         let fault = |fault| (fault, wanted);
         let (uploads, page) = match self.inner {
-            Inner::Put(put) => {
-                let finished = Box::pin(Sink::Put(put).finish(door)).await;
+            inner @ (Inner::Put(_) | Inner::Bucket(_)) => {
+                let sink = match inner {
+                    Inner::Bucket(intake) => Sink::Bucket(intake),
+                    Inner::Put(put) => Sink::Put(put),
+                    _ => Sink::Discard(0),
+                };
+                let finished = Box::pin(sink.finish(door)).await;
                 let (files, bytes) = if finished.is_ok() { (1, self.taken) } else { (0, 0) };
                 if let Some(charge) = self.charge {
                     charge.stored(files, bytes).await;
@@ -113,12 +136,7 @@ impl LinkSink {
         }
         let reply = match page {
             Some(page) if wanted == Wanted::Html => page.thanks(stored),
-            _ => {
-                let text = serde_json::to_vec(&Stored { stored, size }).unwrap_or_default();
-                Reply::new(201)
-                    .text("cache-control", "no-store")
-                    .body("application/json", Body::Owned(text))
-            }
+            _ => stored_reply(stored, size),
         };
         Ok(Finished::Reply(reply.text("referrer-policy", "no-referrer")))
     }
@@ -127,6 +145,7 @@ impl LinkSink {
     pub(crate) fn path(&self) -> &[u8] {
         match &self.inner {
             Inner::Put(put) | Inner::New(put) => put.upload.path(),
+            Inner::Bucket(intake) => intake.path(),
             Inner::NewForm(form, _) => form.folder.as_bytes(),
         }
     }
@@ -135,9 +154,16 @@ impl LinkSink {
     pub(crate) const fn wanted(&self) -> Wanted {
         match &self.inner {
             Inner::Put(put) | Inner::New(put) => put.wanted,
+            Inner::Bucket(intake) => intake.wanted(),
             Inner::NewForm(form, _) => form.wanted,
         }
     }
+}
+
+/// What a drop-box says of files it took.
+pub(crate) fn stored_reply(stored: u32, size: u64) -> Reply {
+    let text = serde_json::to_vec(&Stored { stored, size }).unwrap_or_default();
+    Reply::new(201).text("cache-control", "no-store").body("application/json", Body::Owned(text))
 }
 
 /// Whether the last step of a path begins with a dot: such files act without being asked
@@ -153,7 +179,8 @@ async fn publish(door: &Door, uploads: Vec<Upload>) -> (u32, u64, Option<Fault>)
     let work = move || {
         let (mut stored, mut size) = (0, 0_u64);
         for upload in uploads {
-            match shared.spool.publish_new(upload) {
+            let told = |path: &[u8], stat: &Stat| shared.will_stand(path, stat, None, None);
+            match shared.spool.publish_new(upload, told) {
                 Ok((path, stat)) => {
                     shared.board.bump_path(&path);
                     stored += 1;

@@ -46,7 +46,7 @@ impl Door {
         }
         let current = file.validators(clock::unix_s());
         match evaluate(ask.headers, Purpose::Read, Some(&current)) {
-            Outcome::NotModified => Err(not_modified(&file)),
+            Outcome::NotModified => Err(not_modified(file.etag(), &file.lines)),
             Outcome::PreconditionFailed => Err(Reply::new(412).text("cache-control", "no-store")),
             Outcome::Proceed => match self.span(ask, &file, &current) {
                 Some(span) => Ok(FileAnswer { file, span }),
@@ -86,9 +86,9 @@ impl Door {
 }
 
 /// RFC 9110 §15.4.5: of a 200's fields those that renew a stored answer, and no others.
-fn not_modified(file: &FileEntry) -> Reply {
-    let mut reply = Reply::new(304).with("etag", file.etag().to_vec());
-    for line in file.lines.split(|&b| b == b'\n') {
+pub(crate) fn not_modified(etag: &[u8], lines: &[u8]) -> Reply {
+    let mut reply = Reply::new(304).with("etag", etag.to_vec());
+    for line in lines.split(|&b| b == b'\n') {
         let Some(colon) = line.iter().position(|&b| b == b':') else { continue };
         let (name, value) = line.split_at(colon);
         if let Some(name) = RENEWED.iter().find(|known| known.as_bytes() == name) {

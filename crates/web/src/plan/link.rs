@@ -12,7 +12,7 @@ use menshen_web_core::fields::{Lang, Wanted, language};
 use menshen_web_core::head::Method;
 use menshen_web_core::link::tally::{Part, Want};
 use menshen_web_core::link::{Claims, Deed};
-use menshen_web_core::target::{SafePath, decode_path, encode_path};
+use menshen_web_core::target::{SafePath, decode_path, encode_path, query_value, split};
 
 use super::{FileAnswer, Patience, Plan, Span, Stop, not_allowed};
 use crate::ask::Ask;
@@ -25,6 +25,7 @@ use crate::links::sink::{HIDDEN, Inner, LinkSink, is_hidden};
 use crate::links::{LinkRefusal, Linked, Take};
 use crate::reply::Reply;
 use crate::sink::Sink;
+use crate::uploads::Fresh;
 
 impl Door {
     /// A request for `path` with a link in its query.
@@ -38,6 +39,10 @@ impl Door {
         let deed = match ask.method {
             Method::Get | Method::Head => Deed::Get,
             Method::Put => Deed::Put,
+            Method::Post if query_value(split(ask.target).1, "zip").is_some() => Deed::Get,
+            // Of an upload that can be resumed.
+            Method::Post if ask.headers.get("tus-resumable").is_some() => Deed::Put,
+            Method::Post if ask.headers.get("upload-complete").is_some() => Deed::Put,
             _ => return Err(not_allowed(ask, "GET, HEAD, PUT, OPTIONS")),
         };
         let claims = self.authority.by_link(link, deed, path, ask.peer, clock::unix_s());
@@ -45,10 +50,33 @@ impl Door {
         if patience == Patience::Once {
             self.slot.add(Counter::LinksTaken, 1);
         }
+        if let Some(bucket) = &self.bucket {
+            return self.linked_object(ask, path, (claims, link), (deed, bucket));
+        }
+        let query = split(ask.target).1;
         match deed {
+            Deed::Get if ask.method == Method::Post => {
+                let selection = self.zip_selection(ask, path, query)?;
+                let plan = selection.ok_or_else(|| not_allowed(ask, "GET, HEAD, PUT, OPTIONS"))?;
+                Ok(self.zip_by_link(ask, plan, &claims))
+            }
+            Deed::Get if path.is_dir() && query_value(query, "zip").is_some() => {
+                let plan = self.zip(ask, path, query)?.ok_or(Fault::NotFound)?;
+                Ok(self.zip_by_link(ask, plan, &claims))
+            }
             Deed::Get if path.is_dir() => Ok(shared(ask, path, &claims, link)),
             Deed::Get => self.download(ask, path, &claims, link, patience),
             Deed::Put | Deed::Drop => {
+                if ask.method == Method::Put {
+                    self.check_content(ask, path)?;
+                }
+                let owned = path.clone().into_owned();
+                if let Some(plan) = self.link_upload(ask, (link, &claims), Fresh::File(&owned))? {
+                    return Ok(plan);
+                }
+                if ask.method != Method::Put {
+                    return Err(not_allowed(ask, "GET, HEAD, PUT, OPTIONS"));
+                }
                 let Plan::Receive(Sink::Put(put)) = self.receive_put(ask, path)? else {
                     return Err(Fault::Storage.into());
                 };
@@ -59,6 +87,9 @@ impl Door {
 
     /// A request below `/.menshen/drop/`; `rest` is what follows.
     pub(super) fn drop_box(&self, ask: &Ask<'_>, rest: &[u8]) -> Result<Plan, Stop> {
+        if self.bucket.is_some() {
+            return Err(super::bucket::no_drop_box(ask));
+        }
         let slash = rest.iter().position(|&b| b == b'/');
         let (link, name) = slash.map_or((rest, None), |at| {
             let (link, name) = rest.split_at(at);
@@ -79,6 +110,10 @@ impl Door {
         match (ask.method, name) {
             (Method::Get | Method::Head, b"") => Ok(self.box_page(ask, &claims).reply().into()),
             (Method::Post, b"") => {
+                let to = Fresh::In(&folder);
+                if let Some(plan) = self.link_upload(ask, (link, &claims), to)? {
+                    return Ok(plan);
+                }
                 self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
                 let mut form = self.receive_form(ask, &folder)?;
                 // What a stranger brings names nothing that is here.
@@ -91,6 +126,10 @@ impl Door {
                 self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
                 // No conditions: they would tell what is there.
                 self.check_content(ask, &path)?;
+                let to = Fresh::New(&path);
+                if let Some(plan) = self.link_upload(ask, (link, &claims), to)? {
+                    return Ok(plan);
+                }
                 let put = self.begin_put(ask, &path, crate::root::Expect::Nothing)?;
                 Ok(stored(ask, &claims, Inner::New(put), Some(1)))
             }
@@ -123,6 +162,9 @@ impl Door {
                 encode_path(path.as_str().as_bytes(), &mut location);
                 location.extend_from_slice(b"/?menshen-link=");
                 location.extend_from_slice(link);
+                if query_value(split(ask.target).1, "zip").is_some() {
+                    location.extend_from_slice(b"&zip");
+                }
                 let reply = Reply::new(308).text("cache-control", "no-store");
                 return Ok(reply.with("location", location).into());
             }
@@ -175,20 +217,26 @@ fn fetch(ask: &Ask<'_>, path: &SafePath<'_>, answer: &FileAnswer) -> Want {
             (Part::Range, lengths.fold(0, u64::saturating_add))
         }
     };
-    // Only enough of it to tell clients apart, and not to name them.
-    let mut hash = digest::Context::new(&digest::SHA256);
-    hash.update(network_of(ask.peer).to_string().as_bytes());
-    hash.update(b"\0");
-    hash.update(path.as_str().as_bytes());
-    hash.update(b"\0");
-    hash.update(answer.file.etag());
-    let mut mark = [0; 8];
-    mark.copy_from_slice(&hash.finish().as_ref()[..8]);
+    let network = network_of(ask.peer).to_string();
+    let mark = mark(&network, path.as_str().as_bytes(), answer.file.etag());
     Want::Fetch { mark, part, bytes, size }
 }
 
+/// Who asks for what: only enough of it to tell clients apart, and not to name them.
+pub(crate) fn mark(network: &str, path: &[u8], etag: &[u8]) -> [u8; 8] {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(network.as_bytes());
+    hash.update(b"\0");
+    hash.update(path);
+    hash.update(b"\0");
+    hash.update(etag);
+    let mut mark = [0; 8];
+    mark.copy_from_slice(&hash.finish().as_ref()[..8]);
+    mark
+}
+
 /// The path of a new file in a drop-box.
-fn beside(folder: &SafePath<'_>, raw: &[u8]) -> Result<SafePath<'static>, Stop> {
+pub(crate) fn beside(folder: &SafePath<'_>, raw: &[u8]) -> Result<SafePath<'static>, Stop> {
     let bad = |error: menshen_web_core::target::PathError| Fault::BadPath(error.reason());
     let name = [b"/", raw].concat();
     let name = decode_path(&name).map_err(bad)?;

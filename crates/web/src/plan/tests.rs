@@ -54,6 +54,8 @@ fn outcome(plan: Plan, made: &Fixture) -> String {
         Plan::Receive(Sink::Upload(_)) | Plan::Upload(_) => "upload".into(),
         Plan::Receive(Sink::Discard(_)) => "discard".into(),
         Plan::Receive(Sink::Link(_)) | Plan::Linked(_) => "by a link".into(),
+        Plan::Receive(Sink::Select(_)) => "a selection".into(),
+        Plan::Receive(Sink::Bucket(_)) | Plan::Bucket(..) => "bucket".into(),
         Plan::Zip(question) => match question.put(&made.door.shared) {
             Ok(answer) => answer.status.to_string(),
             Err(reply) => reply.status.to_string(),

@@ -2,45 +2,68 @@
 //!
 //! How it fails: as any publishing does; and when a thousand numbers of a name are taken.
 
+use menshen_hooks::Promise;
 use rustix::fs::{Stat, fdatasync, fstat, fsync};
 
-use super::{Spool, Upload, take_name};
+use super::{Spool, Upload, may_take, take_name};
 use crate::fault::Fault;
+use crate::hooks::settle;
 use crate::root::{Expect, Lock};
 
 impl Spool {
-    /// Checks, flushes and renames under a name nobody has; which path that came to.
-    pub(crate) fn publish_new(&self, mut upload: Upload) -> Result<(Vec<u8>, Stat), Fault> {
+    /// Checks, flushes and renames under a name nobody has; which path that came to. What `promise`
+    /// makes of a name is settled with it.
+    pub(crate) fn publish_new(
+        &self,
+        mut upload: Upload,
+        promise: impl Fn(&[u8], &Stat) -> Result<Option<Promise>, Fault>,
+    ) -> Result<(Vec<u8>, Stat), Fault> {
         let file = upload.whole()?;
         if self.durable {
             fdatasync(&file).map_err(Fault::from_errno)?;
         }
         let path = upload.path.clone();
         let (folder, wanted) = self.root.parent_made(&path, self.durable)?;
-        let name = {
+        let parent = path.get(..path.len() - wanted.len()).unwrap_or_default();
+        let stat = fstat(&file).map_err(Fault::from_errno)?;
+        let hold = upload.hold.take();
+        let named = || {
             let _lock = Lock::take(&folder)?;
             let mut names = (1..NUMBERS_MAX).map(|number| numbered(wanted, number));
             loop {
                 let name = names.next().ok_or(Fault::Exists)?;
-                match take_name(&upload.place, &folder, &name, &Expect::Nothing) {
-                    Ok(_) => break name,
+                // A look first: a promise is written down for one name.
+                match may_take(&folder, &name, &Expect::Anything) {
+                    Ok(None) => {}
+                    Ok(Some(_)) | Err(Fault::IsDirectory) => continue,
+                    Err(fault) => return Err(fault),
+                }
+                let path = [parent, &name].concat();
+                let promise = promise(&path, &stat)?;
+                let named = take_name(&upload.place, &folder, &name, &Expect::Nothing);
+                settle(promise, &named);
+                match named {
+                    Ok(_) => break Ok(path),
                     Err(Fault::Precondition | Fault::IsDirectory) => {}
                     Err(fault) => return Err(fault),
                 }
             }
+        };
+        let path = match hold {
+            Some(hold) => hold.stand(u64::try_from(stat.st_size).unwrap_or(0), named, |_| None)?,
+            None => named()?,
         };
         upload.place.kept = true;
         if self.durable {
             fsync(&folder).map_err(Fault::from_errno)?;
         }
         let stat = fstat(&file).map_err(Fault::from_errno)?;
-        let parent = path.len() - wanted.len();
-        Ok(([&path[..parent], &name].concat(), stat))
+        Ok((path, stat))
     }
 }
 
 /// `name` with a number before its ending, short enough for a name; the first is `name` itself.
-fn numbered(name: &[u8], number: u32) -> Vec<u8> {
+pub(crate) fn numbered(name: &[u8], number: u32) -> Vec<u8> {
     if number < 2 {
         return name.to_vec();
     }
@@ -58,7 +81,8 @@ fn numbered(name: &[u8], number: u32) -> Vec<u8> {
 
 const NAME_BYTES_MAX: usize = 255;
 const ENDING_BYTES_MAX: usize = 32;
-const NUMBERS_MAX: u32 = 1000;
+/// Names that are tried.
+pub(crate) const NUMBERS_MAX: u32 = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -94,7 +118,7 @@ mod tests {
             let begun = made.spool().begin(b"/in/a.txt", None, 0, <_>::default(), None);
             let mut upload = begun.unwrap();
             upload.write(text.as_bytes()).unwrap();
-            made.spool().publish_new(upload).unwrap();
+            made.spool().publish_new(upload, |_, _| Ok(None)).unwrap();
         }
         let read = |name| std::fs::read_to_string(made.path(name)).unwrap();
         assert_eq!(read("in/a.txt"), "old");

@@ -16,12 +16,14 @@ use menshen_store::{Destination, Error, Push, Record, Running, Store, Writer};
 use menshen_upload_core::{Checks, Dialect, End, Interim, Limits, Refusal};
 use menshen_web_core::fields::Wanted;
 
+use super::begin::count;
 use super::checks;
 use super::deliver::Delivered;
 use super::reply::{Known, fault_of, of_store, refused, sent};
 use super::request::RequestHead;
 use super::said::Said;
 use super::{HOUR_S, Scope, segments};
+use crate::bucket::Bucket;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::reply::Reply;
@@ -35,6 +37,8 @@ pub(super) struct Way {
     pub(super) wanted: Wanted,
     pub(super) limits: Limits,
     pub(super) store: Store,
+    /// Where the store is one.
+    pub(super) bucket: Option<Rc<Bucket>>,
     /// Scheme and host for addresses; empty where a path does.
     pub(super) base: String,
     /// `Authorization` of this request.
@@ -71,6 +75,10 @@ pub(crate) struct Appending {
     flushed: u64,
     flushed_ms: u64,
     refusal: Option<Refusal>,
+    /// How often it had to wait for memory.
+    waits: u64,
+    /// The limit that ended it.
+    broken: Option<Error>,
     /// The target, for `menshen status`.
     path: Vec<u8>,
     /// For a browser that has none.
@@ -86,21 +94,44 @@ impl Way {
             wanted: self.wanted,
             limits: self.limits,
             store: self.store.clone(),
+            bucket: self.bucket.clone(),
             base: self.base.clone(),
             credentials: None,
             keep_s: self.keep_s,
         }
     }
 
-    /// An upload that was written to is kept for its time from now. Not after every small piece:
-    /// its record would be written once more.
-    async fn prolong(&self, record: &mut Record) {
+    /// A bucket that could not be reached is asked whether it is away: others need not wait then.
+    pub(super) fn doubt(&self, error: &Error) {
+        if let (Error::Unavailable { .. }, Some(bucket)) = (error, &self.bucket) {
+            bucket.doubt();
+        }
+    }
+
+    /// When an upload that is written to now should expire; `None` where it hardly matters: its
+    /// record would be written once more for every small piece.
+    fn longer(&self, record: &Record) -> Option<u64> {
         let expires = clock::unix_s() + self.keep_s;
-        if expires.saturating_sub(record.expires) > HOUR_S / 4
+        (expires.saturating_sub(record.expires) > HOUR_S / 4).then_some(expires)
+    }
+
+    /// An upload that was written to is kept for its time from now.
+    async fn prolong(&self, record: &mut Record) {
+        if let Some(expires) = self.longer(record)
             && self.store.expire_at(&record.id, expires).await.is_ok()
         {
             record.expires = expires;
         }
+    }
+
+    /// Makes durable what came, and how long it is kept, where that is one write.
+    async fn flush(&self, record: &mut Record, writer: &mut Writer) -> Result<u64, Error> {
+        if let Some(expires) = self.longer(record)
+            && writer.prolong(expires)
+        {
+            record.expires = expires;
+        }
+        writer.flush().await
     }
 }
 
@@ -127,6 +158,8 @@ impl Appending {
             flushed: base,
             flushed_ms: clock::coarse_ms(),
             refusal: None,
+            waits: 0,
+            broken: None,
             path,
             cookie: None,
             writer: Some(writer),
@@ -168,21 +201,29 @@ impl Appending {
 
     /// Whether [`Self::settle`] has something to do.
     pub(crate) fn is_due(&self) -> bool {
-        let position = self.writer.as_ref().map_or(0, Writer::position);
-        let since = position.saturating_sub(self.flushed);
+        !self.waiting.is_empty() || self.is_late()
+    }
+
+    /// Whether what came should be made durable by now: a power failure, or the end of this
+    /// machine, takes no more than that of a single long request.
+    fn is_late(&self) -> bool {
+        let Some(writer) = &self.writer else { return false };
+        let since = writer.position().saturating_sub(self.flushed);
+        let patience = writer.patience();
+        let late = since >= patience.bytes
+            || since > 0 && clock::coarse_ms().saturating_sub(self.flushed_ms) >= patience.ms;
         // What cannot be checked yet must not be told.
-        let late = since >= FLUSH_BYTES
-            || since > 0 && clock::coarse_ms().saturating_sub(self.flushed_ms) >= FLUSH_MS;
-        !self.waiting.is_empty() || late && !self.all_or_nothing()
+        late && !self.all_or_nothing()
     }
 
     /// Waits for a store that takes no more just now; has it make durable what came, now and then.
     /// Fields of an interim answer that tells it.
     pub(crate) async fn settle(&mut self) -> Result<Option<Fields>, Fault> {
-        let whole = self.all_or_nothing();
+        let had_to_wait = !self.waiting.is_empty();
         let Some(writer) = &mut self.writer else { return Err(Fault::Storage) };
         let mut settled = Ok(());
         while !self.waiting.is_empty() && settled.is_ok() {
+            self.waits += u64::from(writer.lacks_memory());
             settled = writer.ready().await;
             if settled.is_ok() {
                 match writer.push(&self.waiting) {
@@ -192,17 +233,15 @@ impl Appending {
                 }
             }
         }
-        if settled.is_ok() && !whole {
-            self.flushed_ms = clock::coarse_ms();
-            match writer.flush().await {
-                Ok(durable) => self.flushed = durable,
-                Err(error) => settled = Err(error),
-            }
-        }
         settled.map_err(|error| self.stop(&error))?;
-        if whole {
+        if self.all_or_nothing() || had_to_wait && !self.is_late() {
             return Ok(None);
         }
+        let Some(writer) = &mut self.writer else { return Err(Fault::Storage) };
+        let flushed = self.way.flush(&mut self.record, writer).await;
+        // From its end on: a slow store is not asked for more while it is slow.
+        self.flushed_ms = clock::coarse_ms();
+        self.flushed = flushed.map_err(|error| self.stop(&error))?;
         // Whoever comes back must find what was told, however long this request takes.
         self.way.prolong(&mut self.record).await;
         let mut known = Known::of(&self.record, self.way.limits);
@@ -227,6 +266,7 @@ impl Appending {
             self.refusal = Some(Refusal::Length);
             return self.cut(door, Cut::Ended).await;
         }
+        door.slot.add(Counter::S3Waits, std::mem::take(&mut self.waits));
         let Some(mut writer) = self.writer.take() else {
             return Reply::fault(Fault::Storage, self.way.wanted);
         };
@@ -242,7 +282,7 @@ impl Appending {
         let reply = if ends {
             self.complete(door, writer).await
         } else {
-            match writer.flush().await {
+            match self.way.flush(&mut self.record, &mut writer).await {
                 Ok(offset) => {
                     drop(writer);
                     self.told(offset).await
@@ -267,16 +307,23 @@ impl Appending {
     /// The content ended early: what came of it is kept.
     pub(crate) async fn cut(mut self, door: &Rc<Door>, why: Cut) -> Reply {
         let refusal = self.refusal.take();
+        door.slot.add(Counter::S3Waits, std::mem::take(&mut self.waits));
+        if let Some(error) = self.broken.take() {
+            count(door, &error);
+        }
         let mut known = Known::of(&self.record, self.way.limits);
         if let Some(mut writer) = self.writer.take() {
             if refusal == Some(Refusal::Fenced) {
                 door.slot.add(Counter::ResumableFenced, 1);
+            } else if matches!(refusal, Some(Refusal::Unavailable { .. })) {
+                // It was tried long enough: the client is told at once where to go on later.
+                door.slot.add(Counter::ResumableCut, 1);
             } else {
                 if self.all_or_nothing() || refusal == Some(Refusal::Checksum) {
                     let _ = writer.cut(self.base).await;
                 }
                 // Where it cannot be made durable, the older offset holds.
-                let _ = writer.flush().await;
+                let _ = self.way.flush(&mut self.record, &mut writer).await;
                 door.slot.add(Counter::ResumableCut, 1);
                 if writer.durable() > self.record.offset {
                     self.way.prolong(&mut self.record).await;
@@ -344,7 +391,7 @@ impl Appending {
             Err(error) => {
                 if error == Error::Digest {
                     // The whole is wrong and nothing can be appended to mend it.
-                    let _ = self.way.store.remove(&id).await;
+                    self.way.withdraw(door, &id).await;
                 }
                 self.failed(door, &error)
             }
@@ -352,6 +399,10 @@ impl Appending {
     }
 
     fn failed(&self, door: &Door, error: &Error) -> Reply {
+        if *error == Error::Taken {
+            return self.way.fault(door, Fault::Precondition);
+        }
+        self.way.doubt(error);
         let refusal = of_store(error);
         door.count_fault(fault_of(refusal));
         let mut known = Known::of(&self.record, self.way.limits);
@@ -362,6 +413,8 @@ impl Appending {
     }
 
     fn stop(&mut self, error: &Error) -> Fault {
+        self.way.doubt(error);
+        self.broken = matches!(error, Error::TooMany { .. }).then(|| error.clone());
         let open = self.record.length.is_none();
         self.refuse(match error {
             // Without a length of its own it can only be beyond the largest.
@@ -375,8 +428,3 @@ impl Appending {
         fault_of(refusal)
     }
 }
-
-/// Bytes and time after which what came is made durable without being asked for: what a power
-/// failure takes of a single long request.
-const FLUSH_BYTES: u64 = 64 << 20;
-const FLUSH_MS: u64 = 5000;

@@ -3,6 +3,7 @@
 //! Every wait here is the store's, on threads of its own. What needs the content ends in a
 //! [`Sink`]; everything else is an answer.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use menshen_base::Counter;
@@ -23,8 +24,11 @@ use super::request::RequestHead;
 use super::said::Said;
 use super::{PLACE, Scope};
 use crate::auth::Refusal as AuthRefusal;
+use crate::bucket::Kept;
 use crate::door::Door;
+use crate::fault::Fault;
 use crate::hooks::keep;
+use crate::links::Take;
 use crate::php::asking::Question;
 use crate::reply::{Body, Reply};
 use crate::sink::{Fields, Sink};
@@ -48,6 +52,7 @@ pub(crate) struct Errand {
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) owner: Option<Owner>,
+    pub(super) peer: IpAddr,
     /// Why they are not the owner, of the file service, and the answer that says so.
     pub(super) refusal: Option<AuthRefusal>,
     pub(super) challenge: Option<Box<Reply>>,
@@ -75,6 +80,10 @@ pub(super) struct Creation {
     pub(super) credentials: Option<Vec<u8>>,
     /// What the application is asked first.
     pub(super) question: Option<Box<Question>>,
+    /// By a link, and what is to be taken of it where it is counted.
+    pub(super) by_link: Option<Option<Take>>,
+    /// Those that a bucket has to be asked for.
+    pub(super) conditions: Kept,
 }
 
 /// What comes of it.
@@ -114,16 +123,18 @@ impl Errand {
     /// Carries it out as far as it goes.
     pub(crate) async fn begin(self: Box<Self>, door: &Rc<Door>) -> Begun {
         let wanted = self.wanted;
-        let store = match door.store(&self.scope) {
+        let store = match door.store(&self.scope).await {
             Ok(store) => store,
             Err(fault) => return Begun::Reply(Reply::fault(fault, wanted)),
         };
         let Self { scope, dialect, caller, what, limits, base, cookie, .. } = *self;
         let keep_s = door.uploads.keep_s();
-        let way = Way { scope, dialect, wanted, limits, store, base, credentials: None, keep_s };
+        let bucket = store.bucket().and_then(|_| door.bucket.clone());
+        let credentials = None;
+        let way = Way { scope, dialect, wanted, limits, store, bucket, base, credentials, keep_s };
         let begun = match what {
             What::List => way.list(&caller).await,
-            What::State(id) => way.state(&caller, &id).await,
+            What::State(id) => way.state(door, &caller, &id).await,
             What::Create(mut creation) => {
                 let credentials = creation.credentials.take();
                 Way { credentials, ..way }.create(door, *creation).await
@@ -166,13 +177,13 @@ impl Way {
         Ok(Begun::Reply(json(&listing)))
     }
 
-    async fn state(&self, caller: &Caller, id: &Id) -> Result<Begun, Reply> {
-        let record = self.mine(caller, id).await?;
+    async fn state(&self, door: &Door, caller: &Caller, id: &Id) -> Result<Begun, Reply> {
+        let record = self.mine(door, caller, id).await?;
         Ok(Begun::Reply(json(&state(&record))))
     }
 
     async fn create(mut self, door: &Rc<Door>, creation: Creation) -> Result<Begun, Reply> {
-        let Creation { mut record, create, question, .. } = creation;
+        let Creation { mut record, create, question, by_link, conditions, .. } = creation;
         if let Some(question) = question {
             record = Box::pin(self.allowed(door, record, question)).await?;
         }
@@ -180,11 +191,27 @@ impl Way {
         if let Concat::Final(parts) = &create.concat {
             return self.concat(door, parts, record).await.map(Begun::Reply);
         }
-        let writer = self.store.create(record.clone()).await.map_err(|error| {
-            count(door, &error);
-            self.failed(&error)
-        })?;
-        self.created(door, &record).await?;
+        let target = door.upload_target(&self, &record, &conditions).await;
+        let target = target.map_err(|fault| self.fault(door, fault))?;
+        if let Some(take) = by_link {
+            self.take_link(door, &mut record, take).await?;
+        }
+        if let Err(reply) = self.take_room(door, &mut record).await {
+            door.give_back(&record).await;
+            return Err(reply);
+        }
+        let writer = match self.store.create_at(record.clone(), target).await {
+            Ok(writer) => writer,
+            Err(error) => {
+                door.give_back(&record).await;
+                count(door, &error);
+                return Err(self.failed(&error));
+            }
+        };
+        if let Err(reply) = self.created(door, &record).await {
+            door.give_back(&record).await;
+            return Err(reply);
+        }
         door.slot.add(Counter::ResumableCreated, 1);
         let known = Known::of(&record, self.limits).based(&self.base);
         let ends = match create.end {
@@ -247,7 +274,7 @@ impl Way {
         id: &Id,
         append: Append,
     ) -> Result<Begun, Reply> {
-        let record = self.mine(caller, id).await?;
+        let record = self.mine(door, caller, id).await?;
         let known = Known::of(&record, self.limits);
         let refuse = |refusal| Err(refused(self.dialect, refusal, &known, self.wanted));
         let most = self.limits.append_max;
@@ -271,7 +298,7 @@ impl Way {
         let (record, mut writer) = match self.store.claim(id).await {
             Ok(claimed) => claimed,
             Err(Error::Complete) => {
-                let record = self.mine(caller, id).await?;
+                let record = self.mine(door, caller, id).await?;
                 return self.past_its_end(door, record, &append).await.map(Begun::Reply);
             }
             Err(error) => return Err(self.failed(&error)),
@@ -335,7 +362,7 @@ impl Way {
     }
 
     async fn look(self, door: &Rc<Door>, caller: &Caller, id: &Id) -> Result<Begun, Reply> {
-        let record = self.mine(caller, id).await?;
+        let record = self.mine(door, caller, id).await?;
         let mut known = Known::of(&record, self.limits);
         // A worker may have ended between the last byte and the delivery: whoever looks and sees
         // a whole upload does not come again.
@@ -359,33 +386,42 @@ impl Way {
     }
 
     async fn cancel(self, door: &Rc<Door>, caller: &Caller, id: &Id) -> Result<Begun, Reply> {
-        let record = self.mine(caller, id).await?;
+        let record = self.mine(door, caller, id).await?;
         // What is answered is a file by now, or with its application.
         let promise = match record.stage {
             Stage::Answered(_) => None,
             _ => self.promise(door, Kind::Deleted, &record).await?,
         };
-        self.store.remove(id).await.map_err(|error| self.failed(&error))?;
+        let gone = self.store.take_out(id).await.map_err(|error| self.failed(&error))?;
+        door.give_back(&gone).await;
         keep(promise).await;
         Ok(Begun::Reply(sent(self.dialect.cancelled())))
     }
 
     /// The record, if it is the caller's; whether another's is there, nobody learns.
-    async fn mine(&self, caller: &Caller, id: &Id) -> Result<Record, Reply> {
+    async fn mine(&self, door: &Door, caller: &Caller, id: &Id) -> Result<Record, Reply> {
         let known = Known::nothing(self.limits);
         let found = self.store.look(id).await;
         let mine = found.and_then(|record| {
-            let mine = record.owner.is_none() || record.owner == caller.owner;
+            let said = Said::of(&record);
+            let open = record.owner.is_none() || said.link.is_some();
+            let mine = open || record.owner == caller.owner;
             // The id of segments is made of what others can know: who nobody owns has no address.
             let named = record.order == Order::Stream || record.owner.is_some();
-            let here = named && Said::of(&record).is_of(&self.scope);
+            let here = named && said.is_of(&self.scope);
             if mine && here { Ok(record) } else { Err(Error::Gone) }
         });
         match mine {
             Ok(record) if record.expires <= clock::unix_s() => {
                 Err(refused(self.dialect, Refusal::Gone, &known, self.wanted))
             }
-            Ok(record) => Ok(record),
+            Ok(record) => {
+                if let Some(link) = &Said::of(&record).link {
+                    let opens = door.still_opens(link, caller.peer);
+                    opens.map_err(|refusal| door.refuse_link(refusal, self.wanted))?;
+                }
+                Ok(record)
+            }
             Err(Error::Gone) => match &caller.challenge {
                 Some(challenge) => Err(again(challenge)),
                 None => Err(refused(self.dialect, Refusal::Unknown, &known, self.wanted)),
@@ -405,6 +441,11 @@ impl Way {
     }
 
     pub(super) fn failed(&self, error: &Error) -> Reply {
+        if *error == Error::Taken {
+            // Its conditions held when it was made.
+            return Reply::fault(Fault::Precondition, self.wanted);
+        }
+        self.doubt(error);
         let known = Known::nothing(self.limits);
         refused(self.dialect, of_store(error), &known, self.wanted)
     }
@@ -414,6 +455,7 @@ impl Way {
 pub(super) fn count(door: &Door, error: &Error) {
     match error {
         Error::Full => door.slot.add(Counter::LimitUnfinishedBytes, 1),
+        Error::TooMany { limit: BUFFERS } => door.slot.add(Counter::LimitS3Buffers, 1),
         Error::TooMany { .. } => door.slot.add(Counter::LimitUploadsPerOwner, 1),
         _ => {}
     }
@@ -432,7 +474,8 @@ fn state(record: &Record) -> State<'_> {
         Destination::File { path, .. } => String::from_utf8_lossy(path).into_owned(),
         _ => String::new(),
     };
-    let folder = path.rfind('/').map(|at| path[..=at].to_owned());
+    // Whoever came by a link is told nothing of where it leads.
+    let folder = path.rfind('/').filter(|_| said.link.is_none()).map(|at| path[..=at].to_owned());
     State {
         id: record.id.as_str(),
         url: format!("{PLACE}{}", record.id),
@@ -454,3 +497,6 @@ fn json(value: &impl Serialize) -> Reply {
         .text("x-content-type-options", "nosniff")
         .body("application/json", Body::Owned(text))
 }
+
+/// What the store calls the memory that uploads into a bucket share.
+const BUFFERS: &str = "buffers_max";

@@ -88,7 +88,8 @@ impl Way {
         for (name, value) in stored.iter().flat_map(|stored| &stored.fields) {
             let name = if name == b"location" { b"content-location" } else { name.as_slice() };
             let Ok(name) = String::from_utf8(name.to_vec()) else { continue };
-            if !reply.fields.iter().any(|(known, _)| *known == name) {
+            let of_body = name == "content-type";
+            if !of_body && !reply.fields.iter().any(|(known, _)| *known == name) {
                 reply.lines.push((name, value.clone()));
             }
         }
@@ -104,6 +105,13 @@ impl Way {
         {
             return Err(self.fault(door, Fault::Forbidden));
         }
+        if let Some(link) = &Said::of(record).link {
+            let known = door.knows_link(link);
+            known.map_err(|refusal| door.refuse_link(refusal, self.wanted))?;
+        }
+        if self.store.bucket().is_some() {
+            return Box::pin(self.object(door, record)).await;
+        }
         for _ in 0..ATTEMPTS {
             let plan = publish::Plan::of(shared, record, door.uploads.umask);
             let prepared = publish::prepare(plan.clone()).await;
@@ -112,8 +120,12 @@ impl Way {
             let begun = self.store.begin_delivery(&record.id, &by(), prepared.aim(), now).await;
             let (attempt, aim, outcome) = match begun {
                 Ok(Begun::Go { whole, attempt }) => {
+                    let size = whole.size();
                     let reply = match publish::publish(plan, prepared, whole).await {
-                        Ok(reply) => reply,
+                        Ok(reply) => {
+                            door.used_up(record, size).await;
+                            reply
+                        }
                         Err(fault) => {
                             let _ = self.store.release(&record.id, attempt).await;
                             return Err(self.fault(door, fault));
@@ -127,6 +139,7 @@ impl Way {
                     return Ok(stored);
                 }
                 Ok(Begun::Interrupted { attempt, outcome, aim, .. }) => (attempt, aim, outcome),
+                Ok(Begun::Stands(_)) => return Err(self.fault(door, Fault::Storage)),
                 Err(error) => return Err(self.failed(&error)),
             };
             if outcome == Outcome::Done || publish::is_there(shared, record, aim) {
@@ -172,6 +185,8 @@ impl Way {
                 let reply = Reply::trouble(502, text, hint, self.wanted);
                 self.keep(door, record, attempt, &Answered::of(&reply)).await
             }
+            // Applications are on this machine, and so is what is for them.
+            Ok(Begun::Stands(_)) => Err(self.fault(door, Fault::Storage)),
             Err(error) => Err(self.failed(&error)),
         }
     }
@@ -219,7 +234,7 @@ impl Way {
         });
         let (intake, mut call) = planned?;
         if let Some(intake) = intake {
-            let file = whole.file();
+            let file = whole.file().map_err(|error| Box::new(self.failed(&error)))?;
             let flush = if door.shared.durable { Flush::Yes } else { Flush::No };
             let work = move || {
                 let file = file.try_clone().map_err(|_| Fault::Busy)?;
@@ -245,7 +260,7 @@ impl Way {
     }
 
     /// Keeps an answer; what there is to say then.
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         door: &Door,
         record: &Record,
@@ -253,15 +268,15 @@ impl Way {
         answered: &Answered,
     ) -> Result<Stored, Reply> {
         let stored = answered.stored();
-        let kept = self.store.answer(&record.id, attempt, stored.clone()).await;
         let hours = u64::from(door.uploads.settings.answered_hours);
-        let _ = self.store.expire_at(&record.id, clock::unix_s() + hours * HOUR_S).await;
+        let expires = clock::unix_s() + hours * HOUR_S;
+        let kept = self.store.answer_until(&record.id, attempt, stored.clone(), expires).await;
         match kept {
             Ok(first) => Ok(first),
             // It was delivered all the same: the client is told so now, and not again.
             Err(Error::TooLarge { .. }) => {
                 let bare = Stored { fields: Vec::new(), body: Vec::new(), ..stored.clone() };
-                let _ = self.store.answer(&record.id, attempt, bare).await;
+                let _ = self.store.answer_until(&record.id, attempt, bare, expires).await;
                 Ok(stored)
             }
             Err(_) => Ok(stored),

@@ -98,7 +98,7 @@ impl Door {
 
     /// Sets about using an upload.
     async fn hold(&self, namer: &Namer, id: &Id) -> Result<Held, Fault> {
-        let store = self.store(&namer.scope)?;
+        let store = self.store(&namer.scope).await?;
         let record = store.look(id).await.map_err(|error| fault_of(&error))?;
         let now = clock::unix_s();
         let mine = record.owner.is_none() || record.owner == namer.owner;
@@ -116,7 +116,7 @@ impl Door {
                     let whole = Some(Arc::new(whole));
                     return Ok(Held { store, attempt, whole, spent: false });
                 }
-                Begun::Answered(_) => return Err(USED),
+                Begun::Answered(_) | Begun::Stands(_) => return Err(USED),
                 // Its worker died before PHP had answered: the form is sent again.
                 Begun::Interrupted { attempt, .. } => {
                     store.release(id, attempt).await.map_err(|error| fault_of(&error))?;
@@ -196,7 +196,8 @@ impl Body {
             }
             ahead.digests = digests.finish();
             let copy = |to: &OwnedFd| whole.copy_to(to).map_err(|error| fault_of(&error));
-            let file = spool.adopt(&whole.file(), size, ahead.readers, copy)?;
+            let from = whole.file().map_err(|error| fault_of(&error))?;
+            let file = spool.adopt(&from, size, ahead.readers, copy)?;
             Ok((Content::Spooled { file, over: over.then_some(ahead.limit) }, kind))
         })
     }
@@ -207,7 +208,8 @@ pub(super) fn each_piece(
     whole: &Whole,
     mut take: impl FnMut(&[u8]) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let (file, size) = (whole.file(), whole.size());
+    let file = whole.file().map_err(|error| fault_of(&error))?;
+    let size = whole.size();
     let mut piece = vec![0; PIECE_BYTES];
     let mut at = 0;
     while at < size {

@@ -21,6 +21,11 @@ pub(super) fn of_token() -> Owner {
     digest_of(&[b"menshen token"])
 }
 
+/// The owner of what comes by a signed link: all who have it, and nobody by that alone.
+pub(super) fn of_link(link: &[u8]) -> Owner {
+    digest_of(&[b"menshen link", link])
+}
+
 /// Who that is, in a word that gives nothing away.
 pub(crate) fn word(owner: Option<&Owner>) -> String {
     match owner {

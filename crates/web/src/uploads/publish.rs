@@ -13,17 +13,19 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use menshen_store::{Aim, Destination, Error, Record, Replace, Whole};
 use menshen_web_core::fields::{Algorithm, write_digest};
-use rustix::fs::{Mode, fchmod, fstat};
+use rustix::fs::{Mode, Stat, fchmod, fstat};
 
 use super::held::each_piece;
 use super::said::{Said, Terms};
 use crate::door::Shared;
 use crate::fault::Fault;
 use crate::hooks::settle;
+use crate::links::sink::stored_reply;
+use crate::quota::{Hold, Sum};
 use crate::reply::Reply;
 use crate::root::{Expect, Lock, Mount};
 use crate::sink::put_reply;
-use crate::spool::{Published, Upload, may_take};
+use crate::spool::{NUMBERS_MAX, Published, Upload, may_take, numbered};
 
 /// What is to be published, and where.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub(super) struct Plan {
     want: Option<Algorithm>,
     umask: Mode,
     size: u64,
+    /// In a drop-box: a name that is taken gets a number, and nobody is told.
+    fresh: bool,
     record: Record,
 }
 
@@ -55,6 +59,7 @@ impl Plan {
             want: Said::of(record).want(),
             umask,
             size: record.offset,
+            fresh: is_fresh(record),
             record: record.clone(),
         }
     }
@@ -78,7 +83,7 @@ pub(super) async fn prepare(plan: Plan) -> Result<Prepared, Fault> {
         if Mount::of(&nearest).map_err(|_| Fault::Storage)? == shared.root.mount {
             return Ok(Prepared::Move);
         }
-        let upload = shared.spool.begin(path, Some(*size), 0, <_>::default(), None)?;
+        let upload = shared.spool.begin_held(path, Some(*size), 0, <_>::default(), None)?;
         let (device, inode) = upload.identity()?;
         Ok(Prepared::Copy(Box::new(upload), Aim::Copy { device, inode }))
     })
@@ -90,18 +95,37 @@ pub(super) async fn publish(plan: Plan, prepared: Prepared, whole: Whole) -> Res
     blocking(move || {
         let Plan { shared, path, expect, want, .. } = &plan;
         let digest = want.map(|algorithm| hashed(&whole, algorithm)).transpose()?;
+        // What has no length before its end has taken no room yet.
+        let hold = match shared.spool.quotas() {
+            Some(quotas) => quotas.adopt(path, held_by(&plan.record), plan.size)?,
+            None => None,
+        };
         let published = match prepared {
+            Prepared::Move if plan.fresh => moved_new(&plan, &whole, hold),
+            Prepared::Copy(mut upload, _) if plan.fresh => {
+                upload
+                    .fill(plan.size, |file| whole.copy_to(file).map_err(|error| fault(&error)))?;
+                upload.holds(hold);
+                let told = |path: &[u8], stat: &Stat| {
+                    shared.will_stand(path, stat, None, Some(&plan.record))
+                };
+                let (path, stat) = shared.spool.publish_new(*upload, told)?;
+                shared.board.bump_path(&path);
+                Ok(Published { stat, replaced: false, digest: None })
+            }
             Prepared::Move => {
-                let stat = fstat(&*whole.file()).map_err(Fault::from_errno)?;
+                let file = whole.file().map_err(|error| fault(&error))?;
+                let stat = fstat(&*file).map_err(Fault::from_errno)?;
                 let promise =
                     shared.will_stand(path, &stat, digest.as_deref(), Some(&plan.record))?;
-                let moved = moved(&plan, &whole);
+                let moved = moved(&plan, &whole, hold);
                 settle(promise, &moved);
                 moved
             }
             Prepared::Copy(mut upload, _) => {
                 upload
                     .fill(plan.size, |file| whole.copy_to(file).map_err(|error| fault(&error)))?;
+                upload.holds(hold);
                 shared.spool.publish_told(*upload, expect, |stat, _| {
                     shared.will_stand(path, stat, digest.as_deref(), Some(&plan.record))
                 })
@@ -110,6 +134,9 @@ pub(super) async fn publish(plan: Plan, prepared: Prepared, whole: Whole) -> Res
         // Also after a fault: it may have come behind the rename.
         shared.board.bump_path(path);
         let published = published?;
+        if plan.fresh {
+            return Ok(stored_reply(1, plan.size));
+        }
         Ok(put_reply(path, &Published { digest, ..published }))
     })
     .await
@@ -118,14 +145,24 @@ pub(super) async fn publish(plan: Plan, prepared: Prepared, whole: Whole) -> Res
 /// Whether an interrupted copy reached its name.
 pub(super) fn is_there(shared: &Shared, record: &Record, aim: Aim) -> bool {
     let Aim::Copy { device, inode } = aim else { return false };
-    let found = shared.root.look(path_of(record));
-    found.is_ok_and(|stat| stat.is_some_and(|s| (s.st_dev, s.st_ino) == (device, inode)))
+    let path = path_of(record);
+    let name = path.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
+    let (folder, name) = path.split_at(name);
+    let numbers = if is_fresh(record) { NUMBERS_MAX } else { 2 };
+    // Up to the first number that nobody has.
+    let found = (1..numbers).map_while(|number| {
+        shared.root.look(&[folder, &numbered(name, number)].concat()).ok().flatten()
+    });
+    found.map(|stat| (stat.st_dev, stat.st_ino)).any(|one| one == (device, inode))
 }
 
 /// The answer for a file that has its name already.
 pub(super) fn found(shared: &Shared, record: &Record) -> Reply {
     let path = path_of(record);
     shared.board.bump_path(path);
+    if is_fresh(record) {
+        return stored_reply(1, record.offset);
+    }
     match shared.root.look(path) {
         Ok(Some(stat)) => put_reply(path, &Published { stat, replaced: false, digest: None }),
         // Somebody has moved it on since.
@@ -133,13 +170,13 @@ pub(super) fn found(shared: &Shared, record: &Record) -> Reply {
     }
 }
 
-fn moved(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
+fn moved(plan: &Plan, whole: &Whole, hold: Option<Hold>) -> Result<Published, Fault> {
     let Plan { shared, path, expect, umask, .. } = plan;
-    let file = whole.file();
+    let file = whole.file().map_err(|error| fault(&error))?;
     let mode = Mode::from_raw_mode(0o666).difference(*umask);
     fchmod(&*file, mode).map_err(Fault::from_errno)?;
     let (folder, name) = shared.root.parent_made(path, shared.durable)?;
-    let replaced = {
+    let named = || {
         let _lock = Lock::take(&folder)?;
         let replaced = may_take(&folder, name, expect)?;
         let replace = match expect {
@@ -147,10 +184,57 @@ fn moved(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
             _ => Replace::Allowed,
         };
         whole.publish_to(&folder, name, replace).map_err(|error| fault(&error))?;
-        replaced
+        Ok(replaced)
+    };
+    let replaced = match hold {
+        Some(hold) => hold.stand(plan.size, named, |replaced| *replaced)?,
+        None => named()?,
     };
     let stat = fstat(&*file).map_err(Fault::from_errno)?;
-    Ok(Published { stat, replaced, digest: None })
+    Ok(Published { stat, replaced: replaced.is_some(), digest: None })
+}
+
+/// Under the first of its names that nobody has; hooks are told of that one.
+fn moved_new(plan: &Plan, whole: &Whole, hold: Option<Hold>) -> Result<Published, Fault> {
+    match hold {
+        Some(hold) => hold.stand(plan.size, || named_new(plan, whole), |_| None),
+        None => named_new(plan, whole),
+    }
+}
+
+fn named_new(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
+    let Plan { shared, path, umask, .. } = plan;
+    let file = whole.file().map_err(|error| fault(&error))?;
+    let mode = Mode::from_raw_mode(0o666).difference(*umask);
+    fchmod(&*file, mode).map_err(Fault::from_errno)?;
+    let stat = fstat(&*file).map_err(Fault::from_errno)?;
+    let (folder, wanted) = shared.root.parent_made(path, shared.durable)?;
+    let parent = &path[..path.len() - wanted.len()];
+    let _lock = Lock::take(&folder)?;
+    for number in 1..NUMBERS_MAX {
+        let name = numbered(wanted, number);
+        match may_take(&folder, &name, &Expect::Anything) {
+            Ok(None) => {}
+            Ok(Some(_)) | Err(Fault::IsDirectory) => continue,
+            Err(fault) => return Err(fault),
+        }
+        let path = [parent, &name].concat();
+        let promise = shared.will_stand(&path, &stat, None, Some(&plan.record))?;
+        let named = whole.publish_to(&folder, &name, Replace::Never);
+        let named = named.map_err(|error| fault(&error));
+        settle(promise, &named);
+        match named {
+            Ok(()) => {
+                shared.board.bump_path(&path);
+                let stat = fstat(&*file).map_err(Fault::from_errno)?;
+                return Ok(Published { stat, replaced: false, digest: None });
+            }
+            // Somebody who asks no lock was quicker.
+            Err(Fault::Precondition) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Err(Fault::Exists)
 }
 
 /// The field value of `Repr-Digest`.
@@ -179,6 +263,15 @@ const fn fault(error: &Error) -> Fault {
         }
         _ => Fault::Storage,
     }
+}
+
+/// What an upload holds of the quotas of its folder.
+pub(super) fn held_by(record: &Record) -> Sum {
+    Said::of(record).held.map(Sum::file).unwrap_or_default()
+}
+
+fn is_fresh(record: &Record) -> bool {
+    Said::of(record).link.is_some_and(|link| link.fresh)
 }
 
 fn path_of(record: &Record) -> &[u8] {

@@ -168,6 +168,7 @@ const fn words(refusal: Refusal) -> (&'static str, &'static str) {
         Refusal::ConcatPart => ("a part of the concatenation is missing or not complete", ""),
         Refusal::Fenced => ("another request has taken over this upload", ""),
         Refusal::Forbidden => ("not allowed", ""),
+        Refusal::Unsupported => ("uploads of this kind are not taken here", ""),
         Refusal::Full => (
             "no space left for the upload",
             "What has come is kept; the upload goes on when there is room.",

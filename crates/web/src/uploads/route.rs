@@ -9,7 +9,7 @@ use std::rc::Rc;
 use menshen_net::clock;
 use menshen_store::{Destination, Id, Order, Record};
 use menshen_upload_core::{
-    Concat, Content, Create, Dialect, End, Intent, Place, Refusal, Refused, Spoken, read,
+    Concat, Content, Create, Dialect, End, Intent, Offer, Place, Refusal, Refused, Spoken, read,
 };
 use menshen_web_core::head::{Interest, Method};
 use menshen_web_core::target::{SafePath, decode_path, encode_path, split};
@@ -22,11 +22,13 @@ use super::said::{Said, Terms};
 use super::{Scope, checks, owner};
 use crate::ask::Ask;
 use crate::auth::{Grant, Reach};
+use crate::bucket::Kept;
 use crate::door::Door;
 use crate::fault::Fault;
 use crate::php::asking::About;
 use crate::plan::{Existing, Plan, Stop};
 use crate::reply::Reply;
+use crate::root::Expect;
 use crate::site::{Script, Site};
 
 impl Door {
@@ -73,7 +75,15 @@ impl Door {
         (said.upgraded, said.name) = (true, path.name().to_owned());
         said.wants(create.checks.want);
         record.metadata = said.json();
-        let creation = Creation { record, create, credentials: None, question: None };
+        let conditions = Kept::of(ask);
+        let creation = Creation {
+            record,
+            create,
+            credentials: None,
+            question: None,
+            by_link: None,
+            conditions,
+        };
         let what = What::Create(Box::new(creation));
         Ok(Some(self.errand(ask, Scope::Files, Some(dialect), caller, what)))
     }
@@ -133,7 +143,14 @@ impl Door {
         record.metadata = said.json();
         // The same request may make it whole.
         let credentials = ask.headers.get("authorization").map(<[u8]>::to_vec);
-        let creation = Creation { record, create, credentials, question };
+        let creation = Creation {
+            record,
+            create,
+            credentials,
+            question,
+            by_link: None,
+            conditions: Kept::default(),
+        };
         let what = What::Create(Box::new(creation));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
@@ -166,7 +183,11 @@ impl Door {
         let Spoken { dialect, intent } = spoken;
         let what = match (intent, id) {
             (Intent::Options, _) => {
-                return Ok(sent(dialect.options(place, &self.upload_limits())).into());
+                let offer = self.offer(&scope);
+                return Ok(sent(dialect.options(place, &self.upload_limits(), offer)).into());
+            }
+            (Intent::Segment(_), None) if self.offer(&scope) == Offer::Streams => {
+                return Ok(self.misspoken(Refused { dialect, refusal: Refusal::Unsupported }, ask));
             }
             (Intent::Segment(segment), None) if scope == Scope::Files => {
                 return self.segment(ask, query, caller, segment);
@@ -202,6 +223,10 @@ impl Door {
         if most > 0 && whole_length(&create).is_some_and(|length| length > most) {
             let refusal = Refused { dialect, refusal: Refusal::TooLarge };
             return Ok(self.misspoken(refusal, ask));
+        }
+        let held = create.metadata.get("held").is_some();
+        if self.offer(&scope) == Offer::Streams && (held || create.concat != Concat::None) {
+            return Ok(self.misspoken(Refused { dialect, refusal: Refusal::Unsupported }, ask));
         }
         let question = match &scope {
             Scope::Site(_) => self.question_ahead(ask, &create, whole_length(&create))?,
@@ -247,7 +272,9 @@ impl Door {
             _ => destination,
         };
         record.metadata = said.json();
-        let creation = Creation { record, create, credentials: None, question };
+        let conditions = Kept::of(ask);
+        let creation =
+            Creation { record, create, credentials: None, question, by_link: None, conditions };
         let what = What::Create(Box::new(creation));
         Ok(self.errand(ask, scope, Some(dialect), caller, what))
     }
@@ -258,7 +285,11 @@ impl Door {
         ask: &Ask<'_>,
         path: &SafePath<'_>,
     ) -> Result<Destination, Stop> {
-        let expect = self.expectation(ask, path, Existing::File)?;
+        let expect = match self.bucket {
+            // It is asked later: that takes time.
+            Some(_) => Expect::Anything,
+            None => self.expectation(ask, path, Existing::File)?,
+        };
         let terms = serde_json::to_vec(&Terms { expect }).map_err(|_| Fault::Storage)?;
         Ok(Destination::File { path: path.as_str().into(), terms })
     }
@@ -282,10 +313,13 @@ impl Door {
         record.largest = (most > 0).then_some(most);
         record.order = Order::Stream;
         record.promises = checks::of_digests(&create.checks.whole);
+        if let Some(site) = self.sites.find(ask.host).filter(|_| *scope != Scope::Files) {
+            record.share = site.uploads_share;
+        }
         record
     }
 
-    fn errand(
+    pub(super) fn errand(
         &self,
         ask: &Ask<'_>,
         scope: Scope,
@@ -311,22 +345,26 @@ impl Door {
     }
 
     /// Who asks. A wrong token is only told where no right one is needed.
-    fn caller(&self, ask: &Ask<'_>, scope: &Scope) -> Caller {
+    pub(super) fn caller(&self, ask: &Ask<'_>, scope: &Scope) -> Caller {
+        let peer = ask.peer;
         match scope {
             Scope::Site(_) => {
-                Caller { owner: owner::of_cookie(ask), refusal: None, challenge: None }
+                Caller { owner: owner::of_cookie(ask), peer, refusal: None, challenge: None }
             }
             Scope::Files => match self.authority.owner(ask, clock::unix_s()) {
-                Ok(()) => Caller { owner: Some(owner::of_token()), refusal: None, challenge: None },
+                Ok(()) => {
+                    let owner = Some(owner::of_token());
+                    Caller { owner, peer, refusal: None, challenge: None }
+                }
                 Err(refusal) => {
                     let challenge = Some(Box::new(self.refuse(refusal, ask)));
-                    Caller { owner: None, refusal: Some(refusal), challenge }
+                    Caller { owner: None, peer, refusal: Some(refusal), challenge }
                 }
             },
         }
     }
 
-    fn misspoken(&self, refused_: Refused, ask: &Ask<'_>) -> Plan {
+    pub(super) fn misspoken(&self, refused_: Refused, ask: &Ask<'_>) -> Plan {
         let Refused { dialect, refusal } = refused_;
         let known = Known::nothing(self.upload_limits());
         refused(dialect, refusal, &known, ask.wanted()).into()
@@ -344,7 +382,7 @@ fn base(ask: &Ask<'_>) -> String {
 }
 
 /// Bytes of the whole, where the request says or shows it.
-fn whole_length(create: &Create) -> Option<u64> {
+pub(super) fn whole_length(create: &Create) -> Option<u64> {
     create.length.or(match (create.end, create.content) {
         (End::Here, Content::Sized(n)) => Some(n),
         (End::Here, Content::None) => Some(0),
@@ -353,7 +391,7 @@ fn whole_length(create: &Create) -> Option<u64> {
 }
 
 /// Whether a request may be one of the dialects at all: one look at its fields' names.
-fn speaks(ask: &Ask<'_>) -> bool {
+pub(super) fn speaks(ask: &Ask<'_>) -> bool {
     let mut found = false;
     ask.headers.each(&mut |name, _| {
         found |= name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"upload-"));

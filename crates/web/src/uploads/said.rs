@@ -9,6 +9,7 @@ use menshen_web_core::fields::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use super::Scope;
+use super::by_link::ByLink;
 use crate::root::Expect;
 
 /// What is kept.
@@ -35,6 +36,12 @@ pub(super) struct Said {
     /// `Upload-Concat`: `partial`, or the addresses of the parts with blanks between.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     concat: String,
+    /// The link that opened the way for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link: Option<ByLink>,
+    /// Bytes it holds of the quotas of its folder, where that has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<u64>,
 }
 
 /// Conditions of a file's publication.

@@ -95,6 +95,20 @@ impl Door {
 }
 
 impl Way {
+    /// Makes the upload; what it took is given back where that fails.
+    async fn create_segments(
+        &self,
+        door: &Rc<Door>,
+        mut record: Record,
+    ) -> Result<Result<menshen_store::Writer, Error>, Reply> {
+        self.take_room(door, &mut record).await?;
+        let made = self.store.create(record.clone()).await;
+        if made.is_err() {
+            door.give_room_back(&record).await;
+        }
+        Ok(made)
+    }
+
     /// Takes a segment; the first one makes the upload.
     pub(super) async fn segment(
         self,
@@ -108,7 +122,7 @@ impl Way {
         let found = match self.store.look(&id).await {
             Ok(found) if found.expires > clock::unix_s() => Some(found),
             Ok(_) => {
-                let _ = self.store.remove(&id).await;
+                self.withdraw(door, &id).await;
                 None
             }
             Err(Error::Gone) => None,
@@ -127,7 +141,7 @@ impl Way {
                 return Ok(Begun::Reply(ranges_told(&found, &self)));
             }
             Some(_) => {}
-            None => match self.store.create(record.clone()).await {
+            None => match self.create_segments(door, record.clone()).await? {
                 Ok(_) => {
                     self.created(door, &record).await?;
                     door.slot.add(Counter::ResumableCreated, 1);

@@ -151,7 +151,7 @@ fn what_has_expired_is_gone_and_is_collected() {
         let expires = field(&told, "upload-expires").unwrap();
         let expires = menshen_web_core::response::parse_http_date(expires.as_bytes());
         assert!(expires.unwrap() > soonest, "{:?} {:?}", expires, http_date(soonest));
-        let store = made.door.store(&Scope::Files).unwrap();
+        let store = made.door.store(&Scope::Files).await.unwrap();
         store.expire_at(&id(&at), clock::unix_s() - 1).await.unwrap();
         assert_eq!(look(&made, &at).await.status, 410);
         assert_eq!(patch(&made, &at, 1, b"bc").await.status, 410);
@@ -166,7 +166,7 @@ fn what_has_expired_is_gone_and_is_collected() {
 fn what_was_written_to_is_kept_however_its_request_ends() {
     let made = Fixture::new();
     run(async {
-        let store = made.door.store(&Scope::Files).unwrap();
+        let store = made.door.store(&Scope::Files).await.unwrap();
         let soon = clock::unix_s() + 60;
         let hours = u64::from(made.door.uploads.settings.unfinished_hours);
         let late = clock::unix_s() + (hours - 1) * HOUR_S;
@@ -268,7 +268,7 @@ fn conditions_that_no_longer_hold_keep_the_upload() {
 fn a_worker_that_died_over_a_file_neither_loses_nor_repeats_it() {
     let made = Fixture::new();
     run(async {
-        let store = made.door.store(&Scope::Files).unwrap();
+        let store = made.door.store(&Scope::Files).await.unwrap();
         for (renamed, name) in [(false, "before"), (true, "behind")] {
             let target = format!("{PLACE}?filename={name}");
             let at = create(&made, &target, &["Upload-Length: 3"]).await;

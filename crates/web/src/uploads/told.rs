@@ -36,7 +36,8 @@ impl Way {
         what: Kind,
         record: &Record,
     ) -> Result<Option<Promise>, Reply> {
-        if door.shared.hooks.is_none() {
+        // Of files in a bucket hooks are told nothing, by whichever door they came.
+        if door.shared.hooks.is_none() || self.bucket.is_some() {
             return Ok(None);
         }
         let target = match &record.destination {

@@ -54,10 +54,30 @@ impl Target {
     }
 }
 
+/// How the client reaches who is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// TCP over loopback.
+    Tcp,
+    /// A Unix socket.
+    Unix,
+}
+
+impl Link {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
+        }
+    }
+}
+
 /// All of them, running.
 #[derive(Debug)]
 pub(super) struct Rivals {
     ports: Vec<u16>,
+    /// In the order of [`Target::ALL`].
+    sockets: Vec<PathBuf>,
     /// In the order of [`Target::ALL`]; proxies end before their server.
     servers: Vec<Option<Server>>,
     nonce: Cell<u32>,
@@ -73,14 +93,20 @@ impl Rivals {
             .transpose()?;
         let haproxy = rivals(Target::Haproxy).then(|| haproxy(lab, ports[3])).transpose()?;
         let canned = rivals(Target::Canned).then(|| canned(lab, ports[4])).transpose()?;
+        let words = ["menshen", "direct", "own-cache", "haproxy", "canned"];
+        let sockets = words.iter().map(|word| socket(lab, word)).collect();
         let menshen =
             rivals(Target::Menshen).then(|| menshen(lab, ports[0], ports[5])).transpose()?;
         let servers = vec![menshen, Some(direct), own, haproxy, canned];
-        Ok(Self { ports, servers, nonce: Cell::new(std::process::id() % 10_000 * 1000) })
+        Ok(Self { ports, sockets, servers, nonce: Cell::new(std::process::id() % 10_000 * 1000) })
     }
 
     pub(super) fn port(&self, target: Target) -> u16 {
         self.ports[target.place()]
+    }
+
+    pub(super) fn socket(&self, target: Target) -> &Path {
+        &self.sockets[target.place()]
     }
 
     /// Run time of the target's own processes so far.
@@ -134,8 +160,8 @@ fn haproxy(lab: &Lab, port: u16) -> Result<Server, String> {
 fn canned(lab: &Lab, port: u16) -> Result<Server, String> {
     let log = lab.conf().join("canned.log");
     let mut command = Command::new(lab.program("canned_sql"));
-    let mut server =
-        Server::start("canned_sql", command.args([port.to_string(), "2".to_owned()]), &log)?;
+    command.args([port.to_string(), "2".to_owned()]).arg(socket(lab, "canned"));
+    let mut server = Server::start("canned_sql", &mut command, &log)?;
     server.wait_for(port, &log)?;
     Ok(server)
 }
@@ -158,8 +184,9 @@ fn menshen(lab: &Lab, port: u16, web: u16) -> Result<Server, String> {
 fn haproxy_configuration(lab: &Lab, port: u16) -> String {
     format!(
         "global\n  nbthread 2\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 5s\n  \
-         timeout client 1h\n  timeout server 1h\nlisten sql\n  bind 127.0.0.1:{port}\n  server \
-         mariadb unix@{}\n",
+         timeout client 1h\n  timeout server 1h\nlisten sql\n  bind 127.0.0.1:{port}\n  bind \
+         unix@{}\n  server mariadb unix@{}\n",
+        socket(lab, "haproxy").display(),
         socket(lab, "direct").display()
     )
 }
@@ -180,7 +207,7 @@ key = \"{key}\"
 listen = \"off\"
 
 [sql]
-listen = [\"127.0.0.1:{port}\"]
+listen = [\"127.0.0.1:{port}\", \"unix:{own}\"]
 upstream = \"unix:{socket}\"
 workers = 2
 control_user = \"root\"
@@ -190,6 +217,7 @@ cache_bytes_max = \"256MiB\"
         root = lab.files().display(),
         certificate = certificate.display(),
         key = certificate.with_extension("key").display(),
+        own = socket(lab, "menshen").display(),
         socket = socket(lab, "direct").display(),
     )
 }

@@ -41,6 +41,7 @@ fn a_site() {
         // By name, as TOML tables have no order.
         headers: vec![pair("X-B", "2"), pair("X-Frame-Options", "SAMEORIGIN")],
         delivery: Delivery::Swap,
+        uploads_bytes_max: 0,
         upload_bytes_max: 1 << 30,
         file_bytes_max: 1000,
         authorize: Some("/may.php".into()),

@@ -131,28 +131,54 @@ fn xa_prepare_parks_what_was_written() {
 #[test]
 fn a_snapshot_is_of_the_moment_before_its_first_read_and_ends_with_its_transaction() {
     let mut transaction = Transaction::default();
-    transaction.take_snapshot(10);
-    assert_eq!(transaction.snapshot(), None);
-    let _ = transaction.settle(Turn::Goes, OK_OPEN, true);
-    assert_eq!(transaction.snapshot(), Some(10));
+    let run = |transaction: &mut Transaction, turn, outcome, sent, proved| {
+        transaction.sends(sent);
+        if let Some(now) = proved {
+            transaction.proves_snapshot(now);
+        }
+        let _ = transaction.settle(turn, outcome, true);
+    };
+    let taken = |since, until| Some(Snapshot { since, until });
+    let begin = Turn::Begins { snapshot: false };
+    run(&mut transaction, begin, OK_OPEN, 8, None);
+    assert_eq!((transaction.since(), transaction.snapshot()), (None, None));
+    run(&mut transaction, Turn::Goes, OK_OPEN, 10, Some(12));
+    assert_eq!(transaction.snapshot(), taken(10, 12));
     // A later read takes no other one.
-    transaction.take_snapshot(20);
+    run(&mut transaction, Turn::Goes, OK_OPEN, 20, Some(22));
+    assert_eq!(transaction.snapshot(), taken(10, 12));
+    run(&mut transaction, Turn::Commits, OK_OPEN, 25, None);
+    assert_eq!((transaction.since(), transaction.snapshot()), (None, None));
+    run(&mut transaction, Turn::Begins { snapshot: true }, OK_OPEN, 30, Some(31));
+    assert_eq!(transaction.snapshot(), taken(30, 31));
+    // After an error it may be another transaction, whose snapshot is not older than this one's.
+    run(&mut transaction, Turn::Goes, Outcome::Failed, 35, Some(36));
+    assert_eq!((transaction.since(), transaction.snapshot()), (Some(30), None));
+    run(&mut transaction, Turn::Goes, OK_OPEN, 40, Some(41));
+    assert_eq!(transaction.snapshot(), taken(30, 41));
+    // And so after a call.
+    run(&mut transaction, Turn::Anything, OK_OPEN, 50, None);
+    assert_eq!((transaction.since(), transaction.snapshot()), (Some(30), None));
+    run(&mut transaction, Turn::Goes, OK_SHUT, 60, Some(61));
+    assert_eq!((transaction.since(), transaction.snapshot()), (None, None));
+}
+
+#[test]
+fn a_snapshot_that_nobody_noticed_may_be_as_old_as_the_first_statement() {
+    let mut transaction = Transaction::default();
+    transaction.sends(3);
+    let _ = transaction.settle(Turn::Goes, OK_OPEN, false);
+    transaction.sends(7);
     let _ = transaction.settle(Turn::Goes, OK_OPEN, true);
-    assert_eq!(transaction.snapshot(), Some(10));
-    let _ = transaction.settle(Turn::Commits, OK_OPEN, true);
-    assert_eq!(transaction.snapshot(), None);
-    transaction.take_snapshot(30);
-    let _ = transaction.settle(Turn::Begins { snapshot: true }, OK_OPEN, true);
-    assert_eq!(transaction.snapshot(), Some(30));
-    let _ = transaction.settle(Turn::Goes, Outcome::Failed, true);
-    assert_eq!(transaction.snapshot(), None);
-    transaction.take_snapshot(40);
-    let _ = transaction.settle(Turn::Goes, Outcome::Failed, true);
-    assert_eq!(transaction.snapshot(), None);
-    transaction.take_snapshot(50);
-    transaction.take_no_snapshot();
+    assert_eq!((transaction.since(), transaction.snapshot()), (Some(3), None));
+    transaction.sends(9);
+    transaction.proves_snapshot(11);
     let _ = transaction.settle(Turn::Goes, OK_OPEN, true);
-    assert_eq!(transaction.snapshot(), None);
+    assert_eq!(transaction.snapshot(), Some(Snapshot { since: 3, until: 11 }));
+    // What was sent unnoted may be from the beginning of time.
+    let mut unnoted = Transaction::default();
+    let _ = unnoted.settle(Turn::Goes, OK_OPEN, true);
+    assert_eq!(unnoted.since(), Some(0));
 }
 
 #[test]

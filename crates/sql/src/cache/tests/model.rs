@@ -1,5 +1,8 @@
 //! Random operations against a naive database: no stale hit ever, bytes always bounded, the number
-//! of queries always exact.
+//! of queries always exact. Writes beside the door are seen when they are told; what a snapshot is
+//! shown is the snapshot's all the same.
+
+use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
@@ -32,6 +35,12 @@ enum Op {
     WriteApplies,
     WriteEnds,
     WriteRollsBack,
+    /// Beside the door, visible at once.
+    Foreign(usize),
+    /// The oldest of those is marked.
+    Tell,
+    /// The server is asked how many of those there are.
+    Question,
     Snapshot,
     Grant,
     Resize(u64),
@@ -47,6 +56,11 @@ struct Database {
     /// Table, and whether it was applied.
     write: Option<(usize, bool)>,
     snapshot: Option<(u64, [u32; TABLES])>,
+    /// Tables written beside the door that nobody was told of.
+    untold: VecDeque<usize>,
+    /// The moment of a question, and how many were untold then and are still.
+    asked: Option<(u64, usize)>,
+    told: u64,
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
@@ -65,7 +79,10 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         6 => Just(Op::WriteApplies),
         6 => Just(Op::WriteEnds),
         2 => Just(Op::WriteRollsBack),
-        2 => Just(Op::Snapshot),
+        4 => (0..TABLES).prop_map(Op::Foreign),
+        6 => Just(Op::Tell),
+        4 => Just(Op::Question),
+        3 => Just(Op::Snapshot),
         1 => Just(Op::Grant),
         1 => (0..SIZE_MAX).prop_map(Op::Resize),
         1 => Just(Op::Reset),
@@ -104,10 +121,20 @@ struct Open {
 }
 
 impl Database {
-    fn view(&self, in_snapshot: bool) -> (Option<u64>, [u32; TABLES]) {
+    fn view(&self, in_snapshot: bool) -> (Option<Sight>, [u32; TABLES]) {
         match self.snapshot.filter(|_| in_snapshot) {
-            Some((at, rows)) => (Some(at), rows),
+            Some((at, rows)) => (Some(Sight { since: at, until: at, told: self.told }), rows),
             None => (None, self.rows),
+        }
+    }
+
+    fn tell(&mut self, cache: &Cache) {
+        if let Some(table) = self.untold.pop_front() {
+            cache.versions().bump(&[slot(u16::try_from(table).unwrap())]);
+            self.asked = self.asked.map(|(moment, left)| (moment, left.saturating_sub(1)));
+        }
+        if let Some((moment, 0)) = self.asked {
+            (self.told, self.asked) = (moment, None);
         }
     }
 
@@ -132,7 +159,10 @@ fn look(cache: &Cache, database: &Database, key: u8, account: u32, in_snapshot: 
     match cache.lookup(&ask) {
         Lookup::Hit(reply) => {
             let expected = answer(key, &rows, 0);
-            assert_eq!(&reply[..expected.len()], expected, "stale: key {key}");
+            let is_told = !reads(key).iter().any(|table| database.untold.contains(table));
+            if snapshot.is_some() || is_told {
+                assert_eq!(&reply[..expected.len()], expected, "stale: key {key}");
+            }
             let writing = database.write.is_some_and(|(table, _)| reads(key).contains(&table));
             assert!(!writing, "a hit while a write is in flight");
         }
@@ -179,6 +209,14 @@ fn step(cache: &Arc<Cache>, database: &mut Database, open: &mut Vec<Open>, op: O
         }
         Op::WriteEnds => database.end(cache, true),
         Op::WriteRollsBack => database.end(cache, false),
+        Op::Foreign(table) => {
+            database.rows[table] += 1;
+            database.untold.push_back(table);
+        }
+        Op::Tell => database.tell(cache),
+        Op::Question => {
+            database.asked = Some((cache.versions().moment(), database.untold.len()));
+        }
         Op::Snapshot => database.snapshot = Some((cache.versions().now(), database.rows)),
         Op::Grant => cache.versions().bump_epoch(),
         Op::Resize(bytes) => cache.resize(0, bytes),
@@ -241,6 +279,10 @@ fn the_model_does_see_hits() {
         step(&cache, &mut database, &mut open, op);
     }
     assert!(look(&cache, &database, 1, 1, false));
+    for op in [Op::Snapshot, Op::Question, Op::Tell] {
+        step(&cache, &mut database, &mut open, op);
+    }
+    assert!(look(&cache, &database, 1, 1, true));
     for op in [Op::WriteBegins(0), Op::WriteEnds] {
         step(&cache, &mut database, &mut open, op);
     }

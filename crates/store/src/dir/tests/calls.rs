@@ -250,6 +250,36 @@ fn what_expired_is_collected_unless_somebody_is_at_it() {
 }
 
 #[test]
+fn a_group_has_no_more_than_its_share_and_a_removal_tells_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = dir(folder.path(), limits());
+    let of = |number: u64, length: u64, share| {
+        let mut record = upload(number, Some(length));
+        record.share = share;
+        record
+    };
+    run(async {
+        let first = store.create(of(1, 60, Some((7, 100)))).await.unwrap();
+        let full = store.create(of(2, 41, Some((7, 100)))).await;
+        assert_eq!(full.err(), Some(Error::Full));
+        drop(store.create(of(3, 41, Some((8, 100)))).await.unwrap());
+        drop(store.create(of(4, 41, None)).await.unwrap());
+        drop(store.create(of(5, 40, Some((7, 100)))).await.unwrap());
+        drop(first);
+        let Store::Dir(folder) = &store else { panic!("a folder") };
+        let mut unfinished = folder.unfinished().await.unwrap();
+        unfinished.sort_by_key(|record| record.length);
+        let lengths: Vec<_> = unfinished.iter().filter_map(|record| record.length).collect();
+        assert_eq!(lengths, [40, 41, 41, 60]);
+        assert_eq!(store.take_out(&id(1)).await.unwrap().length, Some(60));
+        assert_eq!(store.take_out(&id(1)).await.err(), Some(Error::Gone), "one is told");
+        drop(store.create(of(2, 41, Some((7, 100)))).await.unwrap());
+        let (removed, gone) = store.collect_told(u64::MAX - 1).await.unwrap();
+        assert_eq!((removed, gone.len()), (4, 4));
+    });
+}
+
+#[test]
 fn only_own_files_are_touched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

@@ -171,6 +171,14 @@ fn sums_take_no_bytes() {
     assert_eq!(Dialect::Tus.refused(Refusal::ConcatPart, &facts()).status, 400);
 }
 
+/// As tusd and @tus/server answer what their store does not have.
+#[test]
+fn what_a_store_does_not_have() {
+    for dialect in [V8, Dialect::Tus, Dialect::Segments] {
+        assert_eq!(dialect.refused(Refusal::Unsupported, &Facts::default()).status, 501);
+    }
+}
+
 /// RFC 5789 §2.2, RFC 9110 §15.5.6 and §10.2.3, RFC 4918 §11.5.
 #[test]
 fn statuses_that_need_a_field() {

@@ -2,7 +2,7 @@
 
 use super::super::tests::{field, lines};
 use super::*;
-use crate::answer::Interim;
+use crate::answer::{Interim, Offer};
 use crate::limits::Limits;
 
 fn facts() -> Facts<'static> {
@@ -86,7 +86,7 @@ fn a_termination() {
 #[test]
 fn options() {
     let limits = Limits { size_max: Some(1_073_741_824), ..Limits::default() };
-    let answer = Dialect::Tus.options(crate::Place::Creation, &limits);
+    let answer = Dialect::Tus.options(crate::Place::Creation, &limits, Offer::Sums);
     assert_eq!(answer.status, 204);
     assert_eq!(field(&answer, "tus-version"), Some("1.0.0"));
     assert_eq!(field(&answer, "tus-max-size"), Some("1073741824"));
@@ -104,7 +104,10 @@ fn options() {
         assert!(extensions.split(',').any(|extension| extension == name), "{name}: {extensions}");
     }
     assert_eq!(extensions.split(',').count(), 7);
-    let none = Dialect::Tus.options(crate::Place::Creation, &Limits::default());
+    let streams = Dialect::Tus.options(crate::Place::Creation, &limits, Offer::Streams);
+    let fewer = field(&streams, "tus-extension").unwrap();
+    assert_eq!(Some(fewer), extensions.strip_suffix(",concatenation"));
+    let none = Dialect::Tus.options(crate::Place::Creation, &Limits::default(), Offer::Sums);
     assert_eq!(field(&none, "tus-max-size"), None);
 }
 

@@ -1,0 +1,240 @@
+//! A bucket that breaks off, goes away, refuses or lacks something; and what nobody may see.
+#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
+use crate::support::{bucket, engine, live, wire};
+
+use bucket::Held;
+use engine::{Engine, Fault, KEY, SECRET, Seen};
+use live::wait_for;
+use wire::{Wire, ask, curl, get, kill_worker, pattern, put, request, url};
+
+/// A plan for reads of `/a`, counted from 0; all else is done.
+fn reads(plan: impl Fn(usize) -> Fault + Send + 'static) -> impl FnMut(&Seen) -> Fault + Send {
+    let mut count = 0;
+    move |seen| {
+        if !is_read(seen) {
+            return Fault::None;
+        }
+        count += 1;
+        plan(count - 1)
+    }
+}
+
+fn is_read(seen: &Seen) -> bool {
+    seen.operation == "GetObject" && seen.key == "p/a"
+}
+
+#[test]
+fn a_download_goes_on_where_the_bucket_broke_off() {
+    let held = Held::start("");
+    let bytes = pattern(8 << 20);
+    put(held.live.plain, "/a", &bytes);
+    let broken = || reads(|read| if read < 3 { Fault::HalfAnswer } else { Fault::None });
+    held.engine.plan(broken());
+    assert!(get(held.live.plain, "/a").body == bytes);
+    let log = held.engine.log();
+    let count = log.iter().filter(|seen| is_read(seen)).count();
+    assert_eq!(count, 4, "{log:?}");
+    held.engine.plan(broken());
+    let range = ["Range: bytes=1000000-6999999"];
+    assert!(ask(held.live.plain, "GET", "/a", &range, b"").body == bytes[1_000_000..7_000_000]);
+    held.engine.plan(broken());
+    let got = curl(&held.live, &["--http2", &url(&held.live, "/a")]);
+    assert!(got.stdout == bytes, "{} bytes over HTTP/2", got.stdout.len());
+    wait_for("the status to tell", || held.status()["bucket"]["reads_resumed"] == 9);
+}
+
+#[test]
+fn what_cannot_go_on_does_not_look_whole() {
+    let held = Held::start("tries_max = 2\n");
+    let bytes = pattern(4 << 20);
+    put(held.live.plain, "/a", &bytes);
+    let broken = || reads(|read| if read == 0 { Fault::HalfAnswer } else { Fault::Internal });
+    held.engine.plan(broken());
+    let mut wire = Wire::open(held.live.plain);
+    wire.send(request("GET", "/a", &[], b""));
+    let all = wire.rest();
+    let head = wire::find(&all, b"\r\n\r\n").unwrap() + 4;
+    assert!(all.starts_with(b"HTTP/1.1 200 "));
+    assert!((1 << 20..4 << 20).contains(&(all.len() - head)), "{} bytes", all.len() - head);
+    held.engine.plan(broken());
+    let over_h2 = curl(&held.live, &["--http2", &url(&held.live, "/a")]);
+    assert!(!over_h2.status.success());
+
+    // Another object of that name meanwhile is not the rest of this one.
+    let bytes = pattern(48 << 20);
+    put(held.live.plain, "/a", &bytes);
+    held.engine.plan(reads(|read| if read == 0 { Fault::HalfAnswer } else { Fault::None }));
+    let mut wire = Wire::open(held.live.plain);
+    wire.send(request("GET", "/a", &[], b""));
+    wait_for("the read to begin", || held.engine.log().iter().any(is_read));
+    assert_eq!(put(held.live.plain, "/a", b"short").status, 204);
+    let all = wire.rest();
+    let body = &all[wire::find(&all, b"\r\n\r\n").unwrap() + 4..];
+    assert!(body.len() < bytes.len() && bytes.starts_with(body), "{} bytes", body.len());
+}
+
+#[test]
+fn an_outage_is_answered_503_and_ends_by_itself() {
+    let held = Held::start("tries_max = 2\n");
+    let at = held.live.plain;
+    put(at, "/a", b"one");
+    held.wait_mode("conditional");
+    held.engine.down(true);
+    for (method, target) in [("GET", "/a"), ("GET", "/"), ("PUT", "/b"), ("DELETE", "/a")] {
+        let answer = ask(at, method, target, &[], b"");
+        assert_eq!((answer.status, answer.field("retry-after")), (503, Some("1")), "{method}");
+    }
+    held.wait_mode("away");
+    let status = held.status();
+    assert_eq!(status["bucket"]["why"], "its endpoint cannot be reached");
+    let text = String::from_utf8(held.live.run(&["status"]).stdout).unwrap();
+    assert!(text.contains("bucket     away: it cannot be used now"), "{text}");
+    let begun = std::time::Instant::now();
+    assert_eq!(get(at, "/a").status, 503);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "it is answered at once");
+    held.engine.down(false);
+    wait_for("the bucket to be used again", || get(at, "/a").status == 200);
+    assert_eq!(get(at, "/a").text(), "one");
+    held.wait_mode("conditional");
+    assert_eq!(status["crashes"], 0);
+    assert!(held.live.log().contains("the bucket cannot be used now"), "{}", held.live.log());
+}
+
+#[test]
+fn a_bucket_that_is_away_at_the_start_ends_no_worker() {
+    let engine = Engine::start();
+    engine.down(true);
+    let held = Held::start_with(engine, "tries_max = 1\n");
+    let answer = get(held.live.plain, "/a");
+    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("1")));
+    held.wait_mode("away");
+    held.engine.down(false);
+    wait_for("the bucket to be used", || put(held.live.plain, "/a", b"x").status == 201);
+    assert_eq!(held.status()["crashes"], 0);
+}
+
+#[test]
+fn what_a_bucket_lacks_is_said() {
+    let engine = Engine::start();
+    engine.conditional(false);
+    let held = Held::start_with(engine, "");
+    held.wait_mode("listed");
+    wait_for("the note", || held.live.log().contains("the bucket keeps no conditions"));
+    let text = String::from_utf8(held.live.run(&["status"]).stdout).unwrap();
+    assert!(text.contains("bucket     listed: it keeps no conditions"), "{text}");
+    let at = held.live.plain;
+    assert_eq!(put(at, "/a", b"one").status, 201);
+    assert_eq!(ask(at, "PUT", "/a", &["If-None-Match: *"], b"two").status, 412, "it is looked up");
+    assert_eq!(get(at, "/a").text(), "one");
+}
+
+#[test]
+fn a_wrong_key_is_refused_and_said() {
+    let engine = Engine::start();
+    let folder = live::folder(&bucket::head(&engine, ""));
+    std::fs::write(folder.path().join("s3-key"), format!("{KEY}\nwrong\n")).unwrap();
+    let command = live::command(folder.path(), &["serve"]);
+    let held = Held { engine, live: live::Live::start_command(folder, command) };
+    held.wait_mode("refused");
+    assert_eq!(held.status()["bucket"]["why"], "it denies access, or the clocks differ");
+    assert_eq!(get(held.live.plain, "/").status, 503);
+    let said = format!("{}{}", held.live.printed(), held.live.log());
+    assert!(said.contains("everyone on this machine may read"), "{said}");
+}
+
+#[test]
+fn the_secret_is_nowhere() {
+    for from_environment in [false, true] {
+        let engine = Engine::start();
+        let folder = live::folder(&bucket::head(&engine, ""));
+        let path = folder.path().join("s3-key");
+        let mut command = live::command(folder.path(), &["serve"]);
+        if from_environment {
+            let text = std::fs::read_to_string(folder.path().join("menshen.toml")).unwrap();
+            let text = text.replace("credentials = \"s3-key\"\n", "");
+            std::fs::write(folder.path().join("menshen.toml"), text).unwrap();
+            command.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", SECRET);
+        } else {
+            std::fs::write(&path, format!("{KEY}\n{SECRET}\n")).unwrap();
+        }
+        let held = Held { engine, live: live::Live::start_command(folder, command) };
+        assert_eq!(put(held.live.plain, "/a", b"one").status, 201);
+        held.engine.down(true);
+        assert_eq!(get(held.live.plain, "/a").status, 503);
+        held.wait_mode("away");
+        let mut said = held.live.printed() + &held.live.log();
+        for arguments in [&["status"][..], &["status", "--json"]] {
+            let output = held.live.run(arguments);
+            said += &String::from_utf8_lossy(&output.stdout);
+            said += &String::from_utf8_lossy(&output.stderr);
+        }
+        let log = held.live.path(".menshen/access.log");
+        wait_for("a line of the log", || {
+            std::fs::read_to_string(&log).is_ok_and(|text| !text.is_empty())
+        });
+        said += &std::fs::read_to_string(log).unwrap();
+        let guard = held.live.pid().as_raw_nonzero();
+        let children = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children"));
+        let children = children.unwrap();
+        assert!(children.split_whitespace().count() > 0);
+        for pid in children.split_whitespace() {
+            for file in ["cmdline", "environ"] {
+                let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+                said += &String::from_utf8_lossy(&bytes);
+            }
+        }
+        assert!(!said.contains(SECRET), "{said}");
+        assert!(!said.contains(KEY), "{said}");
+    }
+}
+
+#[test]
+fn what_a_killed_worker_left_is_given_up_later() {
+    let held = Held::start("orphan_hours = 1\n");
+    let mut wire = Wire::open(held.live.plain);
+    let bytes = pattern(6 << 20);
+    wire.send(format!("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 8 << 20));
+    wire.send(&bytes);
+    let marker = || held.engine.keys().into_iter().find(|key| key.starts_with("p/.menshen/puts/"));
+    wait_for("a part to be sent", || marker().is_some() && !held.engine.uploads().is_empty());
+    kill_worker(&held.live);
+    assert_eq!(held.engine.uploads().len(), 1);
+    held.engine.age(&marker().unwrap(), 3 * 3600);
+    // The next worker looks at its start.
+    kill_worker(&held.live);
+    wait_for("it to be given up", || held.engine.uploads().is_empty() && marker().is_none());
+    assert_eq!(get(held.live.plain, "/a").status, 404);
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_nothing() {
+    let held = Held::start("");
+    let mut wire = Wire::open(held.live.plain);
+    wire.send(format!("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 8 << 20));
+    wire.send(pattern(6 << 20));
+    wait_for("a part to be sent", || !held.engine.uploads().is_empty());
+    drop(wire);
+    wait_for("nothing to be left", || {
+        held.engine.uploads().is_empty() && held.engine.keys().is_empty()
+    });
+}
+
+#[test]
+fn uploads_wait_for_memory_and_none_is_lost() {
+    let held = Held::start("buffers_max = 2\n");
+    let at = held.live.plain;
+    let bytes = pattern(7 << 20);
+    let write = |name: usize| {
+        let bytes = bytes.clone();
+        std::thread::spawn(move || put(at, &format!("/{name}"), &bytes).status)
+    };
+    let writers: Vec<_> = (0..5).map(write).collect();
+    for writer in writers {
+        assert_eq!(writer.join().unwrap(), 201);
+    }
+    for name in 0..5 {
+        assert!(held.engine.object(&format!("p/{name}")).unwrap() == bytes);
+    }
+    assert!(held.status()["bucket"]["buffer_waits"].as_u64().unwrap() > 0);
+}

@@ -1,0 +1,35 @@
+//! What the tests of the program share: a running menshen, peers, the wire.
+
+pub(crate) mod acme_door;
+pub(crate) mod authority;
+pub(crate) mod bucket;
+pub(crate) mod chromium;
+pub(crate) mod counts;
+pub(crate) mod doors;
+#[path = "../../s3/tests/support/engine.rs"]
+pub(crate) mod engine;
+pub(crate) mod fastcgi;
+pub(crate) mod fpm;
+pub(crate) mod frames;
+pub(crate) mod groups;
+pub(crate) mod keeping;
+pub(crate) mod live;
+pub(crate) mod load;
+pub(crate) mod lone_worker;
+pub(crate) mod mariadb;
+pub(crate) mod pebble;
+pub(crate) mod peers;
+pub(crate) mod renewal;
+pub(crate) mod running;
+pub(crate) mod secure;
+pub(crate) mod site;
+pub(crate) mod sites;
+pub(crate) mod space;
+pub(crate) mod sql_client;
+pub(crate) mod sql_shop;
+pub(crate) mod strace;
+pub(crate) mod tls_relay;
+pub(crate) mod tls_servers;
+pub(crate) mod tunnel_server;
+pub(crate) mod uml;
+pub(crate) mod wire;
