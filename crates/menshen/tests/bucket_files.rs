@@ -1,5 +1,4 @@
 //! The file service in a bucket, over the wire: the same answers as from a folder.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{bucket, engine, live, wire};
 
