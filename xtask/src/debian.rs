@@ -15,13 +15,11 @@ pub(crate) fn root(folder: &Path) -> Result<(), String> {
     let kept = workspace::target_folder()?.join("debian-root");
     if !kept.is_dir() {
         let program = find("debootstrap").ok_or("no debootstrap: apt-get install debootstrap")?;
-        let release = fs::read_to_string("/etc/os-release").map_err(|e| e.to_string())?;
-        let named = |line: &str| line.strip_prefix("VERSION_CODENAME=").map(str::to_owned);
-        let suite = release.lines().find_map(named).ok_or("os-release names no release")?;
-        let mirror = mirrors()?.into_iter().next().ok_or("apt has no mirror")?;
+        let suite = codename()?;
+        let mirror = mirror(&suite)?;
         let new = kept.with_extension("new");
         remove(&new)?;
-        run(Command::new(program).args(["--variant=minbase", &suite]).arg(&new).arg(mirror))?;
+        output(Command::new(program).args(["--variant=minbase", &suite]).arg(&new).arg(mirror))?;
         fs::rename(&new, &kept).map_err(|e| format!("could not keep {}: {e}", new.display()))?;
     }
     remove(folder)?;
@@ -69,15 +67,23 @@ pub(crate) fn source(package: &str) -> Result<(PathBuf, String), String> {
     Ok((file, sum))
 }
 
-/// Addresses of packages, as apt uses them.
-fn mirrors() -> Result<Vec<String>, String> {
-    let targets = index_targets("Packages")?;
-    Ok(targets.into_iter().map(|(site, _)| site).collect())
+/// The release of this machine.
+fn codename() -> Result<String, String> {
+    let text = fs::read_to_string("/etc/os-release").map_err(|e| e.to_string())?;
+    let name = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    name.map(str::to_owned).ok_or_else(|| "/etc/os-release names no release".to_owned())
+}
+
+/// Where apt gets the packages of a release from; not those of its security updates alone.
+fn mirror(codename: &str) -> Result<String, String> {
+    let sites = index_targets("Packages", "$(CODENAME)")?;
+    let site = sites.into_iter().find(|(_, of)| of == codename);
+    site.map(|(site, _)| site).ok_or_else(|| format!("apt has no source of {codename}"))
 }
 
 /// `deb-src` lines for all this machine has `deb` lines of.
 fn source_lines() -> Result<String, String> {
-    let mut lines: Vec<String> = index_targets("Packages")?
+    let mut lines: Vec<String> = index_targets("Packages", "$(RELEASE)")?
         .into_iter()
         .map(|(site, suite)| format!("deb-src {site} {suite} main\n"))
         .collect();
@@ -85,11 +91,11 @@ fn source_lines() -> Result<String, String> {
     Ok(lines.concat())
 }
 
-/// Address and suite of every list of main.
-fn index_targets(kind: &str) -> Result<Vec<(String, String)>, String> {
-    let form = "$(REPO_URI) $(RELEASE) $(COMPONENT)";
+/// Address and suite (`$(RELEASE)` or `$(CODENAME)`) of every list of main.
+fn index_targets(kind: &str, suite: &str) -> Result<Vec<(String, String)>, String> {
+    let form = format!("$(REPO_URI) {suite} $(COMPONENT)");
     let kind = format!("Created-By: {kind}");
-    let said = output(Command::new("apt-get").args(["indextargets", "--format", form, &kind]))?;
+    let said = output(Command::new("apt-get").args(["indextargets", "--format", &form, &kind]))?;
     let mut found: Vec<(String, String)> = Vec::new();
     for line in said.lines() {
         let mut words = line.split(' ');

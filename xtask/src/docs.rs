@@ -10,9 +10,10 @@ mod links;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::markdown::{normal, targets};
 use crate::shell::{find, run as run_command};
 use crate::workspace::{self, Tree};
 
@@ -50,7 +51,7 @@ fn stage_all(tree: &Tree, stage: &Path) -> Result<usize, String> {
         if page == Path::new(DECISIONS) {
             text += &decisions_list(tree);
         }
-        let linked = links::targets(&text).filter_map(|target| {
+        let linked = local(&text).filter_map(|target| {
             let path = normal(&page.parent()?.join(target.split('#').next()?))?;
             (tree.files.contains(&path) && !pages.contains(&path)).then_some(path)
         });
@@ -79,7 +80,7 @@ fn whole_summary(tree: &Tree, summary: &str) -> String {
     }
     whole += "\n# Measured\n\n";
     let readme = tree.text("README.md").unwrap_or_default();
-    let runs: BTreeSet<&str> = links::targets(&readme)
+    let runs: BTreeSet<&str> = local(&readme)
         .filter(|target| target.starts_with("bench/runs/") && target.ends_with(".md"))
         .collect();
     for run in runs {
@@ -111,8 +112,7 @@ fn decisions_list(tree: &Tree) -> String {
 
 /// The pages of the summary. Every page of the guide and the reference must be among them.
 fn pages(tree: &Tree, summary: &str) -> Result<BTreeSet<PathBuf>, String> {
-    let named =
-        links::targets(summary).filter_map(|target| normal(&Path::new("docs").join(target)));
+    let named = local(summary).filter_map(|target| normal(&Path::new("docs").join(target)));
     let pages: BTreeSet<PathBuf> = named.collect();
     let ours = tree.files.iter().filter(|file| {
         let kind = file.extension().is_some_and(|e| e == "md");
@@ -164,22 +164,9 @@ fn mdbook(target: &Path) -> Result<PathBuf, String> {
     Ok(own)
 }
 
-/// Without `.` and `..`; None when it leaves the tree.
-fn normal(path: &Path) -> Option<PathBuf> {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::Normal(name) => clean.push(name),
-            Component::ParentDir => {
-                if !clean.pop() {
-                    return None;
-                }
-            }
-            Component::CurDir => {}
-            _ => return None,
-        }
-    }
-    Some(clean)
+/// Links that stay in the tree.
+fn local(text: &str) -> impl Iterator<Item = &str> {
+    targets(text).filter(|target| !target.contains("://"))
 }
 
 fn write(place: &Path, text: &str) -> Result<(), String> {

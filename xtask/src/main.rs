@@ -13,6 +13,7 @@ mod debian;
 mod dist;
 mod docs;
 mod mariadb;
+mod markdown;
 mod peers;
 mod server;
 mod shell;

@@ -1,6 +1,5 @@
 //! Certificates that keep themselves, end to end: the real `menshen serve`, Debian's pebble that
 //! refuses nonces and looks for its answers at the door, and clients that trust pebble alone.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{acme_door, live, pebble};
 

@@ -1,5 +1,4 @@
 //! The file service in a bucket, over the wire: the same answers as from a folder.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{bucket, engine, live, wire};
 
@@ -279,6 +278,15 @@ fn signed_links_open_what_is_in_the_bucket() {
     assert_eq!(held.engine.object("p/x/new").unwrap(), b"brought");
     let refused = held.live.run(&["link", "/x/", "--method", "drop"]);
     assert_eq!(refused.status.code(), Some(2));
+    // What there is not in a bucket stores nothing and takes no use.
+    let once = link(&["/x/a", "--method", "put", "--count", "1"]);
+    let tus = ask(at, "POST", &once, &["Tus-Resumable: 1.0.0", "Upload-Length: 3"], b"");
+    let part = ask(at, "PUT", &once, &["Upload-Complete: ?0"], b"part");
+    let zip = ask(at, "GET", &format!("{}&zip", link(&["/x/"])), &[], b"");
+    let some = ask(at, "POST", &format!("{}&zip", link(&["/x/"])), &[], b"name=a");
+    assert_eq!([tus.status, part.status, zip.status, some.status], [501; 4]);
+    assert!(held.engine.object("p/x/a").unwrap() == bytes, "as it was");
+    assert_eq!(put(at, &once, b"whole").status, 204);
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! A bucket that breaks off, goes away, refuses or lacks something; and what nobody may see.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{bucket, engine, live, wire};
 

@@ -1,6 +1,5 @@
 //! Uploads into a bucket, through real doors before a real object store: what one door was told,
 //! another goes on with, whoever is killed, stopped or away.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, doors, engine, live, wire};
 

@@ -1,6 +1,5 @@
 //! Certificates of a live menshen: broken ones, ones that change while it runs, and the keeper as
 //! a child that never stands in anybody's way.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, secure};
 

@@ -1,7 +1,6 @@
 //! The command line without a running menshen: help, check, exit codes.
 //!
 //! `UPDATE_EXPECT=1` rewrites the golden files.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,6 +1,5 @@
 //! `menshen drill oom` on this machine and in a guest with every right: what it says, and that
 //! nothing of it is left, whatever ends it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test left out says so")]
 
 use crate::support::uml;

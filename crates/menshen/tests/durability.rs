@@ -2,7 +2,6 @@
 //! the name, the folder's flush, and only then the answer.
 //!
 //! What it does not show: that a disk keeps what it was told to flush; nobody cuts the power here.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, strace, wire};
 

@@ -1,6 +1,5 @@
 //! `menshen explain cert` against openssl's server, its revocation lists and its OCSP responder.
 //! Left out where openssl or python3 is not installed; `CI` requires them.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{authority, live, peers};
 

@@ -1,7 +1,6 @@
 //! `menshen explain cert` through STARTTLS: a real MariaDB, a real PostgreSQL, and Python's ssl
 //! module behind SMTP, IMAP, POP3 and FTP. Left out where they are not installed; `CI` requires
 //! them.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{authority, live, peers};
 

@@ -1,8 +1,6 @@
 //! `menshen explain https` against servers of others: what it tells equals what tshark decodes from
 //! the same connection, recorded by somebody else.
 
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
-
 use crate::support::{live, peers};
 
 use std::io::{Read, Write};

@@ -1,6 +1,5 @@
 //! `menshen explain https --clients` on the running door: real clients fail there in different
 //! ways, and each cause is named.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::live;
 

@@ -1,6 +1,5 @@
 //! `menshen explain oom` as a command: every kind of input, and what it answers when there is
 //! nothing to tell or nothing to read.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use std::io::Write;
 use std::path::Path;

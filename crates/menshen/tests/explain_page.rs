@@ -1,7 +1,6 @@
 //! `menshen explain page` against the browser: one page with every kind of reference, looked at by
 //! both. What Chromium did is read off the wire and from what it reports; each outcome must be the
 //! one that menshen tells. Left out where no Chromium is installed; `CI` requires it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{chromium, live, peers, sites};
 

@@ -1,6 +1,5 @@
 //! `menshen explain port` on real sockets in network namespaces of the test's own: who is shown,
 //! compared with `ss`, who never accepts, and why a connection is refused or times out.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, peers, space};
 

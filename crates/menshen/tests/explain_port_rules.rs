@@ -1,6 +1,5 @@
 //! `menshen explain port` behind packet filters, in network namespaces of the test's own: which
 //! rule refuses or drops a connection, for this machine and for others.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{peers, space};
 

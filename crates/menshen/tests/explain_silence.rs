@@ -1,6 +1,5 @@
 //! `menshen explain silence` on real programs: the table of what a log does not get, each program
 //! started by it and, where it lives on, looked at as it runs. Text is compared to the byte.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, peers};
 

@@ -1,6 +1,5 @@
 //! `menshen explain stopped` on real processes: jobs of a real shell on a real terminal, a tracer,
 //! frozen groups. Each is told, and is as before afterwards.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, peers};
 

@@ -1,6 +1,5 @@
 //! `menshen explain tunnel --pcap` as a command: captures of every kind, standard input, what
 //! cannot be read, pictures, exit codes.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,6 @@
 //!
 //! Client, router and server are network namespaces of the test's own; the server is pptpd with a
 //! stand-in for pppd. What is missing (root, a program, the kernel's PPTP helper) is said.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, peers, space};
 

@@ -1,6 +1,5 @@
 //! `menshen explain upload` against real pools: its own, and a foreign one without our scripts.
 //! Left out where no php-fpm is installed; `CI` requires it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{fpm, live, peers};
 

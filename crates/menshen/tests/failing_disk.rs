@@ -1,6 +1,5 @@
 //! A disk that fails in the middle of an upload: strace makes one system call of the worker fail,
 //! and whatever it was, the client hears of it, the old file stays, and nothing half-done is seen.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, strace, wire};
 

@@ -2,7 +2,6 @@
 //! since the host must not.
 //!
 //! Without user-mode-linux it says `SKIPPED`.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::uml;
 

@@ -1,5 +1,4 @@
 //! The guard on a live menshen: crashes, reloads, stops, and what workers are given.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, load};
 

@@ -1,5 +1,4 @@
 //! What needs rights the host does not give: in a guest with a kernel of its own.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, uml};
 

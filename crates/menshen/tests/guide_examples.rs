@@ -1,7 +1,6 @@
 //! Examples of the guide, as printed there: settings about certificates, memory and the sql door
 //! are read; those about PHP run against a real php-fpm, left out where none is installed; `CI`
 //! requires it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, peers};
 

@@ -1,6 +1,5 @@
 //! HTTP/2 receive windows (RFC 9113 §5.2, §6.5.2, §6.9): small at first, larger for connections
 //! that upload, and never more than one budget for all of a worker.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{frames, live, secure, wire};
 

@@ -3,7 +3,6 @@
 //! other bodies, than these peers do (RFC 9112 §11).
 //!
 //! Both peers run as proxies before a backend that says in each answer what reached it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "known differences are worth seeing")]
 
 use crate::support::{live, peers};

@@ -1,7 +1,6 @@
 //! HTTP/2 against the rules: malformed requests, bodies of another length than announced, frames
 //! where or how they must not be (RFC 9113 §5, §6, §8). Each stream or connection is ended as the
 //! RFC says, nothing is stored, and other connections see nothing.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{frames, live, wire};
 

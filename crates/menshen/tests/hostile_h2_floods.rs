@@ -1,6 +1,5 @@
 //! HTTP/2 against good manners: floods that cost the sender little, stalled streams, more uploads
 //! at once than there are workers (RFC 9113 §10.5); and real clients that just want their bytes.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, frames, live, peers, wire};
 

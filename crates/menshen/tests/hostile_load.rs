@@ -1,6 +1,5 @@
 //! Many connections at once in a bounded amount of memory, and what happens at the limits:
 //! refused, counted, and all is well again when the crowd has gone.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, secure, wire};
 

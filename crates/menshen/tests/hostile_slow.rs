@@ -1,6 +1,5 @@
 //! Clients that are too slow in every phase: each is ended in time, counted and logged with its
 //! reason, while slow but honest ones are served to the end and fast ones notice nothing.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, peers, secure, wire};
 

@@ -3,7 +3,6 @@
 //! the worker lives on, and all is well once the limit is gone.
 //!
 //! The kernel does the failing: limits are set on the running worker from outside.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, wire};
 

@@ -1,6 +1,5 @@
 //! Who may do what: the token, the session, public folders, reserved names, the locked page, and
 //! what keeps stored content from acting as the door itself.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, wire};
 

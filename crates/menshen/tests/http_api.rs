@@ -1,5 +1,4 @@
 //! The file API over the wire: store, fetch, list, rename, delete, forms, redirects.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, wire};
 

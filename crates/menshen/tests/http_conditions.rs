@@ -1,6 +1,5 @@
 //! Conditions and ranges over the wire (RFC 9110 §13, §14): precedence, lost updates, races,
 //! exact bytes and lengths, files that change while they are sent.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, wire};
 

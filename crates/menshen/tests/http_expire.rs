@@ -1,5 +1,4 @@
 //! Files whose time is over, by a running door: they go, hooks and quotas aside, and nothing else.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, wire};
 

@@ -1,6 +1,5 @@
 //! What is kept of requests: one access-log line with an end reason for each, the names of limits,
 //! and the figures of `/metrics`.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, wire};
 

@@ -1,6 +1,5 @@
 //! Multipart forms over the wire: what curl sends, names of every kind, any cut of the stream, and
 //! forms that are broken.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, wire};
 

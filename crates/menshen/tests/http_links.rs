@@ -1,6 +1,5 @@
 //! Signed links end to end: made by the command, shown to a running door by curl and raw sockets.
 //! What a link says holds for two workers, after a reload and after a restart; nothing else opens.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, wire};
 

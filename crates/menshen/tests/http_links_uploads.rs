@@ -1,6 +1,5 @@
 //! Links that open the way for uploads that can be resumed, and for folders as zip files: what a
 //! link says holds across cuts, lost answers and killed workers, and each file counts once.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, wire};
 

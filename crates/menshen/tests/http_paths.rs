@@ -1,6 +1,5 @@
 //! Paths over the wire: tricks that must not leave the folder, links, special files, and names that
 //! must come back byte for byte.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, wire};
 

@@ -1,6 +1,5 @@
 //! The protocol around the requests: pipelining, kept connections, methods, early answers, proxies,
 //! redirects, ALPN and resumption.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, wire};
 

@@ -1,6 +1,5 @@
 //! Quotas of folders: held by all workers together, for plain uploads, forms, uploads in pieces and
 //! moves, after a killed worker and a restart.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, wire};
 

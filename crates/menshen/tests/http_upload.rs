@@ -1,6 +1,5 @@
 //! Uploads over the wire: digests, framing, limits, and everything that must leave no trace: a
 //! client that vanishes, a worker that is killed, a disk that is full.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, wire};
 

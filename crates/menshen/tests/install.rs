@@ -1,6 +1,5 @@
 //! `menshen install` from outside: a small program built from an archive, cut by signals, refused,
 //! removed; and what `explain install` says of it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

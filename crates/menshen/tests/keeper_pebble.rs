@@ -1,6 +1,5 @@
 //! The real keeper against Debian's pebble: every way to prove a name, what an authority can do to
 //! it, and renewals. The test plays guard and workers.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{keeping, pebble, peers, renewal};
 

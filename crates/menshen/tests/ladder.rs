@@ -1,7 +1,5 @@
 //! The ladder, live: a menshen in a memory group of its own, real memory pressure in that group,
 //! and what becomes of uploads, pages, PHP and of those who are held at their limit.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
-#![expect(clippy::print_stderr, reason = "a test left out says so")]
 
 use crate::support::{groups, live, site, wire};
 

@@ -1,6 +1,5 @@
 //! The order desk: a request is made, a test's authority signs it, what comes back is installed,
 //! and the running door serves it by itself.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{acme_door, authority, live};
 

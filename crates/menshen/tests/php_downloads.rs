@@ -1,6 +1,5 @@
 //! Downloads of PHP applications through a live menshen: files that PHP names, and answers that PHP
 //! writes faster than their readers read. Either way PHP is free long before the reader is done.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, site, wire};
 

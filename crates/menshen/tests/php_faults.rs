@@ -1,6 +1,5 @@
 //! PHP that dies, hangs, floods or is away, and clients that lie, behind a live menshen: every
 //! request comes to a clear end, at most one script runs for it, and nothing is left behind.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, fpm, live, peers, site, wire};
 

@@ -1,6 +1,5 @@
 //! The php-fpm of our own and the scripts in front of every application: a real php-fpm, spoken to
 //! directly. Left out where none is installed; `CI` requires it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test left out says so")]
 
 use crate::support::{fastcgi, live};

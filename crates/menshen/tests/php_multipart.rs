@@ -4,7 +4,6 @@
 //! because PHP never sees the client's body. That rests on two facts, compared here with a real
 //! php-fpm: what PHP reads in our body is what we meant, and a body that both parsers take means
 //! the same to both, except for reasons that are listed, each with a test of its own.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::fpm;
 

@@ -1,6 +1,5 @@
 //! A reload while PHP is busy: uploads on their way, slow pages, slow readers; the same pool, one
 //! with other settings, another site. Nobody loses anything.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, peers, site, wire};
 

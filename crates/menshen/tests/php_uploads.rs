@@ -1,6 +1,5 @@
 //! Uploads to unmodified PHP through a live menshen: `$_FILES` is what it always was, whichever
 //! delivery brought it, and what PHP itself wrote tells which one did.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 
 use crate::support::{counts, fpm, live, site, wire};

@@ -1,6 +1,5 @@
 //! `menshen run` with real programs: lines as they are written, stuck and lost text, ends, signals,
 //! terminals, limits, and what is left when both are killed.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::running;
 

@@ -3,7 +3,6 @@
 //!
 //! The server is asked beside the door for the truth. Statements that could be answered from the
 //! cache are first shown to be: a cache that answers nothing passes none of these.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, mariadb, sql_client, sql_shop};
 

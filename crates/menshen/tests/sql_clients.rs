@@ -1,7 +1,6 @@
 //! Clients of others, unmodified, through the sql door: the scripts of `tests/peers/sql`, and
 //! MariaDB's own client and dump program. Each must do everything right, and be answered from the
 //! cache for a part of it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{mariadb, peers, sql_shop};
 

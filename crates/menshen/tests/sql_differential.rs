@@ -4,7 +4,6 @@
 //!
 //! Statements come from a grammar, from mutations of it, from every function and keyword the server
 //! says it has, and, where it is installed, from the server's own test suite.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 #[path = "differential/grammar.rs"]
 mod grammar;

@@ -1,6 +1,5 @@
 //! The sql door on a live menshen with a real MariaDB behind it: what the guard does with its
 //! worker, its sockets and the versions of tables, and what status tells.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, mariadb};
 

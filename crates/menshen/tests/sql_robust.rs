@@ -1,6 +1,5 @@
 //! The sql door against what breaks the protocol, is large, slow or too much, and what it says when
 //! the server is away.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, mariadb, sql_client, sql_shop};
 

@@ -1,6 +1,5 @@
 //! A real worker hands SSTP connections over, beside its sites: which certificate it says was
 //! shown, renewals, names, HTTP/2, and what a draining worker does with its tunnels.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::lone_worker;
 

@@ -1,20 +1,13 @@
 //! A tunnel by SSTP through a whole menshen: our client's TLS to a web worker, relayed to the
 //! tunnel worker, packets of two kernels through both interfaces, beside the files of the door.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::live;
-
-#[allow(dead_code, reason = "shared with the tests of the tunnel door's server")]
-#[path = "../../tunnel/tests/server/client.rs"]
-mod client;
-#[allow(dead_code, reason = "shared with the tests of the tunnel door's server")]
-#[path = "../../tunnel/tests/server/space.rs"]
-mod space;
 
 use std::process::Command;
 use std::time::Duration;
 
-use client::{Who, sstp};
+use crate::support::tunnels::client::{Who, sstp};
+use crate::support::tunnels::space::{Space, both_ways, wait_for};
 use live::{BASE, Live};
 use menshen_base::Counter;
 use menshen_sys::{SlotDoor, SlotState};
@@ -22,7 +15,6 @@ use menshen_tunnel::server::users;
 use menshen_tunnel_core::auth::Secret;
 use menshen_tunnel_core::ppp::{Cause, Mppe, Settings};
 use rustix::process::{Pid, Signal, kill_process};
-use space::{Space, both_ways, wait_for};
 
 /// A menshen in the namespace that serves `anna` tunnels.
 fn start(space: &Space) -> Live {

@@ -31,5 +31,6 @@ pub(crate) mod strace;
 pub(crate) mod tls_relay;
 pub(crate) mod tls_servers;
 pub(crate) mod tunnel_server;
+pub(crate) mod tunnels;
 pub(crate) mod uml;
 pub(crate) mod wire;

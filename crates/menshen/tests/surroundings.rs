@@ -1,6 +1,5 @@
 //! menshen among terminals, service managers and other processes: what it inherits, what its
 //! workers are given, what cannot stop it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::live;
 

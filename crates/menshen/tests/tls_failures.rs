@@ -1,6 +1,5 @@
 //! Handshakes that fail are kept with who ended them and why, and with the bytes of both sides;
 //! those that succeed leave nothing. Clients are real ones: OpenSSL, curl, and plain sockets.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::lone_worker;
 

@@ -1,6 +1,5 @@
 //! Certificates are swapped under a running worker, and challenges of authorities are answered:
 //! nobody's connection is lost, tickets go on, and ordinary clients see nothing of it.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::lone_worker;
 

@@ -2,7 +2,6 @@
 //! a network namespace, our SSTP server half in another one.
 //!
 //! Needs root and /dev/net/tun, else it says so and is skipped.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, peers, space, tunnel_server};
 

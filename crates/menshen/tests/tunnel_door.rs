@@ -1,20 +1,14 @@
 //! The tunnel door on a live menshen: what the guard does with its worker, its sockets, rights and
 //! users, and what status tells. The clients are ours, each in a network namespace of its own.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{fpm, live};
-
-#[expect(dead_code, reason = "what the tunnel crate's own tests look at")]
-#[path = "../../tunnel/tests/server/client.rs"]
-mod client;
-#[path = "../../tunnel/tests/server/space.rs"]
-mod space;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use client::{Who, pptp, sstp};
+use crate::support::tunnels::client::{Who, pptp, sstp};
+use crate::support::tunnels::space::{Space, both_ways, wait_for};
 use live::Live;
 use menshen_base::Counter;
 use menshen_sys::scoreboard::HeaderWord;
@@ -23,7 +17,6 @@ use menshen_tunnel::server::users;
 use menshen_tunnel_core::auth::Secret;
 use menshen_tunnel_core::ppp::{Cause, Ciphers, Mppe, Settings};
 use rustix::process::{Pid, Signal, kill_process};
-use space::{Space, both_ways, wait_for};
 
 const ANNA: Who<'static> = Who("anna", "testpass");
 const BOB: Who<'static> = Who("bob", "testpass");

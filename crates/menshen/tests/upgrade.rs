@@ -1,6 +1,5 @@
 //! `menshen upgrade` on a live menshen: another program takes over under load, one that will not do
 //! changes nothing, one that does not get ready gives way to the one before.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::live;
 

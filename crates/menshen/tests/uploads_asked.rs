@@ -1,7 +1,6 @@
 //! The application is asked before the first byte of an upload, with a real php-fpm: what it
 //! allows comes and is held to its limit, what it refuses never begins, and where it cannot be
 //! asked nothing is taken.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, site, wire};
 

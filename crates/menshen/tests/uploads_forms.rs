@@ -1,6 +1,5 @@
 //! Forms that name uploads: a file that came ahead is delivered as if it had come with the form,
 //! by every delivery, once, and never to anybody else's form.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, site, wire};
 

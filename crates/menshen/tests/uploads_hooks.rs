@@ -1,6 +1,5 @@
 //! Hooks, with a real receiver: told of every way in which a file comes and goes, and of none less
 //! when workers are killed, when the receiver is down, and when it answers wrongly.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, wire};
 

@@ -1,6 +1,5 @@
 //! Hooks: receivers over HTTPS, events of sites, scripts of sites as receivers, and reloads that
 //! change who is told. Receivers and php-fpm are real.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, site, wire};
 

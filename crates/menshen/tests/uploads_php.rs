@@ -1,6 +1,5 @@
 //! Requests to PHP whose bodies can be resumed: PHP sees one ordinary request, once, whatever
 //! happened on the way, and its answer can be had again.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, site, wire};
 

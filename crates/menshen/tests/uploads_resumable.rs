@@ -1,6 +1,5 @@
 //! Uploads that can be resumed, over the wire: created, cut, looked at, gone on with, delivered
 //! once, and every way in which that can be wrong.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{counts, live, wire};
 

@@ -4,7 +4,6 @@
 //! Nothing here makes the machine short of memory. Without cgroup v1 or the right to make a group,
 //! or without the kernel's log, the tests say SKIPPED.
 
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 use crate::support::live;

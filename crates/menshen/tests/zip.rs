@@ -1,6 +1,5 @@
 //! Folders as zip files over the wire: read by other people's programs, resumed by curl, over both
 //! protocols, and ended when a file is not what it was.
-#![expect(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
 use crate::support::{live, peers, wire};
 

@@ -363,13 +363,10 @@ impl Session {
             }
             Plan::File(answer) => self.answer_file(answer, &mut ways).await,
             Plan::Job(job, wanted) => self.work(job, wanted, &mut ways).await,
-            // Boxed, as the calls of PHP are.
-            Plan::Zip(question) => Box::pin(self.answer_zip(question, &mut ways)).await,
-            Plan::Bucket(errand, wanted) => {
-                Box::pin(self.answer_bucket(*errand, wanted, &mut ways)).await
-            }
             Plan::Receive(sink) => self.receive(sink, &mut ways).await,
-            // Boxed: few connections are with PHP at a time, and all would be as large.
+            // Boxed: few connections are about these at a time, and all would be as large.
+            Plan::Zip(question) => Box::pin(self.answer_zip(question, &mut ways)).await,
+            Plan::Bucket(what, how) => Box::pin(self.answer_bucket(*what, how, &mut ways)).await,
             Plan::Php(call) => Box::pin(self.call(call, &mut ways)).await,
             Plan::Asked(asking) => Box::pin(self.asked(asking, &mut ways)).await,
             Plan::Upload(errand) => Box::pin(self.upload(errand, &mut ways)).await,

@@ -52,7 +52,7 @@ pub(crate) use by_link::Fresh;
 pub(crate) use held::{Held, Namer};
 pub(crate) use owner::word as owner_word;
 pub(crate) use request::RequestHead;
-pub(crate) use route::host_of;
+pub(crate) use route::{host_of, speaks};
 
 /// The stores of a worker and what they are held to.
 #[derive(Debug)]

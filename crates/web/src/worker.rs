@@ -200,6 +200,23 @@ fn begin(spec: WorkerSpec) -> Result<(), StartError> {
     })
 }
 
+/// Starts what looks after things now and then; most of it is for one worker alone.
+fn upkeep(acceptor: &Rc<Acceptor>) {
+    let door = &acceptor.door;
+    let which = if acceptor.first { Which::All } else { Which::Due };
+    tokio::task::spawn_local(count_quotas(Rc::clone(door), which));
+    if !acceptor.first {
+        return;
+    }
+    tokio::task::spawn_local(collect_uploads(Rc::clone(door)));
+    tokio::task::spawn_local(expire::run(Rc::clone(door), acceptor.expires.clone()));
+    for pool in &door.pools {
+        if let Some(pulse) = Pulse::of(pool.spec()) {
+            tokio::task::spawn_local(pulse.run(Rc::clone(&pool.admission)));
+        }
+    }
+}
+
 async fn serve(
     acceptor: &Rc<Acceptor>,
     listening: Vec<Listening>,
@@ -233,19 +250,7 @@ async fn serve(
             }
         }));
     }
-    if acceptor.first {
-        tokio::task::spawn_local(collect_uploads(Rc::clone(&door)));
-        tokio::task::spawn_local(expire::run(Rc::clone(&door), acceptor.expires.clone()));
-    }
-    let which = if acceptor.first { Which::All } else { Which::Due };
-    tokio::task::spawn_local(count_quotas(Rc::clone(&door), which));
-    if acceptor.first {
-        for pool in &door.pools {
-            if let Some(pulse) = Pulse::of(pool.spec()) {
-                tokio::task::spawn_local(pulse.run(Rc::clone(&pool.admission)));
-            }
-        }
-    }
+    upkeep(acceptor);
     let delivering = tokio::task::spawn_local(Rc::clone(&door).deliver_hooks());
     door.slot.set_state(SlotState::Ready);
     ready.write_all(b"+")?;

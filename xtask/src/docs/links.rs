@@ -1,16 +1,8 @@
-//! Links: those of Markdown, and those of the pages that were built, which must lead somewhere.
+//! Links of the pages that were built: each must lead somewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The targets of inline links `[text](target)`, also those in code, which do no harm here.
-pub(super) fn targets(text: &str) -> impl Iterator<Item = &str> {
-    text.split("](").skip(1).filter_map(|rest| {
-        let target = rest.split(')').next()?.split_whitespace().next()?;
-        (!target.contains("://")).then_some(target)
-    })
-}
 
 /// Links between the pages below `folder` whose file or whose place in it is not there.
 pub(super) fn broken(folder: &Path) -> Result<Vec<String>, String> {

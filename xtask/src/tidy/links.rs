@@ -2,9 +2,10 @@
 //!
 //! Only links to files of this tree are followed; it must never contact another machine.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use super::Problem;
+use crate::markdown::{normal, targets};
 use crate::workspace::Tree;
 
 /// Problems with links, and with limits missing from the reference.
@@ -44,33 +45,6 @@ fn links(tree: &Tree, file: &Path, text: &str) -> Vec<Problem> {
         }
     }
     problems
-}
-
-/// The targets of inline links `[text](target)` in a line.
-fn targets(line: &str) -> impl Iterator<Item = &str> {
-    line.split("](").skip(1).filter_map(|rest| {
-        let target = rest.split(')').next()?;
-        // A title may follow the target.
-        target.split_whitespace().next()
-    })
-}
-
-/// Without `.` and `..`; None when it leaves the tree.
-fn normal(path: &Path) -> Option<PathBuf> {
-    let mut clean = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                if !clean.pop() {
-                    return None;
-                }
-            }
-            Component::Normal(name) => clean.push(name),
-            Component::RootDir | Component::Prefix(_) => return None,
-        }
-    }
-    Some(clean)
 }
 
 fn limits(tree: &Tree) -> Vec<Problem> {

@@ -188,6 +188,24 @@ fn quotas_and_expiries_that_are_no_good_are_told() {
 }
 
 #[test]
+fn what_does_not_go_with_a_bucket_is_told() {
+    let bucket = "[s3]\nendpoint = \"https://s3.example\"\nbucket = \"files\"\n";
+    assert_eq!(messages(bucket), [""; 0]);
+    for (more, part, refused) in [
+        ("[[web.quota]]\npath = \"/team/\"\nbytes_max = 5\n", "neither counted", true),
+        ("[[web.expire]]\npath = \"/tmp/\"\nage_seconds_max = 60\n", "neither counted", true),
+        ("[[uploads.hook]]\nurl = \"https://a.example/\"\n", "hooks are told nothing", false),
+    ] {
+        let text = format!("{bucket}{more}");
+        let told = messages(&text);
+        assert!(told.iter().any(|message| message.contains(part)), "{text}: {told:?}");
+        assert_eq!(parse(&text).config.is_none(), refused, "{text}");
+    }
+    let alone = "[s3]\nendpoint = \"https://s3.example\"\n";
+    assert!(messages(alone).iter().any(|message| message.contains("without s3.bucket")));
+}
+
+#[test]
 fn the_default_admin_address_steps_aside_and_a_written_one_does_not() {
     let stepped = parse("[web]\nlisten = [\"0.0.0.0:8444\"]\n").config.unwrap();
     assert_eq!(stepped.admin.listen, None);

@@ -17,9 +17,9 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::live::{self, Live};
-use crate::support::pebble::{Pebble, Settings};
-use crate::support::peers::free_address;
+use super::live::{self, Live};
+use super::pebble::{Pebble, Settings};
+use super::peers::free_address;
 
 /// A connection whose handshake is done.
 pub(crate) type Secure = StreamOwned<ClientConnection, TcpStream>;

@@ -10,7 +10,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::peers::{Peer, free_address};
+use super::peers::{Peer, free_address};
 
 /// A root with one intermediate.
 pub(crate) struct Authority {

@@ -4,8 +4,8 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::engine::{BUCKET, Engine, KEY, SECRET};
-use crate::support::live::{Live, command, folder, wait_for};
+use super::engine::{BUCKET, Engine, KEY, SECRET};
+use super::live::{Live, command, folder, wait_for};
 
 /// Both.
 pub(crate) struct Held {

@@ -3,7 +3,7 @@
 use menshen_base::Counter;
 use menshen_sys::SlotState;
 
-use crate::support::live::Live;
+use super::live::Live;
 
 /// The sum of a counter over the workers that serve.
 pub(crate) fn count(live: &Live, counter: Counter) -> u64 {

@@ -7,8 +7,8 @@ use std::path::Path;
 use menshen_sys::SlotState;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::engine::{BUCKET, Engine, KEY, SECRET};
-use crate::support::live::{Live, command, folder};
+use super::engine::{BUCKET, Engine, KEY, SECRET};
+use super::live::{Live, command, folder};
 
 /// The token of all doors, so that what one began another goes on with.
 pub(crate) const TOKEN: &str = "bWVuc2hlbi10ZXN0LXRva2VuLW9mLTMyLWJ5dGVzISE";

@@ -15,7 +15,7 @@ use menshen_web_core::fastcgi::{
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
-use crate::support::peers;
+use super::peers;
 
 /// A pool of PHP workers in a folder of its own; ended when dropped.
 pub(crate) struct Fpm {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::support::live::Live;
-use crate::support::secure::{Secure, client, connect};
+use super::live::Live;
+use super::secure::{Secure, client, connect};
 
 /// One HTTP/2 connection over TLS.
 pub(crate) struct Frames {
@@ -90,7 +90,7 @@ impl Frames {
             }
             match frame.kind {
                 PING if frame.flags & ACK == 0 => {
-                    let _ = self.send(&crate::support::frames::frame(PING, ACK, 0, &frame.payload));
+                    let _ = self.send(&super::frames::frame(PING, ACK, 0, &frame.payload));
                 }
                 WINDOW_UPDATE if frame.id == 0 => self.window += u64::from(word(&frame.payload)),
                 _ => return Some(frame),

@@ -1,4 +1,5 @@
 //! Control groups of the test's own (v1 memory), and a program that eats memory bit by bit.
+#![expect(clippy::print_stderr, reason = "a test left out says so")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

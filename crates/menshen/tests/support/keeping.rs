@@ -23,7 +23,7 @@ use rustls::server::Acceptor;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, StreamOwned};
 
-use crate::support::pebble::Pebble;
+use super::pebble::Pebble;
 
 /// Certificate and key as they came.
 pub(crate) type Pair = (String, String);

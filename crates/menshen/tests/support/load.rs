@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use crate::support::live::fetch;
+use super::live::fetch;
 
 /// Clients that fetch again and again until stopped.
 pub(crate) struct Load {

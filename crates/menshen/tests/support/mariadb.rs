@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::support::peers;
+use super::peers;
 
 /// A running server.
 pub(crate) struct Mariadb {

@@ -12,8 +12,8 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::support::live::wait_for;
-use crate::support::peers::{find, free_address};
+use super::live::wait_for;
+use super::peers::{find, free_address};
 
 /// How pebble shall be.
 pub(crate) struct Settings {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::support::live::wait_for;
+use super::live::wait_for;
 
 /// A program of others that runs until dropped.
 pub(crate) struct Peer(Child);

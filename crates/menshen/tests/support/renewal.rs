@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use rustls::{ServerConnection, StreamOwned};
 
-use crate::support::keeping::server_config;
-use crate::support::pebble::Pebble;
+use super::keeping::server_config;
+use super::pebble::Pebble;
 
 /// The server; it lasts as long as the test.
 pub(crate) struct Renewal {

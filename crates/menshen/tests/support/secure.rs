@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::support::live::Live;
+use super::live::Live;
 
 /// A connection whose handshake is done.
 pub(crate) type Secure = StreamOwned<ClientConnection, TcpStream>;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 
-use crate::support::live::{self, Live, command};
-use crate::support::peers;
-use crate::support::wire::{self, Answer, Wire, find};
+use super::live::{self, Live, command};
+use super::peers;
+use super::wire::{self, Answer, Wire, find};
 
 /// A menshen whose sites lie in `public/` and run PHP.
 pub(crate) struct Site {
@@ -50,7 +50,7 @@ impl Site {
 
     /// A folder that PHP's user may enter, with `public/` where it may write.
     pub(crate) fn folder() -> Option<tempfile::TempDir> {
-        crate::support::fpm::program()?;
+        super::fpm::program()?;
         let folder = live::folder("");
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         lay_open(&folder.path().join("public"));

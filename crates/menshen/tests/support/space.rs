@@ -6,8 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::support::live::wait_for;
-use crate::support::peers::find;
+use super::live::wait_for;
+use super::peers::find;
 
 /// A network namespace that lives as long as a process that does nothing.
 pub(crate) struct Space {

@@ -7,9 +7,9 @@ use std::process::Output;
 use menshen_sys::{SlotDoor, SlotState};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::live::{Live, wait_for};
-use crate::support::mariadb::{Mariadb, text};
-use crate::support::sql_client::{Client, Failure};
+use super::live::{Live, wait_for};
+use super::mariadb::{Mariadb, text};
+use super::sql_client::{Client, Failure};
 
 /// A server, and a door before it on a loopback port and a socket.
 pub(crate) struct Shop {

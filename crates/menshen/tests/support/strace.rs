@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use menshen_sys::SlotState;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::live::{Live, wait_for};
-use crate::support::peers;
+use super::live::{Live, wait_for};
+use super::peers;
 
 /// An attached strace; it lets go when dropped.
 pub(crate) struct Strace(Child);

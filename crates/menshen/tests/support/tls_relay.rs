@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::support::live::wait_for;
+use super::live::wait_for;
 
 /// Listens, and hands every connection on to a server.
 pub(crate) struct Relay {

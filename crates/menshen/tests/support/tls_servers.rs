@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::live::wait_for;
-use crate::support::peers::{Peer, find, free_address};
+use super::live::wait_for;
+use super::peers::{Peer, find, free_address};
 
 /// A folder with `rsa.pem`, `rsa.key`, `ec.pem`, `ec.key` for localhost, self-signed.
 pub(crate) fn certificates() -> TempDir {

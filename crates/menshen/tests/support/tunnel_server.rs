@@ -27,7 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::space::Space;
+use super::space::Space;
 
 /// The server's outer address, and both inner ones.
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 66, 0, 1);

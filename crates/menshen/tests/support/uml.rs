@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
-use crate::support::peers;
+use super::peers;
 
 /// What a guest is like.
 #[derive(Debug, Clone, Copy)]

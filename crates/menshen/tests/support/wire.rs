@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use menshen_sys::SlotState;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::live::{Live, command, folder, wait_for};
+use super::live::{Live, command, folder, wait_for};
 
 /// An answer, taken apart.
 #[derive(Debug, Clone)]

@@ -26,6 +26,7 @@ use crate::page::Page;
 use crate::reply::Reply;
 use crate::root::Replace;
 use crate::sink::Sink;
+use crate::uploads::speaks;
 
 impl Door {
     /// A request for `path`, without a link.
@@ -37,6 +38,10 @@ impl Door {
     ) -> Result<Plan, Stop> {
         let text = || path.as_str().to_owned();
         match ask.method {
+            Method::Post if wants_zip(ask, path) => {
+                self.judge(ask, path, Reach::Inside)?;
+                Err(no_zip(ask))
+            }
             Method::Get | Method::Head => self.get_object(ask, path),
             Method::Put => {
                 self.may_write(ask, path, Reach::Itself)?;
@@ -72,16 +77,13 @@ impl Door {
 
     fn get_object(&self, ask: &Ask<'_>, path: &SafePath<'_>) -> Result<Plan, Stop> {
         let judged = self.judge(ask, path, Reach::Inside);
-        let (_, query) = split(ask.target);
         if !path.is_dir() {
             judged?;
             return Ok(fetch(ask, path, None));
         }
-        if query_value(query, "zip").is_some() {
+        if wants_zip(ask, path) {
             judged?;
-            let hint = "Fetch its files one by one, or sync the bucket with a tool of S3.";
-            let text = "a folder in a bucket is not sent as a zip file";
-            return Err(Reply::trouble(501, text, hint, ask.wanted()).into());
+            return Err(no_zip(ask));
         }
         let lang = lang_of(ask);
         let shown = match judged {
@@ -182,6 +184,7 @@ impl Door {
         (deed, bucket): (Deed, &Rc<Bucket>),
     ) -> Result<Plan, Stop> {
         match deed {
+            Deed::Get if wants_zip(ask, path) => Err(no_zip(ask)),
             Deed::Get if path.is_dir() && ask.wanted() == Wanted::Html => {
                 let link = String::from_utf8_lossy(link).into_owned();
                 let shown = Shown::Shared { top: claims.path, link, lang: lang_of(ask) };
@@ -189,6 +192,11 @@ impl Door {
             }
             Deed::Get if path.is_dir() => Ok(list(ask, path, Shown::Json(Grant::Read))),
             Deed::Get => Ok(fetch(ask, path, Some(ByLink { claims, peer: ask.peer }))),
+            Deed::Put | Deed::Drop if ask.method != Method::Put || speaks(ask) => {
+                let hint = "Send the file whole, by PUT.";
+                let text = "no uploads in pieces by a link to a bucket";
+                Err(Reply::trouble(501, text, hint, ask.wanted()).into())
+            }
             Deed::Put | Deed::Drop => {
                 self.takes_uploads().inspect_err(|&fault| self.count_fault(fault))?;
                 self.check_content(ask, path)?;
@@ -203,6 +211,17 @@ impl Door {
             }
         }
     }
+}
+
+/// Whether a folder, or some of it, is asked for as a zip file.
+fn wants_zip(ask: &Ask<'_>, path: &SafePath<'_>) -> bool {
+    path.is_dir() && query_value(split(ask.target).1, "zip").is_some()
+}
+
+/// A zip file, whose length would have to be known before it is sent.
+fn no_zip(ask: &Ask<'_>) -> Stop {
+    let hint = "Fetch its files one by one, or sync the bucket with a tool of S3.";
+    Reply::trouble(501, "a folder in a bucket is not sent as a zip file", hint, ask.wanted()).into()
 }
 
 /// A drop-box, which needs new names that are taken and kept in one step.

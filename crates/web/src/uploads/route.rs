@@ -391,7 +391,7 @@ pub(super) fn whole_length(create: &Create) -> Option<u64> {
 }
 
 /// Whether a request may be one of the dialects at all: one look at its fields' names.
-pub(super) fn speaks(ask: &Ask<'_>) -> bool {
+pub(crate) fn speaks(ask: &Ask<'_>) -> bool {
     let mut found = false;
     ask.headers.each(&mut |name, _| {
         found |= name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"upload-"));
