@@ -237,3 +237,24 @@ fn uploads_wait_for_memory_and_none_is_lost() {
     }
     assert!(held.status()["bucket"]["buffer_waits"].as_u64().unwrap() > 0);
 }
+
+#[test]
+fn a_length_that_cannot_be_ends_no_worker() {
+    let held = Held::start("");
+    let at = held.live.plain;
+    for length in [u64::MAX >> 1, 9_000_000_000_000_000_000, 9_000_000_000_000, 1_300_000_000_000] {
+        let mut wire = Wire::open(at);
+        wire.send(format!("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\nx"));
+        assert_eq!(wire.answer("PUT").status, 413, "{length}");
+    }
+    // What may be announced is not believed either: it takes no more than a part.
+    let mut wire = Wire::open(at);
+    wire.send("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 500000000000\r\n\r\nx");
+    wait_for("it to be looked at", || {
+        held.engine.log().iter().any(|seen| seen.operation == "HeadObject" && seen.key == "p/x")
+    });
+    wire.send(pattern(100_000));
+    assert_eq!(put(at, "/y", b"one").status, 201);
+    assert_eq!(get(at, "/y").text(), "one");
+    assert_eq!(held.status()["crashes"], 0);
+}
