@@ -1,6 +1,6 @@
 //! A bucket that breaks off, goes away, refuses or lacks something; and what nobody may see.
 
-use crate::support::{bucket, engine, live, wire};
+use crate::support::{bucket, counts, engine, live, wire};
 
 use bucket::Held;
 use engine::{Engine, Fault, KEY, SECRET, Seen};
@@ -257,4 +257,41 @@ fn a_length_that_cannot_be_ends_no_worker() {
     assert_eq!(put(at, "/y", b"one").status, 201);
     assert_eq!(get(at, "/y").text(), "one");
     assert_eq!(held.status()["crashes"], 0);
+}
+
+#[test]
+fn a_form_of_many_files_needs_no_more_memory_than_one_of_two() {
+    const FILES: usize = 100;
+    let held = Held::start("buffers_max = 2\n");
+    let bytes = pattern(600_000 + FILES);
+    let before = counts::private_bytes(&held.live);
+    let mut wire = Wire::open(held.live.plain);
+    wire.send("POST /in/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n");
+    wire.send("Content-Type: multipart/form-data; boundary=xXx\r\n\r\n");
+    let mut most = 0;
+    let mut send = |bytes: &[u8]| {
+        wire.send(format!("{:x}\r\n", bytes.len()));
+        wire.send(bytes);
+        wire.send("\r\n");
+    };
+    send(b"--xXx\r\nContent-");
+    for number in 0..FILES {
+        let head = format!(
+            "Disposition: form-data; name=\"f\"; filename=\"{number}\"\r\n\r\n"
+        );
+        let end = if number + 1 < FILES { b"\r\n--xXx\r\nContent-".as_slice() } else { b"\r\n--xXx" };
+        send(&[head.as_bytes(), &bytes[number..number + 600_000], end].concat());
+        most = most.max(counts::private_bytes(&held.live));
+    }
+    send(b"--\r\n");
+    wire.send("0\r\n\r\n");
+    assert_eq!(wire.answer("POST").status, 201);
+    for number in 0..FILES {
+        let object = held.engine.object(&format!("p/in/{number}")).unwrap();
+        assert!(object == bytes[number..number + 600_000], "{number}");
+    }
+    let grown = most.saturating_sub(before) >> 20;
+    println!("a form of {FILES} files of 600,000 bytes with two shares of 5 MiB: {grown} MiB more");
+    assert!(grown < 40, "{grown} MiB");
+    wait_for("nothing to be under way", || held.engine.uploads().is_empty());
 }

@@ -21,7 +21,7 @@ pub fn part_bytes(base: u64, left: Option<u64>, next: u16) -> u64 {
 }
 
 /// Most bytes of a part, and so of a writer's buffer; 10,000 of them are 625 GiB.
-pub const PART_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const PART_BYTES_MAX: u64 = 64 << 20;
 /// Longest upload: what fits into nine tenths of the numbers.
 pub const LENGTH_MAX: u64 = PART_BYTES_MAX * (PART_NUMBER_MAX as u64 - 100) * 9 / 10;
 

@@ -147,9 +147,20 @@ impl Upload {
         self.share.is_none() || self.buffer.len() as u64 >= self.part_bytes()
     }
 
-    /// Whether bytes of it are in memory, or on their way from there.
-    pub(crate) fn holds_bytes(&self) -> bool {
-        !self.buffer.is_empty() || self.sending.is_some() || self.share.is_some()
+    /// Bytes of it that are in memory and not on their way.
+    pub(crate) const fn held_bytes(&self) -> u64 {
+        self.buffer.len() as u64
+    }
+
+    /// Nothing more comes: what is left in memory is the holder of the share's to answer for.
+    pub(crate) fn close(&mut self) -> Option<Share> {
+        self.buffer.shrink_to_fit();
+        self.share.take()
+    }
+
+    /// Whether it has to wait for memory, so that whoever has some should give it back first.
+    pub(crate) fn lacks_memory(&self) -> bool {
+        self.share.is_none() && self.bucket.buffers().are_short(self.shares())
     }
 
     /// Waits for a share of memory, and sends the part that is full.
@@ -346,4 +357,4 @@ const TAKEN_AT_ONCE: u64 = 256 << 10;
 const MARKED_S: u64 = 1_800;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

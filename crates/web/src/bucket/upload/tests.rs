@@ -5,7 +5,7 @@ use menshen_sys::Scoreboard;
 use super::*;
 
 /// A bucket that was not asked yet.
-pub(in super::super) fn bucket(board: &Scoreboard) -> Rc<Bucket> {
+pub(in crate::bucket) fn bucket(board: &Scoreboard) -> Rc<Bucket> {
     let config = model::S3 {
         endpoint: Some("http://127.0.0.1:1".into()),
         bucket: "b".into(),
@@ -13,6 +13,13 @@ pub(in super::super) fn bucket(board: &Scoreboard) -> Rc<Bucket> {
     };
     let spec = S3Spec { credentials: Secret("a\nb\n".into()), roots_pem: None };
     Rc::new(Bucket::new(&config, &spec, board.slot(0)))
+}
+
+impl Upload {
+    /// Bytes of memory it has taken.
+    pub(in crate::bucket) const fn room(&self) -> usize {
+        self.buffer.capacity()
+    }
 }
 
 fn begun(length: Option<u64>) -> Result<Upload, Fault> {
