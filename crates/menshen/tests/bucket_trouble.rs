@@ -295,3 +295,46 @@ fn a_form_of_many_files_needs_no_more_memory_than_one_of_two() {
     assert!(grown < 40, "{grown} MiB");
     wait_for("nothing to be under way", || held.engine.uploads().is_empty());
 }
+
+#[test]
+fn conditions_a_bucket_does_not_keep_are_judged_right_before_the_write() {
+    let engine = Engine::start();
+    engine.conditional(false);
+    let held = Held::start_with(engine, "");
+    held.wait_mode("listed");
+    let at = held.live.plain;
+    let late = pattern(6 << 20);
+    for (path, length) in [("/small", 1000), ("/large", 6 << 20)] {
+        for is_new in [true, false] {
+            held.engine.plan(|_| Fault::None);
+            let field = if is_new {
+                "If-None-Match: *".to_owned()
+            } else {
+                format!("If-Match: {}", get(at, path).tag())
+            };
+            let key = format!("p{path}");
+            let mut wire = Wire::open(at);
+            wire.send(format!("PUT {path} HTTP/1.1\r\nHost: x\r\n{field}\r\n"));
+            wire.send(format!("Content-Length: {length}\r\n\r\n"));
+            // All but a byte: of the large one a part has gone up.
+            wire.send(&late[..length - 1]);
+            wait_for("it to be looked at, and a part of the large one to be sent", || {
+                let log = held.engine.log();
+                let has = |operation| {
+                    log.iter().any(|seen| seen.key == key && seen.operation == operation)
+                };
+                has("HeadObject") && (length < 5 << 20 || has("UploadPart"))
+            });
+            let between = if is_new { b"one" } else { b"two" };
+            let status = put(at, path, between).status;
+            assert_eq!(status, if is_new { 201 } else { 204 }, "{path}");
+            wire.send(&late[length - 1..length]);
+            assert_eq!(wire.answer("PUT").status, 412, "{path} {field}");
+            assert_eq!(get(at, path).body, between, "what was written between stays");
+        }
+        let field = format!("If-Match: {}", get(at, path).tag());
+        assert_eq!(ask(at, "PUT", path, &[&field], &late[..length]).status, 204);
+        assert!(get(at, path).body == late[..length]);
+    }
+    wait_for("nothing to be under way", || held.engine.uploads().is_empty());
+}

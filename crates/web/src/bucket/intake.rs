@@ -122,16 +122,25 @@ impl Put {
         Ok(())
     }
 
+    /// What must hold when it gets its name: that all is as it was seen.
+    fn condition(&self) -> Condition {
+        match &self.seen {
+            _ if self.kept.is_empty() => Condition::Always,
+            Some(Some(facts)) => Condition::Tag(facts.etag.clone()),
+            _ => Condition::Absent,
+        }
+    }
+
     async fn finish(mut self, door: &Rc<Door>) -> Result<Reply, Fault> {
-        if self.seen.is_none() {
+        self.upload.send_last().await?;
+        // What the bucket does not keep is judged once more, right before the write: the body may
+        // have taken hours.
+        let is_judged = self.kept.is_empty() || self.upload.keeps(&self.condition());
+        if self.seen.is_none() || !is_judged {
             self.look().await?;
         }
+        let condition = self.condition();
         let facts = self.seen.take().flatten();
-        let condition = match &facts {
-            _ if self.kept.is_empty() => Condition::Always,
-            None => Condition::Absent,
-            Some(facts) => Condition::Tag(facts.etag.clone()),
-        };
         let Stored { etag, digest, .. } = self.upload.finish(&condition).await?;
         door.slot.add(Counter::UploadsDone, 1);
         let replaced = facts.is_some();

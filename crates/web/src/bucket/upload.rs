@@ -184,7 +184,25 @@ impl Upload {
         Ok(())
     }
 
-    /// All came: checks it and gives it its name, if `condition` holds.
+    /// All came: brings what is missing of its parts, so that only the last request is left.
+    ///
+    /// # Errors
+    /// What the bucket says.
+    pub(crate) async fn send_last(&mut self) -> Result<(), Fault> {
+        if self.begun.is_some() { self.send_rest().await } else { Ok(()) }
+    }
+
+    /// Whether the bucket keeps `condition` in the request that gives the object its name.
+    pub(crate) fn keeps(&self, condition: &Condition) -> bool {
+        let abilities = self.bucket.abilities();
+        match (condition, self.begun.is_some()) {
+            (Condition::Absent, false) => abilities.conditional_create,
+            (_, false) => abilities.conditional_replace,
+            (_, true) => abilities.conditional_complete,
+        }
+    }
+
+    /// All came: checks it and gives it its name, if `condition` holds and [`Self::keeps`].
     ///
     /// # Errors
     /// [`Fault::Digest`], [`Fault::Precondition`], or what the bucket says.
@@ -193,14 +211,8 @@ impl Upload {
             return Err(Fault::BadRequest("the content is shorter than announced"));
         }
         let digest = std::mem::take(&mut self.digests).finish()?;
-        let abilities = self.bucket.abilities();
         let client = self.place().await?.client;
-        let keeps = match (condition, self.begun.is_some()) {
-            (Condition::Absent, false) => abilities.conditional_create,
-            (_, false) => abilities.conditional_replace,
-            (_, true) => abilities.conditional_complete,
-        };
-        let condition = if keeps { condition } else { &Condition::Always };
+        let condition = if self.keeps(condition) { condition } else { &Condition::Always };
         let written = if self.begun.is_some() {
             self.send_rest().await?;
             let Some(begun) = &self.begun else { return Err(Fault::Storage) };
