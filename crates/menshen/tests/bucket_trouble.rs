@@ -338,3 +338,41 @@ fn conditions_a_bucket_does_not_keep_are_judged_right_before_the_write() {
     }
     wait_for("nothing to be under way", || held.engine.uploads().is_empty());
 }
+
+#[test]
+fn a_move_removes_nothing_that_was_written_meanwhile() {
+    let held = Held::start("");
+    let at = held.live.plain;
+    // Both ways to copy: in parts, and an empty file.
+    for (from, to, bytes, last) in [
+        ("/a", "/b", b"old".as_slice(), "CompleteMultipartUpload"),
+        ("/c", "/d", b"".as_slice(), "PutObject"),
+    ] {
+        put(at, from, bytes);
+        let (source, target) = (held.engine.path(&format!("p{from}")), format!("p{to}"));
+        held.engine.plan(move |seen| {
+            // The request that gives the copy its name is on its way.
+            if seen.operation == last && seen.key == target {
+                std::fs::write(&source, b"newer").unwrap();
+            }
+            Fault::None
+        });
+        let field = format!("Destination: {to}");
+        let moved = ask(at, "MOVE", from, &[&field], b"");
+        assert_eq!(moved.status, 412, "{}", moved.head);
+        assert!(moved.text().contains("the newer file stays where it is"), "{}", moved.text());
+        assert_eq!((get(at, from).text().as_str(), get(at, to).body.as_slice()), ("newer", bytes));
+        // Removed meanwhile is moved.
+        let (source, target) = (held.engine.path(&format!("p{from}")), format!("p{to}"));
+        put(at, from, bytes);
+        held.engine.plan(move |seen| {
+            if seen.operation == last && seen.key == target {
+                std::fs::remove_file(&source).unwrap();
+            }
+            Fault::None
+        });
+        assert_eq!(ask(at, "MOVE", from, &[&field], b"").status, 204);
+        assert_eq!((get(at, from).status, get(at, to).body.as_slice()), (404, bytes));
+    }
+    assert!(held.engine.uploads().is_empty());
+}
