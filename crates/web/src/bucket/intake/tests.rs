@@ -25,9 +25,7 @@ fn form() -> Form {
 /// A file and the beginning of the next one's head: the read ends between two files.
 fn file(number: usize, bytes: usize) -> Vec<u8> {
     let begin = if number == 0 { "--xXx\r\nContent-" } else { "" };
-    let head = format!(
-        "{begin}Disposition: form-data; name=\"f\"; filename=\"{number}\"\r\n\r\n"
-    );
+    let head = format!("{begin}Disposition: form-data; name=\"f\"; filename=\"{number}\"\r\n\r\n");
     [head.as_bytes(), &vec![7; bytes], b"\r\n--xXx\r\nContent-"].concat()
 }
 
