@@ -1,6 +1,6 @@
 //! A bucket that breaks off, goes away, refuses or lacks something; and what nobody may see.
 
-use crate::support::{bucket, engine, live, wire};
+use crate::support::{bucket, counts, engine, live, wire};
 
 use bucket::Held;
 use engine::{Engine, Fault, KEY, SECRET, Seen};
@@ -236,4 +236,156 @@ fn uploads_wait_for_memory_and_none_is_lost() {
         assert!(held.engine.object(&format!("p/{name}")).unwrap() == bytes);
     }
     assert!(held.status()["bucket"]["buffer_waits"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_length_that_cannot_be_ends_no_worker() {
+    let held = Held::start("");
+    let at = held.live.plain;
+    for length in [u64::MAX >> 1, 9_000_000_000_000_000_000, 9_000_000_000_000, 1_300_000_000_000] {
+        let mut wire = Wire::open(at);
+        wire.send(format!("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\nx"));
+        assert_eq!(wire.answer("PUT").status, 413, "{length}");
+    }
+    // What may be announced is not believed either: it takes no more than a part.
+    let mut wire = Wire::open(at);
+    wire.send("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 500000000000\r\n\r\nx");
+    wire.send(pattern(400_000));
+    wait_for("it to be looked at", || {
+        held.engine.log().iter().any(|seen| seen.operation == "HeadObject" && seen.key == "p/x")
+    });
+    wire.send(pattern(400_000));
+    assert_eq!(put(at, "/y", b"one").status, 201);
+    assert_eq!(get(at, "/y").text(), "one");
+    assert_eq!(held.status()["crashes"], 0);
+}
+
+#[test]
+fn a_form_of_many_files_needs_no_more_memory_than_one_of_two() {
+    const FILES: usize = 100;
+    let held = Held::start("buffers_max = 2\n");
+    let bytes = pattern(600_000 + FILES);
+    let before = counts::private_bytes(&held.live);
+    let mut wire = Wire::open(held.live.plain);
+    wire.send(
+        "POST /in/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n",
+    );
+    wire.send("Content-Type: multipart/form-data; boundary=xXx\r\n\r\n");
+    let mut most = 0;
+    let mut send = |bytes: &[u8]| {
+        wire.send(format!("{:x}\r\n", bytes.len()));
+        wire.send(bytes);
+        wire.send("\r\n");
+    };
+    send(b"--xXx\r\nContent-");
+    for number in 0..FILES {
+        let head = format!("Disposition: form-data; name=\"f\"; filename=\"{number}\"\r\n\r\n");
+        let end =
+            if number + 1 < FILES { b"\r\n--xXx\r\nContent-".as_slice() } else { b"\r\n--xXx" };
+        send(&[head.as_bytes(), &bytes[number..number + 600_000], end].concat());
+        most = most.max(counts::private_bytes(&held.live));
+    }
+    send(b"--\r\n");
+    wire.send("0\r\n\r\n");
+    assert_eq!(wire.answer("POST").status, 201);
+    for number in 0..FILES {
+        let object = held.engine.object(&format!("p/in/{number}")).unwrap();
+        assert!(object == bytes[number..number + 600_000], "{number}");
+    }
+    let grown = most.saturating_sub(before) >> 20;
+    println!("a form of {FILES} files of 600,000 bytes with two shares of 5 MiB: {grown} MiB more");
+    assert!(grown < 40, "{grown} MiB");
+    wait_for("nothing to be under way", || held.engine.uploads().is_empty());
+}
+
+#[test]
+fn conditions_a_bucket_does_not_keep_are_judged_right_before_the_write() {
+    let engine = Engine::start();
+    engine.conditional(false);
+    let held = Held::start_with(engine, "");
+    held.wait_mode("listed");
+    let at = held.live.plain;
+    let late = pattern(6 << 20);
+    for (path, length) in [("/small", 400_000), ("/large", 6 << 20)] {
+        for is_new in [true, false] {
+            held.engine.plan(|_| Fault::None);
+            let field = if is_new {
+                "If-None-Match: *".to_owned()
+            } else {
+                format!("If-Match: {}", get(at, path).tag())
+            };
+            let key = format!("p{path}");
+            let mut wire = Wire::open(at);
+            wire.send(format!("PUT {path} HTTP/1.1\r\nHost: x\r\n{field}\r\n"));
+            wire.send(format!("Content-Length: {length}\r\n\r\n"));
+            // All but a byte: of the large one a part has gone up.
+            wire.send(&late[..length - 1]);
+            wait_for("it to be looked at, and a part of the large one to be sent", || {
+                let log = held.engine.log();
+                let has = |operation| {
+                    log.iter().any(|seen| seen.key == key && seen.operation == operation)
+                };
+                has("HeadObject") && (length < 5 << 20 || has("UploadPart"))
+            });
+            let between = if is_new { b"one" } else { b"two" };
+            let status = put(at, path, between).status;
+            assert_eq!(status, if is_new { 201 } else { 204 }, "{path}");
+            wire.send(&late[length - 1..length]);
+            assert_eq!(wire.answer("PUT").status, 412, "{path} {field}");
+            assert_eq!(get(at, path).body, between, "what was written between stays");
+        }
+        let field = format!("If-Match: {}", get(at, path).tag());
+        assert_eq!(ask(at, "PUT", path, &[&field], &late[..length]).status, 204);
+        assert!(get(at, path).body == late[..length]);
+    }
+    wait_for("nothing to be under way", || held.engine.uploads().is_empty());
+}
+
+#[test]
+fn a_move_removes_nothing_that_was_written_meanwhile() {
+    let held = Held::start("");
+    let at = held.live.plain;
+    // Both ways to copy: in parts, and an empty file.
+    for (from, to, bytes, last) in [
+        ("/a", "/b", b"old".as_slice(), "CompleteMultipartUpload"),
+        ("/c", "/d", b"".as_slice(), "PutObject"),
+    ] {
+        put(at, from, bytes);
+        let (source, target) = (held.engine.path(&format!("p{from}")), format!("p{to}"));
+        held.engine.plan(move |seen| {
+            // The request that gives the copy its name is on its way.
+            if seen.operation == last && seen.key == target {
+                replace(&source, b"newer");
+            }
+            Fault::None
+        });
+        let field = format!("Destination: {to}");
+        let moved = ask(at, "MOVE", from, &[&field], b"");
+        assert_eq!(moved.status, 412, "{}", moved.head);
+        assert!(moved.text().contains("the newer file stays where it is"), "{}", moved.text());
+        assert_eq!((get(at, from).text().as_str(), get(at, to).body.as_slice()), ("newer", bytes));
+        // Removed meanwhile is moved.
+        let (source, target) = (held.engine.path(&format!("p{from}")), format!("p{to}"));
+        put(at, from, bytes);
+        held.engine.plan(move |seen| {
+            if seen.operation == last && seen.key == target {
+                std::fs::remove_file(&source).unwrap();
+            }
+            Fault::None
+        });
+        assert_eq!(ask(at, "MOVE", from, &[&field], b"").status, 204);
+        assert_eq!((get(at, from).status, get(at, to).body.as_slice()), (404, bytes));
+    }
+    assert!(held.engine.uploads().is_empty());
+}
+
+/// Replaces an object's bytes, and takes away what the engine remembers of its tag.
+fn replace(object: &std::path::Path, bytes: &[u8]) {
+    std::fs::write(object, bytes).unwrap();
+    for entry in std::fs::read_dir(object.ancestors().nth(3).unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().ends_with(".internal.json") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
 }

@@ -16,7 +16,6 @@ use menshen_s3::{Abilities, Client, Condition, Content, Labels, PART_BYTES_MIN, 
 
 use self::books::Books;
 use self::ledger::{Held, Ledger, folder};
-use self::plan::LENGTH_MAX;
 use self::state::{FOLDER, State, Tail};
 use crate::{Error, Id, Limits, Order, Record, Stage};
 
@@ -34,6 +33,7 @@ mod writer;
 pub use buffers::{Buffers, Share};
 pub use delivery::S3Begun;
 pub use ledger::Kind;
+pub use plan::{LENGTH_MAX, part_bytes};
 pub use state::{Replaced, Target};
 pub use whole::S3Whole;
 pub use writer::S3Writer;

@@ -145,6 +145,11 @@ impl Bucket {
         &self.options
     }
 
+    /// The memory that all uploads have together.
+    pub(crate) const fn buffers(&self) -> &Buffers {
+        &self.buffers
+    }
+
     /// What was seen to work; nothing before it was asked.
     pub(crate) fn abilities(&self) -> Abilities {
         self.state.borrow().abilities

@@ -173,6 +173,11 @@ impl Engine {
         std::fs::read(self.shared.root.path().join(BUCKET).join(key)).ok()
     }
 
+    /// Where the bytes of an object lie: a plan may replace them between two requests.
+    pub(crate) fn path(&self, key: &str) -> PathBuf {
+        self.shared.root.path().join(BUCKET).join(key)
+    }
+
     /// Takes an object away, and tells nobody.
     pub(crate) fn lose(&self, key: &str) {
         std::fs::remove_file(self.shared.root.path().join(BUCKET).join(key)).unwrap();

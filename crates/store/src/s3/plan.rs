@@ -6,7 +6,8 @@ use menshen_s3::{PART_BYTES_MIN, PART_NUMBER_MAX};
 ///
 /// `left` are the bytes that are to come, if that is known; `next` is the number the part gets.
 /// Numbers are lost with every claim, so a tenth of them is kept back.
-pub(crate) fn part_bytes(base: u64, left: Option<u64>, next: u16) -> u64 {
+#[must_use]
+pub fn part_bytes(base: u64, left: Option<u64>, next: u16) -> u64 {
     let base = base.clamp(PART_BYTES_MIN, PART_BYTES_MAX);
     let wanted = match left {
         Some(left) => {
@@ -22,7 +23,7 @@ pub(crate) fn part_bytes(base: u64, left: Option<u64>, next: u16) -> u64 {
 /// Most bytes of a part, and so of a writer's buffer; 10,000 of them are 625 GiB.
 pub(crate) const PART_BYTES_MAX: u64 = 64 << 20;
 /// Longest upload: what fits into nine tenths of the numbers.
-pub(crate) const LENGTH_MAX: u64 = PART_BYTES_MAX * (PART_NUMBER_MAX as u64 - 100) * 9 / 10;
+pub const LENGTH_MAX: u64 = PART_BYTES_MAX * (PART_NUMBER_MAX as u64 - 100) * 9 / 10;
 
 #[cfg(test)]
 mod tests;

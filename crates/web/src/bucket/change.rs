@@ -2,7 +2,8 @@
 //!
 //! A bucket keeps no condition on a removal everywhere: the tag is looked at right before, and who
 //! writes in that very moment may lose what was written. A move is a copy within the bucket and a
-//! removal; it stops before the removal if the source is another one by then.
+//! removal; the source is looked at right before the removal, and one that is new by then stays,
+//! beside what was copied.
 
 use std::rc::Rc;
 
@@ -67,7 +68,12 @@ impl Change {
                     return Err(Fault::Exists);
                 }
                 work.copy(key_of(&from), &facts, key_of(&to), &condition, &fault).await?;
-                work.client.delete(key_of(&from)).await.map_err(|error| fault(&error))?;
+                match work.facts(key_of(&from), &fault).await? {
+                    Some(now) if now.etag != facts.etag => return Ok(replaced_meanwhile(wanted)),
+                    Some(_) => work.client.delete(key_of(&from)).await.map_err(|e| fault(&e))?,
+                    // Somebody removed it: that is done.
+                    None => {}
+                }
                 Ok(Reply::new(if target.is_some() { 204 } else { 201 }).into())
             }
         }
@@ -227,6 +233,11 @@ pub(crate) fn judge(kept: &Kept, facts: Option<&Facts>) -> Result<(), Fault> {
 fn no_folder_moves(wanted: Wanted) -> Answered {
     let hint = "Move its files one by one; a bucket has no folders that could be renamed.";
     Reply::trouble(409, "a folder in a bucket cannot be moved", hint, wanted).into()
+}
+
+fn replaced_meanwhile(wanted: Wanted) -> Answered {
+    let hint = "What was there before stands under the new name; the newer file stays where it is.";
+    Reply::trouble(412, "the file was replaced while it was moved", hint, wanted).into()
 }
 
 /// Copied with one request: what any server can do within its time to answer.

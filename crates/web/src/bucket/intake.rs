@@ -1,12 +1,14 @@
 //! Request bodies for the bucket: one file (PUT), or the files of a form (POST).
 //!
-//! Of a form nothing has its name before all of it came. What ends one file of several goes up at
-//! once, so a form of a thousand files needs no more memory than one.
+//! Of a form nothing has its name before all of it came. Files that ended stay in memory together,
+//! with one share of it for all of them; what is more than a part, or than there is memory for,
+//! goes up. So a form of a thousand files needs no more memory than one of two.
 
 use std::rc::Rc;
 
 use menshen_base::Counter;
 use menshen_s3::{Condition, Facts};
+use menshen_store::s3::Share;
 use menshen_web_core::fields::Wanted;
 use menshen_web_core::multipart::{Event, Multipart, PartHead};
 use menshen_web_core::target::{PathError, check_name, encode_path};
@@ -49,6 +51,10 @@ pub(crate) struct Form {
     pub(crate) wanted: Wanted,
     pub(crate) current: Option<Upload>,
     pub(crate) done: Vec<Upload>,
+    /// Bytes of `done` that are in memory.
+    pub(crate) held: u64,
+    /// Memory for them.
+    pub(crate) share: Option<Share>,
 }
 
 impl Intake {
@@ -116,16 +122,25 @@ impl Put {
         Ok(())
     }
 
+    /// What must hold when it gets its name: that all is as it was seen.
+    fn condition(&self) -> Condition {
+        match &self.seen {
+            _ if self.kept.is_empty() => Condition::Always,
+            Some(Some(facts)) => Condition::Tag(facts.etag.clone()),
+            _ => Condition::Absent,
+        }
+    }
+
     async fn finish(mut self, door: &Rc<Door>) -> Result<Reply, Fault> {
-        if self.seen.is_none() {
+        self.upload.send_last().await?;
+        // What the bucket does not keep is judged once more, right before the write: the body may
+        // have taken hours.
+        let is_judged = self.kept.is_empty() || self.upload.keeps(&self.condition());
+        if self.seen.is_none() || !is_judged {
             self.look().await?;
         }
+        let condition = self.condition();
         let facts = self.seen.take().flatten();
-        let condition = match &facts {
-            _ if self.kept.is_empty() => Condition::Always,
-            None => Condition::Absent,
-            Some(facts) => Condition::Tag(facts.etag.clone()),
-        };
         let Stored { etag, digest, .. } = self.upload.finish(&condition).await?;
         door.slot.add(Counter::UploadsDone, 1);
         let replaced = facts.is_some();
@@ -163,30 +178,58 @@ impl Form {
                         current.take(held)?;
                     }
                 }
-                Some(Event::PartEnd) => self.done.extend(self.current.take()),
+                Some(Event::PartEnd) => self.put_aside(),
                 Some(Event::End) => {}
             }
             input = &input[consumed..];
         }
     }
 
-    /// The last file that ended stays in memory until another one begins: most forms bring one.
-    fn is_due(&self) -> bool {
-        self.current.as_ref().is_some_and(|current| current.is_due() || self.lingers())
+    /// The file ended: what is left of it stays in memory with those before it.
+    fn put_aside(&mut self) {
+        let Some(mut upload) = self.current.take() else { return };
+        let share = upload.close();
+        self.held += upload.held_bytes();
+        if self.held > 0 && self.share.is_none() {
+            self.share = share;
+        }
+        self.done.push(upload);
     }
 
-    fn lingers(&self) -> bool {
-        self.done.last().is_some_and(Upload::holds_bytes)
+    fn is_due(&self) -> bool {
+        let current = self.current.as_ref().is_some_and(Upload::is_due);
+        current || self.held > 0 && (self.share.is_none() || self.is_much())
+    }
+
+    /// Whether what ended has to leave the memory: it fills a part, or others wait.
+    fn is_much(&self) -> bool {
+        self.held > self.bucket.options().part_bytes || self.bucket.buffers().is_waited_for()
     }
 
     async fn settle(&mut self) -> Result<(), Fault> {
-        for done in self.done.iter_mut().filter(|done| done.holds_bytes()) {
-            done.send_rest().await?;
+        if self.held > 0 && self.share.is_none() {
+            self.share = self.bucket.buffers().try_take(1);
+        }
+        // Who waits for memory has none: else all might wait for each other.
+        let lacks = self.current.as_ref().is_some_and(Upload::lacks_memory);
+        if self.share.is_none() || lacks || self.is_much() {
+            self.send_done().await?;
         }
         match &mut self.current {
             Some(current) => current.settle().await,
             None => Ok(()),
         }
+    }
+
+    /// Sends what is in memory of the files that ended.
+    async fn send_done(&mut self) -> Result<(), Fault> {
+        if self.held > 0 {
+            for done in self.done.iter_mut().filter(|done| done.held_bytes() > 0) {
+                done.send_rest().await?;
+            }
+        }
+        (self.held, self.share) = (0, None);
+        Ok(())
     }
 
     async fn finish(self, door: &Rc<Door>) -> Result<Reply, Fault> {
@@ -228,3 +271,6 @@ fn begin(
     let path = format!("{folder}{name}");
     Upload::new(bucket, key_of(&path), Said { largest, ..Said::default() }).map(Some)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use menshen_base::Counter;
 use menshen_net::clock;
 use menshen_s3::{Client, Condition, Content, Error, Facts, Labels, PART_NUMBER_MAX, Part};
-use menshen_store::s3::{Buffers, Share};
+use menshen_store::s3::{Buffers, LENGTH_MAX, Share, part_bytes};
 use menshen_web_core::fields::{Algorithm, Digests, media_type};
 use tokio::task::JoinHandle;
 
@@ -81,7 +81,7 @@ impl Upload {
     /// # Errors
     /// It is too large, or there are no random numbers.
     pub(crate) fn new(bucket: &Rc<Bucket>, key: &str, said: Said) -> Result<Self, Fault> {
-        let largest = if said.largest == 0 { u64::MAX } else { said.largest };
+        let largest = if said.largest == 0 { LENGTH_MAX } else { said.largest.min(LENGTH_MAX) };
         if said.length.is_some_and(|length| length > largest) {
             return Err(Fault::TooLarge);
         }
@@ -114,21 +114,32 @@ impl Upload {
 
     /// Takes bytes; they are in memory.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.written = self.written.saturating_add(bytes.len() as u64);
-        if self.written > self.largest {
+        let written = self.written.saturating_add(bytes.len() as u64);
+        if written > self.largest {
             return Err(Fault::TooLarge);
         }
         self.digests.update(bytes);
-        if self.buffer.capacity() == 0
-            && let Some(expected) = self.expected
-        {
-            // A buffer that grows by doubling would hold twice a part.
-            let left = expected.saturating_sub(self.written - bytes.len() as u64);
-            let most = self.part_bytes().saturating_add(TAKEN_AT_ONCE);
-            self.buffer.reserve_exact(usize::try_from(left.min(most)).unwrap_or(0));
-        }
+        self.grow(bytes.len());
         self.buffer.extend_from_slice(bytes);
+        self.written = written;
         Ok(())
+    }
+
+    /// Makes room for `more` bytes: for a part once there is a share of memory for it, by doubling
+    /// where the length is not known, and before that for no byte that has not come.
+    fn grow(&mut self, more: usize) {
+        let needed = self.buffer.len() + more;
+        if needed <= self.buffer.capacity() {
+            return;
+        }
+        let part = self.part_bytes() + TAKEN_AT_ONCE;
+        let room = match self.expected {
+            _ if self.share.is_none() => 0,
+            Some(expected) => part.min(expected.saturating_sub(self.sent())),
+            None => part.min(2 * self.buffer.capacity() as u64),
+        };
+        let room = usize::try_from(room).unwrap_or(0).max(needed);
+        self.buffer.reserve_exact(room - self.buffer.len());
     }
 
     /// Whether [`Self::settle`] has something to do before more is taken.
@@ -136,9 +147,20 @@ impl Upload {
         self.share.is_none() || self.buffer.len() as u64 >= self.part_bytes()
     }
 
-    /// Whether bytes of it are in memory, or on their way from there.
-    pub(crate) fn holds_bytes(&self) -> bool {
-        !self.buffer.is_empty() || self.sending.is_some() || self.share.is_some()
+    /// Bytes of it that are in memory and not on their way.
+    pub(crate) const fn held_bytes(&self) -> u64 {
+        self.buffer.len() as u64
+    }
+
+    /// Nothing more comes: what is left in memory is the holder of the share's to answer for.
+    pub(crate) fn close(&mut self) -> Option<Share> {
+        self.buffer.shrink_to_fit();
+        self.share.take()
+    }
+
+    /// Whether it has to wait for memory, so that whoever has some should give it back first.
+    pub(crate) fn lacks_memory(&self) -> bool {
+        self.share.is_none() && self.bucket.buffers().are_short(self.shares())
     }
 
     /// Waits for a share of memory, and sends the part that is full.
@@ -162,7 +184,25 @@ impl Upload {
         Ok(())
     }
 
-    /// All came: checks it and gives it its name, if `condition` holds.
+    /// All came: brings what is missing of its parts, so that only the last request is left.
+    ///
+    /// # Errors
+    /// What the bucket says.
+    pub(crate) async fn send_last(&mut self) -> Result<(), Fault> {
+        if self.begun.is_some() { self.send_rest().await } else { Ok(()) }
+    }
+
+    /// Whether the bucket keeps `condition` in the request that gives the object its name.
+    pub(crate) fn keeps(&self, condition: &Condition) -> bool {
+        let abilities = self.bucket.abilities();
+        match (condition, self.begun.is_some()) {
+            (Condition::Absent, false) => abilities.conditional_create,
+            (_, false) => abilities.conditional_replace,
+            (_, true) => abilities.conditional_complete,
+        }
+    }
+
+    /// All came: checks it and gives it its name, if `condition` holds and [`Self::keeps`].
     ///
     /// # Errors
     /// [`Fault::Digest`], [`Fault::Precondition`], or what the bucket says.
@@ -171,14 +211,8 @@ impl Upload {
             return Err(Fault::BadRequest("the content is shorter than announced"));
         }
         let digest = std::mem::take(&mut self.digests).finish()?;
-        let abilities = self.bucket.abilities();
         let client = self.place().await?.client;
-        let keeps = match (condition, self.begun.is_some()) {
-            (Condition::Absent, false) => abilities.conditional_create,
-            (_, false) => abilities.conditional_replace,
-            (_, true) => abilities.conditional_complete,
-        };
-        let condition = if keeps { condition } else { &Condition::Always };
+        let condition = if self.keeps(condition) { condition } else { &Condition::Always };
         let written = if self.begun.is_some() {
             self.send_rest().await?;
             let Some(begun) = &self.begun else { return Err(Fault::Storage) };
@@ -209,12 +243,17 @@ impl Upload {
         }
     }
 
+    /// Bytes that went up, or are on their way.
+    const fn sent(&self) -> u64 {
+        self.written.saturating_sub(self.buffer.len() as u64)
+    }
+
     /// Bytes of the next part: more where the length asks for it, since parts are numbered.
     fn part_bytes(&self) -> u64 {
-        let least = self.bucket.options().part_bytes;
-        let by_length = self.expected.map_or(0, |length| length / PARTS_WANTED);
-        let by_number = least * (1 + self.parts.len() as u64 / PARTS_BEFORE_LARGER);
-        least.max(by_length).max(by_number)
+        let left = self.expected.map(|expected| expected.saturating_sub(self.sent()));
+        let next = self.parts.len() + 1 + usize::from(self.sending.is_some());
+        let next = u16::try_from(next).unwrap_or(u16::MAX);
+        part_bytes(self.bucket.options().part_bytes, left, next)
     }
 
     /// Of how many parts' memory the next one takes.
@@ -326,9 +365,8 @@ impl Drop for Upload {
 
 /// Bytes that may come on top of a part before it is sent.
 const TAKEN_AT_ONCE: u64 = 256 << 10;
-/// Of a body of known length, a few below the highest number.
-const PARTS_WANTED: u64 = 9_900;
-/// Of a body of unknown length: after each so many parts they are larger by the first one's size.
-const PARTS_BEFORE_LARGER: u64 = 1_000;
 /// How often the collection is told that a long upload is alive, seconds.
 const MARKED_S: u64 = 1_800;
+
+#[cfg(test)]
+pub(super) mod tests;

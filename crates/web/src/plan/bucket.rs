@@ -172,6 +172,8 @@ impl Door {
             wanted: ask.wanted(),
             current: None,
             done: Vec::new(),
+            held: 0,
+            share: None,
         })))
     }
 
