@@ -253,13 +253,14 @@ impl Hold {
     /// Has `name` give the file its name, and writes down that it stands. `name` tells bytes that
     /// were replaced.
     pub(crate) fn stand<T>(
-        mut self,
+        &mut self,
         size: u64,
         name: impl FnOnce() -> Result<T, Fault>,
         replaced: impl FnOnce(&T) -> Option<u64>,
     ) -> Result<T, Fault> {
         self.cover(size)?;
         let quotas = Arc::clone(&self.quotas);
+        // From here to the end nothing may wait for a flush: all workers wait for these books.
         let mut books = quotas.books(&[&self.path])?;
         let named = name()?;
         let replaced = replaced(&named);

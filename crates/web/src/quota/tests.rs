@@ -74,14 +74,15 @@ fn however_many_take_at_once_no_more_is_taken_than_there_is() {
 fn what_the_dead_held_is_given_back_and_what_stands_stays() {
     let folder = tempfile::tempdir().unwrap();
     let quotas = counted(folder.path(), 100, 3);
-    let hold = quotas.hold(b"/team/x", 40).unwrap().unwrap();
+    let mut hold = quotas.hold(b"/team/x", 40).unwrap().unwrap();
     hold.stand(40, || Ok(()), |()| None).unwrap();
-    let hold = quotas.hold(b"/team/x", 50).unwrap().unwrap();
+    let mut hold = quotas.hold(b"/team/x", 50).unwrap().unwrap();
     hold.stand(50, || Ok(Some(40)), |replaced| *replaced).unwrap();
     assert_eq!(all(&quotas), Sum { bytes: 50, files: 1 }, "one took the other's place");
-    let failed = quotas.hold(b"/team/y", 10).unwrap().unwrap();
-    let failed = failed.stand(10, || Err::<(), _>(Fault::Precondition), |()| None);
-    assert_eq!(failed.err(), Some(Fault::Precondition));
+    let mut failed = quotas.hold(b"/team/y", 10).unwrap().unwrap();
+    let named = failed.stand(10, || Err::<(), _>(Fault::Precondition), |()| None);
+    assert_eq!(named.err(), Some(Fault::Precondition));
+    drop(failed);
     assert_eq!(all(&quotas), Sum { bytes: 50, files: 1 });
     // A process that held room and ended: its line is written as it would have been.
     let mut child = Command::new("true").spawn().unwrap();
@@ -96,7 +97,7 @@ fn what_the_dead_held_is_given_back_and_what_stands_stays() {
     // Of an upload that outlives its requests only a finish or a removal gives back.
     quotas.upload_made(b"/team/u", Sum::file(30)).unwrap();
     assert_eq!(quotas.hold(b"/team/x", 30).err(), Some(Fault::Quota));
-    let hold = quotas.adopt(b"/team/u", Sum::file(30), 30).unwrap().unwrap();
+    let mut hold = quotas.adopt(b"/team/u", Sum::file(30), 30).unwrap().unwrap();
     hold.stand(30, || Ok(()), |()| None).unwrap();
     assert_eq!(all(&quotas), Sum { bytes: 80, files: 2 });
     // A book that is no book says nothing.
@@ -104,4 +105,23 @@ fn what_the_dead_held_is_given_back_and_what_stands_stays() {
     assert!(matches!(quotas.hold(b"/team/x", 1), Err(Fault::Unavailable { .. })));
     quotas.count(Which::Due, &|| Some(Vec::new()));
     assert_eq!(all(&quotas), Sum::default(), "nothing is really there");
+}
+
+#[test]
+fn nobody_waits_for_the_books_while_a_promise_is_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let quotas = counted(folder.path(), 100, 0);
+    let spool = crate::spool::Spool::open(Arc::clone(&quotas.root), "cafe", true);
+    let spool = spool.with_quotas(Some(Arc::clone(&quotas)));
+    let mut upload = spool.begin(b"/team/a", Some(3), 0, <_>::default(), None).unwrap();
+    upload.write(b"abc").unwrap();
+    let promised = std::cell::Cell::new(0);
+    let (path, _) = spool
+        .publish_new(upload, |_, _| {
+            promised.set(promised.get() + 1);
+            quotas.books(&[b"/team/b"]).map(|_| None)
+        })
+        .unwrap();
+    assert_eq!((path.as_slice(), promised.get()), (&b"/team/a"[..], 1));
+    assert_eq!(all(&quotas), Sum::file(3));
 }
