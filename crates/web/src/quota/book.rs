@@ -93,11 +93,13 @@ impl Book {
     pub(super) fn upload_made(&mut self, sum: Sum) {
         self.uploads = self.uploads.plus(sum);
         self.uploads_since = self.uploads_since.plus(sum);
+        self.stirred |= self.counting;
     }
 
     /// Such an upload is gone, or stands.
     pub(super) fn upload_gone(&mut self, sum: Sum) {
         self.uploads = self.uploads.minus(sum);
+        self.stirred |= self.counting;
     }
 
     /// Something came to rest, perhaps in another's place.

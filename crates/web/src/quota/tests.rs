@@ -197,3 +197,22 @@ fn a_book_that_was_lost_knows_again_what_is_held() {
     drop(hold);
     assert_eq!(all(&other), Sum::default());
 }
+
+#[test]
+fn uploads_made_or_given_up_during_a_count_have_it_counted_again_soon() {
+    let folder = tempfile::tempdir().unwrap();
+    let quotas = counted(folder.path(), 100, 0);
+    let stirred = || quotas.books(&[b"/team/x"]).unwrap().0[0].1.book.stirred;
+    for gone in [false, true] {
+        assert_eq!(stirred(), gone);
+        quotas.count(Which::All, &|| {
+            assert!(!stirred(), "it begins anew");
+            match gone {
+                false => quotas.upload_made(b"/team/u", Sum::file(20)).unwrap(),
+                true => quotas.upload_gone(b"/team/u", Sum::file(20)),
+            }
+            Some(vec![(b"/team/u".to_vec(), Sum::file(20))])
+        });
+        assert!(stirred(), "it may say too much");
+    }
+}
