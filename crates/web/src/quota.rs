@@ -299,8 +299,12 @@ impl Books<'_> {
 
     /// Keeps what was changed, in as many as can be written.
     pub(crate) fn write(&mut self) -> Result<(), Fault> {
-        let all = self.0.iter_mut().map(|(rule, book)| book.write(rule.held()));
-        all.fold(Ok(()), |before, now| before.and(now))
+        let mut all = Ok(());
+        for (rule, book) in &mut self.0 {
+            let written = book.write(rule.held());
+            all = all.and(written);
+        }
+        all
     }
 
     /// A request of this process takes room.
