@@ -280,7 +280,7 @@ impl DirWhole {
         Arc::clone(&self.file)
     }
 
-    pub(crate) fn publish_to(
+    pub(crate) fn rename_to(
         &self,
         to: BorrowedFd<'_>,
         name: &[u8],
@@ -291,7 +291,7 @@ impl DirWhole {
             rustix::io::Errno::EXIST => Error::Taken,
             error => Error::from_errno(error),
         })?;
-        crate::step!(PublishFlushed);
+        crate::step!(PublishRenamed);
         Ok(())
     }
 

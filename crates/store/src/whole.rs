@@ -74,10 +74,30 @@ impl Whole {
     /// # Errors
     /// [`Error::Taken`], [`Error::OtherFileSystem`], [`Error::Gone`], [`Error::Storage`].
     pub fn publish_to(&self, to: impl AsFd, name: &[u8], replace: Replace) -> Result<(), Error> {
+        self.rename_to(&to, name, replace)?;
+        Self::flush_to(to)
+    }
+
+    /// The first half of [`Self::publish_to`]: the name alone. Nothing of it waits for the disk's
+    /// flush, so it may be done under a lock that others wait for.
+    ///
+    /// # Errors
+    /// [`Error::Taken`], [`Error::OtherFileSystem`], [`Error::Gone`], [`Error::Storage`].
+    pub fn rename_to(&self, to: impl AsFd, name: &[u8], replace: Replace) -> Result<(), Error> {
         match &self.kind {
-            Kind::Dir(whole) => whole.publish_to(to.as_fd(), name, replace),
+            Kind::Dir(whole) => whole.rename_to(to.as_fd(), name, replace),
             Kind::S3(_) => Err(Error::OtherFileSystem),
         }
+    }
+
+    /// The second half: names in the folder `to` are durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: the name is there, and may be gone after a loss of power.
+    pub fn flush_to(to: impl AsFd) -> Result<(), Error> {
+        rustix::fs::fsync(to).map_err(Error::from_errno)?;
+        crate::step!(PublishFlushed);
+        Ok(())
     }
 
     /// Appends the bytes to another file and flushes that, sharing blocks where the file system

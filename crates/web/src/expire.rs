@@ -51,6 +51,8 @@ fn expire(shared: &Shared, rule: &Expire, now: u64) -> u64 {
         if now.saturating_sub(since(stat)) >= age_max {
             let same = Expect::Same(Some(Seen::of(stat)));
             removed += u64::from(shared.remove(path, &same).is_ok());
+            // Uploads want the same books and the same disk.
+            std::thread::sleep(PAUSE);
         }
         Ok(())
     });
@@ -65,6 +67,8 @@ fn since(stat: &Stat) -> u64 {
 /// Looks in the shortest time.
 const PAUSES: u32 = 10;
 const PAUSE_SECONDS_MAX: u32 = 600;
+/// After each removal, for others.
+const PAUSE: Duration = Duration::from_millis(3);
 
 #[cfg(test)]
 mod tests;

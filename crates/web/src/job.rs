@@ -1,6 +1,8 @@
 //! Work that may wait for a disk and answers from memory: listing, deleting, renaming, making
 //! directories. It runs on a blocking thread, so a slow disk holds up nobody else.
 
+use std::os::fd::OwnedFd;
+
 use menshen_web_core::fields::{Lang, Wanted};
 use rustix::fs::Stat;
 
@@ -100,27 +102,42 @@ impl Job {
 }
 
 impl Shared {
+    /// Whether what gives a file its name waits for a disk, or for the books of quotas.
+    pub(crate) const fn waits(&self) -> bool {
+        self.durable || self.spool.quotas().is_some()
+    }
+
     /// Removes a file or an empty folder; hooks are told, quotas have its room.
     pub(crate) fn remove(&self, path: &[u8], expect: &Expect) -> Result<(), Fault> {
         let promise = self.will_go(path)?;
-        let remove = || self.root.remove(path, expect, self.durable);
-        let removed = match self.spool.quotas() {
-            None => remove(),
-            Some(quotas) => {
-                let mut books = quotas.books(&[path])?;
-                let was = self.root.look(path).ok().flatten();
-                let removed = remove();
-                if let Some(size) = was.as_ref().and_then(file_bytes).filter(|_| removed.is_ok()) {
-                    books.went(Sum::file(size));
-                    let _ = books.write();
-                }
-                removed
-            }
-        };
+        let removed = self.unlinked(path, || self.root.remove(path, expect));
+        let removed = removed.and_then(|folder| self.flush(&folder));
         settle(promise, &removed);
         removed?;
         self.board.bump_path(path);
         Ok(())
+    }
+
+    /// Has `unlink` take a name away, and quotas have its room back; the folder, to be flushed when
+    /// their books are free again.
+    fn unlinked(
+        &self,
+        path: &[u8],
+        unlink: impl FnOnce() -> Result<(OwnedFd, Stat), Fault>,
+    ) -> Result<OwnedFd, Fault> {
+        let Some(quotas) = self.spool.quotas() else { return unlink().map(|(folder, _)| folder) };
+        let mut books = quotas.books(&[path])?;
+        let (folder, was) = unlink()?;
+        if let Some(size) = file_bytes(&was) {
+            books.went(Sum::file(size));
+            let _ = books.write();
+        }
+        Ok(folder)
+    }
+
+    /// Makes names in a folder durable, where that is wanted.
+    fn flush(&self, folder: &OwnedFd) -> Result<(), Fault> {
+        if self.durable { rustix::fs::fsync(folder).map_err(Fault::from_errno) } else { Ok(()) }
     }
 
     /// Renames; what comes into a folder has to fit into its quotas.
@@ -131,16 +148,31 @@ impl Shared {
         to: &[u8],
         replace: Replace,
     ) -> Result<bool, Fault> {
-        let rename = || self.root.rename(from, expect, to, replace, self.durable);
-        let Some(quotas) = self.spool.quotas() else { return rename() };
-        // A folder is looked through first: it may be large, and nobody waits for that.
-        let sum = self.sum_of(from)?;
-        let mut books = quotas.books(&[from, to])?;
-        books.fits_move(from, to, sum)?;
-        let there = self.root.look(to).ok().flatten();
-        let replaced = rename()?;
-        books.moved(from, to, sum, there.as_ref().and_then(file_bytes));
-        let _ = books.write();
+        let renaming = || self.root.renaming(from, expect, to, self.durable);
+        let (renaming, replaced) = match self.spool.quotas() {
+            None => {
+                let renaming = renaming()?;
+                let replaced = renaming.rename(replace)?;
+                (renaming, replaced)
+            }
+            Some(quotas) => {
+                // A folder is looked through first: it may be large, and nobody waits for that.
+                let sum = self.sum_of(from)?;
+                quotas.books(&[from, to])?.fits_move(from, to, sum)?;
+                // Nor for folders that are made on the way.
+                let renaming = renaming()?;
+                let mut books = quotas.books(&[from, to])?;
+                books.fits_move(from, to, sum)?;
+                let there = self.root.look(to).ok().flatten();
+                let replaced = renaming.rename(replace)?;
+                books.moved(from, to, sum, there.as_ref().and_then(file_bytes));
+                let _ = books.write();
+                (renaming, replaced)
+            }
+        };
+        if self.durable {
+            renaming.flush()?;
+        }
         Ok(replaced)
     }
 

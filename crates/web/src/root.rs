@@ -44,6 +44,17 @@ pub(crate) struct Opened {
     pub(crate) stat: Stat,
 }
 
+/// One name that is to become another; both folders are open.
+#[derive(Debug)]
+pub(crate) struct Renaming<'p> {
+    from: &'p [u8],
+    from_folder: OwnedFd,
+    from_name: &'p [u8],
+    to_folder: OwnedFd,
+    to_name: &'p [u8],
+    expect: &'p Expect,
+}
+
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -160,7 +171,8 @@ impl Root {
     }
 
     /// Removes a file, or an empty directory; only in the state `expect` names, if it names one.
-    pub(crate) fn remove(&self, path: &[u8], expect: &Expect, durable: bool) -> Result<(), Fault> {
+    /// Returns what it was, and the folder, which is to be flushed.
+    pub(crate) fn remove(&self, path: &[u8], expect: &Expect) -> Result<(OwnedFd, Stat), Fault> {
         let (folder, name) = self.parent(path)?;
         let lock = Lock::take(&folder)?;
         let stat = named(&folder, name, path, expect)?;
@@ -177,45 +189,23 @@ impl Root {
         }
         .map_err(Fault::from_errno)?;
         drop(lock);
-        if durable {
-            rustix::fs::fsync(&folder).map_err(Fault::from_errno)?;
-        }
-        Ok(())
+        Ok((folder, stat))
     }
 
-    /// Renames, only in the state `expect` names, if it names one; `Err(Exists)` when `to` is
-    /// taken and must not be replaced. Returns whether something was replaced.
-    pub(crate) fn rename(
+    /// A renaming of `from`, only in the state `expect` names, if it names one. The folders on the
+    /// way to `to` are made, and flushed when `durable`.
+    pub(crate) fn renaming<'p>(
         &self,
-        from: &[u8],
-        expect: &Expect,
-        to: &[u8],
-        replace: Replace,
+        from: &'p [u8],
+        expect: &'p Expect,
+        to: &'p [u8],
         durable: bool,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Renaming<'p>, Fault> {
         let (from_folder, from_name) = self.parent(from)?;
         // Before folders are made for something that is not there.
         named(&from_folder, from_name, from, expect)?;
         let (to_folder, to_name) = self.parent_made(to, durable)?;
-        let lock = Lock::take(&from_folder)?;
-        named(&from_folder, from_name, from, expect)?;
-        let taken = statat(&to_folder, to_name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-        let flags = match replace {
-            Replace::Never => RenameFlags::NOREPLACE,
-            Replace::Allowed => RenameFlags::empty(),
-        };
-        renameat_with(&from_folder, from_name, &to_folder, to_name, flags).map_err(|error| {
-            match error {
-                Errno::XDEV => Fault::OtherFileSystem,
-                error => Fault::from_errno(error),
-            }
-        })?;
-        drop(lock);
-        if durable {
-            rustix::fs::fsync(&to_folder).map_err(Fault::from_errno)?;
-            rustix::fs::fsync(&from_folder).map_err(Fault::from_errno)?;
-        }
-        Ok(taken)
+        Ok(Renaming { from, from_folder, from_name, to_folder, to_name, expect })
     }
 
     /// Makes one directory.
@@ -243,6 +233,33 @@ impl Root {
             Links::Inside => beneath(&self.dir, trimmed(path), flags),
             Links::Anywhere => anywhere(&self.dir, path, flags),
         }
+    }
+}
+
+impl Renaming<'_> {
+    /// Renames; `Err(Exists)` when the new name is taken and must not be replaced. Returns whether
+    /// something was replaced. Nothing is flushed yet.
+    pub(crate) fn rename(&self, replace: Replace) -> Result<bool, Fault> {
+        let _lock = Lock::take(&self.from_folder)?;
+        named(&self.from_folder, self.from_name, self.from, self.expect)?;
+        let taken = statat(&self.to_folder, self.to_name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+        let flags = match replace {
+            Replace::Never => RenameFlags::NOREPLACE,
+            Replace::Allowed => RenameFlags::empty(),
+        };
+        let (from, to) = (&self.from_folder, &self.to_folder);
+        let renamed = renameat_with(from, self.from_name, to, self.to_name, flags);
+        renamed.map_err(|error| match error {
+            Errno::XDEV => Fault::OtherFileSystem,
+            error => Fault::from_errno(error),
+        })?;
+        Ok(taken)
+    }
+
+    /// Makes it durable.
+    pub(crate) fn flush(&self) -> Result<(), Fault> {
+        rustix::fs::fsync(&self.to_folder).map_err(Fault::from_errno)?;
+        rustix::fs::fsync(&self.from_folder).map_err(Fault::from_errno)
     }
 }
 

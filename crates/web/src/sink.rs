@@ -399,7 +399,7 @@ async fn publish(
         }
         Ok(all)
     };
-    let published = if door.shared.durable {
+    let published = if door.shared.waits() {
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(Fault::Storage))
     } else {
         work()

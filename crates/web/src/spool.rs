@@ -217,7 +217,7 @@ impl Spool {
             take_name(&upload.place, folder, name, expect)
         };
         let replaced = match upload.hold.take() {
-            Some(hold) => hold.stand(size_of(file)?, named, |replaced| *replaced)?,
+            Some(mut hold) => hold.stand(size_of(file)?, named, |replaced| *replaced)?,
             None => named()?,
         };
         let replaced = replaced.is_some();

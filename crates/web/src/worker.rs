@@ -572,8 +572,9 @@ const FORMS_KEPT: u64 = crate::site::coding::KEPT_MAX as u64;
 /// The connection to PHP and the file that is being sent over it.
 const AT_PHP: u64 = 2;
 const DESCRIPTORS_UNLIMITED: u64 = 1 << 20;
-/// How often it is looked whether a quota is to be counted.
-const QUOTA_SECONDS: u64 = 5;
+/// How often it is looked whether a quota is to be counted, and said what this worker holds: sooner
+/// than a count of a lost book ends.
+const QUOTA_SECONDS: u64 = 2;
 const COLLECT_SECONDS: u64 = 300;
 const CUT_MS: u64 = 1000;
 const DRAIN_IDLE_MS: u64 = 1000;

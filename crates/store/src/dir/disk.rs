@@ -29,7 +29,7 @@ pub(crate) trait Folder: Send + Sync + Debug {
     fn written_at(&self, name: &str) -> Result<u64, Errno>;
     /// Takes a name away.
     fn unlink(&self, name: &str) -> Result<(), Errno>;
-    /// Renames a file out of the folder.
+    /// Renames a file out of the folder; nothing is flushed.
     fn move_out(
         &self,
         name: &str,
@@ -177,9 +177,7 @@ impl Folder for DiskFolder {
             Replace::Allowed => RenameFlags::empty(),
             Replace::Never => RenameFlags::NOREPLACE,
         };
-        renameat_with(&self.dir, name, to, to_name, flags)?;
-        crate::step!(PublishRenamed);
-        fsync(to)
+        renameat_with(&self.dir, name, to, to_name, flags)
     }
 
     fn names(&self) -> Result<Vec<String>, Errno> {

@@ -191,7 +191,7 @@ async fn publish(door: &Door, uploads: Vec<Upload>) -> (u32, u64, Option<Fault>)
         }
         (stored, size, None)
     };
-    if door.shared.durable {
+    if door.shared.waits() {
         tokio::task::spawn_blocking(work).await.unwrap_or((0, 0, Some(Fault::Storage)))
     } else {
         work()

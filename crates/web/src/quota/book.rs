@@ -6,6 +6,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, ftruncate, openat};
@@ -38,18 +39,33 @@ pub(super) struct Book {
     held: Vec<(Who, Sum)>,
 }
 
-/// A process.
+/// How long a book that somebody else has open is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// On a thread that serves connections.
+    Never,
+    /// On a thread that may block.
+    Shortly,
+}
+
+/// A process, or one of several in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Who {
+pub(super) struct Who {
     pid: u32,
     /// Ticks since the boot.
     start: u64,
+    #[serde(default)]
+    part: u32,
 }
 
 /// An open, locked book.
 #[derive(Debug)]
 pub(super) struct Locked {
     file: OwnedFd,
+    /// Whoever opened it.
+    me: Who,
+    /// Whether something else is written there of it.
+    stale: bool,
     pub(super) book: Book,
 }
 
@@ -60,28 +76,30 @@ impl Book {
         self.rests.plus(self.uploads).plus(held)
     }
 
-    /// A request of this process takes room.
-    pub(super) fn hold(&mut self, sum: Sum) {
-        let me = Who::me();
-        match self.held.iter_mut().find(|(who, _)| *who == me) {
-            Some((_, held)) => *held = held.plus(sum),
-            None => self.held.push((me, sum)),
+    /// All that the requests of `who` hold is `sum`. Whether that is news.
+    fn holds(&mut self, who: Who, sum: Sum) -> bool {
+        let before = self.held.iter().find(|(one, _)| *one == who).map(|(_, held)| *held);
+        if before.unwrap_or_default() == sum {
+            return false;
         }
-    }
-
-    /// A request of this process gives room back.
-    pub(super) fn release(&mut self, sum: Sum) {
-        let me = Who::me();
-        if let Some((_, held)) = self.held.iter_mut().find(|(who, _)| *who == me) {
-            *held = held.minus(sum);
+        self.held.retain(|(one, _)| *one != who);
+        if sum != Sum::default() {
+            self.held.push((who, sum));
         }
-        self.held.retain(|(_, held)| *held != Sum::default());
+        true
     }
 
     /// An upload that can be resumed takes room.
     pub(super) fn upload_made(&mut self, sum: Sum) {
         self.uploads = self.uploads.plus(sum);
         self.uploads_since = self.uploads_since.plus(sum);
+        self.stirred |= self.counting;
+    }
+
+    /// Such an upload is gone, or stands.
+    pub(super) fn upload_gone(&mut self, sum: Sum) {
+        self.uploads = self.uploads.minus(sum);
+        self.stirred |= self.counting;
     }
 
     /// Something came to rest, perhaps in another's place.
@@ -113,24 +131,39 @@ impl Book {
 }
 
 impl Locked {
-    /// Opens and locks; the dead are struck out.
-    pub(super) fn open(folder: &OwnedFd, name: &str) -> Result<Self, Fault> {
+    /// Opens and locks; the dead are struck out, and what `me` holds is `held`.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`]: somebody else has it, and nobody waits.
+    pub(super) fn open(
+        folder: &OwnedFd,
+        name: &str,
+        (me, held): (Who, Sum),
+        wait: Wait,
+    ) -> Result<Self, Fault> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = openat(folder, name, flags, Mode::RUSR | Mode::WUSR);
         let file = file.map_err(Fault::from_errno)?;
-        lock(&file)?;
+        lock(&file, wait)?;
         let mut text = Vec::new();
         read(&file, &mut text).map_err(Fault::from_errno)?;
         let mut book: Book = serde_json::from_slice(&text).unwrap_or_default();
         if book.boot != boot() {
             book = Book { boot: boot().to_owned(), ..Book::default() };
         }
-        book.held.retain(|(who, _)| who.lives());
-        Ok(Self { file, book })
+        book.held.retain(|(who, _)| *who == me || who.lives());
+        let stale = book.holds(me, held);
+        Ok(Self { file, me, stale, book })
     }
 
-    /// Keeps what was changed.
-    pub(super) fn write(&self) -> Result<(), Fault> {
+    /// Whether it said something else of what its process holds.
+    pub(super) const fn was_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// Keeps what was changed; what its process holds is `held`.
+    pub(super) fn write(&mut self, held: Sum) -> Result<(), Fault> {
+        self.book.holds(self.me, held);
         let text = serde_json::to_vec(&self.book).map_err(|_| Fault::Storage)?;
         if pwrite(&self.file, &text, 0) != Ok(text.len()) {
             // Half of it is no book; the next count makes another.
@@ -142,12 +175,12 @@ impl Locked {
 }
 
 impl Who {
-    fn me() -> Self {
-        static ME: OnceLock<Who> = OnceLock::new();
+    /// A part of this process that no other one is.
+    pub(super) fn new() -> Self {
+        static PARTS: AtomicU32 = AtomicU32::new(0);
         let pid = std::process::id();
-        let me = ME.get_or_init(|| Self { pid, start: start_of(pid).unwrap_or(0) });
-        // A process that was forked has another number.
-        if me.pid == pid { *me } else { Self { pid, start: start_of(pid).unwrap_or(0) } }
+        let part = PARTS.fetch_add(1, Ordering::Relaxed);
+        Self { pid, start: start_of(pid).unwrap_or(0), part }
     }
 
     fn lives(self) -> bool {
@@ -161,11 +194,12 @@ pub(super) fn name_of(path: &str) -> String {
     hex(digest.as_ref().get(..NAME_BYTES).unwrap_or_default())
 }
 
-/// Waits for the lock as long as a request may wait.
-fn lock(file: &OwnedFd) -> Result<(), Fault> {
+/// Waits for the lock as long as `wait` says, at most as long as a request may.
+fn lock(file: &OwnedFd, wait: Wait) -> Result<(), Fault> {
     for _ in 0..LOCK_TRIES {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) if wait == Wait::Never => return Err(Fault::Busy),
             Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(LOCK_PAUSE),
             Err(error) => return Err(Fault::from_errno(error)),
         }

@@ -5,12 +5,13 @@
 //! count is added to what was found, so that nothing is missed; it may count twice then, and one
 //! minute later it is counted again.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use menshen_net::clock;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 
-use super::book::Locked;
+use super::book::{Locked, Wait};
 use super::{Quotas, Rule, Sum};
 use crate::fault::Fault;
 use crate::tree::{Mounts, walk};
@@ -40,7 +41,10 @@ impl Quotas {
         uploads: &dyn Fn() -> Option<Vec<(Vec<u8>, Sum)>>,
     ) -> Result<(), Fault> {
         let folder = self.folder()?;
-        let due = Locked::open(folder, &rule.name)?.book.is_due(rule.rescan_s);
+        let mut open = self.open(rule, Wait::Shortly)?;
+        open.mend(rule)?;
+        let due = open.book.is_due(rule.rescan_s) || rule.missed.load(Ordering::Relaxed);
+        drop(open);
         if which == Which::Due && !due {
             return Ok(());
         }
@@ -51,13 +55,15 @@ impl Quotas {
         if flock(&mark, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Ok(());
         }
-        let mut open = Locked::open(folder, &rule.name)?;
-        let first = open.book.counted == 0;
+        let mut open = self.open(rule, Wait::Shortly)?;
+        let first = open.book.counted == 0 && which == Which::All;
         open.book.begin();
-        open.write()?;
+        open.write(rule.held())?;
+        rule.missed.store(false, Ordering::Relaxed);
         drop(open);
         if !first {
-            // Uploads that took room just before may not be in the store yet.
+            // Uploads that took room just before may not be in the store yet; and where the book
+            // was lost, others say meanwhile what they hold.
             std::thread::sleep(CREATION);
         }
         let mut rests = Sum::default();
@@ -68,9 +74,16 @@ impl Quotas {
         let uploads = uploads().ok_or(Fault::Storage)?;
         let held = uploads.iter().filter(|(path, _)| rule.holds(path));
         let held = held.fold(Sum::default(), |all, (_, sum)| all.plus(*sum));
-        let mut open = Locked::open(folder, &rule.name)?;
+        let mut open = self.open(rule, Wait::Shortly)?;
         open.book.end(rests, held, clock::unix_s());
-        open.write()
+        open.write(rule.held())
+    }
+}
+
+impl Locked {
+    /// Has it say what is held, where it said something else.
+    pub(super) fn mend(&mut self, rule: &Rule) -> Result<(), Fault> {
+        if self.was_stale() { self.write(rule.held()) } else { Ok(()) }
     }
 }
 

@@ -206,7 +206,7 @@ fn removal_takes_what_is_named_in_the_state_expected() {
         ("/", Expect::Anything, Err(Fault::Forbidden)),
     ];
     for (path, expect, expected) in rows {
-        assert_eq!(made.root().remove(path.as_bytes(), expect, true), *expected, "{path}");
+        assert_eq!(made.root().remove(path.as_bytes(), expect).map(drop), *expected, "{path}");
     }
     assert_eq!(names(&made.path("")), [SPOOL, "busy", "full"]);
     assert!(std::fs::metadata("/etc/passwd").is_ok());
@@ -219,7 +219,10 @@ fn renaming_replaces_only_when_allowed() {
     made.file("b", "b");
     made.file("folder/f", "f");
     let rename = |from: &str, to: &str, replace| {
-        made.root().rename(from.as_bytes(), &Expect::Anything, to.as_bytes(), replace, true)
+        let (from, to) = (from.as_bytes(), to.as_bytes());
+        let renaming = made.root().renaming(from, &Expect::Anything, to, true)?;
+        let replaced = renaming.rename(replace)?;
+        renaming.flush().map(|()| replaced)
     };
     assert_eq!(rename("/a", "/b", Replace::Never), Err(Fault::Exists));
     assert_eq!(std::fs::read(made.path("b")).unwrap(), b"b");

@@ -26,37 +26,40 @@ impl Spool {
         let (folder, wanted) = self.root.parent_made(&path, self.durable)?;
         let parent = path.get(..path.len() - wanted.len()).unwrap_or_default();
         let stat = fstat(&file).map_err(Fault::from_errno)?;
-        let hold = upload.hold.take();
-        let named = || {
-            let _lock = Lock::take(&folder)?;
-            let mut names = (1..NUMBERS_MAX).map(|number| numbered(wanted, number));
-            loop {
-                let name = names.next().ok_or(Fault::Exists)?;
-                // A look first: a promise is written down for one name.
-                match may_take(&folder, &name, &Expect::Anything) {
-                    Ok(None) => {}
-                    Ok(Some(_)) | Err(Fault::IsDirectory) => continue,
-                    Err(fault) => return Err(fault),
-                }
-                let path = [parent, &name].concat();
-                let promise = promise(&path, &stat)?;
-                let named = take_name(&upload.place, &folder, &name, &Expect::Nothing);
-                settle(promise, &named);
-                match named {
-                    Ok(_) => break Ok(path),
-                    Err(Fault::Precondition | Fault::IsDirectory) => {}
-                    Err(fault) => return Err(fault),
-                }
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let mut hold = upload.hold.take();
+        let mut names = (1..NUMBERS_MAX).map(|number| numbered(wanted, number));
+        let path = loop {
+            let name = names.next().ok_or(Fault::Exists)?;
+            // A look first: a promise is written down for one name.
+            match may_take(&folder, &name, &Expect::Anything) {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(Fault::IsDirectory) => continue,
+                Err(fault) => return Err(fault),
+            }
+            let path = [parent, &name].concat();
+            let promise = promise(&path, &stat)?;
+            let named = || {
+                let _lock = Lock::take(&folder)?;
+                take_name(&upload.place, &folder, &name, &Expect::Nothing)
+            };
+            // The promise before it and the flush behind it wait for the disk, nobody for them.
+            let named = match &mut hold {
+                Some(hold) => hold.stand(size, named, |_| None),
+                None => named(),
+            };
+            upload.place.kept = named.is_ok();
+            let named = named.and_then(|_| match self.durable {
+                true => fsync(&folder).map_err(Fault::from_errno),
+                false => Ok(()),
+            });
+            settle(promise, &named);
+            match named {
+                Ok(()) => break path,
+                Err(Fault::Precondition | Fault::IsDirectory) => {}
+                Err(fault) => return Err(fault),
             }
         };
-        let path = match hold {
-            Some(hold) => hold.stand(u64::try_from(stat.st_size).unwrap_or(0), named, |_| None)?,
-            None => named()?,
-        };
-        upload.place.kept = true;
-        if self.durable {
-            fsync(&folder).map_err(Fault::from_errno)?;
-        }
         let stat = fstat(&file).map_err(Fault::from_errno)?;
         Ok((path, stat))
     }

@@ -183,26 +183,21 @@ fn moved(plan: &Plan, whole: &Whole, hold: Option<Hold>) -> Result<Published, Fa
             Expect::Nothing => Replace::Never,
             _ => Replace::Allowed,
         };
-        whole.publish_to(&folder, name, replace).map_err(|error| fault(&error))?;
+        whole.rename_to(&folder, name, replace).map_err(|error| fault(&error))?;
         Ok(replaced)
     };
     let replaced = match hold {
-        Some(hold) => hold.stand(plan.size, named, |replaced| *replaced)?,
+        Some(mut hold) => hold.stand(plan.size, named, |replaced| *replaced)?,
         None => named()?,
     };
+    // The books are free again: nobody waits for this but who sent it.
+    Whole::flush_to(&folder).map_err(|error| fault(&error))?;
     let stat = fstat(&*file).map_err(Fault::from_errno)?;
     Ok(Published { stat, replaced: replaced.is_some(), digest: None })
 }
 
 /// Under the first of its names that nobody has; hooks are told of that one.
-fn moved_new(plan: &Plan, whole: &Whole, hold: Option<Hold>) -> Result<Published, Fault> {
-    match hold {
-        Some(hold) => hold.stand(plan.size, || named_new(plan, whole), |_| None),
-        None => named_new(plan, whole),
-    }
-}
-
-fn named_new(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
+fn moved_new(plan: &Plan, whole: &Whole, mut hold: Option<Hold>) -> Result<Published, Fault> {
     let Plan { shared, path, umask, .. } = plan;
     let file = whole.file().map_err(|error| fault(&error))?;
     let mode = Mode::from_raw_mode(0o666).difference(*umask);
@@ -210,7 +205,6 @@ fn named_new(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
     let stat = fstat(&*file).map_err(Fault::from_errno)?;
     let (folder, wanted) = shared.root.parent_made(path, shared.durable)?;
     let parent = &path[..path.len() - wanted.len()];
-    let _lock = Lock::take(&folder)?;
     for number in 1..NUMBERS_MAX {
         let name = numbered(wanted, number);
         match may_take(&folder, &name, &Expect::Anything) {
@@ -220,8 +214,16 @@ fn named_new(plan: &Plan, whole: &Whole) -> Result<Published, Fault> {
         }
         let path = [parent, &name].concat();
         let promise = shared.will_stand(&path, &stat, None, Some(&plan.record))?;
-        let named = whole.publish_to(&folder, &name, Replace::Never);
-        let named = named.map_err(|error| fault(&error));
+        let named = || {
+            let _lock = Lock::take(&folder)?;
+            whole.rename_to(&folder, &name, Replace::Never).map_err(|error| fault(&error))
+        };
+        // The promise before it and the flush behind it wait for the disk, and nobody for them.
+        let named = match &mut hold {
+            Some(hold) => hold.stand(plan.size, named, |()| None),
+            None => named(),
+        };
+        let named = named.and_then(|()| Whole::flush_to(&folder).map_err(|error| fault(&error)));
         settle(promise, &named);
         match named {
             Ok(()) => {
