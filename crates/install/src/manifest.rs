@@ -167,6 +167,12 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Flushes the file system of `folder`: what was written there by whomever, with its names, before
+/// something says that it is there.
+pub(crate) fn flush_all(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
+}
+
 /// A relative path without `..`, as the manifest writes them.
 pub(crate) fn stays(path: &str) -> bool {
     !path.is_empty()

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::manifest::{Content, Entry, FORM, Manifest, ManifestError, stays};
+use crate::manifest::{Content, Entry, FORM, Manifest, ManifestError, flush_all, stays};
 use crate::stop::Stop;
 use crate::sum::sha256;
 
@@ -232,6 +232,8 @@ pub fn place(
     for file in &mut manifest.files {
         file.was.clear();
     }
+    // Files were flushed one by one, their names and folders were not.
+    flush_all(prefix).map_err(|error| failed("flush", prefix, error))?;
     manifest.complete = true;
     manifest.store(prefix)?;
     Ok(manifest)

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::write_whole;
+use crate::manifest::{flush_all, write_whole};
 use crate::show::{Event, Show};
 use crate::stop::Stop;
 
@@ -85,11 +85,12 @@ impl Work {
         self.state.done.iter().any(|done| done == step)
     }
 
-    /// Stamps a step, durably.
+    /// Stamps a step, durably; what the step wrote into the folder is flushed before.
     ///
     /// # Errors
-    /// The stamp cannot be written.
+    /// The stamp, or what it is of, cannot be written.
     pub fn stamp(&mut self, step: &str) -> Result<(), WorkError> {
+        flush_all(&self.folder).map_err(|error| WorkError::Io(self.folder.clone(), error))?;
         if !self.is_done(step) {
             self.state.done.push(step.to_owned());
         }
