@@ -140,6 +140,9 @@ fn entries(
             }
             EntryType::Link => {
                 let target = parts(&link).map_err(|why| hostile(&path, why))?;
+                if !inside.is_file(&target).map_err(failed)? {
+                    return Err(hostile(&path, "it is a hard link to what is no file"));
+                }
                 inside.hard_link(&place, &target).map_err(failed)?;
             }
             _ => return Err(hostile(&path, "it is no file, folder or link")),

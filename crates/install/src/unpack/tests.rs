@@ -129,6 +129,27 @@ fn more_behind_the_end_than_is_read_is_refused_and_not_waited_for() {
 }
 
 #[test]
+fn a_link_does_not_lead_out_by_way_of_another() {
+    // Three folders down it leads to the first; as a hard link at the top it would lead out.
+    let moved = archive(&[
+        link(EntryType::Symlink, "a/b/c/up", "../../../out"),
+        link(EntryType::Link, "up", "a/b/c/up"),
+    ]);
+    assert!(Place::refused(&moved).contains("no file"));
+    // `a/b/top` is the folder itself, and what is above that is not ours.
+    let climbs = archive(&[
+        link(EntryType::Symlink, "a/b/top", "../.."),
+        link(EntryType::Symlink, "out", "a/b/top/../out"),
+    ]);
+    assert!(Place::refused(&climbs).contains("climbs after it went down"));
+    let folder = archive(&[
+        entry(EntryType::Directory, b"a/", b"", 0o755, b""),
+        link(EntryType::Link, "b", "a"),
+    ]);
+    assert!(Place::refused(&folder).contains("no file"));
+}
+
+#[test]
 fn gzip_and_xz_are_read() {
     let mut plain = file("a/b", &[7; 100_000]);
     plain.resize(plain.len() + 1024, 0);
