@@ -304,6 +304,24 @@ fn a_signature_holds_or_nothing_is_unpacked() {
         .status();
 }
 
+#[test]
+fn root_builds_for_no_prefix_below_a_folder_of_somebody_else() {
+    let mut lab = Lab::new();
+    let open = lab.all.path().join("open");
+    create_dir_all(&open).unwrap();
+    std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    lab.order.prefix = open.canonicalize().unwrap().join("prefix");
+    let result = lab.install(&mut ());
+    if rustix::process::geteuid().is_root() {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("open can be written by others"), "{error}");
+        assert_eq!(lab.marks(), "");
+        assert!(!lab.order.prefix.exists());
+    } else {
+        result.unwrap();
+    }
+}
+
 const TRACED: &str = "MENSHEN_INSTALL_TRACED";
 
 /// What is asked of the kernel, in order, seen by strace: this test again, in a process of its own.
