@@ -84,7 +84,8 @@ typedef struct menshen_story menshen_story;
 
 // What a link shall say. Fill it with zeros, set `size`, then what is wanted.
 typedef struct {
-    // `sizeof(menshen_claims)` where the program was built; later versions may have more fields.
+    // `sizeof(menshen_claims)` where the program was built; later versions may have more fields. A
+    // field that this library does not know must be zero, or no link is made.
     size_t size;
     // `MENSHEN_METHOD_GET`, `…_PUT` or `…_DROP`.
     uint32_t method;

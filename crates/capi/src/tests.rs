@@ -157,6 +157,41 @@ fn what_no_link_can_say_is_refused_in_words() {
     assert_eq!(refused(&odd).1, "the path is not UTF-8");
 }
 
+/// As a program has it that was built with a later header.
+#[repr(C)]
+struct Later {
+    known: Claims,
+    limit: u64,
+    more: [u8; 8192],
+}
+
+#[test]
+fn claims_of_a_later_version_are_taken_only_if_they_want_nothing_new() {
+    let keys = Held::new(ONE);
+    let later = |limit, size| {
+        let known = Claims { size, ..claims(c"/a") };
+        let later = Later { known, limit, more: [0; 8192] };
+        let (mut url, mut error) = (null_mut(), null_mut());
+        // SAFETY: all places are there; the pointer is to all of what was made.
+        let code = unsafe {
+            let base = c"https://files.example.com/".as_ptr();
+            let given = (&raw const later).cast::<Claims>();
+            menshen_link_make(keys.0, given, base, &raw mut url, &raw mut error)
+        };
+        if code == Code::Ok { Ok(taken(url)) } else { Err(said(code, error)) }
+    };
+    let size = size_of::<Claims>() + 8;
+    assert!(later(0, size).is_ok());
+    let words = "the claims have a field that this library is too old for";
+    for limit in [1, 1 << 63] {
+        assert_eq!(later(limit, size).unwrap_err(), (Code::Usage, words.to_owned()));
+        assert!(later(limit, size_of::<Claims>()).is_ok(), "what is behind them is not theirs");
+    }
+    assert!(later(0, 4096).is_ok());
+    assert_eq!(later(0, 4097).unwrap_err().0, Code::Usage);
+    assert_eq!(later(0, usize::MAX).unwrap_err().0, Code::Usage);
+}
+
 #[test]
 fn keys_that_are_none_are_refused_without_being_shown() {
     for (text, code) in [("", Code::Malformed), ("\u{7f}", Code::Malformed)] {
