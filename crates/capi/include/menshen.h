@@ -225,6 +225,7 @@ menshen_code menshen_link_read(const menshen_keys *keys,
 menshen_code menshen_story_new(uint32_t kind, menshen_story **story, menshen_error **error);
 
 // Takes the next bytes of the log or capture, cut anywhere. Memory is bounded whatever comes.
+// After an error the story can only be freed.
 menshen_code menshen_story_push(menshen_story *story,
                                 const uint8_t *piece,
                                 size_t length,

@@ -408,3 +408,34 @@ fn a_panic_stays_inside() {
         (Code::Internal, "a defect of libmenshen; please report it".into())
     );
 }
+
+#[test]
+fn a_story_that_broke_is_not_told_on() {
+    let (mut story, mut json, mut error) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: all places are there, each story is freed once.
+    unsafe {
+        for finishes in [false, true] {
+            let code = menshen_story_new(BREAKS, &raw mut story, null_mut());
+            assert_eq!(code, Code::Ok);
+            let mut push = |piece: &[u8]| {
+                let code = menshen_story_push(story, piece.as_ptr(), piece.len(), &raw mut error);
+                said(code, error).0
+            };
+            assert_eq!(push(b"a"), Code::Internal);
+            assert_eq!((push(b"b"), push(b"")), (Code::Usage, Code::Usage));
+            if finishes {
+                let code = menshen_story_finish(story, &raw mut json, &raw mut error);
+                assert_eq!((said(code, error).0, json.is_null()), (Code::Usage, true));
+            } else {
+                menshen_story_free(story);
+            }
+        }
+        // As after what is no capture.
+        let code = menshen_story_new(StoryKind::Tunnel as u32, &raw mut story, null_mut());
+        assert_eq!(code, Code::Ok);
+        let piece = b"no capture at all, but long enough for one";
+        let push = || menshen_story_push(story, piece.as_ptr(), piece.len(), null_mut());
+        assert_eq!((push(), push()), (Code::Malformed, Code::Usage));
+        menshen_story_free(story);
+    }
+}
