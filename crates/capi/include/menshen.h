@@ -84,7 +84,8 @@ typedef struct menshen_story menshen_story;
 
 // What a link shall say. Fill it with zeros, set `size`, then what is wanted.
 typedef struct {
-    // `sizeof(menshen_claims)` where the program was built; later versions may have more fields.
+    // `sizeof(menshen_claims)` where the program was built; later versions may have more fields. A
+    // field that this library does not know must be zero, or no link is made.
     size_t size;
     // `MENSHEN_METHOD_GET`, `…_PUT` or `…_DROP`.
     uint32_t method;
@@ -224,6 +225,7 @@ menshen_code menshen_link_read(const menshen_keys *keys,
 menshen_code menshen_story_new(uint32_t kind, menshen_story **story, menshen_error **error);
 
 // Takes the next bytes of the log or capture, cut anywhere. Memory is bounded whatever comes.
+// After an error the story can only be freed.
 menshen_code menshen_story_push(menshen_story *story,
                                 const uint8_t *piece,
                                 size_t length,

@@ -6,7 +6,7 @@ use menshen_web_core::link::{self, Deed, KeyId, NETWORKS_MAX, Network};
 use serde::Serialize;
 
 use crate::error::{Error, Outcome};
-use crate::pointers::{optional_text, reference, text};
+use crate::pointers::{bytes, optional_text, reference, text};
 
 /// What may be done by a link.
 #[repr(C)]
@@ -24,7 +24,8 @@ pub enum Method {
 #[repr(C)]
 #[derive(Debug)]
 pub struct Claims {
-    /// `sizeof(menshen_claims)` where the program was built; later versions may have more fields.
+    /// `sizeof(menshen_claims)` where the program was built; later versions may have more fields. A
+    /// field that this library does not know must be zero, or no link is made.
     pub size: usize,
     /// `MENSHEN_METHOD_GET`, `…_PUT` or `…_DROP`.
     pub method: u32,
@@ -102,6 +103,23 @@ pub(crate) unsafe fn read(pointer: *const Claims) -> Outcome<link::Claims> {
     if size < size_of::<Claims>() {
         return Err(Error::usage("the size in claims is not that of menshen_claims"));
     }
+    if size > SIZE_MAX {
+        return Err(Error::usage("the size in claims is larger than any menshen_claims"));
+    }
+    // SAFETY: as the caller promises, so many bytes are there; all of them have a value, since
+    // claims are filled with zeros first.
+    let later = unsafe {
+        bytes(
+            pointer.cast::<u8>().wrapping_add(size_of::<Claims>()),
+            size - size_of::<Claims>(),
+            "claims",
+        )?
+    };
+    // As Linux does with what is longer than it knows (`copy_struct_from_user`): what is not zero
+    // may be a limit, and a link without it would allow more than was wanted.
+    if later.iter().any(|byte| *byte != 0) {
+        return Err(Error::usage("the claims have a field that this library is too old for"));
+    }
     // SAFETY: so many bytes are there.
     let given = unsafe { reference(pointer, "claims")? };
     // SAFETY: as the caller promises.
@@ -129,3 +147,6 @@ fn networks(list: &str) -> Outcome<Vec<Network>> {
     });
     read.collect()
 }
+
+/// What a `size` may be at most: 4 KiB, a page, as for the system calls of Linux.
+const SIZE_MAX: usize = 4096;

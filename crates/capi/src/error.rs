@@ -85,7 +85,8 @@ pub unsafe extern "C" fn menshen_error_free(error: *mut Error) {
 /// `place` is NULL or valid for a write.
 pub(crate) unsafe fn finish(place: *mut *mut Error, body: impl FnOnce() -> Outcome<()>) -> Code {
     be_silent();
-    // What a panic could leave half done belongs to the body alone, and is dropped with it.
+    // What a panic could leave half done belongs to the body alone, and is dropped with it: a body
+    // that changes what the caller keeps takes it out first (see `story`).
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         Err(Error::new(Code::Internal, "a defect of libmenshen; please report it"))
     });

@@ -24,12 +24,19 @@ pub enum StoryKind {
 
 /// A story that is being read. For one thread at a time.
 #[derive(Debug)]
-pub struct Story(Kind);
+pub struct Story(Option<Kind>);
 
+/// What of it was read. It is taken out of the story for each call and put back if it came to its
+/// end well: a story that a defect left half told is not told on.
 #[derive(Debug)]
 enum Kind {
-    Oom { reader: Box<Reader>, collector: Box<Collector> },
+    Oom {
+        reader: Box<Reader>,
+        collector: Box<Collector>,
+    },
     Tunnel(Box<Stream>),
+    #[cfg(test)]
+    Breaks,
 }
 
 /// The shape of `menshen explain tunnel --json`.
@@ -61,10 +68,12 @@ pub unsafe extern "C" fn menshen_story_new(
                 Kind::Oom { reader: Box::new(Reader::new(Limits::ORDINARY)), collector }
             }
             2 => Kind::Tunnel(Box::default()),
+            #[cfg(test)]
+            BREAKS => Kind::Breaks,
             _ => return Err(Error::usage("there is no story of that kind")),
         };
         // SAFETY: `clear` found a place.
-        unsafe { story.write(Box::into_raw(Box::new(Story(kind)))) };
+        unsafe { story.write(Box::into_raw(Box::new(Story(Some(kind))))) };
         Ok(())
     };
     // SAFETY: as the caller promises.
@@ -72,6 +81,7 @@ pub unsafe extern "C" fn menshen_story_new(
 }
 
 /// Takes the next bytes of the log or capture, cut anywhere. Memory is bounded whatever comes.
+/// After an error the story can only be freed.
 ///
 /// # Safety
 /// `story` is NULL or of this library, and nobody else uses it meanwhile; `piece` points to
@@ -86,13 +96,18 @@ pub unsafe extern "C" fn menshen_story_push(
     let body = || {
         // SAFETY: as the caller promises.
         let (story, piece) = unsafe { (story.as_mut(), bytes(piece, length, "piece")?) };
-        match &mut story.ok_or_else(|| Error::usage("story is NULL"))?.0 {
-            Kind::Oom { reader, collector } => {
-                reader.push(piece, &mut |event| collector.event(event));
-                Ok(())
-            }
-            Kind::Tunnel(stream) => stream.push(piece).map_err(|error| no_capture(&error)),
+        let story = story.ok_or_else(|| Error::usage("story is NULL"))?;
+        let mut kind = story.0.take().ok_or_else(broken)?;
+        match &mut kind {
+            Kind::Oom { reader, collector } => reader.push(piece, &mut |event| {
+                collector.event(event);
+            }),
+            Kind::Tunnel(stream) => stream.push(piece).map_err(|error| no_capture(&error))?,
+            #[cfg(test)]
+            Kind::Breaks => panic!("a defect, told here on purpose"),
         }
+        story.0 = Some(kind);
+        Ok(())
     };
     // SAFETY: as the caller promises.
     unsafe { finish(error, body) }
@@ -118,7 +133,7 @@ pub unsafe extern "C" fn menshen_story_finish(
         // SAFETY: as the caller promises.
         unsafe { clear(json, "json")? };
         let story = story.ok_or_else(|| Error::usage("story is NULL"))?;
-        let text = tell(story.0)?;
+        let text = tell(story.0.ok_or_else(broken)?)?;
         // SAFETY: `clear` found a place.
         unsafe { give(json, &text) };
         Ok(())
@@ -156,9 +171,19 @@ fn tell(kind: Kind) -> Outcome<String> {
             // Strings and numbers only: nothing in it can fail to become JSON.
             Ok(serde_json::to_string_pretty(&Tunnel { report, findings }).unwrap_or_default())
         }
+        #[cfg(test)]
+        Kind::Breaks => panic!("a defect, told here on purpose"),
     }
 }
 
 fn no_capture(error: &impl ToString) -> Error {
     Error::new(Code::Malformed, error.to_string())
 }
+
+fn broken() -> Error {
+    Error::usage("an error has ended this story, which can only be freed")
+}
+
+/// A kind that breaks when it is read.
+#[cfg(test)]
+pub(crate) const BREAKS: u32 = u32::MAX;

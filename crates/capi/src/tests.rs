@@ -157,6 +157,41 @@ fn what_no_link_can_say_is_refused_in_words() {
     assert_eq!(refused(&odd).1, "the path is not UTF-8");
 }
 
+/// As a program has it that was built with a later header.
+#[repr(C)]
+struct Later {
+    known: Claims,
+    limit: u64,
+    more: [u8; 8192],
+}
+
+#[test]
+fn claims_of_a_later_version_are_taken_only_if_they_want_nothing_new() {
+    let keys = Held::new(ONE);
+    let later = |limit, size| {
+        let known = Claims { size, ..claims(c"/a") };
+        let later = Later { known, limit, more: [0; 8192] };
+        let (mut url, mut error) = (null_mut(), null_mut());
+        // SAFETY: all places are there; the pointer is to all of what was made.
+        let code = unsafe {
+            let base = c"https://files.example.com/".as_ptr();
+            let given = (&raw const later).cast::<Claims>();
+            menshen_link_make(keys.0, given, base, &raw mut url, &raw mut error)
+        };
+        if code == Code::Ok { Ok(taken(url)) } else { Err(said(code, error)) }
+    };
+    let size = size_of::<Claims>() + 8;
+    assert!(later(0, size).is_ok());
+    let words = "the claims have a field that this library is too old for";
+    for limit in [1, 1 << 63] {
+        assert_eq!(later(limit, size).unwrap_err(), (Code::Usage, words.to_owned()));
+        assert!(later(limit, size_of::<Claims>()).is_ok(), "what is behind them is not theirs");
+    }
+    assert!(later(0, 4096).is_ok());
+    assert_eq!(later(0, 4097).unwrap_err().0, Code::Usage);
+    assert_eq!(later(0, usize::MAX).unwrap_err().0, Code::Usage);
+}
+
 #[test]
 fn keys_that_are_none_are_refused_without_being_shown() {
     for (text, code) in [("", Code::Malformed), ("\u{7f}", Code::Malformed)] {
@@ -372,4 +407,35 @@ fn a_panic_stays_inside() {
         said(code, error),
         (Code::Internal, "a defect of libmenshen; please report it".into())
     );
+}
+
+#[test]
+fn a_story_that_broke_is_not_told_on() {
+    let (mut story, mut json, mut error) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: all places are there, each story is freed once.
+    unsafe {
+        for finishes in [false, true] {
+            let code = menshen_story_new(BREAKS, &raw mut story, null_mut());
+            assert_eq!(code, Code::Ok);
+            let mut push = |piece: &[u8]| {
+                let code = menshen_story_push(story, piece.as_ptr(), piece.len(), &raw mut error);
+                said(code, error).0
+            };
+            assert_eq!(push(b"a"), Code::Internal);
+            assert_eq!((push(b"b"), push(b"")), (Code::Usage, Code::Usage));
+            if finishes {
+                let code = menshen_story_finish(story, &raw mut json, &raw mut error);
+                assert_eq!((said(code, error).0, json.is_null()), (Code::Usage, true));
+            } else {
+                menshen_story_free(story);
+            }
+        }
+        // As after what is no capture.
+        let code = menshen_story_new(StoryKind::Tunnel as u32, &raw mut story, null_mut());
+        assert_eq!(code, Code::Ok);
+        let piece = b"no capture at all, but long enough for one";
+        let push = || menshen_story_push(story, piece.as_ptr(), piece.len(), null_mut());
+        assert_eq!((push(), push()), (Code::Malformed, Code::Usage));
+        menshen_story_free(story);
+    }
 }

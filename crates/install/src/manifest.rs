@@ -44,6 +44,31 @@ pub struct Entry {
     /// What it is.
     #[serde(flatten)]
     pub content: Content,
+    /// What of earlier versions may stand there still; nothing once all files are placed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub was: Vec<Content>,
+}
+
+impl Entry {
+    /// One of which no earlier version is known.
+    #[must_use]
+    pub fn new(path: String, content: Content) -> Self {
+        Self { path, content, was: Vec::new() }
+    }
+
+    /// All that may be there.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = &Content> {
+        std::iter::once(&self.content).chain(&self.was)
+    }
+
+    /// What `old` may have left there is this recipe's own as well.
+    pub(crate) fn replaces(&mut self, old: &Self) {
+        for content in old.contents() {
+            if !self.contents().any(|known| known == content) {
+                self.was.push(content.clone());
+            }
+        }
+    }
 }
 
 /// What an entry is.
@@ -122,6 +147,9 @@ impl Manifest {
         if !self.files.is_sorted_by(|a, b| a.path < b.path) {
             return Err("its files are not in order".into());
         }
+        if self.complete && self.files.iter().any(|entry| !entry.was.is_empty()) {
+            return Err("it is complete, and lists what was before".into());
+        }
         Ok(())
     }
 }
@@ -137,6 +165,12 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Some(above) => File::open(above)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// Flushes the file system of `folder`: what was written there by whomever, with its names, before
+/// something says that it is there.
+pub(crate) fn flush_all(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
 }
 
 /// A relative path without `..`, as the manifest writes them.
@@ -158,8 +192,7 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        let file =
-            |path: &str| Entry { path: path.to_owned(), content: Content::Sha256("0".repeat(64)) };
+        let file = |path: &str| Entry::new(path.to_owned(), Content::Sha256("0".repeat(64)));
         Manifest {
             form: FORM,
             name: "git".into(),
@@ -169,10 +202,7 @@ mod tests {
             archive_sha256: "1".repeat(64),
             complete: true,
             folders: vec!["bin".into()],
-            files: vec![
-                file("bin/git"),
-                Entry { path: "bin/it".into(), content: Content::Link("git".into()) },
-            ],
+            files: vec![file("bin/git"), Entry::new("bin/it".into(), Content::Link("git".into()))],
         }
     }
 
@@ -188,11 +218,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_before_is_kept_until_all_is_placed() {
+        let prefix = tempfile::tempdir().unwrap();
+        let mut half = manifest();
+        half.complete = false;
+        let earlier = [Content::Link("old".into()), Content::Sha256("2".repeat(64))];
+        for content in earlier.iter().chain(&earlier) {
+            half.files[1].replaces(&Entry::new("bin/it".into(), content.clone()));
+        }
+        assert_eq!(half.files[1].was, earlier);
+        half.store(prefix.path()).unwrap();
+        assert_eq!(Manifest::load(prefix.path(), "git").unwrap().unwrap(), half);
+        half.complete = true;
+        half.store(prefix.path()).unwrap();
+        assert!(Manifest::load(prefix.path(), "git").is_err());
+    }
+
+    #[test]
     fn paths_that_leave_the_prefix_are_refused() {
         let prefix = tempfile::tempdir().unwrap();
         for path in ["/etc/passwd", "../x", "a/../../x", "", "a//b", "./a"] {
             let mut bad = manifest();
-            bad.files = vec![Entry { path: path.into(), content: Content::Link("x".into()) }];
+            bad.files = vec![Entry::new(path.into(), Content::Link("x".into()))];
             bad.store(prefix.path()).unwrap();
             assert!(Manifest::load(prefix.path(), "git").is_err(), "{path}");
             let mut bad = manifest();

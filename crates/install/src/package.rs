@@ -117,8 +117,7 @@ pub fn install(
     show: &mut dyn Show,
     stop: &Stop,
 ) -> Result<PathBuf, PackageError> {
-    own_folder(base)?;
-    let path = log_path(base);
+    let path = log_path(&own_folder(base)?);
     let failed = |error| PackageError::Work(WorkError::Io(path.clone(), error));
     let mut log = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
     let total = plan.commands.len();

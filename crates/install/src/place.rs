@@ -13,10 +13,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::manifest::{Content, Entry, FORM, Manifest, ManifestError, stays};
+use crate::manifest::{Content, Entry, FORM, Manifest, ManifestError, flush_all, stays};
 use crate::stop::Stop;
 use crate::sum::sha256;
 
+use self::lock::Lock;
+
+mod lock;
 pub mod remove;
 
 /// What is in a stage.
@@ -63,6 +66,9 @@ pub enum PlaceError {
     /// A link beneath the prefix leads out of it.
     #[error("{} leads out of the prefix", .0.display())]
     LeadsOut(PathBuf),
+    /// Something else is placed or removed there.
+    #[error("another installation or removal works in {}", .0.display())]
+    Busy(PathBuf),
     /// The manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -149,7 +155,7 @@ fn look(
     } else {
         return Err(PlaceError::Kind(below, "neither file, folder nor link"));
     };
-    staged.files.push(Entry { path: below, content });
+    staged.files.push(Entry::new(below, content));
     Ok(())
 }
 
@@ -167,6 +173,7 @@ pub fn place(
 ) -> Result<Manifest, PlaceError> {
     make_folders(prefix)?;
     let prefix = &prefix.canonicalize().map_err(|error| failed("find", prefix, error))?;
+    let _lock = Lock::make(prefix, stop)?;
     let old = Manifest::load(prefix, &about.name)?;
     refuse_strangers(staged, prefix, old.as_ref())?;
     let was_made = |path: &String| old.as_ref().is_some_and(|old| old.folders.contains(path));
@@ -174,8 +181,14 @@ pub fn place(
     let mut folders: Vec<String> =
         staged.folders.iter().filter(|one| new_folder(one)).cloned().collect();
     let mut files = staged.files.clone();
-    // Until all is done the manifest answers for the old files as well.
+    // Until all is done the manifest answers for the old files as well, also where a new one takes
+    // the place of an old one: who is cut there finds either.
     for old in old.iter() {
+        for file in &mut files {
+            if let Some(before) = old.entry(&file.path) {
+                file.replaces(before);
+            }
+        }
         let gone = |entry: &&Entry| staged_entry(staged, &entry.path).is_none();
         files.extend(old.files.iter().filter(gone).cloned());
         let more: Vec<_> =
@@ -216,6 +229,11 @@ pub fn place(
         remove::one(prefix, entry)?;
     }
     manifest.files = left;
+    for file in &mut manifest.files {
+        file.was.clear();
+    }
+    // Files were flushed one by one, their names and folders were not.
+    flush_all(prefix).map_err(|error| failed("flush", prefix, error))?;
     manifest.complete = true;
     manifest.store(prefix)?;
     Ok(manifest)
@@ -257,7 +275,7 @@ fn may_replace(
 ) -> Result<bool, PlaceError> {
     let Some(old) = old else { return Ok(false) };
     let Some(known) = old.entry(&new.path) else { return Ok(false) };
-    Ok(remove::is(path, meta, &known.content)? || remove::is(path, meta, &new.content)?)
+    Ok(remove::is(path, meta, known)? || remove::is(path, meta, new)?)
 }
 
 fn one(

@@ -242,7 +242,9 @@ pub fn install(order: &Order, show: &mut dyn Show, stop: &Stop) -> Result<Instal
     if !missing.is_empty() {
         return Err(SourceError::Needs(missing));
     }
-    crate::work::own_folder(&order.base)?;
+    // Before anything is built.
+    crate::work::safe_place(&order.prefix)?;
+    let order = &Order { base: crate::work::own_folder(&order.base)?, ..order.clone() };
     let work = Work::open(&order.folder(), show, stop)?;
     let mut run = Run { order, work, show, stop, steps: order.steps(), number: 0, resumed: 0 };
     let archive_sha256 = run.archive()?;

@@ -140,6 +140,9 @@ fn entries(
             }
             EntryType::Link => {
                 let target = parts(&link).map_err(|why| hostile(&path, why))?;
+                if !inside.is_file(&target).map_err(failed)? {
+                    return Err(hostile(&path, "it is a hard link to what is no file"));
+                }
                 inside.hard_link(&place, &target).map_err(failed)?;
             }
             _ => return Err(hostile(&path, "it is no file, folder or link")),
@@ -198,7 +201,8 @@ fn trimmed(mut name: Vec<u8>) -> Vec<u8> {
 enum Stream {
     Plain(File),
     Gzip(Box<flate2::read::MultiGzDecoder<File>>),
-    Xz(Child, ChildStdout),
+    /// `None` once all is read.
+    Xz(Child, Option<ChildStdout>),
 }
 
 impl Stream {
@@ -224,7 +228,7 @@ impl Stream {
             command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::null());
             let mut child = command.spawn().map_err(|error| io_error("xz", error))?;
             let Some(out) = child.stdout.take() else { return Err(UnpackError::NoXz) };
-            return Ok(Self::Xz(child, out));
+            return Ok(Self::Xz(child, Some(out)));
         }
         if head.get(257..262) == Some(b"ustar") {
             return Ok(Self::Plain(file));
@@ -234,9 +238,13 @@ impl Stream {
 
     /// What is behind the end is read, too, so that damage is seen; but not without end.
     fn finish(&mut self) -> Result<(), UnpackError> {
-        let rest = io::copy(&mut (&mut *self).take(REST_BYTES_MAX), &mut io::sink());
-        rest.map_err(|error| io_error("the end of the archive", error))?;
-        if let Self::Xz(child, _) = self {
+        let rest = io::copy(&mut (&mut *self).take(REST_BYTES_MAX + 1), &mut io::sink());
+        if rest.map_err(|error| tar_error(error, "the end of the archive"))? > REST_BYTES_MAX {
+            return Err(UnpackError::TooMuch("bytes behind its end"));
+        }
+        if let Self::Xz(child, out) = self {
+            // Nobody waits for a program that waits for a reader.
+            drop(out.take());
             let status = child.wait().map_err(|error| io_error("xz", error))?;
             if !status.success() {
                 return Err(UnpackError::Xz(status));
@@ -251,14 +259,16 @@ impl Read for Stream {
         match self {
             Self::Plain(file) => file.read(buffer),
             Self::Gzip(decoder) => decoder.read(buffer),
-            Self::Xz(_, out) => out.read(buffer),
+            Self::Xz(_, Some(out)) => out.read(buffer),
+            Self::Xz(_, None) => Ok(0),
         }
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if let Self::Xz(child, _) = self {
+        if let Self::Xz(child, out) = self {
+            drop(out.take());
             // It may have ended long ago, or waits for a reader that goes away now.
             let _ = child.kill();
             let _ = child.wait();
@@ -312,6 +322,7 @@ const NOT_A_FOLDER: i32 = rustix::io::Errno::NOTDIR.raw_os_error();
 const LOOP: i32 = rustix::io::Errno::LOOP.raw_os_error();
 /// A long name, or the pax heads of one entry.
 const NAME_ENTRY_BYTES_MAX: u64 = 64 << 10;
+/// Behind the tar's end; tar itself fills up to 10 KiB there.
 const REST_BYTES_MAX: u64 = 64 << 20;
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::write_whole;
+use crate::manifest::{flush_all, write_whole};
+use crate::recipe::load::unsafe_folder;
 use crate::show::{Event, Show};
 use crate::stop::Stop;
 
@@ -41,6 +42,16 @@ pub enum WorkError {
     /// Somebody else could put something there.
     #[error("{} is not used: others may write there", .0.display())]
     Foreign(PathBuf),
+    /// Somebody else could put another folder in its place.
+    #[error("{} is not used as root: {} {why}", .folder.display(), .above.display())]
+    Above {
+        /// What was named.
+        folder: PathBuf,
+        /// The folder above it that is not safe.
+        above: PathBuf,
+        /// Why.
+        why: &'static str,
+    },
     /// The user wants to stop.
     #[error("stopped")]
     Stopped,
@@ -57,7 +68,7 @@ impl Work {
     /// See [`WorkError`].
     pub fn open(folder: &Path, show: &mut dyn Show, stop: &Stop) -> Result<Self, WorkError> {
         let failed = |error| WorkError::Io(folder.to_owned(), error);
-        own_folder(folder)?;
+        let folder = &own_folder(folder)?;
         let mut options = OpenOptions::new();
         options.create(true).append(true);
         let lock = options.open(folder.join("lock")).map_err(failed)?;
@@ -85,11 +96,12 @@ impl Work {
         self.state.done.iter().any(|done| done == step)
     }
 
-    /// Stamps a step, durably.
+    /// Stamps a step, durably; what the step wrote into the folder is flushed before.
     ///
     /// # Errors
-    /// The stamp cannot be written.
+    /// The stamp, or what it is of, cannot be written.
     pub fn stamp(&mut self, step: &str) -> Result<(), WorkError> {
+        flush_all(&self.folder).map_err(|error| WorkError::Io(self.folder.clone(), error))?;
         if !self.is_done(step) {
             self.state.done.push(step.to_owned());
         }
@@ -137,16 +149,47 @@ impl Work {
     }
 }
 
-/// A folder that only this user, or root, can write.
-pub(crate) fn own_folder(folder: &Path) -> Result<(), WorkError> {
+/// A folder that only this user can write, made where it is missing; its path without links.
+pub(crate) fn own_folder(folder: &Path) -> Result<PathBuf, WorkError> {
+    let real = safe_place(folder)?;
     let failed = |error| WorkError::Io(folder.to_owned(), error);
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let meta = folder.symlink_metadata().map_err(failed)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(&real).map_err(failed)?;
+    let meta = real.symlink_metadata().map_err(failed)?;
     let own = rustix::process::geteuid().as_raw();
     if !meta.is_dir() || meta.uid() != own || meta.mode() & 0o022 != 0 {
         return Err(WorkError::Foreign(folder.to_owned()));
     }
-    Ok(())
+    Ok(real)
+}
+
+/// Where `folder` is or will be, with the links above it followed. Who could rename a folder above
+/// it could put another one there; root does not work in such a place. Ordinary users may: what is
+/// above is theirs to judge, and has no more rights by them.
+pub(crate) fn safe_place(folder: &Path) -> Result<PathBuf, WorkError> {
+    let failed = |error| WorkError::Io(folder.to_owned(), error);
+    let absolute = std::path::absolute(folder).map_err(failed)?;
+    let Some((above, name)) = absolute.parent().zip(absolute.file_name()) else {
+        return Ok(absolute);
+    };
+    let there = above.ancestors().find_map(|one| Some((one, one.canonicalize().ok()?)));
+    let Some((found, real)) = there else { return Ok(absolute) };
+    if rustix::process::geteuid().is_root()
+        && let Some((above, why)) = unsafe_above(&real).map_err(failed)?
+    {
+        return Err(WorkError::Above { folder: folder.to_owned(), above, why });
+    }
+    let rest = above.strip_prefix(found).unwrap_or(Path::new(""));
+    Ok(real.join(rest).join(name))
+}
+
+/// The first of `folder` and those above it that somebody else owns, or could rename names in.
+fn unsafe_above(folder: &Path) -> io::Result<Option<(PathBuf, &'static str)>> {
+    for above in folder.ancestors() {
+        if let Some(why) = unsafe_folder(&above.symlink_metadata()?) {
+            return Ok(Some((above.to_owned(), why)));
+        }
+    }
+    Ok(None)
 }
 
 /// Where work folders are: the user's cache.
@@ -219,5 +262,44 @@ mod tests {
         let link = base.path().join("link");
         std::os::unix::fs::symlink(base.path(), &link).unwrap();
         assert!(matches!(Work::open(&link, &mut (), &stop), Err(WorkError::Foreign(_))));
+    }
+
+    #[test]
+    fn a_folder_below_one_that_others_can_write_is_not_used_by_root() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path().canonicalize().unwrap();
+        let mode = |mode| {
+            std::fs::set_permissions(base.join("open"), PermissionsExt::from_mode(mode)).unwrap();
+        };
+        std::fs::create_dir_all(base.join("open/own")).unwrap();
+        let own = base.join("open/own");
+        mode(0o777);
+        let found = unsafe_above(&own).unwrap();
+        assert_eq!(found, Some((base.join("open"), "can be written by others")));
+        // As /tmp: others cannot rename what is not theirs.
+        mode(0o1777);
+        assert_eq!(unsafe_above(&own).unwrap(), None);
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let link = base.join("link");
+        std::os::unix::fs::symlink(base.join("open"), &link).unwrap();
+        let stop = Stop::default();
+        let refused = |folder: &Path| {
+            let error = Work::open(folder, &mut (), &stop).unwrap_err();
+            assert!(matches!(error, WorkError::Above { .. }), "{error}");
+            assert!(!folder.exists());
+        };
+        assert!(Work::open(&own.join("work"), &mut (), &stop).is_ok());
+        mode(0o777);
+        refused(&own.join("deep/work 2"));
+        refused(&link.join("own/work 2"));
+        mode(0o755);
+        std::os::unix::fs::chown(base.join("open"), Some(65534), None).unwrap();
+        refused(&own.join("work 2"));
+        std::os::unix::fs::chown(base.join("open"), Some(0), None).unwrap();
+        // Where a link is allowed, its folder is used and not the link.
+        let work = Work::open(&link.join("own/work 2"), &mut (), &stop).unwrap();
+        assert_eq!(work.folder, own.join("work 2"));
     }
 }

@@ -4,7 +4,7 @@
 //! that sessions and the stream share. Slots are begun and ended under that lock, so a session that
 //! reports its own commit finds either its event's slots or their absence, never half of it.
 //!
-//! How it fails: the stream breaks or falls silent. Then all it held is let go, everything counts
+//! How it fails: the stream breaks or falls silent, or the server begins its log anew. Then all it held is let go, everything counts
 //! as changed, and the gate is what `sql.without_binlog` says until the stream runs again.
 
 mod gate;
@@ -153,6 +153,8 @@ pub(crate) struct Shared {
     machine: Mutex<Machine>,
     /// Something waits to become visible.
     unsettled: Notify,
+    /// The server's log may have been begun anew.
+    reset: Notify,
     refreshes: mpsc::UnboundedSender<(u64, Vec<Scope>)>,
     /// Where changes are noted and counted.
     cache: OnceLock<Arc<Cache>>,
@@ -166,6 +168,8 @@ struct Machine {
     heard: Option<Instant>,
     /// A question to which the stream has not come yet.
     asked: Option<Asked>,
+    /// The server's log ends before a place that the stream had reached: it was begun anew.
+    is_reset: bool,
 }
 
 /// A question to the server how far its log is.
@@ -173,6 +177,8 @@ struct Machine {
 struct Asked {
     /// Of [`Versions::moment`], from before it was asked.
     moment: u64,
+    /// Where the stream was before it was asked.
+    from: Position,
     /// The answer.
     end: Position,
 }
@@ -190,6 +196,7 @@ impl Shared {
             state: Mutex::new(state),
             machine: Mutex::default(),
             unsettled: Notify::new(),
+            reset: Notify::new(),
             refreshes,
             cache: OnceLock::new(),
             start: Instant::now(),
@@ -215,7 +222,7 @@ impl Shared {
                 Do::Refresh(number, scopes) => drop(self.refreshes.send((number, scopes))),
             }
         }
-        if let Some(Asked { moment, end }) = *asked
+        if let Some(Asked { moment, end, .. }) = *asked
             && follow.position() >= end
         {
             *asked = None;
@@ -227,8 +234,30 @@ impl Shared {
     /// The server has answered a question. What it named is marked once the stream is there, which
     /// may be now.
     fn answered(&self, asked: Asked) {
+        if self.ends_before(asked.from, asked.end) {
+            return;
+        }
         locked(&self.machine).asked = Some(asked);
         self.with(|_, _, _| ());
+    }
+
+    /// Whether the server's log, asked after the stream had come to `from`, ends before that. A log
+    /// only grows: this one was begun anew (`RESET MASTER`), and places of the old one say nothing
+    /// of it. The run of the stream then ends.
+    fn ends_before(&self, from: Position, end: Position) -> bool {
+        if end >= from {
+            return false;
+        }
+        locked(&self.machine).is_reset = true;
+        self.reset.notify_one();
+        true
+    }
+
+    /// Until the server's log was begun anew.
+    async fn was_reset(&self) {
+        while !locked(&self.machine).is_reset {
+            self.reset.notified().await;
+        }
     }
 
     /// Whether the stream has not come yet to where the server was when it was asked.

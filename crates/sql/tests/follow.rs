@@ -346,6 +346,23 @@ fn a_broken_stream_closes_the_gate_and_bumps_everything() {
 }
 
 #[test]
+fn a_log_that_is_begun_anew_ends_the_stream() {
+    let Some(mut bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Refuse, SCHEMA) else {
+        return;
+    };
+    bench.until_open();
+    for _ in 0..50 {
+        bumps(&mut bench, "INSERT INTO t.m VALUES (1)", &["m"]);
+    }
+    let before = bench.versions.now();
+    bench.root.run("RESET MASTER");
+    // Nobody asks for the end of the log here: the look after what is visible finds it.
+    wait("everything to be bumped", || bench.versions.version(Slot::EVERYTHING) > before);
+    bench.until_open();
+    bumps(&mut bench, "INSERT INTO t.m VALUES (2)", &["m"]);
+}
+
+#[test]
 fn orphans_are_let_go_when_their_thread_is_gone() {
     let Some(bench) = Bench::start(BINLOG, Rule::Settle, WithoutBinlog::Refuse, SCHEMA) else {
         return;

@@ -272,3 +272,32 @@ fn a_question_is_answered_wherever_the_log_ends() {
             || versions.pending(Slot::of(b"t", b"x")) > 0
     );
 }
+
+#[test]
+fn the_end_of_a_log_that_was_begun_anew_proves_nothing() {
+    let Some(mut bench) = started() else { return };
+    let versions = *bench.shared.cache().versions();
+    let follower = bench.shared.foreign().follower.clone();
+    for _ in 0..50 {
+        bench.root.run("UPDATE t.x SET v = v + 1");
+    }
+    let moment = versions.now();
+    wait("the log to come", || {
+        follower.want(versions.now());
+        follower.told() > moment
+    });
+    bench.root.run("RESET MASTER");
+    bench.root.run("UPDATE t.x SET v = v + 1");
+    let after = versions.now();
+    follower.want(after);
+    wait("everything to be bumped", || versions.version(Slot::EVERYTHING) > moment);
+    // Only a stream of the new log says more, and before it all that was known is let go.
+    wait("the new log to come", || {
+        follower.want(versions.now());
+        follower.told() > after
+    });
+    let mut session = bench.session();
+    wait("hits in transactions again", || is_hit_inside(&bench, &mut session));
+    let now = bench.root.value(SAME);
+    assert_eq!(session.value(READ), now);
+}

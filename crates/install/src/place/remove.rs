@@ -5,8 +5,10 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::lock::Lock;
 use super::{PlaceError, beside_name, failed, within};
 use crate::manifest::{Content, Entry, Manifest};
+use crate::stop::Stop;
 use crate::sum::sha256;
 
 /// What became of the files.
@@ -34,6 +36,7 @@ pub(super) enum Fate {
 /// The manifest cannot be used, or something cannot be removed: the manifest then stays.
 pub fn remove(prefix: &Path, name: &str) -> Result<Option<Removed>, PlaceError> {
     let Ok(prefix) = &prefix.canonicalize() else { return Ok(None) };
+    let Some(_lock) = Lock::find(prefix, &Stop::default())? else { return Ok(None) };
     let Some(manifest) = Manifest::load(prefix, name)? else { return Ok(None) };
     let mut removed = Removed::default();
     for entry in &manifest.files {
@@ -94,7 +97,7 @@ pub(super) fn one(prefix: &Path, entry: &Entry) -> Result<Fate, PlaceError> {
         Err(error) if gone(&error) => return Ok(Fate::Gone),
         other => other.map_err(|error| failed("look at", &path, error))?,
     };
-    if !is(&path, &meta, &entry.content)? {
+    if !is(&path, &meta, entry)? {
         return Ok(Fate::Kept);
     }
     match std::fs::remove_file(&path) {
@@ -103,15 +106,18 @@ pub(super) fn one(prefix: &Path, entry: &Entry) -> Result<Fate, PlaceError> {
     }
 }
 
-/// Whether what is there is what is listed.
-pub(super) fn is(path: &Path, meta: &Metadata, content: &Content) -> Result<bool, PlaceError> {
+/// Whether what is there is what is listed, or of an earlier version that is being replaced.
+pub(super) fn is(path: &Path, meta: &Metadata, entry: &Entry) -> Result<bool, PlaceError> {
     let io = |error| failed("read", path, error);
-    Ok(match content {
-        Content::Sha256(sum) => {
-            meta.is_file() && File::open(path).and_then(sha256).map_err(io)? == *sum
-        }
-        Content::Link(target) => {
-            meta.is_symlink() && path.read_link().map_err(io)?.as_os_str() == target.as_str()
-        }
-    })
+    let sums = || entry.contents().any(|content| matches!(content, Content::Sha256(_)));
+    let found = if meta.is_file() && sums() {
+        Content::Sha256(File::open(path).and_then(sha256).map_err(io)?)
+    } else if meta.is_symlink() {
+        let target = path.read_link().map_err(io)?.into_os_string().into_string();
+        let Ok(target) = target else { return Ok(false) };
+        Content::Link(target)
+    } else {
+        return Ok(false);
+    };
+    Ok(entry.contents().any(|content| *content == found))
 }

@@ -187,6 +187,108 @@ fn cut_anywhere_it_goes_on_and_can_be_undone() {
     }
 }
 
+/// What is cut between two versions: some files are of the one, some of the other.
+#[test]
+fn a_change_of_version_cut_anywhere_goes_on_or_back_and_can_be_undone() {
+    let version = |number: u32, own: &'static str| {
+        let text = |n: u32| if n == 0 { "same".into() } else { format!("version {number}, {n}") };
+        let mut files: Vec<(String, String)> =
+            (0..5).map(|n| (format!("d{}/f{n}", n % 2), text(n))).collect();
+        files.push(("d0/link".into(), format!("-> f{number}")));
+        files.push((own.into(), "own".into()));
+        files
+    };
+    let versions = [version(1, "d0/one"), version(2, "d1/two"), version(3, "d2/three")];
+    for cut in 1..=7 {
+        for then in ["forth", "back", "further", "further, cut", "out"] {
+            let lab = Lab::new();
+            let stages: Vec<Staged> = (versions.iter().zip(1..))
+                .map(|(files, number)| {
+                    let files: Vec<(&str, &str)> =
+                        files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+                    lab.stage(&format!("stage {number}"), &files)
+                })
+                .collect();
+            let cut_at = |staged: &Staged, cut: u64| {
+                let stop = Stop::default();
+                let tick = &mut |done| {
+                    if done == cut {
+                        stop.want()
+                    }
+                };
+                place(staged, &lab.prefix(), &about(), &stop, tick).is_ok()
+            };
+            lab.place(&stages[0]).unwrap();
+            assert_eq!(cut_at(&stages[1], cut), cut == 7, "{cut}");
+            let end = match then {
+                "forth" => Some(1),
+                "back" => Some(0),
+                "further" => Some(2),
+                "further, cut" => {
+                    // Now files of three versions are there.
+                    cut_at(&stages[2], 8 - cut);
+                    Some(if cut % 2 == 0 { 0 } else { 1 })
+                }
+                _ => None,
+            };
+            if let Some(end) = end {
+                assert!(lab.place(&stages[end]).unwrap().complete, "{cut} {then}");
+                for (path, text) in versions[end].iter().filter(|one| !one.0.contains("link")) {
+                    assert_eq!(lab.text(path), *text, "{cut} {then}");
+                }
+                let files = lab.there().iter().filter(|path| path.contains('/')).count();
+                assert_eq!(files, 7, "{cut} {then}: {:?}", lab.there());
+            }
+            let removed = remove(&lab.prefix(), "git").unwrap().unwrap();
+            assert_eq!(removed.kept, Vec::<PathBuf>::new(), "{cut} {then}");
+            assert!(lab.there().is_empty(), "{cut} {then}: {:?}", lab.there());
+        }
+    }
+}
+
+#[test]
+fn what_others_changed_in_a_change_of_version_that_was_cut_stays_theirs() {
+    let lab = Lab::new();
+    lab.place(&lab.stage("one", &[("a", "A1"), ("b", "B1")])).unwrap();
+    let two = lab.stage("two", &[("a", "A2"), ("b", "B2")]);
+    let stop = Stop::default();
+    place(&two, &lab.prefix(), &about(), &stop, &mut |_| stop.want()).unwrap_err();
+    write(lab.prefix().join("b"), "mine").unwrap();
+    assert!(matches!(lab.place(&two), Err(PlaceError::Changed(_))));
+    let removed = remove(&lab.prefix(), "git").unwrap().unwrap();
+    assert_eq!((removed.files, removed.kept), (1, vec![lab.prefix().join("b")]));
+    assert_eq!(lab.text("b"), "mine");
+}
+
+#[test]
+fn one_at_a_time_works_in_a_prefix() {
+    let lab = Lab::new();
+    let staged = lab.stage("stage", &[("bin/a", "A")]);
+    let held = Lock::make(&lab.prefix(), &Stop::default()).unwrap();
+    let stop = Stop::default();
+    stop.want();
+    let result = place(&staged, &lab.prefix(), &about(), &stop, &mut |_| {});
+    assert!(matches!(result, Err(PlaceError::Stopped)), "it would have waited");
+    assert!(lab.there().is_empty());
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| lab.place(&staged).is_ok());
+        // The folder goes away with who made it, and who waited has to lock another one.
+        drop(held);
+        assert!(waits.join().unwrap(), "it works once the other is done");
+    });
+    let held = Lock::find(&lab.prefix(), &Stop::default()).unwrap().unwrap();
+    let prefix = lab.prefix();
+    let waits = std::thread::spawn(move || remove(&prefix, "git").unwrap().is_some());
+    assert_eq!(lab.there(), ["bin", "bin/a"]);
+    drop(held);
+    assert!(waits.join().unwrap());
+    assert!(lab.there().is_empty() && !lab.prefix().join("share").exists());
+    // A refusal leaves no folder behind.
+    write(lab.prefix().join("bin"), "theirs").unwrap();
+    lab.place(&staged).unwrap_err();
+    assert!(!lab.prefix().join("share").exists());
+}
+
 #[test]
 fn a_build_that_wants_out_of_the_prefix_is_refused() {
     let lab = Lab::new();

@@ -135,7 +135,7 @@ fn unsafe_file(meta: &Metadata) -> Option<&'static str> {
 }
 
 /// A folder in which others may write only what is theirs (`/tmp`) is no danger.
-fn unsafe_folder(meta: &Metadata) -> Option<&'static str> {
+pub(crate) fn unsafe_folder(meta: &Metadata) -> Option<&'static str> {
     let open = meta.mode() & 0o022 != 0 && meta.mode() & 0o1000 == 0;
     unsafe_owner(meta).or_else(|| open.then_some("can be written by others"))
 }

@@ -303,3 +303,73 @@ fn a_signature_holds_or_nothing_is_unpacked() {
         .env("GNUPGHOME", &home)
         .status();
 }
+
+#[test]
+fn root_builds_for_no_prefix_below_a_folder_of_somebody_else() {
+    let mut lab = Lab::new();
+    let open = lab.all.path().join("open");
+    create_dir_all(&open).unwrap();
+    std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    lab.order.prefix = open.canonicalize().unwrap().join("prefix");
+    let result = lab.install(&mut ());
+    if rustix::process::geteuid().is_root() {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("open can be written by others"), "{error}");
+        assert_eq!(lab.marks(), "");
+        assert!(!lab.order.prefix.exists());
+    } else {
+        result.unwrap();
+    }
+}
+
+const TRACED: &str = "MENSHEN_INSTALL_TRACED";
+
+/// What is asked of the kernel, in order, seen by strace: this test again, in a process of its own.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
+fn what_is_stamped_is_on_the_disk_before_its_stamp() {
+    if std::env::var_os(TRACED).is_some() {
+        Lab::new().install(&mut ()).unwrap();
+        return;
+    }
+    let Some(strace) = crate::host::find("strace") else {
+        assert!(std::env::var_os("MENSHEN_REQUIRE_PEERS").is_none(), "strace is needed");
+        eprintln!("SKIPPED: no strace");
+        return;
+    };
+    let place = tempfile::tempdir().unwrap();
+    let seen = place.path().join("seen");
+    let calls = "trace=syncfs,rename,renameat,renameat2";
+    let run = std::process::Command::new(strace)
+        .args(["-f", "-s", "4096", "-e", calls, "-o"])
+        .arg(&seen)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "source::tests::what_is_stamped_is_on_the_disk_before_its_stamp"])
+        .env(TRACED, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    if said.contains("not permitted") {
+        eprintln!("SKIPPED: {said}");
+        return;
+    }
+    assert!(run.status.success(), "{said}");
+    let seen = read_to_string(seen).unwrap();
+    let (mut flushed, mut stamps, mut complete) = (false, 0, false);
+    for line in seen.lines() {
+        if line.contains("syncfs(") {
+            assert!(line.ends_with("= 0"), "{line}");
+            flushed = true;
+        } else if line.contains("/state.json\"") {
+            assert!(std::mem::take(&mut flushed), "a stamp before its step: {seen}");
+            stamps += 1;
+        } else if line.contains("/hello.json\"") {
+            // The last of them is the one that says that all is there.
+            complete = std::mem::take(&mut flushed);
+        } else if line.contains("rename") {
+            flushed = false;
+        }
+    }
+    assert_eq!(stamps, 5, "fetch, unpack and three steps: {seen}");
+    assert!(complete, "{seen}");
+}

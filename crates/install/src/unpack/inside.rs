@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 
 /// The folder.
@@ -41,7 +41,8 @@ pub(super) fn parts(path: &[u8]) -> Result<Vec<&[u8]>, &'static str> {
     Ok(names)
 }
 
-/// Whether a link at `place` to `target` leads to somewhere inside, read as text.
+/// Whether a link at `place` to `target` leads to somewhere inside. It climbs only at its beginning,
+/// where real folders are above it: behind a name, which may be a link, nobody knows where `..` is.
 pub(super) fn link_stays(place: &[&[u8]], target: &[u8]) -> Result<(), &'static str> {
     if target.is_empty() || target.len() > PATH_BYTES_MAX || target.contains(&0) {
         return Err("its target is none");
@@ -49,12 +50,13 @@ pub(super) fn link_stays(place: &[&[u8]], target: &[u8]) -> Result<(), &'static 
     if target.first() == Some(&b'/') {
         return Err("it links to an absolute path");
     }
-    let mut depth = place.len().saturating_sub(1);
+    let (mut depth, mut down) = (place.len().saturating_sub(1), false);
     for name in target.split(|b| *b == b'/') {
         match name {
             b"" | b"." => {}
+            b".." if down => return Err("it links to a path that climbs after it went down"),
             b".." => depth = depth.checked_sub(1).ok_or("it links out of the archive")?,
-            _ => depth += 1,
+            _ => down = true,
         }
     }
     Ok(())
@@ -102,6 +104,15 @@ impl Inside {
         let (above, name) = self.above(place)?;
         remove_file(&above, name)?;
         Ok(rustix::fs::symlinkat(OsStr::from_bytes(target), &above, OsStr::from_bytes(name))?)
+    }
+
+    /// Whether a file is there, and no link: one more name of a link, in another folder, would lead
+    /// to elsewhere.
+    pub(super) fn is_file(&self, place: &[&[u8]]) -> io::Result<bool> {
+        let (above, name) = self.above(place)?;
+        let name = OsStr::from_bytes(name);
+        let found = rustix::fs::statat(&above, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(FileType::from_raw_mode(found.st_mode) == FileType::RegularFile)
     }
 
     pub(super) fn hard_link(&self, place: &[&[u8]], target: &[&[u8]]) -> io::Result<()> {

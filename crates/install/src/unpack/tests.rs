@@ -94,6 +94,61 @@ fn files_folders_and_links_arrive_with_their_times() {
     assert_eq!(mode & 0o7777, 0o755, "no set-user-id bit");
 }
 
+/// All of it may lie in the pipe's other end before the first byte comes out.
+fn packed_by_xz(plain: &[u8]) -> Vec<u8> {
+    let mut child = Command::new("xz")
+        .args(["--stdout", "-0"])
+        .stdin(Stdio::from(stored_at_start(plain)))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("xz is needed");
+    let mut packed = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut packed).unwrap();
+    assert!(child.wait().unwrap().success());
+    packed
+}
+
+fn stored_at_start(bytes: &[u8]) -> File {
+    let mut file = stored(bytes);
+    io::Seek::rewind(&mut file).unwrap();
+    file
+}
+
+#[test]
+fn more_behind_the_end_than_is_read_is_refused_and_not_waited_for() {
+    let mut plain = file("a/b", b"text");
+    plain.resize(plain.len() + 1024, 0);
+    plain.resize(plain.len() + usize::try_from(REST_BYTES_MAX).unwrap() + (8 << 20), 0);
+    for bytes in [packed_by_xz(&plain), plain] {
+        let (sent, comes) = std::sync::mpsc::channel();
+        let archive = stored(&bytes);
+        std::thread::spawn(move || sent.send(Place::new().unpack(&archive, Limits::default())));
+        let result = comes.recv_timeout(std::time::Duration::from_secs(120)).expect("it ends");
+        assert!(matches!(result, Err(UnpackError::TooMuch(_))), "{result:?}");
+    }
+}
+
+#[test]
+fn a_link_does_not_lead_out_by_way_of_another() {
+    // Three folders down it leads to the first; as a hard link at the top it would lead out.
+    let moved = archive(&[
+        link(EntryType::Symlink, "a/b/c/up", "../../../out"),
+        link(EntryType::Link, "up", "a/b/c/up"),
+    ]);
+    assert!(Place::refused(&moved).contains("no file"));
+    // `a/b/top` is the folder itself, and what is above that is not ours.
+    let climbs = archive(&[
+        link(EntryType::Symlink, "a/b/top", "../.."),
+        link(EntryType::Symlink, "out", "a/b/top/../out"),
+    ]);
+    assert!(Place::refused(&climbs).contains("climbs after it went down"));
+    let folder = archive(&[
+        entry(EntryType::Directory, b"a/", b"", 0o755, b""),
+        link(EntryType::Link, "b", "a"),
+    ]);
+    assert!(Place::refused(&folder).contains("no file"));
+}
+
 #[test]
 fn gzip_and_xz_are_read() {
     let mut plain = file("a/b", &[7; 100_000]);
@@ -101,14 +156,7 @@ fn gzip_and_xz_are_read() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&plain).unwrap();
     let gzip = gzip.finish().unwrap();
-    let mut child = Command::new("xz")
-        .arg("--stdout")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("xz is needed");
-    child.stdin.take().unwrap().write_all(&plain).unwrap();
-    let xz = child.wait_with_output().unwrap().stdout;
+    let xz = packed_by_xz(&plain);
     for bytes in [&gzip, &xz] {
         let done = Place::new().unpack(&stored(bytes), Limits::default()).unwrap();
         assert_eq!((done.entries, done.bytes), (1, 100_000));

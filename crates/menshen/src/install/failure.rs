@@ -124,6 +124,8 @@ fn of_work(error: &WorkError) -> Failure {
         WorkError::Stopped => Failure::of(EXIT_RETRY, error),
         WorkError::Foreign(_) => Failure::of(EXIT_PERMANENT, error)
             .hint("What is built there is run: name a --work of your own."),
+        WorkError::Above { .. } => Failure::of(EXIT_PERMANENT, error)
+            .hint("Name a --work or a --prefix where all folders above are root's alone."),
         WorkError::Io(..) => Failure::of(EXIT_PERMANENT, error),
     }
 }

@@ -144,7 +144,12 @@ impl Run {
         let refresh = self.refresh(refreshes);
         let ends = async {
             let connect = async || self.connect().await.ok();
-            Ok(end::run(&self.shared, connect, facts.server().dialect).await)
+            let asks = async { Ok(end::run(&self.shared, connect, facts.server().dialect).await) };
+            let reset = async {
+                self.shared.was_reset().await;
+                Err(Ended::Broken)
+            };
+            first_of(asks, reset).await
         };
         match first_of(first_of(opened, read), first_of(refresh, ends)).await {
             Ok(never) => match never {},
@@ -160,6 +165,7 @@ impl Run {
             None => machine.follow = Some(Follow::new(facts.server(), settling, position)),
         }
         machine.heard = Some(std::time::Instant::now());
+        machine.is_reset = false;
     }
 
     async fn refresh(&self, refreshes: &mut Refreshes) -> Result<std::convert::Infallible, Ended> {

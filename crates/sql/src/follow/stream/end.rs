@@ -42,7 +42,8 @@ pub(super) async fn run(
             Some(client) => {
                 let moment = shared.versions.moment();
                 shared.told.asks(moment);
-                end_of_log(client, dialect).await.map(|end| Asked { moment, end })
+                let from = shared.ask(|follow| follow.position()).unwrap_or_default();
+                end_of_log(client, dialect).await.map(|end| Asked { moment, from, end })
             }
             None => None,
         };

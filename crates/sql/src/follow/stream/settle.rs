@@ -40,6 +40,7 @@ pub(super) async fn run(
 ) -> Result<Infallible, Ended> {
     let mut tries: u32 = 0;
     let mut behind = Behind::default();
+    let mut last = Position::default();
     loop {
         let waiting = shared.ask(|follow| follow.is_unsettled() || follow.is_leaving());
         if waiting != Some(true) {
@@ -67,6 +68,10 @@ pub(super) async fn run(
             };
             let at = value(&rows, 1, 1).parse().map_err(|_| Ended::Broken)?;
             let reached = Position::of(value(&rows, 0, 1).as_bytes(), at);
+            // It may be behind the stream, but not behind itself: the log was begun anew.
+            if reached < std::mem::replace(&mut last, reached) {
+                return Err(Ended::Broken);
+            }
             shared.with(|follow, now, out| follow.reached(now, reached, out));
             let stream = shared.ask(|follow| follow.position()).unwrap_or_default();
             match behind.look(stream, reached, (asked, Instant::now()), settings.silence) {
