@@ -390,7 +390,7 @@ fn program_and_limit(left: Option<&Handed>) -> Result<(PathBuf, Option<u64>), Gu
 
 /// What the file says, or what was served before, for whoever came back.
 fn first_config(source: &Source, left: Option<&Handed>) -> Result<Config, GuardError> {
-    if let Some(config) = left.and_then(Handed::config) {
+    if let Some(config) = left.map(Handed::config).transpose()?.flatten() {
         return Ok(config);
     }
     let settings = settings::load(source, Colour::Plain)?;
