@@ -67,13 +67,15 @@ pub enum Print {
 /// Opens the door and keeps it open until `SIGTERM` or `SIGINT`.
 ///
 /// The exit code is 0 after a stop that was asked for, else that of the error, which has been
-/// printed.
+/// printed. An end that follows a handover is 111 whatever the error: a service manager that leaves
+/// a door shut for a mistake in the configuration must not do so for a door that was open.
 #[must_use]
 pub fn serve(options: ServeOptions) -> ExitCode {
     let before = match Handed::take() {
         Ok(before) => before,
-        Err(error) => return fail(&error),
+        Err(error) => return fail(&error, RETRY),
     };
+    let follows = before.is_some();
     let started = Guard::start(options, before.clone());
     if let (Err(error), Some(before)) = (&started, before.filter(|before| before.can_go_back())) {
         // Returns only where that cannot be.
@@ -82,13 +84,14 @@ pub fn serve(options: ServeOptions) -> ExitCode {
     let ended = started.and_then(Guard::run);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(error) if follows => fail(&error, RETRY),
+        Err(error) => fail(&error, error.exit_code()),
     }
 }
 
-fn fail(error: &GuardError) -> ExitCode {
+fn fail(error: &GuardError, code: u8) -> ExitCode {
     log::to_stderr(&format!("{}\n", error.render()));
-    ExitCode::from(error.exit_code())
+    ExitCode::from(code)
 }
 
 struct Guard {
@@ -537,3 +540,5 @@ fn random<const N: usize>() -> Result<[u8; N], GuardError> {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Another try can help: [`GuardError::exit_code`].
+const RETRY: u8 = 111;

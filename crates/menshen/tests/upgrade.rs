@@ -283,3 +283,44 @@ fn a_stop_in_the_middle_of_an_upgrade_is_a_stop() {
     assert_eq!(menshen.live.ended(Duration::from_secs(10)).code(), Some(0));
     assert!(!menshen.live.path(".menshen/guard.pid").exists());
 }
+
+/// A program that passes its trial, and then does `harm` before it becomes the real one.
+fn harmful(harm: &str) -> String {
+    let real = env!("CARGO_BIN_EXE_menshen");
+    format!("#!/bin/sh\n[ \"$1\" != trial ] || exit 0\n{harm}\nexec '{real}' \"$@\"\n")
+}
+
+#[test]
+fn a_way_back_that_is_closed_is_seen_before() {
+    let menshen = Installed::start("workers = 1");
+    let (root, aside) = (menshen.live.path("files"), menshen.live.path("aside"));
+    std::fs::rename(&root, &aside).unwrap();
+    std::fs::write(&root, "no folder").unwrap();
+    menshen.refused("there would be no way back");
+    std::fs::remove_file(&root).unwrap();
+    std::fs::rename(&aside, &root).unwrap();
+    menshen.upgraded();
+}
+
+#[test]
+fn where_nobody_can_go_on_the_service_manager_is_to_try_again() {
+    let mut menshen = Installed::start("workers = 1");
+    // Neither the new program nor the one before can begin behind that.
+    menshen.replace(harmful("mv files aside; echo x >files").as_bytes(), 0o755);
+    menshen.live.signal(Signal::USR2);
+    let ended = menshen.live.ended(Duration::from_secs(30));
+    assert_eq!(ended.code(), Some(111), "{}", menshen.live.log());
+    assert!(menshen.live.log().contains("does not get ready"), "{}", menshen.live.log());
+
+    let folder = folder("workers = 1");
+    std::fs::write(folder.path().join("handed"), r#"{"format": 0}"#).unwrap();
+    let mut command = Command::new("sh");
+    let script = format!(
+        "exec 9<handed; export MENSHEN_HANDOVER=\"9 $$ forth\"; exec '{}' serve",
+        env!("CARGO_BIN_EXE_menshen")
+    );
+    let output = command.args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(111), "{said}");
+    assert!(said.contains("in another form"), "{said}");
+}

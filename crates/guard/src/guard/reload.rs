@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use menshen_config::Colour;
+use menshen_config::{Colour, Config};
 use menshen_sys::scoreboard::{HeaderWord, SlotState};
 
 use super::Guard;
@@ -125,18 +125,7 @@ impl Guard {
             return Err(GuardError::ConfigNeedsRestart { key: "state" });
         }
         log::to_stderr(&settings.warnings);
-        let (number, serving) = (self.last_number + 1, self.current.workers);
-        let Generation { doors, sql, tunnel, .. } = &self.current;
-        let sql = sql.as_ref().map(crate::sql::Plan::before);
-        let tunnel = tunnel.as_ref().map(tunnel::Plan::before);
-        let before = Current { doors, serving, sql, tunnel };
-        let shelf = (&self.store, Some(self.certificates.current()));
-        let next = Generation::prepare(settings.config, number, before, &mut self.php, shelf)?;
-        let (room, needed) = (self.free_slots().count(), started_anew(&next).count());
-        if needed > room {
-            let detail = format!("{room} places are left, {needed} are needed");
-            return Err(GuardError::LocalDraining { detail });
-        }
+        let next = self.prepare(settings.config)?;
         if next.sql.is_some() && self.desk.is_none() {
             self.desk = Some(crate::sql::Desk::create(&self.current.config.state)?);
         }
@@ -146,6 +135,23 @@ impl Guard {
                 let (state, memory) = (&self.current.config.state, &mut self.tunnel_memory);
                 self.tunnels = Some(tunnel::Desk::create(state, plan, memory, None)?);
             }
+        }
+        Ok(next)
+    }
+
+    /// Opens and makes what `config` needs beside what is served; dropped, nothing has changed.
+    pub(super) fn prepare(&mut self, config: Config) -> Result<Generation, GuardError> {
+        let (number, serving) = (self.last_number + 1, self.current.workers);
+        let Generation { doors, sql, tunnel, .. } = &self.current;
+        let sql = sql.as_ref().map(crate::sql::Plan::before);
+        let tunnel = tunnel.as_ref().map(tunnel::Plan::before);
+        let before = Current { doors, serving, sql, tunnel };
+        let shelf = (&self.store, Some(self.certificates.current()));
+        let next = Generation::prepare(config, number, before, &mut self.php, shelf)?;
+        let (room, needed) = (self.free_slots().count(), started_anew(&next).count());
+        if needed > room {
+            let detail = format!("{room} places are left, {needed} are needed");
+            return Err(GuardError::LocalDraining { detail });
         }
         Ok(next)
     }

@@ -58,6 +58,12 @@ impl Guard {
     pub(super) fn begin_upgrade(&mut self, now: Instant) {
         notify::reloading();
         log::event(&format!("upgrade: trying {}", self.program.display()));
+        // Who comes back begins with what is served now, as if it were new: what it names may have
+        // gone since, and then nobody could go on.
+        if let Err(error) = self.prepare(self.current.config.clone()) {
+            let reason = error.render();
+            return self.refuse_upgrade(&format!("there would be no way back\n{reason}\n{AHEAD}"));
+        }
         match self.try_program(now) {
             Ok(trying) => self.upgrade = Some(trying),
             Err(error) => self.refuse_upgrade(&error.render()),
@@ -251,6 +257,8 @@ fn own_program() -> std::io::Result<File> {
     File::open("/proc/self/exe")
 }
 
+/// What to do where the settings that are served would not do any more.
+const AHEAD: &str = "  hint: correct that, or `menshen reload` other settings before the upgrade";
 /// How long a program may take to say whether it would do.
 const TRIAL_MAX: Duration = Duration::from_secs(10);
 /// More than any refusal says.
