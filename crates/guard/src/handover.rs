@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::GuardError;
 use crate::folders::StateLock;
 use crate::php::{HandedPhp, HandedPlaces};
-use crate::signals::HANDLED;
+use crate::signals::{Asked, HANDLED, Signals};
 use crate::sockets::{Door, HandedDoor};
 use crate::sql::{HandedSql, UnixDoor};
 use crate::tunnel::{HandedMemory, HandedTunnel};
@@ -176,16 +176,33 @@ pub fn trial(source: &settings::Source) -> std::process::ExitCode {
     }
 }
 
-/// Becomes the program at `program`, with what `inventory` tells of. Returns only when that failed.
-pub(crate) fn become_next(program: &Path, inventory: &Inventory) -> GuardError {
+/// Becomes the program at `program`, with what `inventory` tells of and what was asked for and is
+/// `not_done`. Returns only when that failed, or when the guard is to end.
+pub(crate) fn become_next(
+    program: &Path,
+    inventory: &Inventory,
+    signals: &Signals,
+    not_done: Asked,
+) -> GuardError {
     let memory = match companion::handed_over("handover", inventory) {
         Ok(memory) => memory,
         Err(error) => return failed(error),
     };
-    exec(program, memory.as_raw_fd(), &inventory.numbers, Way::Forth)
+    let hold = || match signals.hold_with(not_done)? {
+        asked if asked.ends() => Err(io::Error::other("a stop was asked for")),
+        _ => Ok(()),
+    };
+    exec(program, memory.as_raw_fd(), &inventory.numbers, Way::Forth, hold)
 }
 
-fn exec(program: &Path, memory: RawFd, numbers: &[RawFd], way: Way) -> GuardError {
+/// `hold` is what holds the signals back, as the last step.
+fn exec(
+    program: &Path,
+    memory: RawFd,
+    numbers: &[RawFd],
+    way: Way,
+    hold: impl FnOnce() -> io::Result<()>,
+) -> GuardError {
     let mut arguments = std::env::args_os();
     let mut command = Command::new(program);
     command.arg0(arguments.next().unwrap_or_else(|| "menshen".into())).args(arguments);
@@ -197,7 +214,7 @@ fn exec(program: &Path, memory: RawFd, numbers: &[RawFd], way: Way) -> GuardErro
     }
     let all = numbers.iter().chain([&memory]);
     let kept = all.copied().try_for_each(inherit::keep_number_across_exec);
-    let error = match kept.and_then(|()| hold::hold(&HANDLED)) {
+    let error = match kept.and_then(|()| hold()) {
         Ok(()) => command.exec(),
         Err(error) => error,
     };
@@ -301,8 +318,14 @@ impl Handed {
         }
     }
 
-    /// Becomes the program before again. Returns only when that failed.
-    pub(crate) fn go_back(&self, why: &GuardError) -> GuardError {
+    /// Becomes the program before again, which does what was asked for and is `not_done`, a stop
+    /// too: it knows the workers that are to end. Returns only when that failed.
+    pub(crate) fn go_back(
+        &self,
+        why: &GuardError,
+        signals: &Signals,
+        not_done: Asked,
+    ) -> GuardError {
         let reason = why.render();
         crate::log::event(&format!("the new program does not get ready\n{reason}"));
         if let Ok(board) = self.copy(self.inventory.board_fd)
@@ -316,7 +339,9 @@ impl Handed {
         if let Err(error) = io::Seek::rewind(&mut &self.memory) {
             return failed(error);
         }
-        exec(Path::new(&program), self.memory.as_raw_fd(), &self.inventory.numbers, Way::Back)
+        let (program, memory) = (Path::new(&program), self.memory.as_raw_fd());
+        let hold = || signals.hold_with(not_done).map(drop);
+        exec(program, memory, &self.inventory.numbers, Way::Back, hold)
     }
 }
 

@@ -324,3 +324,46 @@ fn where_nobody_can_go_on_the_service_manager_is_to_try_again() {
     assert_eq!(output.status.code(), Some(111), "{said}");
     assert!(said.contains("in another form"), "{said}");
 }
+
+/// Another address to listen at, which is taken.
+fn taken(menshen: &Installed) -> (TcpListener, String) {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let more = format!("127.0.0.1:0\", \"{}", taken.local_addr().unwrap());
+    let good = std::fs::read_to_string(menshen.live.path("menshen.toml")).unwrap();
+    let broken =
+        good.replace("plain_listen = [\"127.0.0.1:0", &format!("plain_listen = [\"{more}"));
+    assert_ne!(broken, good);
+    (taken, broken)
+}
+
+#[test]
+fn what_is_asked_for_meanwhile_is_done_by_the_program_that_is_back() {
+    // A reload, asked for while the new program is tried.
+    let menshen = Installed::start("workers = 1");
+    let (_taken, broken) = taken(&menshen);
+    std::fs::write(menshen.live.path("next.toml"), broken).unwrap();
+    let program = harmful("mv next.toml menshen.toml")
+        .replace("|| exit 0", "|| { until [ -e go ]; do sleep 0.05; done; exit 0; }");
+    menshen.replace(program.as_bytes(), 0o755);
+    menshen.live.signal(Signal::USR2);
+    wait_for("the trial", || menshen.live.log().contains("upgrade: trying"));
+    menshen.live.signal(Signal::HUP);
+    std::fs::write(menshen.live.path("go"), "").unwrap();
+    wait_for("the way back", || menshen.live.log().contains("upgrade refused: "));
+    wait_for("the reload", || menshen.live.header(HeaderWord::ReloadsRefused) == 1);
+    fetch(menshen.live.plain).unwrap();
+}
+
+#[test]
+fn a_stop_asked_of_a_program_that_goes_back_is_a_stop() {
+    let mut menshen = Installed::start("workers = 1");
+    let (_taken, broken) = taken(&menshen);
+    std::fs::write(menshen.live.path("next.toml"), broken).unwrap();
+    // It waits through the script, and the new program hears it before it gives up.
+    menshen.replace(harmful("mv next.toml menshen.toml; kill -TERM $$").as_bytes(), 0o755);
+    menshen.live.signal(Signal::USR2);
+    let ended = menshen.live.ended(Duration::from_secs(30));
+    assert_eq!(ended.code(), Some(0), "{}", menshen.live.log());
+    assert!(menshen.live.log().contains("does not get ready"), "{}", menshen.live.log());
+    assert!(!menshen.live.path(".menshen/guard.pid").exists());
+}

@@ -25,6 +25,7 @@ use super::Guard;
 use crate::companion::{Companion, handed_over};
 use crate::error::GuardError;
 use crate::handover::{self, FORMAT, Handed, Inventory, LAYOUTS, Outgoing};
+use crate::signals::Asked;
 use crate::worker::{Role, describe};
 use crate::{log, notify};
 
@@ -157,8 +158,14 @@ impl Guard {
             }
         }
         self.php.abandon(&before, now);
-        let error = before.go_back(why);
+        let error = before.go_back(why, &self.signals, self.not_done());
         log::event(&error.render());
+    }
+
+    /// What was asked for and has to wait.
+    fn not_done(&self) -> Asked {
+        let (reload, upgrade) = (self.reload_wanted, self.upgrade_wanted);
+        Asked { reload, upgrade, ..Asked::default() }
     }
 
     fn refuse_upgrade(&self, reason: &str) {
@@ -204,7 +211,10 @@ impl Guard {
             Err(error) => return failed(error),
         };
         match self.inventory(&own, now) {
-            Ok(inventory) => handover::become_next(&self.program, &inventory),
+            Ok(inventory) => {
+                let not_done = self.not_done();
+                handover::become_next(&self.program, &inventory, &self.signals, not_done)
+            }
             Err(error) => error,
         }
     }
