@@ -325,6 +325,10 @@ fn where_nobody_can_go_on_the_service_manager_is_to_try_again() {
     assert!(said.contains("in another form"), "{said}");
 }
 
+/// By the shell alone: when a shell has waited for another program it lets signals in.
+const COPY: &str =
+    "while IFS= read -r line; do printf '%s\\n' \"$line\"; done <next.toml >menshen.toml";
+
 /// Another address to listen at, which is taken.
 fn taken(menshen: &Installed) -> (TcpListener, String) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -342,8 +346,8 @@ fn what_is_asked_for_meanwhile_is_done_by_the_program_that_is_back() {
     let menshen = Installed::start("workers = 1");
     let (_taken, broken) = taken(&menshen);
     std::fs::write(menshen.live.path("next.toml"), broken).unwrap();
-    let program = harmful("mv next.toml menshen.toml")
-        .replace("|| exit 0", "|| { until [ -e go ]; do sleep 0.05; done; exit 0; }");
+    let program =
+        harmful(COPY).replace("|| exit 0", "|| { until [ -e go ]; do sleep 0.05; done; exit 0; }");
     menshen.replace(program.as_bytes(), 0o755);
     menshen.live.signal(Signal::USR2);
     wait_for("the trial", || menshen.live.log().contains("upgrade: trying"));
@@ -360,7 +364,7 @@ fn a_stop_asked_of_a_program_that_goes_back_is_a_stop() {
     let (_taken, broken) = taken(&menshen);
     std::fs::write(menshen.live.path("next.toml"), broken).unwrap();
     // It waits through the script, and the new program hears it before it gives up.
-    menshen.replace(harmful("mv next.toml menshen.toml; kill -TERM $$").as_bytes(), 0o755);
+    menshen.replace(harmful(&format!("kill -TERM $$; {COPY}")).as_bytes(), 0o755);
     menshen.live.signal(Signal::USR2);
     let ended = menshen.live.ended(Duration::from_secs(30));
     assert_eq!(ended.code(), Some(0), "{}", menshen.live.log());
