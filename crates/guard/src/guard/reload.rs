@@ -60,22 +60,8 @@ impl Guard {
         self.seats = super::Seat::all_of(&self.current, &self.seats);
         let seconds = |drain: Option<u32>| Duration::from_secs(u64::from(drain.unwrap_or(0)) + 2);
         let sql = seconds(old.sql.as_ref().map(crate::sql::Plan::drain_seconds_max));
-        // A tunnel takes a moment to end in good order, the more so where the peer is gone.
-        let tunnel = seconds(old.tunnel.as_ref().map(tunnel::Plan::drain_seconds_max)) + FAREWELL;
-        for place in 0..self.workers.len() {
-            let worker = &self.workers[place];
-            if self.is_current(worker) || worker.asked {
-                continue;
-            }
-            self.slot_of(worker).set_state(SlotState::Draining);
-            let patience = match worker.role {
-                // It cuts all but tunnels by itself.
-                Role::Web => patience.max(tunnel),
-                Role::Sql => sql,
-                Role::Tunnel => tunnel,
-            };
-            self.workers[place].retire(now, patience);
-        }
+        let tunnel = seconds(old.tunnel.as_ref().map(tunnel::Plan::drain_seconds_max));
+        self.retire(now, [patience, sql, tunnel], Self::is_current);
         if self.current.sql.is_none() {
             // Nobody would answer there any more.
             self.desk = None;
@@ -99,6 +85,33 @@ impl Guard {
         log::event(&format!("configuration reloaded: {}", self.status_line()));
         self.log_findings();
         notify::ready(&self.status_line());
+    }
+
+    /// Lets workers that do not `stay` finish what they have: `patience` is that of the doors web,
+    /// sql and tunnel.
+    pub(super) fn retire(
+        &mut self,
+        now: Instant,
+        patience: [Duration; 3],
+        stay: impl Fn(&Self, &Worker) -> bool,
+    ) {
+        let [web, sql, tunnel] = patience;
+        // A tunnel takes a moment to end in good order, the more so where the peer is gone.
+        let tunnel = tunnel + FAREWELL;
+        for place in 0..self.workers.len() {
+            let worker = &self.workers[place];
+            if stay(self, worker) || worker.asked {
+                continue;
+            }
+            self.slot_of(worker).set_state(SlotState::Draining);
+            let patience = match worker.role {
+                // It cuts all but tunnels by itself.
+                Role::Web => web.max(tunnel),
+                Role::Sql => sql,
+                Role::Tunnel => tunnel,
+            };
+            self.workers[place].retire(now, patience);
+        }
     }
 
     /// Ends the workers of the next generation; the current one goes on.

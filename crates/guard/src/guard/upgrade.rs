@@ -26,7 +26,7 @@ use crate::companion::{Companion, handed_over};
 use crate::error::GuardError;
 use crate::handover::{self, FORMAT, Handed, Inventory, LAYOUTS, Outgoing};
 use crate::signals::Asked;
-use crate::worker::{Role, describe};
+use crate::worker::describe;
 use crate::{log, notify};
 
 /// How far an upgrade is.
@@ -120,20 +120,10 @@ impl Guard {
             // Each socket has a worker all the same; only the shares are uneven.
             log::event(&error.render());
         }
-        let [web, sql, tunnel] = left.drain_seconds.map(|s| Duration::from_secs(s + 2));
-        for place in 0..self.workers.len() {
-            let worker = &self.workers[place];
-            if worker.generation > left.generation || worker.asked {
-                continue;
-            }
-            self.slot_of(worker).set_state(SlotState::Draining);
-            let patience = match worker.role {
-                // It cuts all but tunnels by itself.
-                Role::Web => web.max(tunnel),
-                Role::Sql => sql,
-                Role::Tunnel => tunnel,
-            };
-            self.workers[place].retire(now, patience);
+        let patience = left.drain_seconds.map(|s| Duration::from_secs(s + 2));
+        self.retire(now, patience, |_, worker| worker.generation > left.generation);
+        if let (Some(plan), Some(desk)) = (&self.current.tunnel, &mut self.tunnels) {
+            desk.take_over(plan, &mut self.tunnel_memory);
         }
         self.left_places = (left.generation, before.places.clone());
         self.board.set_header(HeaderWord::Generation, self.current.number);
