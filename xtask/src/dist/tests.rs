@@ -40,7 +40,8 @@ fn root(upgrade: u8) -> TempDir {
         "echo \"$@\" >>{}/asked; [ \"$1\" = upgrade ] && exit {upgrade}; exit 1",
         root.path().display()
     );
-    for (name, text) in [("menshen", menshen.as_str()), ("getent", ":"), ("deb-systemd-helper", ":")]
+    for (name, text) in
+        [("menshen", menshen.as_str()), ("getent", ":"), ("deb-systemd-helper", ":")]
     {
         let path = root.path().join("bin").join(name);
         std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -62,8 +63,7 @@ fn run(root: &Path, script: &str, arguments: &[&str]) -> Output {
 
 #[test]
 fn who_runs_and_cannot_become_the_new_version_is_told_of_loudly() {
-    for (script, arguments) in
-        [(POSTINST.to_owned(), ["configure", "0.1.0"]), (post(), ["2", ""])]
+    for (script, arguments) in [(POSTINST.to_owned(), ["configure", "0.1.0"]), (post(), ["2", ""])]
     {
         // Nobody runs: a lock that nobody holds means nothing.
         let none = root(1);
