@@ -30,14 +30,14 @@ use crate::handover::{Handed, Outgoing};
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    users: File,
+    pub(super) users: File,
     /// The same for workers, who may not write.
     users_readable: OwnedFd,
     /// What is there; `None`: what another program wrote.
     posted: Option<Contents>,
     /// Counts what was written: the file's time of change.
     version: u64,
-    leases: OwnedFd,
+    pub(super) leases: OwnedFd,
     check: UsersCheck,
 }
 
