@@ -67,34 +67,45 @@ pub enum Print {
 /// Opens the door and keeps it open until `SIGTERM` or `SIGINT`.
 ///
 /// The exit code is 0 after a stop that was asked for, else that of the error, which has been
-/// printed.
+/// printed. An end that follows a handover is 111 whatever the error: a service manager that leaves
+/// a door shut for a mistake in the configuration must not do so for a door that was open.
 #[must_use]
 pub fn serve(options: ServeOptions) -> ExitCode {
     let before = match Handed::take() {
         Ok(before) => before,
-        Err(error) => return fail(&error),
+        Err(error) => return fail(&error, RETRY),
     };
-    let started = Guard::start(options, before.clone());
+    let follows = before.is_some();
+    // Here, so that who goes back from a start that failed still knows what was asked for.
+    let signals = match Signals::install() {
+        Ok(signals) => Rc::new(signals),
+        Err(source) => {
+            let error = GuardError::LocalSystem { action: "install signal handlers", source };
+            return fail(&error, error.exit_code());
+        }
+    };
+    let started = Guard::start(options, before.clone(), Rc::clone(&signals));
     if let (Err(error), Some(before)) = (&started, before.filter(|before| before.can_go_back())) {
         // Returns only where that cannot be.
-        log::event(&before.go_back(error).render());
+        log::event(&before.go_back(error, &signals, Asked::default()).render());
     }
     let ended = started.and_then(Guard::run);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(error) if follows => fail(&error, RETRY),
+        Err(error) => fail(&error, error.exit_code()),
     }
 }
 
-fn fail(error: &GuardError) -> ExitCode {
+fn fail(error: &GuardError, code: u8) -> ExitCode {
     log::to_stderr(&format!("{}\n", error.render()));
-    ExitCode::from(error.exit_code())
+    ExitCode::from(code)
 }
 
 struct Guard {
     options: ServeOptions,
     began: Instant,
-    signals: Signals,
+    signals: Rc<Signals>,
     state: Rc<StateLock>,
     /// Where a program to become is looked for.
     program: PathBuf,
@@ -141,11 +152,14 @@ struct Guard {
 }
 
 impl Guard {
-    fn start(options: ServeOptions, before: Option<Rc<Handed>>) -> Result<Self, GuardError> {
+    fn start(
+        options: ServeOptions,
+        before: Option<Rc<Handed>>,
+        signals: Rc<Signals>,
+    ) -> Result<Self, GuardError> {
         let began = Instant::now();
         let system = |action| move |source| GuardError::LocalSystem { action, source };
         ignore_terminal_stops();
-        let signals = Signals::install().map_err(system("install signal handlers"))?;
         stdin_from_null().map_err(system("open /dev/null"))?;
         seal_descriptors().map_err(system("read /proc/self/fd"))?;
         let left = before.as_deref();
@@ -217,7 +231,8 @@ impl Guard {
         while !(self.stopping && self.is_gone()) {
             self.wait();
             let now = Instant::now();
-            let asked = self.signals.take();
+            // A stop before all else: a step of an upgrade would leave it to the next program.
+            self.hear(self.signals.take(), now);
             self.php.look(now);
             if self.keeper.hear(now, &mut self.store) {
                 self.certificates.refresh(&self.current.config, &self.store);
@@ -225,7 +240,7 @@ impl Guard {
             self.collect_ended(now);
             self.welcome_ready(now);
             self.keep_times(now);
-            self.obey(asked, now);
+            self.begin_wanted(now);
         }
         self.fatal.map_or(Ok(()), Err)
     }
@@ -253,18 +268,22 @@ impl Guard {
         let _ = poll(&mut fds, pause.as_ref());
     }
 
-    fn obey(&mut self, asked: Asked, now: Instant) {
+    /// Begins to stop at once; the rest is remembered.
+    fn hear(&mut self, asked: Asked, now: Instant) {
         if self.stopping && asked.interrupt {
             log::event("interrupted again; ending at once");
             self.workers.iter_mut().for_each(|worker| worker.kill(now));
             self.php.kill(now);
             self.keeper.kill(now);
             self.watch.kill(now);
-        } else if asked.stop || asked.interrupt {
+        } else if asked.ends() {
             self.begin_stop(now, "stopping: waiting for open transfers to end");
         }
         self.reload_wanted |= asked.reload;
         self.upgrade_wanted |= asked.upgrade;
+    }
+
+    fn begin_wanted(&mut self, now: Instant) {
         let busy = self.pending.is_some() || self.upgrade.is_some();
         if !self.opened || self.stopping || busy {
             return;
@@ -390,7 +409,7 @@ fn program_and_limit(left: Option<&Handed>) -> Result<(PathBuf, Option<u64>), Gu
 
 /// What the file says, or what was served before, for whoever came back.
 fn first_config(source: &Source, left: Option<&Handed>) -> Result<Config, GuardError> {
-    if let Some(config) = left.and_then(Handed::config) {
+    if let Some(config) = left.map(Handed::config).transpose()?.flatten() {
         return Ok(config);
     }
     let settings = settings::load(source, Colour::Plain)?;
@@ -537,3 +556,5 @@ fn random<const N: usize>() -> Result<[u8; N], GuardError> {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Another try can help: [`GuardError::exit_code`].
+const RETRY: u8 = 111;

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::GuardError;
 use crate::folders::StateLock;
 use crate::php::{HandedPhp, HandedPlaces};
-use crate::signals::HANDLED;
+use crate::signals::{Asked, HANDLED, Signals};
 use crate::sockets::{Door, HandedDoor};
 use crate::sql::{HandedSql, UnixDoor};
 use crate::tunnel::{HandedMemory, HandedTunnel};
@@ -35,6 +35,10 @@ use crate::worker::{HandedWorker, Worker};
 use crate::{companion, notify, settings};
 
 /// All that is handed over but the descriptors themselves. It has no `Debug`: there are keys in it.
+///
+/// Another version of the program reads it: a field that is added here, or in what it holds, needs
+/// a default that means what a program without it did. What it must stay able to read is in the
+/// tests.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Inventory {
     /// Of this structure; another one is refused.
@@ -49,8 +53,12 @@ pub(crate) struct Inventory {
     pub(crate) program_fd: RawFd,
     /// Its version.
     pub(crate) version: String,
-    /// What is served: who comes back goes on with it, whatever the file says by then.
-    pub(crate) config: Config,
+    /// The state folder: the only setting a successor needs to know of.
+    pub(crate) state: PathBuf,
+    /// What is served, as JSON: who comes back goes on with it, whatever the file says by then. A
+    /// text of its own, since only the program that wrote it reads it: a setting that is new in
+    /// the successor is in no configuration of the one before.
+    pub(crate) config: String,
     pub(crate) lock_fd: RawFd,
     pub(crate) board_fd: RawFd,
     pub(crate) failures_fd: RawFd,
@@ -123,6 +131,11 @@ impl Inventory {
         Err(GuardError::LocalHandover { detail: "it shares memory in another form".to_owned() })
     }
 
+    /// The text of `config`.
+    pub(crate) fn config_text(config: &Config) -> Result<String, GuardError> {
+        serde_json::to_string(config).map_err(|error| failed(error.into()))
+    }
+
     fn read(file: &File) -> Result<Self, GuardError> {
         let unreadable = |error: String| GuardError::LocalHandover { detail: error };
         let mut text = Vec::new();
@@ -148,7 +161,7 @@ pub fn trial(source: &settings::Source) -> std::process::ExitCode {
         let input = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
         let inventory = Inventory::read(&File::from(input))?;
         let config = settings::load(source, Colour::Plain)?.config;
-        if config.state == inventory.config.state {
+        if config.state == inventory.state {
             Ok(())
         } else {
             Err(GuardError::ConfigNeedsRestart { key: "state" })
@@ -163,16 +176,33 @@ pub fn trial(source: &settings::Source) -> std::process::ExitCode {
     }
 }
 
-/// Becomes the program at `program`, with what `inventory` tells of. Returns only when that failed.
-pub(crate) fn become_next(program: &Path, inventory: &Inventory) -> GuardError {
+/// Becomes the program at `program`, with what `inventory` tells of and what was asked for and is
+/// `not_done`. Returns only when that failed, or when the guard is to end.
+pub(crate) fn become_next(
+    program: &Path,
+    inventory: &Inventory,
+    signals: &Signals,
+    not_done: Asked,
+) -> GuardError {
     let memory = match companion::handed_over("handover", inventory) {
         Ok(memory) => memory,
         Err(error) => return failed(error),
     };
-    exec(program, memory.as_raw_fd(), &inventory.numbers, Way::Forth)
+    let hold = || match signals.hold_with(not_done)? {
+        asked if asked.ends() => Err(io::Error::other("a stop was asked for")),
+        _ => Ok(()),
+    };
+    exec(program, memory.as_raw_fd(), &inventory.numbers, Way::Forth, hold)
 }
 
-fn exec(program: &Path, memory: RawFd, numbers: &[RawFd], way: Way) -> GuardError {
+/// `hold` is what holds the signals back, as the last step.
+fn exec(
+    program: &Path,
+    memory: RawFd,
+    numbers: &[RawFd],
+    way: Way,
+    hold: impl FnOnce() -> io::Result<()>,
+) -> GuardError {
     let mut arguments = std::env::args_os();
     let mut command = Command::new(program);
     command.arg0(arguments.next().unwrap_or_else(|| "menshen".into())).args(arguments);
@@ -184,7 +214,7 @@ fn exec(program: &Path, memory: RawFd, numbers: &[RawFd], way: Way) -> GuardErro
     }
     let all = numbers.iter().chain([&memory]);
     let kept = all.copied().try_for_each(inherit::keep_number_across_exec);
-    let error = match kept.and_then(|()| hold::hold(&HANDLED)) {
+    let error = match kept.and_then(|()| hold()) {
         Ok(()) => command.exec(),
         Err(error) => error,
     };
@@ -217,7 +247,7 @@ impl Handed {
             }
         }
         let copy = |number| copy_of(&held, number);
-        let lock = StateLock::adopt(&inventory.config.state, File::from(copy(inventory.lock_fd)?));
+        let lock = StateLock::adopt(&inventory.state, File::from(copy(inventory.lock_fd)?));
         let named = inventory.sql.iter().flat_map(HandedSql::named);
         let named = named.chain(inventory.tunnel.iter().flat_map(HandedTunnel::named));
         let unix = named
@@ -239,7 +269,7 @@ impl Handed {
     /// # Errors
     /// It is another one.
     pub(crate) fn lock(&self, state: &Path) -> Result<Rc<StateLock>, GuardError> {
-        if self.inventory.config.state == state {
+        if self.inventory.state == state {
             Ok(Rc::clone(&self.lock))
         } else {
             Err(GuardError::ConfigNeedsRestart { key: "state" })
@@ -267,8 +297,17 @@ impl Handed {
     }
 
     /// The configuration to begin with, where that is not what the file says.
-    pub(crate) fn config(&self) -> Option<Config> {
-        (self.way == Way::Back).then(|| self.inventory.config.clone())
+    ///
+    /// # Errors
+    /// It cannot be read, which its own program wrote.
+    pub(crate) fn config(&self) -> Result<Option<Config>, GuardError> {
+        if self.way == Way::Forth {
+            return Ok(None);
+        }
+        let read = serde_json::from_str(&self.inventory.config);
+        // What a line of it says may be a secret: no word of the error.
+        let detail = "the configuration that was served cannot be read".to_owned();
+        read.map(Some).map_err(|_| GuardError::LocalHandover { detail })
     }
 
     /// What to tell of it.
@@ -279,8 +318,14 @@ impl Handed {
         }
     }
 
-    /// Becomes the program before again. Returns only when that failed.
-    pub(crate) fn go_back(&self, why: &GuardError) -> GuardError {
+    /// Becomes the program before again, which does what was asked for and is `not_done`, a stop
+    /// too: it knows the workers that are to end. Returns only when that failed.
+    pub(crate) fn go_back(
+        &self,
+        why: &GuardError,
+        signals: &Signals,
+        not_done: Asked,
+    ) -> GuardError {
         let reason = why.render();
         crate::log::event(&format!("the new program does not get ready\n{reason}"));
         if let Ok(board) = self.copy(self.inventory.board_fd)
@@ -294,7 +339,9 @@ impl Handed {
         if let Err(error) = io::Seek::rewind(&mut &self.memory) {
             return failed(error);
         }
-        exec(Path::new(&program), self.memory.as_raw_fd(), &self.inventory.numbers, Way::Back)
+        let (program, memory) = (Path::new(&program), self.memory.as_raw_fd());
+        let hold = || signals.hold_with(not_done).map(drop);
+        exec(program, memory, &self.inventory.numbers, Way::Back, hold)
     }
 }
 
@@ -332,3 +379,6 @@ const FORTH: &str = "forth";
 const BACK: &str = "back";
 /// Of some kilobytes for each pool and door.
 const INVENTORY_BYTES_MAX: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests;

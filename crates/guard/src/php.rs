@@ -112,6 +112,13 @@ pub(crate) struct HandedPhp {
     pools: Vec<HandedPool>,
 }
 
+impl HandedPhp {
+    /// Whether a pool with this process id is told of.
+    pub(crate) fn is_told(&self, pid: Pid) -> bool {
+        self.pools.iter().any(|pool| pool.is(pid))
+    }
+}
+
 impl Estate {
     /// What the next program is told.
     pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> (HandedPlaces, HandedPhp) {
@@ -135,9 +142,9 @@ impl Estate {
 
     /// Ends all pools that `left` does not tell of, and waits for them; the others go on.
     pub(crate) fn abandon(&mut self, left: &Handed, now: Instant) {
-        let handed = &left.inventory.php.pools;
+        let handed = &left.inventory.php;
         for pool in &mut self.pools {
-            if pool.pid().is_some_and(|pid| handed.iter().all(|known| !known.is(pid))) {
+            if pool.pid().is_some_and(|pid| !handed.is_told(pid)) {
                 pool.kill_and_wait(now);
             }
         }

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use menshen_sys::hold::let_in;
+use menshen_sys::hold::{hold, let_in};
+use rustix::process::{Signal, getpid, kill_process};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 
 /// Flags set by signal handlers.
@@ -21,7 +22,7 @@ pub(crate) struct Signals {
 }
 
 /// What was asked for since the last look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// `SIGHUP`, or `SIGUSR1`, which log rotation sends: a reload opens the log anew.
     pub(crate) reload: bool,
@@ -78,6 +79,41 @@ impl Signals {
             interrupt: take(&self.interrupt),
             upgrade: take(&self.upgrade),
         }
+    }
+
+    /// Before `exec`: holds all signals back. What was asked for and `not_done` yet waits with them
+    /// and arrives when they are let in, here or in the program that this one becomes. Gives all
+    /// of it.
+    ///
+    /// # Errors
+    /// What the kernel says; they may be held back then.
+    pub(crate) fn hold_with(&self, not_done: Asked) -> io::Result<Asked> {
+        // First, or what comes between the look and the hold would be lost.
+        hold(&HANDLED)?;
+        let taken = self.take();
+        let all = Asked {
+            reload: taken.reload || not_done.reload,
+            stop: taken.stop || not_done.stop,
+            interrupt: taken.interrupt || not_done.interrupt,
+            upgrade: taken.upgrade || not_done.upgrade,
+        };
+        let rows = [
+            (all.reload, Signal::HUP),
+            (all.stop, Signal::TERM),
+            (all.interrupt, Signal::INT),
+            (all.upgrade, Signal::USR2),
+        ];
+        for (_, signal) in rows.into_iter().filter(|(asked, _)| *asked) {
+            kill_process(getpid(), signal)?;
+        }
+        Ok(all)
+    }
+}
+
+impl Asked {
+    /// Whether the guard is to end.
+    pub(crate) const fn ends(self) -> bool {
+        self.stop || self.interrupt
     }
 }
 

@@ -283,3 +283,91 @@ fn a_stop_in_the_middle_of_an_upgrade_is_a_stop() {
     assert_eq!(menshen.live.ended(Duration::from_secs(10)).code(), Some(0));
     assert!(!menshen.live.path(".menshen/guard.pid").exists());
 }
+
+/// A program that passes its trial, and then does `harm` before it becomes the real one.
+fn harmful(harm: &str) -> String {
+    let real = env!("CARGO_BIN_EXE_menshen");
+    format!("#!/bin/sh\n[ \"$1\" != trial ] || exit 0\n{harm}\nexec '{real}' \"$@\"\n")
+}
+
+#[test]
+fn a_way_back_that_is_closed_is_seen_before() {
+    let menshen = Installed::start("workers = 1");
+    let (root, aside) = (menshen.live.path("files"), menshen.live.path("aside"));
+    std::fs::rename(&root, &aside).unwrap();
+    std::fs::write(&root, "no folder").unwrap();
+    menshen.refused("there would be no way back");
+    std::fs::remove_file(&root).unwrap();
+    std::fs::rename(&aside, &root).unwrap();
+    menshen.upgraded();
+}
+
+#[test]
+fn where_nobody_can_go_on_the_service_manager_is_to_try_again() {
+    let mut menshen = Installed::start("workers = 1");
+    // Neither the new program nor the one before can begin behind that.
+    menshen.replace(harmful("mv files aside; echo x >files").as_bytes(), 0o755);
+    menshen.live.signal(Signal::USR2);
+    let ended = menshen.live.ended(Duration::from_secs(30));
+    assert_eq!(ended.code(), Some(111), "{}", menshen.live.log());
+    assert!(menshen.live.log().contains("does not get ready"), "{}", menshen.live.log());
+
+    let folder = folder("workers = 1");
+    std::fs::write(folder.path().join("handed"), r#"{"format": 0}"#).unwrap();
+    let mut command = Command::new("sh");
+    let script = format!(
+        "exec 9<handed; export MENSHEN_HANDOVER=\"9 $$ forth\"; exec '{}' serve",
+        env!("CARGO_BIN_EXE_menshen")
+    );
+    let output = command.args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(111), "{said}");
+    assert!(said.contains("in another form"), "{said}");
+}
+
+/// By the shell alone: when a shell has waited for another program it lets signals in.
+const COPY: &str =
+    "while IFS= read -r line; do printf '%s\\n' \"$line\"; done <next.toml >menshen.toml";
+
+/// Another address to listen at, which is taken.
+fn taken(menshen: &Installed) -> (TcpListener, String) {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let more = format!("127.0.0.1:0\", \"{}", taken.local_addr().unwrap());
+    let good = std::fs::read_to_string(menshen.live.path("menshen.toml")).unwrap();
+    let broken =
+        good.replace("plain_listen = [\"127.0.0.1:0", &format!("plain_listen = [\"{more}"));
+    assert_ne!(broken, good);
+    (taken, broken)
+}
+
+#[test]
+fn what_is_asked_for_meanwhile_is_done_by_the_program_that_is_back() {
+    // A reload, asked for while the new program is tried.
+    let menshen = Installed::start("workers = 1");
+    let (_taken, broken) = taken(&menshen);
+    std::fs::write(menshen.live.path("next.toml"), broken).unwrap();
+    let program =
+        harmful(COPY).replace("|| exit 0", "|| { until [ -e go ]; do sleep 0.05; done; exit 0; }");
+    menshen.replace(program.as_bytes(), 0o755);
+    menshen.live.signal(Signal::USR2);
+    wait_for("the trial", || menshen.live.log().contains("upgrade: trying"));
+    menshen.live.signal(Signal::HUP);
+    std::fs::write(menshen.live.path("go"), "").unwrap();
+    wait_for("the way back", || menshen.live.log().contains("upgrade refused: "));
+    wait_for("the reload", || menshen.live.header(HeaderWord::ReloadsRefused) == 1);
+    fetch(menshen.live.plain).unwrap();
+}
+
+#[test]
+fn a_stop_asked_of_a_program_that_goes_back_is_a_stop() {
+    let mut menshen = Installed::start("workers = 1");
+    let (_taken, broken) = taken(&menshen);
+    std::fs::write(menshen.live.path("next.toml"), broken).unwrap();
+    // It waits through the script, and the new program hears it before it gives up.
+    menshen.replace(harmful(&format!("kill -TERM $$; {COPY}")).as_bytes(), 0o755);
+    menshen.live.signal(Signal::USR2);
+    let ended = menshen.live.ended(Duration::from_secs(30));
+    assert_eq!(ended.code(), Some(0), "{}", menshen.live.log());
+    assert!(menshen.live.log().contains("does not get ready"), "{}", menshen.live.log());
+    assert!(!menshen.live.path(".menshen/guard.pid").exists());
+}

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use menshen_config::Colour;
+use menshen_config::{Colour, Config};
 use menshen_sys::scoreboard::{HeaderWord, SlotState};
 
 use super::Guard;
@@ -60,22 +60,8 @@ impl Guard {
         self.seats = super::Seat::all_of(&self.current, &self.seats);
         let seconds = |drain: Option<u32>| Duration::from_secs(u64::from(drain.unwrap_or(0)) + 2);
         let sql = seconds(old.sql.as_ref().map(crate::sql::Plan::drain_seconds_max));
-        // A tunnel takes a moment to end in good order, the more so where the peer is gone.
-        let tunnel = seconds(old.tunnel.as_ref().map(tunnel::Plan::drain_seconds_max)) + FAREWELL;
-        for place in 0..self.workers.len() {
-            let worker = &self.workers[place];
-            if self.is_current(worker) || worker.asked {
-                continue;
-            }
-            self.slot_of(worker).set_state(SlotState::Draining);
-            let patience = match worker.role {
-                // It cuts all but tunnels by itself.
-                Role::Web => patience.max(tunnel),
-                Role::Sql => sql,
-                Role::Tunnel => tunnel,
-            };
-            self.workers[place].retire(now, patience);
-        }
+        let tunnel = seconds(old.tunnel.as_ref().map(tunnel::Plan::drain_seconds_max));
+        self.retire(now, [patience, sql, tunnel], Self::is_current);
         if self.current.sql.is_none() {
             // Nobody would answer there any more.
             self.desk = None;
@@ -99,6 +85,33 @@ impl Guard {
         log::event(&format!("configuration reloaded: {}", self.status_line()));
         self.log_findings();
         notify::ready(&self.status_line());
+    }
+
+    /// Lets workers that do not `stay` finish what they have: `patience` is that of the doors web,
+    /// sql and tunnel.
+    pub(super) fn retire(
+        &mut self,
+        now: Instant,
+        patience: [Duration; 3],
+        stay: impl Fn(&Self, &Worker) -> bool,
+    ) {
+        let [web, sql, tunnel] = patience;
+        // A tunnel takes a moment to end in good order, the more so where the peer is gone.
+        let tunnel = tunnel + FAREWELL;
+        for place in 0..self.workers.len() {
+            let worker = &self.workers[place];
+            if stay(self, worker) || worker.asked {
+                continue;
+            }
+            self.slot_of(worker).set_state(SlotState::Draining);
+            let patience = match worker.role {
+                // It cuts all but tunnels by itself.
+                Role::Web => web.max(tunnel),
+                Role::Sql => sql,
+                Role::Tunnel => tunnel,
+            };
+            self.workers[place].retire(now, patience);
+        }
     }
 
     /// Ends the workers of the next generation; the current one goes on.
@@ -125,18 +138,7 @@ impl Guard {
             return Err(GuardError::ConfigNeedsRestart { key: "state" });
         }
         log::to_stderr(&settings.warnings);
-        let (number, serving) = (self.last_number + 1, self.current.workers);
-        let Generation { doors, sql, tunnel, .. } = &self.current;
-        let sql = sql.as_ref().map(crate::sql::Plan::before);
-        let tunnel = tunnel.as_ref().map(tunnel::Plan::before);
-        let before = Current { doors, serving, sql, tunnel };
-        let shelf = (&self.store, Some(self.certificates.current()));
-        let next = Generation::prepare(settings.config, number, before, &mut self.php, shelf)?;
-        let (room, needed) = (self.free_slots().count(), started_anew(&next).count());
-        if needed > room {
-            let detail = format!("{room} places are left, {needed} are needed");
-            return Err(GuardError::LocalDraining { detail });
-        }
+        let next = self.prepare(settings.config)?;
         if next.sql.is_some() && self.desk.is_none() {
             self.desk = Some(crate::sql::Desk::create(&self.current.config.state)?);
         }
@@ -146,6 +148,23 @@ impl Guard {
                 let (state, memory) = (&self.current.config.state, &mut self.tunnel_memory);
                 self.tunnels = Some(tunnel::Desk::create(state, plan, memory, None)?);
             }
+        }
+        Ok(next)
+    }
+
+    /// Opens and makes what `config` needs beside what is served; dropped, nothing has changed.
+    pub(super) fn prepare(&mut self, config: Config) -> Result<Generation, GuardError> {
+        let (number, serving) = (self.last_number + 1, self.current.workers);
+        let Generation { doors, sql, tunnel, .. } = &self.current;
+        let sql = sql.as_ref().map(crate::sql::Plan::before);
+        let tunnel = tunnel.as_ref().map(tunnel::Plan::before);
+        let before = Current { doors, serving, sql, tunnel };
+        let shelf = (&self.store, Some(self.certificates.current()));
+        let next = Generation::prepare(config, number, before, &mut self.php, shelf)?;
+        let (room, needed) = (self.free_slots().count(), started_anew(&next).count());
+        if needed > room {
+            let detail = format!("{room} places are left, {needed} are needed");
+            return Err(GuardError::LocalDraining { detail });
         }
         Ok(next)
     }

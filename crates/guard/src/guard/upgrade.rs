@@ -25,7 +25,8 @@ use super::Guard;
 use crate::companion::{Companion, handed_over};
 use crate::error::GuardError;
 use crate::handover::{self, FORMAT, Handed, Inventory, LAYOUTS, Outgoing};
-use crate::worker::{Role, describe};
+use crate::signals::Asked;
+use crate::worker::describe;
 use crate::{log, notify};
 
 /// How far an upgrade is.
@@ -58,6 +59,12 @@ impl Guard {
     pub(super) fn begin_upgrade(&mut self, now: Instant) {
         notify::reloading();
         log::event(&format!("upgrade: trying {}", self.program.display()));
+        // Who comes back begins with what is served now, as if it were new: what it names may have
+        // gone since, and then nobody could go on.
+        if let Err(error) = self.prepare(self.current.config.clone()) {
+            let reason = error.render();
+            return self.refuse_upgrade(&format!("there would be no way back\n{reason}\n{AHEAD}"));
+        }
         match self.try_program(now) {
             Ok(trying) => self.upgrade = Some(trying),
             Err(error) => self.refuse_upgrade(&error.render()),
@@ -113,20 +120,10 @@ impl Guard {
             // Each socket has a worker all the same; only the shares are uneven.
             log::event(&error.render());
         }
-        let [web, sql, tunnel] = left.drain_seconds.map(|s| Duration::from_secs(s + 2));
-        for place in 0..self.workers.len() {
-            let worker = &self.workers[place];
-            if worker.generation > left.generation || worker.asked {
-                continue;
-            }
-            self.slot_of(worker).set_state(SlotState::Draining);
-            let patience = match worker.role {
-                // It cuts all but tunnels by itself.
-                Role::Web => web.max(tunnel),
-                Role::Sql => sql,
-                Role::Tunnel => tunnel,
-            };
-            self.workers[place].retire(now, patience);
+        let patience = left.drain_seconds.map(|s| Duration::from_secs(s + 2));
+        self.retire(now, patience, |_, worker| worker.generation > left.generation);
+        if let (Some(plan), Some(desk)) = (&self.current.tunnel, &mut self.tunnels) {
+            desk.take_over(plan, &mut self.tunnel_memory);
         }
         self.left_places = (left.generation, before.places.clone());
         self.board.set_header(HeaderWord::Generation, self.current.number);
@@ -151,8 +148,14 @@ impl Guard {
             }
         }
         self.php.abandon(&before, now);
-        let error = before.go_back(why);
+        let error = before.go_back(why, &self.signals, self.not_done());
         log::event(&error.render());
+    }
+
+    /// What was asked for and has to wait.
+    fn not_done(&self) -> Asked {
+        let (reload, upgrade) = (self.reload_wanted, self.upgrade_wanted);
+        Asked { reload, upgrade, ..Asked::default() }
     }
 
     fn refuse_upgrade(&self, reason: &str) {
@@ -198,7 +201,10 @@ impl Guard {
             Err(error) => return failed(error),
         };
         match self.inventory(&own, now) {
-            Ok(inventory) => handover::become_next(&self.program, &inventory),
+            Ok(inventory) => {
+                let not_done = self.not_done();
+                handover::become_next(&self.program, &inventory, &self.signals, not_done)
+            }
             Err(error) => error,
         }
     }
@@ -217,7 +223,8 @@ impl Guard {
             program: self.program.clone(),
             program_fd: out.add(own),
             version: handover::version(),
-            config: current.config.clone(),
+            state: current.config.state.clone(),
+            config: Inventory::config_text(&current.config)?,
             lock_fd: out.add(self.state.file()),
             board_fd: out.add(&home.scoreboard),
             failures_fd: out.add(&home.failures),
@@ -250,6 +257,8 @@ fn own_program() -> std::io::Result<File> {
     File::open("/proc/self/exe")
 }
 
+/// What to do where the settings that are served would not do any more.
+const AHEAD: &str = "  hint: correct that, or `menshen reload` other settings before the upgrade";
 /// How long a program may take to say whether it would do.
 const TRIAL_MAX: Duration = Duration::from_secs(10);
 /// More than any refusal says.

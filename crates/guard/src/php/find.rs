@@ -11,8 +11,10 @@ use std::process::{Command, Stdio};
 use crate::account::Account;
 use crate::error::GuardError;
 
-/// A php-fpm that can be started. Equal ones run the same code with the same `php.ini`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A php-fpm that can be started. Equal ones run the same code with the same `php.ini`. What
+/// another program did not tell of it is empty, so it is another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     /// Such as `8.2.36`.

@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use super::folder::Folder;
 use crate::error::GuardError;
 
-/// What one managed pool is made of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What one managed pool is made of. What another program did not tell of it is 0 or empty: where
+/// that is not what is wanted, the pool is another one and starts anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct PoolPlan {
     pub(crate) children: u32,
     /// Largest body in bytes, 0 for none.

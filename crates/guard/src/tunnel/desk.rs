@@ -73,7 +73,8 @@ pub fn tunnel_control(state: &Path) -> io::Result<std::os::unix::net::UnixStream
 
 impl Desk {
     /// Makes the sockets, but for those that another program `left`, and posts what `plan` has read
-    /// of the users: nobody is let in otherwise.
+    /// of the users: nobody is let in otherwise. Behind another program that waits for
+    /// [`Self::take_over`]: its workers serve yet, and it may come back.
     pub(crate) fn create(
         state: &Path,
         plan: &Plan,
@@ -97,8 +98,10 @@ impl Desk {
         let watch = Watch::new(std::slice::from_ref(&path));
         let look_at = Instant::now() + LOOK;
         let desk = Self { sstp, sstp_file, control, path, watch, look_at, trouble: None };
-        desk.admit(plan.what.account.as_ref())?;
-        memory.post(&plan.users)?;
+        if left.is_none() {
+            desk.admit(plan.what.account.as_ref())?;
+            memory.post(&plan.users)?;
+        }
         Ok(desk)
     }
 

@@ -14,7 +14,7 @@
 use std::fs::{File, FileTimes};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -30,14 +30,14 @@ use crate::handover::{Handed, Outgoing};
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    users: File,
+    pub(super) users: File,
     /// The same for workers, who may not write.
     users_readable: OwnedFd,
     /// What is there; `None`: what another program wrote.
     posted: Option<Contents>,
-    /// Counts what was written, from 1: the file's time of change.
+    /// Counts what was written: the file's time of change.
     version: u64,
-    leases: OwnedFd,
+    pub(super) leases: OwnedFd,
     check: UsersCheck,
 }
 
@@ -46,19 +46,12 @@ pub(crate) struct Memory {
 pub(crate) struct HandedMemory {
     users: RawFd,
     leases: RawFd,
-    version: u64,
 }
 
 impl HandedMemory {
     /// The memory; the users are written anew by whoever reads them first.
     pub(crate) fn adopt(&self, left: &Handed, check: UsersCheck) -> Result<Memory, GuardError> {
-        let (users, leases) = (File::from(left.copy(self.users)?), left.copy(self.leases)?);
-        let users_readable = readable(&users).map_err(|source| GuardError::LocalSystem {
-            action: "open the users of the tunnel door",
-            source,
-        })?;
-        let version = self.version;
-        Ok(Memory { users, users_readable, posted: None, version, leases, check })
+        Memory::found(File::from(left.copy(self.users)?), left.copy(self.leases)?, check)
     }
 }
 
@@ -73,10 +66,26 @@ impl Memory {
         Ok(Self { users, users_readable, posted, version: 0, leases, check })
     }
 
+    /// As another program left it. The version is the file's own: that program may have written,
+    /// and gone back to one that was told of an earlier one.
+    pub(super) fn found(
+        users: File,
+        leases: OwnedFd,
+        check: UsersCheck,
+    ) -> Result<Self, GuardError> {
+        let opened = users.metadata().and_then(|about| Ok((about.mtime(), readable(&users)?)));
+        let (seconds, users_readable) = opened.map_err(|source| GuardError::LocalSystem {
+            action: "open the users of the tunnel door",
+            source,
+        })?;
+        let version = u64::try_from(seconds).unwrap_or(0);
+        Ok(Self { users, users_readable, posted: None, version, leases, check })
+    }
+
     /// What the next program is told.
     pub(crate) fn hand_over(&self, outgoing: &mut Outgoing) -> HandedMemory {
         let (users, leases) = (outgoing.add(&self.users), outgoing.add(&self.leases));
-        HandedMemory { users, leases, version: self.version }
+        HandedMemory { users, leases }
     }
 
     /// What is in the file of users, for reading.

@@ -229,3 +229,26 @@ fn addresses_of_clients_are_not_ours() {
         assert_eq!(is_clients(&tunnel, address.parse().unwrap()), clients, "{address}");
     }
 }
+
+#[test]
+fn users_that_two_programs_wrote_in_turn_are_seen_each_time() {
+    let mut first = Memory::create(check).unwrap();
+    first.post(&Contents(b"one".to_vec())).unwrap();
+    let next = || {
+        let users = first.users.try_clone().unwrap();
+        Memory::found(users, first.leases.try_clone().unwrap(), check).unwrap()
+    };
+    let seen = || {
+        let file = first.users.metadata().unwrap();
+        (text_of(first.users()), file.modified().unwrap())
+    };
+    let mut all = vec![seen()];
+    next().post(&Contents(b"two".to_vec())).unwrap();
+    all.push(seen());
+    // It went back: what the one before was told is from before it wrote.
+    next().post(&Contents(b"three".to_vec())).unwrap();
+    all.push(seen());
+    let texts: Vec<&str> = all.iter().map(|(text, _)| text.as_str()).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+    assert!(all[0].1 < all[1].1 && all[1].1 < all[2].1, "{all:?}");
+}
