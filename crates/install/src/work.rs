@@ -178,7 +178,7 @@ pub(crate) fn safe_place(folder: &Path) -> Result<PathBuf, WorkError> {
     {
         return Err(WorkError::Above { folder: folder.to_owned(), above, why });
     }
-    let rest = above.strip_prefix(found).unwrap_or(Path::new(""));
+    let rest = above.strip_prefix(found).unwrap_or_else(|_| Path::new(""));
     Ok(real.join(rest).join(name))
 }
 

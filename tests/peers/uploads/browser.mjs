@@ -143,9 +143,9 @@ step("the page: after a reload it says what is unfinished, and goes on", async (
 
 step("the page: what was left unfinished can be given up", async () => {
   await remove("big file 大.bin");
-  await slowly(12_000_000, async () => {
+  await slowly(4_000_000, async () => {
     await page.setInputFiles("#files", file);
-    await sent(0.5);
+    await sent(0.3);
   });
   await page.reload();
   await page.locator('.up[data-state="left"] [data-do=cancel]').click();

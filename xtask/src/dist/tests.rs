@@ -33,9 +33,9 @@ fn post() -> String {
 /// A root with a menshen that is asked; it answers nothing but `upgrade`, with this exit code.
 fn root(upgrade: u8) -> TempDir {
     let root = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(root.path().join("var/lib/menshen/state")).unwrap();
-    std::fs::create_dir_all(root.path().join("var/lib/menshen/files")).unwrap();
-    std::fs::create_dir_all(root.path().join("bin")).unwrap();
+    fs::create_dir_all(root.path().join("var/lib/menshen/state")).unwrap();
+    fs::create_dir_all(root.path().join("var/lib/menshen/files")).unwrap();
+    fs::create_dir_all(root.path().join("bin")).unwrap();
     let menshen = format!(
         "echo \"$@\" >>{}/asked; [ \"$1\" = upgrade ] && exit {upgrade}; exit 1",
         root.path().display()
@@ -44,8 +44,8 @@ fn root(upgrade: u8) -> TempDir {
         [("menshen", menshen.as_str()), ("getent", ":"), ("deb-systemd-helper", ":")]
     {
         let path = root.path().join("bin").join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
     }
     root
 }
@@ -56,7 +56,7 @@ fn run(root: &Path, script: &str, arguments: &[&str]) -> Output {
         .replace("/var/lib", &format!("{at}/var/lib"))
         .replace("/etc/menshen", &format!("{at}/etc/menshen"))
         .replace("/run/systemd", &format!("{at}/run/systemd"));
-    let mut command = std::process::Command::new("sh");
+    let mut command = Command::new("sh");
     command.args(["-c", &script, "script"]).args(arguments);
     command.env("PATH", format!("{at}/bin:/usr/bin:/bin")).output().unwrap()
 }
@@ -98,13 +98,13 @@ fn a_purge_leaves_links_and_what_they_lead_to() {
     std::fs::create_dir(&disk).unwrap();
     std::fs::remove_dir(library.join("files")).unwrap();
     symlink(&disk, library.join("files")).unwrap();
-    std::fs::write(library.join("state/owner-token"), "secret").unwrap();
+    fs::write(library.join("state/owner-token"), "secret").unwrap();
     let output = run(root.path(), POSTRM, &["purge"]);
     assert!(output.status.success(), "{output:?}");
     assert!(!library.join("state").exists() && library.join("files").is_symlink());
     assert!(disk.is_dir());
 
-    std::fs::write(disk.join("owner-token"), "secret").unwrap();
+    fs::write(disk.join("owner-token"), "secret").unwrap();
     symlink(&disk, library.join("state")).unwrap();
     let output = run(root.path(), POSTRM, &["purge"]);
     assert!(output.status.success() && disk.join("owner-token").exists(), "{output:?}");
