@@ -4,8 +4,8 @@
 //! that sessions and the stream share. Slots are begun and ended under that lock, so a session that
 //! reports its own commit finds either its event's slots or their absence, never half of it.
 //!
-//! How it fails: the stream breaks or falls silent, or the server begins its log anew. Then all it held is let go, everything counts
-//! as changed, and the gate is what `sql.without_binlog` says until the stream runs again.
+//! How it fails: the stream breaks or falls silent, or the server begins its log anew. Then all it
+//! held is let go, everything counts as changed, and the gate is what `sql.without_binlog` says until the stream runs again.
 
 mod gate;
 mod stream;

@@ -10,7 +10,8 @@
 //! of its books is opened: a book that was lost, or that could not be had when a request ended,
 //! says it again the next time, which is within seconds ([`count`] looks). Threads that serve
 //! connections never wait for a book: where somebody else has it just now, the room is owed, up to
-//! [`OWED_BYTES_MAX`], and taken with a later byte or, at the latest, before the file gets its name.
+//! [`OWED_BYTES_MAX`], and taken with a later byte or, at the latest, before the file gets its
+//! name.
 //!
 //! How it fails, always to the side of too much and until the next count: what a killed worker's
 //! requests held is given back by whoever looks next; what changed while it was counted may count

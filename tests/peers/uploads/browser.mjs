@@ -96,9 +96,9 @@ step("the page: the server is killed and comes back, and the upload goes on", as
 
 step("the page: after a reload it says what is unfinished, and goes on", async () => {
   await remove("big file 大.bin");
-  await slowly(12_000_000, async () => {
+  await slowly(4_000_000, async () => {
     await page.setInputFiles("#files", file);
-    await sent(0.6);
+    await sent(0.5);
   });
   await page.reload();
   const left = page.locator('.up[data-state="left"]');

@@ -1,5 +1,5 @@
-//! What is read from the program's table of symbols, and what the packages' scripts do where not all
-//! is as usual. They run as they are, but for the places that they know.
+//! What is read from the program's table of symbols, and what the packages' scripts do where not
+//! all is as usual. They run as they are, but for the places that they know.
 
 use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -82,7 +82,7 @@ fn who_runs_and_cannot_become_the_new_version_is_told_of_loudly() {
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{output:?}");
             assert_eq!(said.contains("systemctl restart menshen"), told, "{said}");
-            let asked = std::fs::read_to_string(root.path().join("asked")).unwrap();
+            let asked = fs::read_to_string(root.path().join("asked")).unwrap();
             let state = root.path().join("var/lib/menshen/state");
             let upgrade = format!("upgrade --state={}", state.display());
             assert!(asked.lines().any(|line| line == upgrade), "{asked}");
@@ -95,8 +95,8 @@ fn a_purge_leaves_links_and_what_they_lead_to() {
     let root = root(1);
     let library = root.path().join("var/lib/menshen");
     let disk = root.path().join("disk");
-    std::fs::create_dir(&disk).unwrap();
-    std::fs::remove_dir(library.join("files")).unwrap();
+    fs::create_dir(&disk).unwrap();
+    fs::remove_dir(library.join("files")).unwrap();
     symlink(&disk, library.join("files")).unwrap();
     fs::write(library.join("state/owner-token"), "secret").unwrap();
     let output = run(root.path(), POSTRM, &["purge"]);

@@ -41,8 +41,9 @@ pub(super) fn parts(path: &[u8]) -> Result<Vec<&[u8]>, &'static str> {
     Ok(names)
 }
 
-/// Whether a link at `place` to `target` leads to somewhere inside. It climbs only at its beginning,
-/// where real folders are above it: behind a name, which may be a link, nobody knows where `..` is.
+/// Whether a link at `place` to `target` leads to somewhere inside. It climbs only at its
+/// beginning, where real folders are above it: behind a name, which may be a link, nobody knows
+/// where `..` is.
 pub(super) fn link_stays(place: &[&[u8]], target: &[u8]) -> Result<(), &'static str> {
     if target.is_empty() || target.len() > PATH_BYTES_MAX || target.contains(&0) {
         return Err("its target is none");
