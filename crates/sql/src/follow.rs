@@ -5,7 +5,8 @@
 //! reports its own commit finds either its event's slots or their absence, never half of it.
 //!
 //! How it fails: the stream breaks or falls silent, or the server begins its log anew. Then all it
-//! held is let go, everything counts as changed, and the gate is what `sql.without_binlog` says until the stream runs again.
+//! held is let go, everything counts as changed, and the gate is what `sql.without_binlog` says
+//! until the stream runs again.
 
 mod gate;
 mod stream;

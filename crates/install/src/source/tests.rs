@@ -326,7 +326,6 @@ const TRACED: &str = "MENSHEN_INSTALL_TRACED";
 
 /// What is asked of the kernel, in order, seen by strace: this test again, in a process of its own.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 fn what_is_stamped_is_on_the_disk_before_its_stamp() {
     if std::env::var_os(TRACED).is_some() {
         Lab::new().install(&mut ()).unwrap();
