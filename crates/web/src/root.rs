@@ -97,6 +97,14 @@ impl Root {
         }
     }
 
+    /// The folder at `path` itself: no step of the way is a symbolic link, whatever the root allows.
+    pub(crate) fn open_itself(&self, path: &[u8]) -> Result<Opened, Fault> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = itself(&self.dir, trimmed(path), flags)?;
+        let stat = fstat(&fd).map_err(Fault::from_errno)?;
+        Ok(Opened { fd, stat })
+    }
+
     /// What is at `path`, without opening it; `None` when nothing is.
     pub(crate) fn look(&self, path: &[u8]) -> Result<Option<Stat>, Fault> {
         match self.open_beneath(path, OFlags::PATH | OFlags::CLOEXEC) {
@@ -377,6 +385,12 @@ fn anywhere(dir: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Fault
         return Err(Fault::NotFound);
     }
     opened(dir, path, flags, ResolveFlags::NO_MAGICLINKS)
+}
+
+/// No link is followed at all.
+fn itself(dir: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Fault> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+    opened(dir, path, flags, resolve)
 }
 
 fn opened(

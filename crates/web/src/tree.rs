@@ -33,7 +33,12 @@ pub(crate) fn walk(
     mounts: Mounts,
     each: &mut Each<'_>,
 ) -> Result<(), Fault> {
-    let opened = match root.open(path.as_bytes()) {
+    let opened = match mounts {
+        Mounts::Entered => root.open(path.as_bytes()),
+        // Who deletes must not be led elsewhere.
+        Mounts::LeftOut => root.open_itself(path.as_bytes()),
+    };
+    let opened = match opened {
         Ok(opened) => opened,
         Err(Fault::NotFound | Fault::NotDirectory) => return Ok(()),
         Err(fault) => return Err(fault),

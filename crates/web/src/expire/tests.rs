@@ -20,6 +20,9 @@ fn old_files_go_and_nothing_else() {
     // The fixture's files were written long ago and got their names now.
     assert_eq!(expire(shared, &rule("/tmp/"), clock::unix_s() + 3590), 0);
     assert_eq!(expire(shared, &rule("/missing/"), clock::unix_s() + 4000), 0);
+    // A rule's folder that is a link is nobody's.
+    std::os::unix::fs::symlink("kept", root.join("led")).unwrap();
+    assert_eq!(expire(shared, &rule("/led/"), clock::unix_s() + 4000), 0);
     assert_eq!(expire(shared, &rule("/tmp/"), clock::unix_s() + 3601), 2);
     for gone in ["tmp/a", "tmp/deep/er/b"] {
         assert!(!root.join(gone).exists(), "{gone}");

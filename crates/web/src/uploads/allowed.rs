@@ -12,6 +12,7 @@ use menshen_base::Counter;
 use menshen_store::{Destination, Record};
 use menshen_upload_core::{Create, Refusal};
 use menshen_web_core::head::Method;
+use menshen_web_core::target::{decode_path, split};
 
 use super::append::Way;
 use super::reply::{Known, refused};
@@ -34,7 +35,14 @@ impl Door {
         length: Option<u64>,
     ) -> Result<Option<Box<Question>>, Stop> {
         let Some(site) = self.sites.find(ask.host) else { return Ok(None) };
-        let form = create.metadata.get("form").filter(|form| form.starts_with(b"/"));
+        // As it would stand in a request: the application sees it as the address.
+        let most = usize::try_from(self.limits.target_bytes_max).unwrap_or(usize::MAX);
+        let could_be = |form: &&[u8]| {
+            form.len() <= most
+                && form.iter().all(u8::is_ascii_graphic)
+                && decode_path(split(form).0).is_ok()
+        };
+        let form = create.metadata.get("form").filter(could_be);
         let target = form.unwrap_or(ask.target);
         let form = Ask { method: Method::Post, method_name: "POST", target, ..*ask };
         let settings = self.settings_of(&form, site);

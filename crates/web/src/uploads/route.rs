@@ -302,7 +302,10 @@ impl Door {
         owner: Option<owner::Owner>,
         scope: &Scope,
     ) -> Record {
-        let mut record = Record::new(id, clock::unix_s(), self.uploads.first_expiry(scope));
+        // What nobody in particular owns, and sends nothing, holds its room for an hour at most.
+        let stranger = Scope::Site(String::new());
+        let first = if owner.is_none() { &stranger } else { scope };
+        let mut record = Record::new(id, clock::unix_s(), self.uploads.first_expiry(first));
         let most = self.limits.upload_bytes_max;
         record.owner = owner;
         // A cookie is made by whoever likes.

@@ -105,6 +105,9 @@ impl Way {
         let made = self.store.create(record.clone()).await;
         if made.is_err() {
             door.give_room_back(&record).await;
+        } else if let Err(reply) = self.created(door, &record).await {
+            door.give_back(&record).await;
+            return Err(reply);
         }
         Ok(made)
     }
@@ -143,7 +146,6 @@ impl Way {
             Some(_) => {}
             None => match self.create_segments(door, record.clone()).await? {
                 Ok(_) => {
-                    self.created(door, &record).await?;
                     door.slot.add(Counter::ResumableCreated, 1);
                 }
                 // Another segment was first.
