@@ -97,7 +97,8 @@ impl Root {
         }
     }
 
-    /// The folder at `path` itself: no step of the way is a symbolic link, whatever the root allows.
+    /// The folder at `path` itself: no step of the way is a symbolic link, whatever the root
+    /// allows.
     pub(crate) fn open_itself(&self, path: &[u8]) -> Result<Opened, Fault> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = itself(&self.dir, trimmed(path), flags)?;
